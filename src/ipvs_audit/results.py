@@ -1,0 +1,110 @@
+"""What a run found: the one structure that every report renders, and results.json in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ipvs_audit.verdicts import Result, Verdict, worst
+
+SCHEMA = "ipvs-audit/results/1"
+
+
+@dataclass(frozen=True, slots=True)
+class ControlInfo:
+    """A control as reports describe it; see :class:`ipvs_audit.controls.Control`."""
+
+    id: str
+    name: str
+    severity: str
+    source: str
+    rationale: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostResult:
+    """One host of the inventory: assessed, unreachable or excluded.
+
+    Attributes:
+        name: inventory name.
+        id: its test id: ``name`` made safe.
+        groups: inventory groups.
+        state: ``assessed``, ``unreachable`` (could not be collected) or ``excluded``.
+        reason: why it is unreachable or excluded; empty where assessed.
+        kernel: kernel release; empty where unknown.
+        facts: what else is known of it, label -> text, in the order to show, e.g.
+            ``{"operating system": "Debian GNU/Linux 12", "machine id": ..., "exposure": ...}``.
+        controls: results by the order of controls.
+    """
+
+    name: str
+    id: str
+    groups: tuple[str, ...]
+    state: str
+    reason: str
+    kernel: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+    controls: tuple[Result, ...] = ()
+    started: str = ""
+    finished: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst raw verdict among the controls; waived failures count as what they are."""
+        return worst([result.verdict for result in self.controls])
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A whole run.
+
+    Attributes:
+        id: its directory name, the UTC start, e.g. ``2026-11-23T02-00-00Z``.
+        started, finished: UTC, ISO 8601.
+        operator: user name on the controller.
+        controller: the controller's host name.
+        argv: the command line, secrets redacted.
+        version: of the suite.
+        versions: of what it stands on, name -> version.
+        estimation: the policy's direction, ``disabled`` or ``enabled``.
+        policy_sha256, inventory_sha256: digests of what was read.
+        inventory: the inventory's paths, as given.
+        controls: what was asked, in order.
+        hosts: every host of the inventory within ``--limit``, in its order.
+        interrupted: whether the run was ended before all was judged.
+        notes: what a reader must know, e.g. "12 controls of 3 hosts were deselected".
+    """
+
+    id: str
+    started: str
+    finished: str
+    operator: str
+    controller: str
+    argv: tuple[str, ...]
+    version: str
+    versions: Mapping[str, str]
+    estimation: str
+    policy_sha256: str
+    inventory_sha256: str
+    inventory: tuple[str, ...]
+    controls: tuple[ControlInfo, ...]
+    hosts: tuple[HostResult, ...]
+    interrupted: bool = False
+    notes: tuple[str, ...] = ()
+
+    def states(self) -> dict[str, int]:
+        """The reconciliation: how many hosts are assessed, unreachable, excluded; they add up."""
+        count = {"assessed": 0, "unreachable": 0, "excluded": 0}
+        for host in self.hosts:
+            count[host.state] += 1
+        return count
+
+    def verdicts(self) -> dict[str, int]:
+        """How many control results of each raw verdict there are, and how many fails are waived."""
+        count = {verdict.value: 0 for verdict in Verdict} | {"waived": 0}
+        for host in self.hosts:
+            for result in host.controls:
+                count[result.verdict.value] += 1
+                count["waived"] += result.waived
+        return count

@@ -1,0 +1,83 @@
+"""What the audit knows of a host before it has spoken to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class Become:
+    """Run the probe as another user.
+
+    Attributes:
+        method: only ``sudo`` is known.
+        user: whom to become; root where the inventory does not say.
+        password: sudo's password; None means ``sudo -n``.
+    """
+
+    method: str = "sudo"
+    user: str = "root"
+    password: SecretStr | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One inventory host: its name, and how to reach it.
+
+    Attributes:
+        name: the inventory name, as written.
+        groups: the groups that hold it, without ``all`` and ``ungrouped``, sorted.
+        connection: the inventory's ``ansible_connection``: ``ssh`` (and ``paramiko``), ``local``,
+            or the name of any other testinfra backend.
+        address: host name or address to connect to; ssh_config may map it further.
+        port: None leaves it to ssh_config, then 22.
+        user: None leaves it to ssh_config, then the controller's own user.
+        password: for ssh password authentication; keys and agent are tried first.
+        key_file: private key file.
+        ssh_args: ``ansible_ssh_common_args``, e.g. ``-J bastion`` or ``-o ProxyJump=bastion``.
+        become: None runs the probe as the login user.
+        excluded: why the host is not audited; None audits it.
+        policy: ``ipvs_audit_*`` variables that change the policy for this host, without prefix.
+    """
+
+    name: str
+    groups: tuple[str, ...] = ()
+    connection: str = "ssh"
+    address: str = ""
+    port: int | None = None
+    user: str | None = None
+    password: SecretStr | None = field(default=None, repr=False)
+    key_file: str | None = None
+    ssh_args: str = ""
+    become: Become | None = None
+    excluded: str | None = None
+    policy: Mapping[str, object] = field(default_factory=dict)
+
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def safe_ids(names: list[str]) -> dict[str, str]:
+    """Map inventory names to test ids: letters, digits, dot, dash and underscore; unique.
+
+    >>> safe_ids(["web1", "[::1]:22", "::1 22"])
+    {'web1': 'web1', '[::1]:22': '1_22', '::1 22': '1_22-2'}
+    """
+    ids: dict[str, str] = {}
+    taken: set[str] = {name for name in names if not _UNSAFE.search(name)}
+    for name in names:
+        if name in taken:
+            ids[name] = name
+            continue
+        base = _UNSAFE.sub("_", name).strip("_") or "host"
+        candidate, count = base, 1
+        while candidate in taken:
+            count += 1
+            candidate = f"{base}-{count}"
+        taken.add(candidate)
+        ids[name] = candidate
+    return ids

@@ -1,0 +1,79 @@
+"""One connection to a target, that runs one script and gives back bytes.
+
+Everything that knows of SSH or of subprocesses lives in this package; what goes wrong in it is
+a :class:`TransportError` with a kind, a message that names the thing, the place and the way out,
+and never a secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+#: What can go wrong on the way to a host. Reports group hosts by it.
+FailureKind = Literal[
+    "unreachable",  # refused, no route, name not resolved, mute
+    "host-key",  # unknown or changed host key
+    "authentication",  # the host did not accept who we are
+    "become",  # sudo wants a password, rejected it, or is not allowed
+    "timeout",  # connected, but the deadline ended it
+    "too-much-output",  # more bytes than the cap
+    "protocol",  # closed half-way, or what came is not the probe's output
+    "configuration",  # the inventory or ssh_config asks for what cannot be done
+]
+
+
+class TransportError(Exception):
+    """A host could not be reached or did not answer as it should."""
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        super().__init__(message)
+        self.kind: FailureKind = kind
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a script left behind on its way back.
+
+    Attributes:
+        status: exit status; None where the host did not tell.
+        stdout: standard output, at most the cap.
+        stderr: standard error, at most 64 KiB, the rest drained and dropped.
+    """
+
+    status: int | None
+    stdout: bytes
+    stderr: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that hold for one host.
+
+    Attributes:
+        connect: seconds for TCP, key exchange and authentication together.
+        deadline: seconds for everything on one host, connecting included.
+        output: bytes of standard output before the host is given up.
+    """
+
+    connect: float = 10.0
+    deadline: float = 60.0
+    output: int = 8 * 1024 * 1024
+
+
+class Connection(Protocol):
+    """An open connection to one target. Not shared between threads."""
+
+    #: The server's host key as ``SHA256:...``; empty where the transport has none.
+    fingerprint: str
+
+    def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
+        """Feed a POSIX sh script to ``sh`` on the target, as the target's become user.
+
+        Raises:
+            TransportError: of any kind but ``host-key`` and ``configuration``.
+        """
+
+    def close(self) -> None:
+        """End the connection and everything that it started. Safe to call twice."""
