@@ -1,12 +1,62 @@
-# Everything a user or CI types. Each target sets up what it needs; see README.md.
+# Everything that a user or CI types. Each target sets up what it needs; see README.md.
 SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+.PHONY: help
+help:
+	@echo 'make audit                  audit the embedded lab fleet of real kernels'
+	@echo 'make audit INVENTORY=path   audit yours (ARGS="--limit web ..." goes to pytest)'
+	@echo 'make setup                  only install; then: $(BIN)/pytest'
+	@echo 'make test | lint            the tests of the suite itself'
+	@echo 'make lab-up | lab-down | lab-ssh HOST=compliant'
+	@echo 'make lock                   refresh requirements.lock'
+
 .PHONY: setup
 setup: $(VENV)/.done
 
-$(VENV)/.done: requirements.lock pyproject.toml
+$(VENV)/.done: requirements.lock pyproject.toml tools/setup.sh
 	@./tools/setup.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
+
+.PHONY: audit
+audit: setup
+ifdef INVENTORY
+	@$(BIN)/pytest --inventory "$(INVENTORY)" $(ARGS)
+else
+	@./tools/lab-packages.sh
+	@./tools/audit-lab.sh "$(BIN)" $(ARGS)
+endif
+
+.PHONY: test
+test: setup
+	@./tools/lab-packages.sh
+	@./tools/test-packages.sh
+	$(BIN)/pytest tests $(ARGS)
+
+.PHONY: lint
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/shellcheck -s sh tools/*.sh src/ipvs_audit/probe/*.sh .ci/run
+
+.PHONY: lab-up lab-down lab-ssh
+lab-up: setup
+	@./tools/lab-packages.sh
+	@$(BIN)/python -m lab up
+lab-down: setup
+	@$(BIN)/python -m lab down
+lab-ssh: setup
+	@$(BIN)/python -m lab ssh $(HOST)
+
+.PHONY: lock
+lock: setup
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --upgrade --python-version 3.11 --generate-hashes --extra dev \
+		--no-emit-index-url --no-header --quiet pyproject.toml --output-file requirements.lock
+
+.PHONY: clean
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

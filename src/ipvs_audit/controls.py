@@ -97,7 +97,8 @@ class Case:
         raise _Settled(Verdict.ERROR, why)
 
 
-Check = Callable[[Snapshot, "Policy", Case], None]
+Check = Callable[..., None]
+"""``(snapshot, policy, case, **fixtures) -> None``; what else it asks for are pytest fixtures."""
 _C = TypeVar("_C", bound=Check)
 
 
@@ -131,8 +132,10 @@ def control_of(check: object) -> Control | None:
     return found if isinstance(found, Control) else None
 
 
-def judge(check: Check, taken: Snapshot | Failure, policy: Policy) -> Result:
-    """Judge one host by one check.
+def judge(
+    check: Check, taken: Snapshot | Failure, policy: Policy, **fixtures: object
+) -> Result:
+    """Judge one host by one check; ``fixtures`` are what it asks for beyond the usual three.
 
     Pass is only what the check ran through; a host that could not be collected, or evidence
     that does not parse, is an error. An exception that is none of these is the check's own
@@ -154,7 +157,7 @@ def judge(check: Check, taken: Snapshot | Failure, policy: Policy) -> Result:
     case = Case(taken)
     verdict, message = Verdict.PASS, ""
     try:
-        check(taken, policy, case)
+        check(snapshot=taken, policy=policy, case=case, **fixtures)
     except _Settled as settled:
         verdict, message = settled.verdict, settled.message
     except GarbledEvidenceError as garbled:

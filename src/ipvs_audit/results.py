@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self
 
 from ipvs_audit.verdicts import Result, Verdict, worst
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SCHEMA = "ipvs-audit/results/1"
 
@@ -54,6 +57,10 @@ class HostResult:
         """The worst raw verdict among the controls; waived failures count as what they are."""
         return worst([result.verdict for result in self.controls])
 
+    def result(self, control: str) -> Result | None:
+        """What the control of that id found here; None where it was not judged."""
+        return next((result for result in self.controls if result.control == control), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -93,6 +100,20 @@ class Run:
     interrupted: bool = False
     notes: tuple[str, ...] = ()
 
+    def completed(self) -> Self:
+        """The run in which every unreachable host has an error for every control.
+
+        So no reader counts a host as silently right that nobody could ask. Hosts that were
+        excluded, or not judged before an interruption, stay without results.
+        """
+        return replace(
+            self,
+            hosts=tuple(
+                _with_errors(host, self.controls) if host.state == "unreachable" else host
+                for host in self.hosts
+            ),
+        )
+
     def states(self) -> dict[str, int]:
         """The reconciliation: how many hosts are assessed, unreachable, excluded; they add up."""
         count = {"assessed": 0, "unreachable": 0, "excluded": 0}
@@ -108,3 +129,22 @@ class Run:
                 count[result.verdict.value] += 1
                 count["waived"] += result.waived
         return count
+
+
+def _with_errors(host: HostResult, controls: tuple[ControlInfo, ...]) -> HostResult:
+    return replace(
+        host,
+        controls=tuple(
+            host.result(control.id)
+            or Result(
+                control.id,
+                control.name,
+                Verdict.ERROR,
+                control.severity,
+                message=host.reason or "the host could not be collected",
+                expected="a host that can be collected",
+                observed=host.reason,
+            )
+            for control in controls
+        ),
+    )

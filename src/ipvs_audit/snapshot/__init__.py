@@ -7,38 +7,35 @@ evidence take the same way, and a better parser can read old evidence again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING
 
+from ipvs_audit.snapshot.config_files import ConfigTree, parse_config_files
 from ipvs_audit.snapshot.counters import Counters, parse_counters
 from ipvs_audit.snapshot.errors import GarbledEvidenceError
-from ipvs_audit.snapshot.host import Consumer, Host, Loaders, parse_consumers, parse_host, parse_loaders
+from ipvs_audit.snapshot.exposure import Exposure, expose
+from ipvs_audit.snapshot.host import (
+    Consumer,
+    Host,
+    Loaders,
+    parse_consumers,
+    parse_host,
+    parse_loaders,
+)
 from ipvs_audit.snapshot.kernel import Kernel, Module, parse_kernel, parse_module
 from ipvs_audit.snapshot.namespaces import Census, parse_census
+from ipvs_audit.snapshot.section import Section
 from ipvs_audit.verdicts import Evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Failure", "GarbledEvidenceError", "Section", "Snapshot", "Taken"]
 
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One thing that the probe looked at.
-
-    Attributes:
-        name: e.g. ``netns``.
-        command: what ran, as a person would type it.
-        output: what it printed; bytes that are not UTF-8 stand as ``\\xNN``.
-        status: exit status; None where the shell itself read a file.
-        at: seconds of the host's uptime when it was taken.
-    """
-
-    name: str
-    command: str
-    output: str
-    status: int | None
-    at: float
+#: Characters of a section's output that evidence shows; the snapshot keeps all.
+EVIDENCE_LENGTH = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +98,77 @@ class Snapshot:
 
     @cached_property
     def host(self) -> Host:
+        """Which machine and which boot this was."""
         return parse_host(self.section("host"), self.section("identity"))
+
+    @cached_property
+    def kernel(self) -> Kernel:
+        """Its kernel."""
+        return parse_kernel(self.section("host"))
+
+    @cached_property
+    def module(self) -> Module:
+        """The state of ip_vs."""
+        return parse_module(self.section("module"))
+
+    @cached_property
+    def loaders(self) -> Loaders:
+        """What applies settings and loads modules there."""
+        return parse_loaders(self.section("loaders"))
+
+    @cached_property
+    def consumers(self) -> tuple[Consumer, ...]:
+        """Who reads IPVS statistics there."""
+        return parse_consumers(self.section("consumers"))
+
+    @cached_property
+    def census(self) -> Census:
+        """Its network namespaces."""
+        return parse_census(self.section("netns"), self.module.kthreads)
+
+    @cached_property
+    def counters(self) -> Counters:
+        """By namespace inode; empty where nothing was sampled, as without rules."""
+        return parse_counters(self.sections["counters"]) if "counters" in self.sections else {}
+
+    @cached_property
+    def config(self) -> ConfigTree:
+        """The files that decide whether the value persists."""
+        return parse_config_files(self.sections)
+
+    @cached_property
+    def exposure(self) -> Exposure:
+        """How much work estimation is there."""
+        return expose(self.host, self.module, self.census)
+
+    def evidence(self, name: str) -> Evidence | None:
+        """What a section shows, for people; None where the probe did not bring it.
+
+        Its time is the controller's: the host's clock is not to be trusted.
+        """
+        section = self.sections.get(name)
+        if section is None:
+            return None
+        try:
+            user = self.host.user
+        except GarbledEvidenceError:
+            user = "unknown"
+        return Evidence(
+            command=section.command,
+            output=section.output[:EVIDENCE_LENGTH],
+            status=section.status,
+            user=user,
+            at=self._time_of(section),
+            cut=max(0, len(section.output) - EVIDENCE_LENGTH),
+        )
+
+    def _time_of(self, section: Section) -> str:
+        """When it was taken: as long before the end as the host's uptime says."""
+        try:
+            started = datetime.fromisoformat(self.taken.started)
+            finished = datetime.fromisoformat(self.taken.finished)
+            before = max(one.at for one in self.sections.values()) - section.at
+            at = max(started, finished - timedelta(seconds=before))
+        except (ValueError, TypeError, OverflowError):
+            return self.taken.started
+        return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

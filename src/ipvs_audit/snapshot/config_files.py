@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ipvs_audit.snapshot.errors import GarbledEvidenceError
+from ipvs_audit.snapshot.section import Section, number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a file, without its end. Continued lines are joined, under the first one's number."""
+    """A line of a file, without its end. Continued lines are joined, numbered as the first."""
 
     number: int
     text: str
@@ -55,12 +62,15 @@ class ConfigTree:
             (dotted or slashed spelling as written in the file -> exists); globs are left out.
         cmdline: the words of ``/proc/cmdline`` that concern modules or sysctl.
         unreadable: directories and files that could not be read, with the reason.
+        ignored: files in ``/etc/sysctl.d`` and ``/etc/modprobe.d`` that no loader reads, for their
+            name: what an operator may have mistyped.
     """
 
     files: Mapping[str, ConfigFile] = field(default_factory=dict)
     keys: Mapping[str, bool] = field(default_factory=dict)
     cmdline: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     def under(self, *directories: str) -> tuple[ConfigFile, ...]:
         """The files directly in these directories, in the order given, then by name."""
@@ -70,3 +80,122 @@ class ConfigTree:
             for path in sorted(self.files)
             if path.rpartition("/")[0] == directory
         )
+
+
+#: The sections that hold files; the last is there only where a hook names files of its own.
+FILE_SECTIONS = ("sysctl", "modprobe", "udev", "modules-load", "sysctl-named")
+
+_ESCAPE = re.compile(r"\\\\|\\n")
+_NUMBERED = re.compile(r"([0-9]{1,9}) (.*)", re.DOTALL)
+
+
+def parse_config_files(sections: Mapping[str, Section]) -> ConfigTree:
+    """The configuration, from the probe's sections by name.
+
+    Raises:
+        GarbledEvidenceError: a section is missing, not whole, or not of its form.
+    """
+    files: dict[str, ConfigFile] = {}
+    unreadable: list[str] = []
+    ignored: list[str] = []
+    for name in FILE_SECTIONS:
+        if name not in sections and name == FILE_SECTIONS[-1]:
+            continue
+        read = _Reader(_section(sections, name))
+        read.all()
+        files.update(read.files)
+        unreadable.extend(read.unreadable)
+        ignored.extend(read.ignored)
+    keys = _section(sections, "keys")
+    known = {}
+    for line in keys.whole_lines():
+        answer, _, key = line.partition(" ")
+        if answer not in ("yes", "no"):
+            raise keys.garbled(f"line {line[:60]!r} is not of its form")
+        known[key] = answer == "yes"
+    return ConfigTree(
+        files=files,
+        keys=known,
+        cmdline=_section(sections, "cmdline").whole_lines(),
+        unreadable=tuple(unreadable),
+        ignored=tuple(ignored),
+    )
+
+
+def _section(sections: Mapping[str, Section], name: str) -> Section:
+    try:
+        return sections[name]
+    except KeyError:
+        raise GarbledEvidenceError(name, "the probe did not bring it") from None
+
+
+def _path(text: str) -> str:
+    r"""A path as it is: the probe writes newlines and backslashes as ``\n`` and ``\\``."""
+    return _ESCAPE.sub(lambda found: "\n" if found[0] == "\\n" else "\\", text)
+
+
+class _Reader:
+    """Reads one section of files: ``file PATH``, and what follows about it, line by line."""
+
+    def __init__(self, section: Section) -> None:
+        self.section = section
+        self.files: dict[str, ConfigFile] = {}
+        self.unreadable: list[str] = []
+        self.ignored: list[str] = []
+        self.aliases: list[tuple[str, str]] = []
+        self.file: ConfigFile | None = None
+
+    def all(self) -> None:
+        """Read every line."""
+        for line in self.section.whole_lines():
+            word, _, rest = line.partition(" ")
+            if word == "file":
+                self._open(_path(rest))
+            elif word == "unreadable":
+                self.unreadable.append(rest)
+            elif word == "ignored":
+                self.ignored.append(_path(rest))
+            elif word == "same":
+                alias, _, directory = rest.partition(" ")
+                self.aliases.append((alias, directory))
+            elif self.file is not None:
+                self.file = self._with(self.file, word, rest)
+                self.files[self.file.path] = self.file
+            else:
+                raise self.section.garbled(f"line {line[:60]!r} is not of its form")
+        for alias, directory in self.aliases:
+            self._alias(alias, directory)
+
+    def _open(self, path: str) -> None:
+        if path in self.files:
+            raise self.section.garbled(f"{path!r} is there twice")
+        self.file = ConfigFile(
+            path=path, real=path, uid=-1, gid=-1, mode=0, size=-1, sha256="", lines=()
+        )
+        self.files[path] = self.file
+
+    def _with(self, file: ConfigFile, word: str, rest: str) -> ConfigFile:
+        if word == "line" and file.lines is not None and (found := _NUMBERED.fullmatch(rest)):
+            return replace(file, lines=(*file.lines, Line(int(found[1]), found[2])))
+        if word == "real":
+            return replace(file, real=_path(rest))
+        if word == "dangling":
+            return replace(file, real="")
+        if word == "sha256" and re.fullmatch("[0-9a-f]{64}", rest):
+            return replace(file, sha256=rest)
+        if word == "stat":
+            numbers = [number(self.section, "metadata", text) for text in rest.split(" ")]
+            if len(numbers) == len(("mode", "uid", "gid", "size")):
+                mode, uid, gid, size = numbers
+                return replace(file, mode=mode, uid=uid, gid=gid, size=size)
+        if word == "unread":
+            self.unreadable.append(f"{file.path}: {rest}")
+            return replace(file, lines=None, sha256="")
+        raise self.section.garbled(f"line {word!r} {rest[:40]!r} is not of its form")
+
+    def _alias(self, alias: str, directory: str) -> None:
+        """A directory that is a link to another holds the same files."""
+        for path, file in list(self.files.items()):
+            parent, _, name = path.rpartition("/")
+            if parent == directory:
+                self.files.setdefault(f"{alias}/{name}", replace(file, path=f"{alias}/{name}"))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import dataclass
+
+from ipvs_audit.snapshot.section import Section, decimal, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,12 @@ class Loaders:
         systemd_version: e.g. 252, or None.
         systemd_modules_load: path of systemd-modules-load, or None.
         procps: version of procps' sysctl, e.g. ``(4, 0, 2)``; None where there is none.
-        sysctl: path of sysctl and what it is, e.g. ``/usr/sbin/sysctl`` / ``procps`` or ``busybox``.
+        sysctl_path: path of sysctl, or None.
+        sysctl_kind: what it is: ``procps``, ``busybox``, ``toybox`` or ``unknown``.
         kmod: version of kmod's modprobe, e.g. 30; None for another modprobe, or none.
         modprobe: path of modprobe, or None.
-        units: state of boot units that matter, e.g. ``{"systemd-sysctl.service": "enabled"}``,
-            from files only; "masked" where a link to /dev/null says so.
+        masked_units: units of the boot that a link to /dev/null or an empty file masks, e.g.
+            ``systemd-sysctl.service``.
     """
 
     init: str
@@ -86,3 +91,132 @@ class Consumer:
     pid: int
     detail: str
     loses: bool
+
+
+#: Readers of IPVS statistics, by the first 15 letters of their name: how they are called, what
+#: they read, and whether they lose something.
+_READERS = {
+    "node_exporter": ("node_exporter", "its ipvs collector reads /proc/net/ip_vs_stats", True),
+    "prometheus-node": ("node_exporter", "its ipvs collector reads /proc/net/ip_vs_stats", True),
+    "keepalived": ("keepalived", "reads the statistics of services and destinations", True),
+    "kubeskoop-expor": ("KubeSkoop exporter", "its procipvs probe reads ip_vs_stats", True),
+    "kubeskoop": ("KubeSkoop", "its procipvs probe reads ip_vs_stats", True),
+    "inspector": ("KubeSkoop inspector", "its procipvs probe reads ip_vs_stats", True),
+    "procipvs": ("KubeSkoop procipvs", "reads ip_vs_stats", True),
+    "ipvsadm": ("ipvsadm", "reads statistics if it was called with --stats or --rate", True),
+    "ipvs_exporter": ("IPVS exporter", "reads the statistics of services", True),
+    "ipvs-exporter": ("IPVS exporter", "reads the statistics of services", True),
+    "netdata": ("netdata", "its proc plugin reads /proc/net/ip_vs_stats", True),
+    "telegraf": ("telegraf", "reads statistics if its ipvs input is on", True),
+    "collectd": ("collectd", "reads statistics if its ipvs plugin is on", True),
+    "kube-proxy": ("kube-proxy", "writes rules, reads no statistics", False),
+}
+
+
+def parse_host(host: Section, identity: Section) -> Host:
+    """The host's facts.
+
+    Raises:
+        GarbledEvidenceError: uptime, clock or effective user is missing; a number is none.
+    """
+    facts = _last(host)
+    release = _os_release(host)
+    who = _last(identity)
+    uid = number(identity, "the effective user id", who.get("uid", ""))
+    ticks = who.get("ticks")
+    return Host(
+        hostname=facts.get("hostname", ""),
+        machine_id=facts.get("machine-id", ""),
+        boot_id=facts.get("boot-id", ""),
+        uptime=decimal(host, "the uptime", facts.get("uptime", "").partition(" ")[0]),
+        clock=number(host, "the clock", facts.get("clock", "")),
+        os_id=release.get("ID", ""),
+        os_version=release.get("VERSION_ID", ""),
+        os_name=release.get("PRETTY_NAME", ""),
+        platform_id=release.get("PLATFORM_ID", ""),
+        possible_cpus=_cpus(host, facts["possible"]) if "possible" in facts else None,
+        root=uid == 0,
+        user=f"{who.get('user') or 'nameless'} (uid {uid})",
+        blind=identity.fields().get("blind", ()),
+        cpu_seconds=None if ticks is None else number(identity, "its CPU time", ticks) / 100,
+    )
+
+
+def parse_loaders(section: Section) -> Loaders:
+    """The programs that apply settings and load modules.
+
+    Raises:
+        GarbledEvidenceError: the section is not whole.
+    """
+    section.whole_lines()
+    facts = _last(section)
+    sysctl = facts.get("sysctl-version", "")
+    modprobe = facts.get("modprobe-version", "")
+    systemd = re.match(r"(?:systemd )?([0-9]{1,5})", facts.get("systemd-version", ""))
+    kmod = re.match(r"kmod version ([0-9]{1,5})\b", modprobe)
+    procps = re.search(r"procps\S* (?:version )?([0-9]{1,5}(?:\.[0-9]{1,5})*)", sysctl)
+    return Loaders(
+        init=facts.get("init", ""),
+        systemd_sysctl=facts.get("systemd-sysctl"),
+        systemd_version=int(systemd[1]) if systemd else None,
+        systemd_modules_load=facts.get("systemd-modules-load"),
+        procps=tuple(int(part) for part in procps[1].split(".")) if procps else None,
+        sysctl_path=facts.get("sysctl"),
+        sysctl_kind="procps" if procps else _kind(sysctl),
+        kmod=int(kmod[1]) if kmod else None,
+        modprobe=facts.get("modprobe"),
+        masked_units=section.fields().get("masked", ()),
+    )
+
+
+def parse_consumers(section: Section) -> tuple[Consumer, ...]:
+    """Who reads IPVS statistics, in the order of the probe.
+
+    Raises:
+        GarbledEvidenceError: the section is not whole, or a line is not of its form.
+    """
+    found = []
+    for line in section.whole_lines():
+        about, *flags = line.split("\t")
+        pid, _, comm = about.partition(" ")
+        name, detail, loses = _READERS.get(comm, (comm, "may read the statistics", True))
+        off = "--no-collector.ipvs" in flags or "--collector.ipvs=false" in flags
+        on = "--collector.ipvs" in flags or "--collector.ipvs=true" in flags
+        if off or (not on and any("disable-defaults" in flag for flag in flags)):
+            detail, loses = f"its ipvs collector is off ({' '.join(flags)})", False
+        found.append(Consumer(name, number(section, "a process id", pid), detail, loses))
+    return tuple(found)
+
+
+def _last(section: Section) -> dict[str, str]:
+    return {key: values[-1] for key, values in section.fields().items()}
+
+
+def _os_release(section: Section) -> dict[str, str]:
+    """The words of os-release, quoted as in a shell (os-release(5))."""
+    words = {}
+    for line in section.lines():
+        if line.startswith("os "):
+            key, _, value = line[3:].partition("=")
+            try:
+                words[key] = " ".join(shlex.split(value))
+            except ValueError:
+                words[key] = value
+    return words
+
+
+def _cpus(section: Section, text: str) -> int:
+    """How many CPUs a list like ``0-3,8`` names."""
+    total = 0
+    for part in text.split(","):
+        low, dash, high = part.partition("-")
+        first = number(section, "the list of possible CPUs", low)
+        last = number(section, "the list of possible CPUs", high) if dash else first
+        if last < first:
+            raise section.garbled(f"the list of possible CPUs is {text[:40]!r}")
+        total += last - first + 1
+    return total
+
+
+def _kind(version: str) -> str:
+    return next((kind for kind in ("busybox", "toybox") if kind in version.lower()), "unknown")

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
+
+from ipvs_audit.snapshot.section import Section, number
+
+_RELEASE = re.compile(r"[!-~]{1,128}")
+
+
+State = Literal["loaded", "builtin", "available", "absent", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,7 @@ class Module:
         kthreads: names of the estimator threads seen (``ipvs-e:0:0``), empty before Linux 6.2.
     """
 
-    state: Literal["loaded", "builtin", "available", "absent", "unknown"]
+    state: State
     file: str | None
     knows_switch: bool | None
     refcount: int | None
@@ -38,3 +46,52 @@ class Module:
     def loaded(self) -> bool:
         """Whether ip_vs runs, as a module or built in."""
         return self.state in ("loaded", "builtin")
+
+
+def parse_kernel(host: Section) -> Kernel:
+    """The kernel's release.
+
+    Raises:
+        GarbledEvidenceError: there is none, or it holds more than printable ASCII.
+    """
+    facts = host.fields()
+    release = facts.get("release", ("",))[-1]
+    if not _RELEASE.fullmatch(release):
+        raise host.garbled(f"the kernel release is {release[:40]!r}")
+    return Kernel(release, facts.get("arch", ("",))[-1])
+
+
+def parse_module(section: Section) -> Module:
+    """The state of ip_vs.
+
+    Raises:
+        GarbledEvidenceError: the reference count is not a number.
+    """
+    facts = section.fields()
+    refcount = facts.get("refcnt", ("",))[-1]
+    return Module(
+        state=_state(facts),
+        file=facts.get("file", (None,))[-1],
+        knows_switch={"yes": True, "no": False}.get(facts.get("switch", ("",))[-1]),
+        refcount=number(section, "the reference count", refcount) if refcount else None,
+        kthreads=facts.get("kthread", ()),
+    )
+
+
+def _state(facts: dict[str, tuple[str, ...]]) -> State:
+    """As the kernel shows it; what is said to be built in decides more than what is loaded.
+
+    A module that was loaded has ``initstate`` in sysfs, a built-in one has not
+    (kernel/module/sysfs.c). Where sysfs is hidden, ``/proc/net/ip_vs`` shows that it runs; then
+    it counts as loaded, which asks more of the host than built in.
+    """
+    exists = facts.get("exists", ())
+    if "initstate" in facts:
+        return "loaded"
+    if "1" in facts.get("builtin", ()) or "/sys/module/ip_vs" in exists:
+        return "builtin"
+    if exists:
+        return "builtin" if "monolithic" in facts else "loaded"
+    if "file" in facts:
+        return "available"
+    return "absent" if "tree" in facts or "monolithic" in facts else "unknown"

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+from ipvs_audit.snapshot.section import Section, number
+
+_LINE = re.compile(r"(host|netns) ([0-9]{1,20}) ((?:[a-z_]+=[^ ]* )*)name=(.*)", re.DOTALL)
+_VALUE = re.compile(r"-?[0-9]{1,10}")
+_KTHREAD = re.compile(r"ipvs-e:([0-9]+):[0-9]+")
+_UNREAD = ("absent", "denied", "gone", "unentered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,7 @@ class Netns:
     @property
     def value(self) -> int | None:
         """``run_estimation`` as a number: 0 is off, anything else on; None where not read."""
-        raise NotImplementedError
+        return None if self.raw is None else int(self.raw)
 
     @property
     def holds_rules(self) -> bool | None:
@@ -57,3 +65,65 @@ class Census:
     others: tuple[Netns, ...]
     complete: bool
     gaps: tuple[str, ...]
+
+
+def parse_census(netns: Section, kthreads: tuple[str, ...] = ()) -> Census:
+    """The namespaces.
+
+    Args:
+        netns: the section.
+        kthreads: names of the estimator threads seen: each namespace that runs some gives them a
+            number of its own, so that one which the census missed still shows.
+
+    Raises:
+        GarbledEvidenceError: the section is not whole, a line is not of its form, a namespace is
+            there twice, or the host's own is missing.
+    """
+    hosts: list[Netns] = []
+    others: list[Netns] = []
+    gaps: list[str] = []
+    for line in netns.whole_lines():
+        if line.startswith("gap "):
+            gaps.append(line[4:])
+        elif (found := _LINE.fullmatch(line)) is None:
+            raise netns.garbled(f"line {line[:60]!r} is not of its form")
+        else:
+            (hosts if found[1] == "host" else others).append(_namespace(netns, found))
+    if len(hosts) != 1:
+        raise netns.garbled(f"{len(hosts)} namespaces are said to be the host's own")
+    inodes = [one.inode for one in (*hosts, *others)]
+    if len(set(inodes)) != len(inodes):
+        raise netns.garbled("a namespace is there twice")
+    running = {found[1] for name in kthreads if (found := _KTHREAD.fullmatch(name))}
+    possible = [one for one in (*hosts, *others) if one.holds_rules is not False and one.value != 0]
+    if len(running) > len(possible):
+        gaps.append(
+            f"estimator threads run for {len(running)} namespaces, of which the census saw"
+            f" {len(possible)} that hold rules and have estimation on"
+        )
+    others.sort(key=lambda one: one.inode)
+    return Census(hosts[0], tuple(others), complete=not gaps, gaps=tuple(gaps))
+
+
+def _namespace(section: Section, found: re.Match[str]) -> Netns:
+    words = dict(word.split("=", 1) for word in found[3].split(" ")[:-1])
+    raw = words.pop("run_estimation", None)
+    unread = words.pop("unread", "")
+    if raw is not None and not _VALUE.fullmatch(raw):
+        raise section.garbled(f"run_estimation of namespace {found[2]} is {raw[:40]!r}")
+    if (raw is None) != (unread in _UNREAD) or (raw is not None and unread):
+        raise section.garbled(f"namespace {found[2]} has neither a value nor a reason for none")
+    return Netns(
+        inode=int(found[2]),
+        name=found[4],
+        raw=raw,
+        why_unread=unread,
+        est_cpulist=words.pop("est_cpulist", None),
+        services=_count(section, words.pop("services", "-")),
+        destinations=_count(section, words.pop("destinations", "-")),
+        other_switch=" ".join(f"{key}={value}" for key, value in words.items()),
+    )
+
+
+def _count(section: Section, text: str) -> int | None:
+    return None if text == "-" else number(section, "a number of rules", text)

@@ -20,16 +20,31 @@ FailureKind = Literal[
     "too-much-output",  # more bytes than the cap
     "protocol",  # closed half-way, or what came is not the probe's output
     "configuration",  # the inventory or ssh_config asks for what cannot be done
+    "interrupted",  # the run was ended before this host was done
 ]
+
+#: Whether trying again can help: ``backoff`` where the host was too busy to speak to us.
+Again = Literal["never", "once", "backoff"]
 
 
 class TransportError(Exception):
-    """A host could not be reached or did not answer as it should."""
+    """A host could not be reached or did not answer as it should.
 
-    def __init__(self, kind: FailureKind, message: str) -> None:
+    Attributes:
+        kind: what reports group hosts by.
+        message: the thing, the place and the way out; never a secret.
+        again: whether the collector may try again.
+    """
+
+    def __init__(self, kind: FailureKind, message: str, *, again: Again = "never") -> None:
         super().__init__(message)
         self.kind: FailureKind = kind
         self.message = message
+        self.again: Again = again
+
+    def __reduce__(self) -> tuple[type[TransportError], tuple[str, str], dict[str, str]]:
+        """Let the error cross a process boundary."""
+        return type(self), (self.kind, self.message), {"again": self.again}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +82,8 @@ class Connection(Protocol):
 
     #: The server's host key as ``SHA256:...``; empty where the transport has none.
     fingerprint: str
+    #: How it was reached, e.g. ``ssh root@10.0.0.5:22``, ``local``.
+    via: str
 
     def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
         """Feed a POSIX sh script to ``sh`` on the target, as the target's become user.

@@ -1,0 +1,94 @@
+"""EST-6 frozen-counters: the estimator's sums stand still while packets are counted."""
+
+from ipvs_audit.controls import Case, control
+from ipvs_audit.policy import Policy
+from ipvs_audit.scope import judged_namespaces
+from ipvs_audit.snapshot import Snapshot
+from ipvs_audit.snapshot.counters import Movement, Series
+from ipvs_audit.snapshot.namespaces import Netns
+
+#: What the samples of a namespace show, in an operator's words.
+_WORDS = {
+    Movement.FROZEN: "the totals stood still while the per-CPU counters grew: estimation is off",
+    Movement.RUNNING: "the totals grew: estimation runs",
+    Movement.NO_TRAFFIC: "no counter moved: no traffic, so nothing is proven",
+    Movement.TOO_LATE: "packets came only at the end of the sample: the totals had no time to move",
+    Movement.ZEROED: "the totals went down: somebody zeroed them (ipvsadm -Z) during the sample",
+    Movement.TOO_FEW: "too few samples",
+}
+
+
+@control(
+    "EST-6",
+    "frozen-counters",
+    severity="high",
+    source="vendor document: step 4, method 2",
+    fix="Set the live value (EST-4, EST-5); where it reads right already, look for who resets it.",
+)
+def test_frozen_counters(snapshot: Snapshot, policy: Policy, case: Case) -> None:
+    """The value says what was asked for; the counters say what happens.
+
+    The packet path counts per CPU; the estimator sums these up every 2 s. Frozen totals prove
+    something only if the per-CPU counters grew at least one period before the last look.
+    """
+    off = policy.estimation == "disabled"
+    case.expect(
+        "per-CPU counters grow and the totals " + ("stand still" if off else "follow")
+    )
+    if not snapshot.module.loaded:
+        case.not_applicable("ip_vs is not loaded: nothing is counted")
+
+    census = snapshot.census
+    judged = [census.host] if census.host.holds_rules else []
+    if not policy.ack:
+        # Where the switch itself reads wrong, EST-5 has proven it; here it is what reads right.
+        judged += [
+            netns
+            for netns in judged_namespaces(census, policy)
+            if netns.holds_rules and (netns.value is None or policy.accepts(netns.value))
+        ]
+    seen = [(netns, _movement(snapshot.counters.get(netns.inode))) for netns in judged]
+    case.observe(
+        "\n".join(_shown(netns, snapshot.counters.get(netns.inode)) for netns in judged[:_MOST])
+        or "no network namespace that could be seen holds IPVS rules",
+        "counters",
+        "stats.0",
+        "stats.2",
+    )
+
+    proven, disproven = (
+        (Movement.FROZEN, Movement.RUNNING) if off else (Movement.RUNNING, Movement.FROZEN)
+    )
+    wrong = [netns for netns, movement in seen if movement is disproven]
+    open_ = [(netns, movement) for netns, movement in seen if movement is not proven]
+    assert not wrong, f"{_WORDS[disproven]}, in " + ", ".join(netns.name for netns in wrong[:_MOST])
+    if not judged:
+        case.inconclusive("no namespace holds IPVS rules: there is no traffic to count")
+    if open_:
+        case.inconclusive(
+            "; ".join(f"{netns.name}: {_WORDS[movement]}" for netns, movement in open_[:_MOST])
+        )
+    if not census.complete and not policy.ack:
+        case.inconclusive(
+            f"{_WORDS[proven]}, where it could be seen; but not every namespace could be looked"
+            f" at: {'; '.join(census.gaps)}"
+        )
+
+
+#: Namespaces listed by name in a message; the evidence has all.
+_MOST = 20
+
+
+def _movement(series: Series | None) -> Movement:
+    return Movement.TOO_FEW if series is None else series.movement
+
+
+def _shown(netns: Netns, series: Series | None) -> str:
+    if series is None or not series.samples:
+        return f"{netns.name}: not sampled"
+    first, last = series.samples[0], series.samples[-1]
+    return (
+        f"{netns.name}, over {last.at - first.at:.1f} s:"
+        f" per-CPU packets in {first.raw.in_pkts} -> {last.raw.in_pkts},"
+        f" totals {first.total.in_pkts} -> {last.total.in_pkts}"
+    )

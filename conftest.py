@@ -1,0 +1,3 @@
+"""Hands pytest to the plugin, nothing more."""
+
+pytest_plugins = ["ipvs_audit.plugin"]

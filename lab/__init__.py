@@ -1,0 +1,1 @@
+"""Real kernels in QEMU as audit targets: `python -m lab up`."""

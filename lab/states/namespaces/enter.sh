@@ -1,0 +1,3 @@
+enable lab-namespaces.service
+enable lab-traffic@blue.service
+enable lab-traffic@green.service

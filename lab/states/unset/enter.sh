@@ -1,0 +1,2 @@
+# Nothing is persisted: the value is what the kernel starts with.
+modprobe ip_vs

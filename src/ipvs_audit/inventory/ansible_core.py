@@ -1,0 +1,292 @@
+"""Everything that touches ansible-core: its settings, its vault, its hosts, its templates.
+
+Import it through :func:`ipvs_audit.inventory.quiet.load_ansible`: ansible-core reads its settings
+once, when it is first imported, and takes over stdout as it does.
+
+ansible-core is pinned to one minor version, because two of its private parts are used: what
+captures warnings, and what says where a value was written.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible._internal._datatag._tags import Origin
+from ansible._internal._errors._error_factory import ControllerEventFactory
+from ansible.errors import AnsibleError
+from ansible.inventory.helpers import get_group_vars, sort_groups
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import (
+    EncryptedString,
+    VaultHelper,
+    VaultSecretsContext,
+    get_file_vault_secret,
+)
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar, is_trusted_as_template
+from ansible.utils.vars import combine_vars
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
+from ansible.vars.plugins import get_vars_from_inventory_sources
+
+from ipvs_audit.inventory.errors import InventoryError
+from ipvs_audit.inventory.messages import Message, message_of
+from ipvs_audit.inventory.variables import Variable
+
+init_plugin_loader()
+
+_OWN_NAME = re.compile(r"\{\{ *inventory_hostname *\}\}")
+
+
+def explain(error: BaseException) -> Message:
+    """What Ansible has to say about an exception of its own."""
+    return message_of(ControllerEventFactory.from_exception(error, include_traceback=False))
+
+
+class _Loader(DataLoader):  # type: ignore[misc]
+    """Parses a source once; Ansible does it once a plugin, and copies the whole each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shared: dict[str, Any] = {}
+
+    def load_from_file(
+        self,
+        file_name: str,
+        cache: str = "all",
+        unsafe: bool = False,
+        json_only: bool = False,
+        trusted_as_template: bool = False,
+    ) -> Any:  # noqa: ANN401
+        """As the base class; a source that configures no plugin is shared between plugins."""
+        if cache == "none" and not json_only:
+            if file_name not in self._shared:
+                data = super().load_from_file(
+                    file_name, cache, unsafe=True, trusted_as_template=True
+                )
+                is_plain = isinstance(data, Mapping) and "plugin" not in data
+                self._shared[file_name] = data if is_plain else None
+            if (shared := self._shared[file_name]) is not None:
+                return shared
+        return super().load_from_file(file_name, cache, unsafe, json_only, trusted_as_template)
+
+
+class AnsibleInventory:
+    """One inventory as Ansible reads it."""
+
+    def __init__(self, sources: Sequence[str], vault_password_file: Path | None) -> None:
+        """Parse the sources; nothing is templated or decrypted before it is asked for.
+
+        Raises:
+            InventoryError: for a vault password that cannot be had.
+            AnsibleError: where Ansible gives up.
+        """
+        self._sources = list(sources)
+        self._loader = _Loader()
+        self._use_vault(vault_password_file)
+        self._manager = InventoryManager(loader=self._loader, sources=self._sources)
+        self._by_groups: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._hostvars: Any = None
+
+    def _use_vault(self, password_file: Path | None) -> None:
+        configured = constants.config.get_config_value
+        given: list[tuple[str | None, str]] = []
+        for slug in configured("DEFAULT_VAULT_IDENTITY_LIST") or []:
+            label, _, file = str(slug).rpartition("@")
+            given.append((label or None, file))
+        if password_file is not None:
+            given.append((None, str(password_file)))
+        if (default := configured("DEFAULT_VAULT_PASSWORD_FILE")) is not None:
+            given.append((None, str(default)))
+        secrets: list[tuple[str, Any]] = []
+        for name, path in given:
+            if path.startswith("prompt"):
+                raise InventoryError("the audit cannot ask for a vault password: put it in a file")
+            try:
+                secret = get_file_vault_secret(filename=path, vault_id=name, loader=self._loader)
+                secret.load()
+            except AnsibleError:
+                why = _vault_trouble(path)
+                raise InventoryError(f"vault password file {path}: {why}") from None
+            secrets.append((name or "default", secret))
+            self._loader.set_vault_secrets(secrets)
+        context = VaultSecretsContext.current(optional=True)
+        if context is None:
+            context = VaultSecretsContext([])
+            VaultSecretsContext.initialize(context)
+        context.secrets = secrets
+
+    def limit(self, pattern: str) -> None:
+        """Narrow :meth:`hosts` to an Ansible pattern, ``@file`` included."""
+        self._manager.subset(pattern)
+
+    def hosts(self, *, limited: bool = True) -> list[Any]:
+        """Ansible's hosts in inventory order; never the ``localhost`` that it would invent."""
+        found = self._manager.get_hosts("all", ignore_limits=not limited)
+        return [host for host in found if not host.implicit]
+
+    def names(self) -> list[str]:
+        """The names of all hosts and groups, for suggestions."""
+        return sorted({*self._manager.hosts, *self._manager.groups} - {"all", "ungrouped"})
+
+    def variables(self, host: Any) -> dict[str, Any]:  # noqa: ANN401
+        """All variables of a host by Ansible's precedence, templates and vaults as written.
+
+        Raises:
+            AnsibleError: for a group_vars or host_vars file that cannot be read.
+        """
+        groups = sort_groups(host.get_groups())
+        key = tuple(group.name for group in groups)
+        if key not in self._by_groups:
+            self._by_groups[key] = self._merged_groups(groups)
+        merged = combine_vars(self._by_groups[key], host.vars)
+        if beside := get_vars_from_inventory_sources(self._loader, self._sources, [host], "all"):
+            merged = combine_vars(merged, beside)
+        return dict(merged)
+
+    def resolved(
+        self,
+        host: Any,  # noqa: ANN401
+        variables: Mapping[str, Any],
+        wanted: Callable[[str], bool],
+    ) -> dict[str, Variable]:
+        """The variables of wanted names, with templates and vaults resolved.
+
+        Raises:
+            InventoryError: for a template or vault that does not resolve.
+        """
+        found: dict[str, Variable] = {}
+        context: dict[str, Any] | None = None
+        for name, value in variables.items():
+            if not wanted(name):
+                continue
+            origin = Origin.get_tag(value)
+            place = str(origin) if origin and origin.path else ""
+            try:
+                if not _may_be_template(value):
+                    plain = _plain(value)
+                elif (simple := _with_own_name(value, host.name)) is not None:
+                    plain = simple
+                else:
+                    context = context or self._with_magic(host, variables)
+                    plain = _plain(Templar(self._loader, context).template(value))
+            except AnsibleError as error:
+                raise InventoryError(_unresolved(host.name, name, place, explain(error))) from None
+            found[str(name)] = Variable(plain, place)
+        return found
+
+    def _merged_groups(self, groups: list[Any]) -> dict[str, Any]:
+        """As ``VariableManager.get_vars`` does without a play, once for each set of groups."""
+        everyone = [group for group in groups if group.name == "all"]
+        others = [group for group in groups if group.name != "all"]
+
+        def beside(these: list[Any]) -> dict[str, Any]:
+            found = get_vars_from_inventory_sources(self._loader, self._sources, these, "all")
+            return dict(found)
+
+        steps: dict[str, Callable[[], dict[str, Any]]] = {
+            "all_inventory": lambda: get_group_vars(everyone),
+            "groups_inventory": lambda: get_group_vars(others),
+            "all_plugins_inventory": lambda: beside(everyone),
+            "groups_plugins_inventory": lambda: beside(others),
+        }
+        merged: dict[str, Any] = {}
+        for entry in constants.VARIABLE_PRECEDENCE:
+            if entry in steps:
+                merged = combine_vars(merged, steps[entry]())
+        return merged
+
+    def _with_magic(self, host: Any, merged: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+        if self._hostvars is None:
+            manager = VariableManager(loader=self._loader, inventory=self._manager)
+            manager.safe_basedir = False  # or the group_vars of the working directory would count
+            self._hostvars = HostVars(self._manager, manager, self._loader)
+        return {
+            **merged,
+            **host.get_magic_vars(),
+            "groups": self._manager.get_groups_dict(),
+            "hostvars": self._hostvars,
+        }
+
+    def outcome(self) -> bytes:
+        """What came of sources that are programs: every host, group and variable, canonical.
+
+        Vaulted values stand as ciphertext, templates as written.
+        """
+        groups = {
+            name: {
+                "children": sorted(child.name for child in group.child_groups),
+                "hosts": sorted(host.name for host in group.hosts),
+                "vars": group.vars,
+            }
+            for name, group in self._manager.groups.items()
+        }
+        hosts = {name: _portable(host.vars) for name, host in self._manager.hosts.items()}
+        return json.dumps([groups, hosts], sort_keys=True, default=_encoded).encode()
+
+
+def _portable(variables: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in variables.items() if k not in {"inventory_dir", "inventory_file"}}
+
+
+def _encoded(value: object) -> object:
+    return VaultHelper.get_ciphertext(value, with_tags=False) or str(value)
+
+
+def _with_own_name(template: object, host: str) -> str | None:
+    """Resolve a template that asks for nothing but the host's name; a fleet may hold thousands."""
+    if not isinstance(template, str) or "\\" in template or not is_trusted_as_template(template):
+        return None
+    text, count = _OWN_NAME.subn(lambda _: host, str(template))
+    rest = _OWN_NAME.sub("", str(template))
+    return text if count and not any(mark in rest for mark in ("{{", "{%", "{#")) else None
+
+
+def _may_be_template(value: object) -> bool:
+    if isinstance(value, str):  # an EncryptedString is none
+        return "{{" in value or "{%" in value
+    return isinstance(value, Mapping | list)
+
+
+def _plain(value: Any) -> object:  # noqa: ANN401
+    """Drop Ansible's tags and lazy containers; decrypt what is encrypted."""
+    if value is None or isinstance(value, bool):
+        return value
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, EncryptedString):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, Iterable):
+        return [_plain(each) for each in value]
+    return None if type(value).__name__ == "Omit" else str(value)
+
+
+def _unresolved(host: str, name: str, place: str, why: Message) -> str:
+    where = f" ({place})" if place else ""
+    if why.mentions("no vault secrets found"):
+        return (
+            f"host {host}: {name} is encrypted with Ansible Vault{where}: give its password "
+            "with --vault-password-file"
+        )
+    if why.mentions("decrypt") or why.mentions("vault"):
+        return f"host {host}: {name} does not open with this vault password{where}"
+    said = str(why)
+    return f"host {host}: {name} does not resolve: {said}" + (where if place not in said else "")
+
+
+def _vault_trouble(path: str) -> str:
+    file = Path(path)
+    if not file.exists():
+        return "no such file"
+    if file.is_dir():
+        return "it is a directory"
+    return "it gives no password"

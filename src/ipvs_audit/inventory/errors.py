@@ -1,0 +1,7 @@
+"""What goes wrong with an inventory, said without a secret and without a traceback."""
+
+from __future__ import annotations
+
+
+class InventoryError(Exception):
+    """An inventory that cannot be used; the message names the thing, the place, the way out."""

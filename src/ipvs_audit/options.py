@@ -1,0 +1,155 @@
+"""What ipvs-audit adds to pytest's command line, and the values it leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+DEFAULT_INVENTORY = "inventories/localhost.yml"
+DEFAULT_POLICY = "inventories/policy.yml"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The audit's options, read once."""
+
+    root: Path
+    inventory: tuple[str, ...]
+    limit: str | None
+    policy: Path | None
+    estimation: str | None
+    snapshots: Path | None
+    reports: Path
+    strict: bool
+    forks: int
+    connect_timeout: float
+    deadline: float
+    host_key_policy: str
+    known_hosts: tuple[Path, ...]
+    ssh_config: Path | None
+    vault_password_file: Path | None
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the options, in the order in which a user meets them."""
+    group = parser.getgroup("ipvs-audit", "IPVS estimation audit (--strict: inconclusive fails)")
+    group.addoption(
+        "--inventory",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help=f"Ansible inventory to audit; repeatable (default: {DEFAULT_INVENTORY}, this machine)",
+    )
+    group.addoption("--limit", metavar="PATTERN", help="Ansible host pattern, e.g. 'ipvs:&eu:!old'")
+    group.addoption(
+        "--policy", metavar="FILE", help=f"what to demand (default: {DEFAULT_POLICY})"
+    )
+    group.addoption(
+        "--estimation",
+        choices=("disabled", "enabled"),
+        help="turn the audit round: demand that estimation is disabled or enabled",
+    )
+    group.addoption(
+        "--from-snapshots",
+        metavar="PATH",
+        help="judge the saved evidence of a run (its directory or snapshots.jsonl.gz), no host",
+    )
+    group.addoption(
+        "--reports", metavar="DIR", help="where runs land (default: reports, in the checkout)"
+    )
+    group.addoption(
+        "--forks", type=int, default=64, metavar="N", help="hosts collected at a time (default 64)"
+    )
+    group.addoption(
+        "--connect-timeout",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="seconds to connect, agree on keys and log in (default 10)",
+    )
+    group.addoption(
+        "--deadline",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="seconds for everything on one host (default 60)",
+    )
+    group.addoption(
+        "--host-key-policy",
+        choices=("strict", "accept-new"),
+        default="strict",
+        help="accept-new records the keys of hosts never seen; a changed key is always an error",
+    )
+    group.addoption(
+        "--known-hosts",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="known_hosts file instead of those that ssh_config names; repeatable",
+    )
+    # --ssh-config is pytest-testinfra's own option, and means the same here.
+    group.addoption("--vault-password-file", metavar="FILE", help="for Ansible vaults")
+
+
+def read_options(config: pytest.Config) -> Options:
+    """Read the options, with the defaults that depend on where the checkout lies."""
+    root = config.rootpath
+    get = config.getoption
+
+    def path(name: str) -> Path | None:
+        value = get(name)
+        return Path(value).expanduser() if value else None
+
+    policy = path("policy")
+    if policy is None and (root / DEFAULT_POLICY).exists():
+        policy = root / DEFAULT_POLICY
+    return Options(
+        root=root,
+        inventory=tuple(get("inventory")) or (str(root / DEFAULT_INVENTORY),),
+        limit=get("limit"),
+        policy=policy,
+        estimation=get("estimation"),
+        snapshots=path("from_snapshots"),
+        reports=path("reports") or root / "reports",
+        strict=bool(config.getini("strict")),
+        forks=get("forks"),
+        connect_timeout=get("connect_timeout"),
+        deadline=get("deadline"),
+        host_key_policy=get("host_key_policy"),
+        known_hosts=tuple(Path(value).expanduser() for value in get("known_hosts")),
+        ssh_config=path("ssh_config"),
+        vault_password_file=path("vault_password_file"),
+    )
+
+
+_SECRET_WORDS = ("password", "secret", "token")
+
+
+def redact(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """The command line without the values of options that sound secret.
+
+    >>> redact(("--limit", "web", "--api-token=abc", "--ssh-password", "x"))
+    ('--limit', 'web', '--api-token=***', '--ssh-password', '***')
+    """
+    shown: list[str] = []
+    hide_next = False
+    for word in arguments:
+        name, equals, _ = word.partition("=")
+        secret = (
+            word.startswith("-")
+            and any(part in name.lower() for part in _SECRET_WORDS)
+            and not name.endswith("-file")
+        )
+        if hide_next:
+            shown.append("***")
+            hide_next = False
+        elif secret and equals:
+            shown.append(f"{name}=***")
+        else:
+            shown.append(word)
+            hide_next = secret
+    return tuple(shown)

@@ -1,0 +1,184 @@
+"""The first question: which value does the key have after ip_vs was loaded anew?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ipvs_audit.persistence.effect import Command, loaded, run_shell
+from ipvs_audit.persistence.outcome import Accepts, Outcome
+from ipvs_audit.persistence.programs import run_program
+from ipvs_audit.persistence.state import State
+from ipvs_audit.persistence.subject import MODULE, Subject
+from ipvs_audit.persistence.udev import Rule, rules, unreadable
+
+if TYPE_CHECKING:
+    from ipvs_audit.snapshot.modprobe_config import Directive
+
+_SWITCHED_OFF = ("true", "false", ":")
+
+
+def after_reload(subject: Subject, accepts: Accepts) -> Outcome:
+    """What ``modprobe -r ip_vs; modprobe ip_vs`` leaves, and a load on demand as well."""
+    if subject.module == "builtin":
+        return Outcome(None, "ip_vs is built into the kernel and cannot be reloaded")
+    hook, why_none = find_hook(subject)
+    if hook is None:
+        by_hook = Outcome(*_default(subject), doubt=_hidden_doubt(subject))
+        by_hook = replace(by_hook, because=f"{why_none}, so ip_vs comes up with {_starts(subject)}")
+        state = loaded(subject)
+    else:
+        ends = run_shell(subject, Command(hook.rest, hook.where), State())
+        by_hook = _told(subject, hook, ends, accepts)
+        state = ends[0]
+    return _with_udev(subject, by_hook, written=hook is not None and state.written)
+
+
+def find_hook(subject: Subject) -> tuple[Directive | None, str]:
+    """The ``install`` line that modprobe runs for ip_vs, or None and why there is none."""
+    if subject.loaders.kmod is None and subject.loaders.modprobe is not None:
+        return None, f"{subject.loaders.modprobe} is not kmod's and runs no install command"
+    config = subject.modprobe
+    hook = config.first("install", MODULE)
+    if hook is None:
+        for directive, by in config.hidden:
+            if directive.verb == "install" and directive.concerns(MODULE):
+                return None, f"the hook of {directive.where} is hidden by {by}"
+        return None, "no hook runs when ip_vs is loaded"
+    bypass = config.bypass(MODULE)
+    if bypass is not None:
+        return None, (
+            f"modprobe passes over the hook of {hook.where}, "
+            f"because {bypass.where} gives ip_vs soft dependencies"
+        )
+    return hook, ""
+
+
+def _default(subject: Subject) -> tuple[int | None, str]:
+    return (1 if subject.has_switch is not False else None), ""
+
+
+def _starts(subject: Subject) -> str:
+    return "the kernel's default of 1" if subject.has_switch is not False else "no such key"
+
+
+def _hidden_doubt(subject: Subject) -> str:
+    closed = subject.modprobe.unreadable
+    return f"{closed[0]} could not be read: a hook may be there" if closed else ""
+
+
+def _told(subject: Subject, hook: Directive, ends: tuple[State, ...], accepts: Accepts) -> Outcome:
+    """A hook's outcome in words."""
+    state = ends[0]
+    values = {end.value for end in ends}
+    doubt = next((end.doubt for end in ends if end.doubt), "")
+    if len(values) > 1 and not doubt:
+        doubt = (
+            f"{hook.where} sets the value only if a command succeeds that this audit cannot judge"
+        )
+    closed = _hidden_doubt(subject)
+    fault = next((end.fault for end in ends if end.fault), "")
+    if fault:
+        return Outcome(None, "", fault=f"{hook.where}: {fault}")
+    if not state.loaded:
+        because = f"{hook.where} loads no ip_vs: it runs {hook.rest.strip()!r} instead"
+        return Outcome(None, because, doubt=doubt or closed)
+    notes, broken = _consequences(subject, hook, ends)
+    return Outcome(
+        state.value,
+        because=_decisive(subject, hook, state, accepts),
+        doubt=doubt or closed,
+        fault=broken,
+        notes=notes,
+    )
+
+
+def _consequences(
+    subject: Subject, hook: Directive, ends: tuple[State, ...]
+) -> tuple[tuple[str, ...], str]:
+    """What a hook that reports a failure causes: notes, and a fault where it is for good."""
+    failing = [end for end in ends if end.status != 0 and end.failed]
+    if not failing:
+        return (), ""
+    why = failing[0].failed[-1]
+    if subject.has_switch is False:
+        return (), (
+            f"this kernel has no {subject.key.dotted}, so the hook of {hook.where} fails and "
+            f"breaks 'modprobe ip_vs' ({why})"
+        )
+    return (
+        (
+            f"the hook of {hook.where} reports a failure ({why}), so modprobe does too: the value is "
+            "set, but the first load of a module that needs ip_vs (ip_vs_rr) fails, and works only "
+            "when tried again"
+        ),
+    ), ""
+
+
+def _decisive(subject: Subject, hook: Directive, state: State, accepts: Accepts) -> str:
+    """The sentence on what gave the value its last word."""
+    deciding = [step for step in state.steps if step.did.startswith(("sets ", "writes "))]
+    if not deciding:
+        return f"{hook.where} only loads ip_vs, which comes up with {_starts(subject)}"
+    step = deciding[-1]
+    if state.written:
+        step = [each for each in deciding if "nothing" not in each.did][-1]
+        return f"{hook.where} runs {step.command!r}, which {step.did}"
+    told = f"{hook.where} runs {step.command!r}, which {step.did}"
+    if step.resolution is not None and step.resolution.winner is None and "before" not in step.did:
+        reads = _reads(step.resolution.files)
+        told = f"{hook.where} runs {step.command!r}, which reads {reads}; {elsewhere(subject, accepts)}"
+    return told
+
+
+def _reads(files: tuple[str, ...]) -> str:
+    if not files:
+        return "no file that exists"
+    return f"{files[0]} only" if len(files) == 1 else f"{len(files)} files"
+
+
+def elsewhere(subject: Subject, accepts: Accepts) -> str:
+    """Where the wanted value is instead."""
+    for loader in (subject.sysctl_p, subject.sysctl_system, subject.systemd_sysctl):
+        found = subject.resolve(loader)
+        if found.winner is not None and found.value is not None and accepts(found.value):
+            return f"the value is in {found.winner.where}"
+    return "the value is in no file that a loader reads"
+
+
+def _with_udev(subject: Subject, by_hook: Outcome, *, written: bool) -> Outcome:
+    """What udev's rules add; they run beside the hook, in no certain order."""
+    if by_hook.fault or subject.loaders.init != "systemd":
+        return by_hook
+    outcome = by_hook
+    for rule in rules(subject):
+        outcome = _one_rule(subject, outcome, rule, written=written)
+    closed = unreadable(subject)
+    if closed and outcome == by_hook and not outcome.doubt:
+        return outcome if written else replace(outcome, doubt=f"{closed} could not be read")
+    return outcome
+
+
+def _one_rule(subject: Subject, before: Outcome, rule: Rule, *, written: bool) -> Outcome:
+    def no_shell(text: str, state: State) -> tuple[State, ...]:
+        return run_shell(subject, Command(text, rule.where, "udev"), state)
+
+    ends = run_program(subject, rule.command, loaded(subject), no_shell)
+    doubt = rule.doubt or next((end.doubt for end in ends if end.doubt), "")
+    state = ends[0]
+    if doubt:
+        return replace(before, doubt=before.doubt or f"{rule.where} runs {rule.text!r}: {doubt}")
+    if not state.written:
+        note = f"{rule.where} runs {rule.text!r}, which does not set the key"
+        return replace(before, notes=(*before.notes, note))
+    if written and before.value != state.value:
+        race = (
+            f"{rule.where} sets {state.value} while the hook sets {before.value}, "
+            "and either may come last"
+        )
+        return replace(before, doubt=before.doubt or race)
+    did = [step.did for step in state.steps][-1]
+    because = f"the udev rule of {rule.where} runs {rule.text!r}, which {did}"
+    return replace(
+        before, value=state.value, because=because, doubt="" if not written else before.doubt
+    )

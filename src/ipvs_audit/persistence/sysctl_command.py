@@ -1,0 +1,244 @@
+"""What ``sysctl`` and ``systemd-sysctl`` do to the key when a hook or a rule calls them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ipvs_audit.persistence.failures import failures
+from ipvs_audit.persistence.state import State, Step
+from ipvs_audit.snapshot.config_files import ConfigFile, Line
+from ipvs_audit.snapshot.sysctl_config import DIRECTORIES, SYSCTL_CONF, Loader, settings
+from ipvs_audit.snapshot.sysctl_key import name_matches, resolved
+
+if TYPE_CHECKING:
+    from ipvs_audit.persistence.shell import Simple, Word
+    from ipvs_audit.persistence.subject import Subject
+
+_PLAIN = frozenset("bneNwqox")
+_SHOWING = frozenset("aAXVdh")
+
+
+@dataclass(slots=True)
+class _Call:
+    """How sysctl was called, as getopt_long sees it."""
+
+    forgiving: bool = False
+    load: bool = False
+    system: bool = False
+    shows: bool = False
+    write: bool = False
+    beyond: str = ""
+    attached: str = ""
+    arguments: tuple[Word, ...] = ()
+
+
+def run_sysctl(subject: Subject, command: Simple, state: State) -> tuple[State, ...]:
+    """Run ``sysctl`` with any of its options."""
+    state = replace(state, fed=None)
+    if subject.loaders.sysctl_path is None:
+        return (state.exits(1, "the host has no sysctl program"),)
+    call = _parsed(command.words[1:])
+    if call.beyond:
+        return (state.unsure(f"sysctl's option {call.beyond} is not known to this audit"),)
+    if call.shows:
+        return (replace(state, status=0),)
+    if call.system and not call.load:
+        return _load(subject, subject.sysctl_system, command.text, state)
+    if call.load:
+        files, doubt = _files(subject, call)
+        if doubt:
+            return (state.unsure(doubt),)
+        loader = replace(subject.sysctl_p, files=files, forgiving=call.forgiving)
+        return _load(subject, loader, command.text, state)
+    return _assign(subject, call, command.text, state)
+
+
+def _parsed(words: tuple[Word, ...]) -> _Call:
+    call = _Call()
+    arguments: list[Word] = []
+    for place, word in enumerate(words):
+        text = word.text
+        if text == "--":
+            arguments += words[place + 1 :]
+            break
+        if text.startswith("--"):
+            _long_option(call, text)
+        elif text.startswith("-") and len(text) > 1:
+            _short_options(call, text)
+        else:
+            arguments.append(word)
+    call.arguments = tuple(arguments)
+    return call
+
+
+def _long_option(call: _Call, text: str) -> None:
+    name, _, value = text.partition("=")
+    if name == "--load":
+        call.load, call.attached = True, value
+    elif name == "--system":
+        call.system = True
+    elif name == "--ignore":
+        call.forgiving = True
+    elif name == "--write":
+        call.write = True
+    elif name in ("--all", "--help", "--version", "--dry-run"):
+        call.shows = True
+    elif name not in ("--quiet", "--values", "--names", "--binary", "--deprecated"):
+        call.beyond = name
+
+
+def _short_options(call: _Call, text: str) -> None:
+    for place, option in enumerate(text[1:], 2):
+        if option == "p":  # takes an attached file: -pq reads the file "q"
+            call.load, call.attached = True, text[place:]
+            return
+        if option == "f":
+            call.load = True
+        elif option == "e":
+            call.forgiving = True
+        elif option == "w":
+            call.write = True
+        elif option in _SHOWING:
+            call.shows = True
+        elif option not in _PLAIN:
+            call.beyond = f"-{option}"
+            return
+
+
+def _files(subject: Subject, call: _Call) -> tuple[tuple[str, ...], str]:
+    """The files that ``-p`` loads, and why that is not known."""
+    named = [(call.attached, False)] if call.attached else []
+    named += [(word.text, word.pattern) for word in call.arguments]
+    if not named:
+        return (SYSCTL_CONF,), ""
+    files: list[str] = []
+    for path, pattern in named:
+        if path == "-":
+            return (), "sysctl reads its standard input"
+        directory = path.rpartition("/")[0]
+        if pattern and directory in DIRECTORIES:
+            found = sorted(each for each in subject.tree.files if _glob(path, each))
+            files += found or [path]
+        elif path in subject.tree.files or directory in DIRECTORIES or path == SYSCTL_CONF:
+            files.append(path)
+        else:
+            return (), f"it reads {path}, which the probe did not bring"
+    return tuple(files), ""
+
+
+def _glob(pattern: str, path: str) -> bool:
+    directory, _, name = pattern.rpartition("/")
+    return path.rpartition("/")[0] == directory and name_matches(name, path.rpartition("/")[2])
+
+
+def run_systemd_sysctl(
+    subject: Subject, command: Simple, state: State, *, through_unit: bool = False
+) -> tuple[State, ...]:
+    """Run systemd-sysctl, by its path or (``through_unit``) by restarting its unit."""
+    state = replace(state, fed=None)
+    if subject.loaders.systemd_sysctl is None:
+        return (state.exits(1, "the host has no systemd-sysctl"),)
+    prefixes: list[str] = []
+    files: list[str] = []
+    if through_unit:
+        if not subject.systemd_runs:
+            return (state.exits(1, "systemd-sysctl.service does not run here"),)
+    else:
+        words = [word.text for word in command.words[1:]]
+        while words:
+            word = words.pop(0)
+            if word == "--prefix" and words:
+                prefixes.append(words.pop(0))
+            elif word.startswith("--prefix="):
+                prefixes.append(word.partition("=")[2])
+            elif word.startswith("-"):
+                if word != "--no-pager":
+                    return (state.unsure(f"systemd-sysctl's {word} is not known to this audit"),)
+            else:
+                files.append(word)
+    missing = [path for path in files if path not in subject.tree.files]
+    if missing:
+        return (state.unsure(f"it reads {missing[0]}, which the probe did not bring"),)
+    loader = replace(
+        subject.systemd_sysctl, prefixes=tuple(prefixes), files=tuple(files) if files else None
+    )
+    return _load(subject, loader, command.text, state)
+
+
+def key_exists(subject: Subject, state: State) -> bool:
+    """Whether the key is there to be written."""
+    return subject.has_switch is not False and (state.loaded or not subject.needs_module)
+
+
+def _load(subject: Subject, loader: Loader, text: str, state: State) -> tuple[State, ...]:
+    exists = key_exists(subject, state)
+    why = failures(subject, loader, key_exists=exists)
+    found = subject.resolve(loader)
+    ends = replace(
+        state, status=int(bool(why)), failed=(*state.failed, *(f"{text!r}: {each}" for each in why))
+    )
+    if not exists:
+        did = "sets nothing: the key does not exist"
+        if not state.loaded and subject.needs_module:
+            did = "sets nothing: it runs before ip_vs is loaded"
+        return (ends.told(Step(text, did, found)),)
+    if found.doubt:
+        return (ends.unsure(found.doubt).told(Step(text, f"is in doubt: {found.doubt}", found)),)
+    if loader.program == "busybox" and not _plain(found.assignments):
+        doubt = "busybox sysctl reads unusual spellings in its own way"
+        return (ends.unsure(doubt).told(Step(text, doubt, found)),)
+    if found.winner is None or found.value is None:
+        return (
+            ends.told(Step(text, "sets nothing: what it reads holds no line that counts", found)),
+        )
+    step = Step(text, f"sets {found.value} ({found.winner.where})", found)
+    return (ends.wrote(found.value, step),)
+
+
+def _plain(assignments: tuple[object, ...]) -> bool:
+    """Whether all lines are of the form that every loader reads alike."""
+    from ipvs_audit.persistence.resolve import Assignment  # noqa: PLC0415
+
+    return all(
+        isinstance(entry, Assignment)
+        and entry.setting.text.replace(" ", "") == f"{entry.setting.spelled}={entry.stores}"
+        for entry in assignments
+    )
+
+
+def _assign(subject: Subject, call: _Call, text: str, state: State) -> tuple[State, ...]:
+    """``sysctl key=value ...``: each argument in turn; patterns are not expanded here."""
+    state = replace(state, status=0)
+    for word in call.arguments:
+        if "=" not in word.text and not call.write:
+            reads = resolved(word.text.replace(".", "/")) == subject.key.path
+            if reads and not key_exists(subject, state):
+                state = state.exits(1, f"{text!r}: the key does not exist")
+            continue
+        state = _assign_one(subject, word.text, text, call, state)
+    if not call.arguments:
+        state = state.exits(1, f"{text!r} names no key")
+    return (state,)
+
+
+def _assign_one(subject: Subject, argument: str, text: str, call: _Call, state: State) -> State:
+    place = ConfigFile("the command itself", "", 0, 0, 0, 0, "", None)
+    found = settings(place, Line(0, argument), subject.sysctl_p)
+    if not found or found[0].value is None:
+        return state.exits(1, f"{text!r}: {argument!r} is no assignment")
+    setting = found[0]
+    if resolved(setting.path) != subject.key.path:
+        if subject.tree.keys.get(setting.spelled) is False and not call.forgiving:
+            return state.exits(1, f"{text!r}: the kernel has no {setting.spelled}")
+        return state
+    if not key_exists(subject, state):
+        did = "sets nothing: the key does not exist"
+        state = state.told(Step(text, did))
+        return state if call.forgiving else state.exits(1, f"{text!r}: the key does not exist")
+    stores = subject.key.stores(setting.value or "")
+    if stores is None:
+        return state.told(Step(text, "sets nothing: the kernel refuses it")).exits(
+            1, f"{text!r}: the kernel refuses {setting.value!r}"
+        )
+    return state.wrote(stores, Step(text, f"sets {stores}"))

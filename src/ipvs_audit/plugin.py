@@ -1,0 +1,214 @@
+"""pytest's side of the audit: options, hooks and fixtures. What they do lies elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ipvs_audit.controls import Case, control_of, judge
+from ipvs_audit.inventory import InventoryError
+from ipvs_audit.options import add_options, read_options
+from ipvs_audit.outcome import deliver, describe, recorded
+from ipvs_audit.policy import Policy, PolicyError
+from ipvs_audit.pytest_run import AuditRun, is_controller, is_worker
+from ipvs_audit.session import AuditSession
+from ipvs_audit.snapshot import Failure, Snapshot
+from ipvs_audit.verdicts import Result, Verdict
+
+if TYPE_CHECKING:
+    from testinfra.host import Host
+
+    from ipvs_audit.targets import Target
+
+RUN = pytest.StashKey[AuditRun]()
+RESULT = pytest.StashKey[Result]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the audit's options."""
+    add_options(parser)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Bring in the pytest-html columns where pytest-html is there to use them."""
+    if config.pluginmanager.hasplugin("html"):
+        config.pluginmanager.import_plugin("ipvs_audit.pytest_html_columns")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Read policy and inventory; what is wrong with them ends the run here, with exit 4."""
+    config = session.config
+    arguments = tuple(str(word) for word in config.invocation_params.args)
+    try:
+        audit = AuditSession(read_options(config), arguments)
+    except (InventoryError, PolicyError) as wrong:
+        raise pytest.UsageError(str(wrong)) from None
+    run = AuditRun(config, audit)
+    config.stash[RUN] = run
+    config.pluginmanager.register(run, "ipvs-audit-run")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say who is about to be audited, and for what."""
+    return config.stash[RUN].header()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test per check and host."""
+    if "target" in metafunc.fixturenames:
+        audit = metafunc.config.stash[RUN].audit
+        metafunc.parametrize(
+            "target",
+            audit.audited,
+            ids=[audit.ids[target.name] for target in audit.audited],
+            indirect=True,
+        )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Collect the evidence of all hosts that the selected checks need, before the first runs."""
+    config = session.config
+    if config.option.collectonly or is_controller(config):
+        return
+    run = config.stash[RUN]
+    for item in session.items:
+        if (target := _target(item)) is not None:
+            about = control_of(getattr(item, "obj", None))
+            run.needs(target.name, about, connection="host" in getattr(item, "fixturenames", ()))
+    if not is_worker(config):
+        run.gather()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:  # noqa: ANN401
+    """Under ``-n`` the controller collects, once, as soon as a worker knows the tests."""
+    run: AuditRun = node.config.stash[RUN]
+    if not run.gathered and not node.config.option.collectonly:
+        run.need_ids(ids)
+        run.gather()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401
+    """Tell a worker where the controller puts the evidence."""
+    node.workerinput["ipvs_audit_snapshots"] = str(node.config.stash[RUN].snapshots)
+
+
+@pytest.fixture
+def target(request: pytest.FixtureRequest) -> Target:
+    """The inventory host under audit: an :class:`ipvs_audit.targets.Target`."""
+    found: Target = request.param
+    return found
+
+
+@pytest.fixture
+def snapshot(target: Target, request: pytest.FixtureRequest) -> Snapshot:
+    """The host's evidence: an :class:`ipvs_audit.snapshot.Snapshot`."""
+    taken = request.config.stash[RUN].taken(target.name)
+    if isinstance(taken, Failure):
+        pytest.fail(taken.message, pytrace=False)
+    return taken
+
+
+@pytest.fixture
+def policy(target: Target, request: pytest.FixtureRequest) -> Policy:
+    """What is demanded of this host: an :class:`ipvs_audit.policy.Policy`."""
+    return request.config.stash[RUN].audit.policies[target.name]
+
+
+@pytest.fixture
+def case(snapshot: Snapshot) -> Case:
+    """Where a check records what was expected and seen: an :class:`ipvs_audit.controls.Case`."""
+    return Case(snapshot)
+
+
+@pytest.fixture
+def host(target: Target, request: pytest.FixtureRequest) -> Host:
+    """An ordinary testinfra host, over the connection that brought the evidence."""
+    return request.config.stash[RUN].host(target)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Judge a control as soon as its fixtures stand, so that an error shows as pytest's error."""
+    check = getattr(item, "obj", None)
+    about, target = control_of(check), _target(item)
+    if about is None or target is None:
+        return (yield)
+    run = item.config.stash[RUN]
+    policy = run.audit.policies[target.name]
+    taken = run.taken(target.name)
+    if isinstance(taken, Failure):
+        _hold(item, judge(check, taken, policy))
+        pytest.fail(taken.message, pytrace=False)
+    set_up = yield
+    try:
+        result = judge(check, taken, policy, **_extra_arguments(item))
+    except Exception as fault:
+        _hold(item, recorded(about, fault))
+        raise
+    _hold(item, result)
+    if result.verdict is Verdict.ERROR:
+        pytest.fail(result.message, pytrace=False)
+    return set_up
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Turn a control's verdict into pytest's outcome."""
+    result = pyfuncitem.stash.get(RESULT, None)
+    if result is None:
+        return None
+    deliver(result, strict=pyfuncitem.config.stash[RUN].audit.options.strict)
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let the verdict travel with pytest's report, under xdist too."""
+    report = yield
+    result = item.stash.get(RESULT, None)
+    target = _target(item)
+    told = "setup" if result is not None and result.verdict is Verdict.ERROR else "call"
+    if result is not None and target is not None and call.when == told:
+        about = control_of(getattr(item, "obj", None))
+        report.ipvs_audit = describe(target.name, about, result)
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the reports; a report that cannot be written is an exit code of its own."""
+    run = session.config.stash.get(RUN, None)
+    if run is not None and run.gathered and not is_worker(session.config):
+        session.exitstatus = run.finish(int(session.exitstatus))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:  # noqa: ANN401
+    """Say what was found, in words, and where the report lies."""
+    run = terminalreporter.config.stash.get(RUN, None)
+    if run is not None:
+        run.summarise(terminalreporter)
+
+
+def _target(item: pytest.Item) -> Target | None:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("target") if callspec is not None else None
+
+
+def _hold(item: pytest.Item, result: Result) -> None:
+    item.stash[RESULT] = result
+    item.user_properties += [("control", result.control), ("verdict", result.verdict.word)]
+
+
+def _extra_arguments(item: pytest.Item) -> dict[str, object]:
+    """What a user's own check asks for beyond snapshot, policy and case, e.g. ``host``."""
+    wanted = getattr(item, "_fixtureinfo").argnames  # noqa: B009  # pytest has no public name
+    values: dict[str, object] = getattr(item, "funcargs", {})
+    return {name: values[name] for name in wanted if name not in ("snapshot", "policy", "case")}

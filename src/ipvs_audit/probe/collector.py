@@ -1,0 +1,178 @@
+"""Collecting many hosts at a time, each within its deadline, none able to end the run."""
+
+from __future__ import annotations
+
+import queue
+from concurrent.futures import CancelledError, Executor, Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipvs_audit.probe.attempt import Handle, Job, collect_one, failure, utc_now
+from ipvs_audit.probe.threads import Threads
+from ipvs_audit.transport.deadline import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from ipvs_audit.policy import Policy
+    from ipvs_audit.snapshot import Failure, Snapshot
+    from ipvs_audit.targets import Target
+    from ipvs_audit.transport import Connection
+    from ipvs_audit.transport.settings import Settings
+
+#: Seconds that a host may take beyond its deadline to end by itself.
+GRACE = 3.0
+#: The longest wait for the next host, so that Ctrl-C is noticed soon on every platform.
+_LONGEST_WAIT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    job: Job
+    handle: Handle
+    deadline: Deadline
+    started: str
+
+
+def collect(
+    targets: Iterable[Target],
+    *,
+    settings: Settings,
+    open_connection: Callable[[Target, Settings], Connection],
+    policies: Mapping[str, Policy] | None = None,
+    forks: int = 64,
+    keep: Callable[[Target, Connection], bool] | None = None,
+    on_done: Callable[[Snapshot | Failure], None] | None = None,
+    executor: Executor | None = None,
+) -> Iterator[Snapshot | Failure]:
+    """Collect every target; exactly one snapshot or failure for each, as they come in.
+
+    At most ``forks`` hosts are under way at a time, and no more than that is held in memory.
+    Interrupted (Ctrl-C), it closes what is open, gives a failure of the kind ``interrupted`` for
+    every host that is not done, and raises KeyboardInterrupt again after the last.
+
+    Args:
+        targets: the hosts.
+        settings: how to connect, and the limits of each host.
+        open_connection: opens a connection to one of them.
+        policies: by inventory name; they say which namespaces to sample.
+        forks: hosts under way at a time.
+        keep: told, in the collecting thread, of the connection to each host that was collected;
+            true keeps it open. Only with the executor left out.
+        on_done: told of each host that is done, before it is given.
+        executor: runs the collecting; None starts a thread per host. Another one should have
+            ``forks`` workers: a host's deadline counts from when it is submitted.
+    """
+    own = executor is None
+    run = _Run(executor or Threads(), forks, {} if own else None)
+    jobs = (
+        Job(target, settings, open_connection, _every(policies, target), keep if own else None)
+        for target in targets
+    )
+    for taken in run.through(jobs):
+        if on_done is not None:
+            on_done(taken)
+        yield taken
+
+
+def _every(policies: Mapping[str, Policy] | None, target: Target) -> bool:
+    policy = (policies or {}).get(target.name)
+    return policy is not None and policy.namespaces == "every"
+
+
+class _Run:
+    """The hosts under way, oldest first."""
+
+    def __init__(self, executor: Executor, forks: int, handles: dict[str, Handle] | None) -> None:
+        self._executor = executor
+        self._forks = max(1, forks)
+        self._own = handles is not None
+        self._running: dict[Future[Snapshot | Failure], _Running] = {}
+        self._done: queue.SimpleQueue[Future[Snapshot | Failure]] = queue.SimpleQueue()
+
+    def through(self, jobs: Iterator[Job]) -> Iterator[Snapshot | Failure]:
+        try:
+            while self._fill(jobs):
+                yield from self._next()
+        except KeyboardInterrupt:
+            yield from self._interrupted(jobs)
+            raise
+        finally:
+            self._abandon_all()
+
+    def _fill(self, jobs: Iterator[Job]) -> bool:
+        """Start hosts while there is room; false where none is left under way."""
+        while len(self._running) < self._forks:
+            job = next(jobs, None)
+            if job is None:
+                break
+            handle = Handle()
+            started = _Running(
+                job, handle, Deadline.after(job.settings.limits.deadline + GRACE), utc_now()
+            )
+            arguments = (job, handle) if self._own else (job,)
+            future = self._executor.submit(collect_one, *arguments)
+            self._running[future] = started
+            future.add_done_callback(self._done.put)
+        return bool(self._running)
+
+    def _next(self) -> Iterator[Snapshot | Failure]:
+        """Wait a little for hosts to be done, and give up on those past their deadline."""
+        oldest = next(iter(self._running.values()))
+        try:
+            future = self._done.get(timeout=min(oldest.deadline.left(), _LONGEST_WAIT) or 0.001)
+        except queue.Empty:
+            pass
+        else:
+            running = self._running.pop(future, None)
+            if running is not None:
+                yield _result(future, running)
+        for future, running in list(self._running.items()):
+            if not running.deadline.over():
+                break
+            del self._running[future]
+            future.cancel()
+            running.handle.abandon()
+            seconds = running.job.settings.limits.deadline
+            yield failure(
+                running.job.target,
+                "timeout",
+                f"{running.job.target.name}: not done within the deadline of {seconds:g} s, and "
+                "did not end by itself (name resolution, a proxy command, or a library hangs)",
+                running.started,
+            )
+
+    def _interrupted(self, jobs: Iterator[Job]) -> Iterator[Snapshot | Failure]:
+        for future, running in list(self._running.items()):
+            if future.done():
+                del self._running[future]
+                yield _result(future, running)
+        self._abandon_all()
+        for running in self._running.values():
+            yield _not_done(running.job.target, running.started)
+        self._running.clear()
+        for job in jobs:
+            yield _not_done(job.target, utc_now())
+
+    def _abandon_all(self) -> None:
+        for future, running in self._running.items():
+            future.cancel()
+            running.handle.abandon()
+
+
+def _not_done(target: Target, started: str) -> Failure:
+    return failure(
+        target, "interrupted", f"{target.name}: the run was interrupted before it was done", started
+    )
+
+
+def _result(future: Future[Snapshot | Failure], running: _Running) -> Snapshot | Failure:
+    try:
+        return future.result()
+    except (CancelledError, Exception) as error:  # noqa: BLE001  # an engine's own failure
+        return failure(
+            running.job.target,
+            "protocol",
+            f"{running.job.target.name}: lost by the engine: {type(error).__name__}",
+            running.started,
+        )

@@ -1,0 +1,231 @@
+# shellcheck shell=sh
+# The files that sysctl, modprobe, udev and systemd-modules-load read.
+
+# Prints the four sections, the keys, and the files that a hook names, with $RS between them. Takes
+# the readable files as arguments, what stat and sha256sum said of them (a line each, in the same
+# order) and their real paths (a line each, empty = the same) from the environment.
+# shellcheck disable=SC2016 # awk's dollars
+files_awk='
+function kind(path) {
+  if (ENVIRON["KIND"] != "") return ENVIRON["KIND"]
+  if (path ~ /\/sysctl\.d\/[^\/]*$/ || path ~ /\/sysctl\.conf$/) return 1
+  if (path ~ /\/modprobe\.(d\/[^\/]*|conf)$/) return 2
+  return path ~ /\/rules\.d\/[^\/]*$/ ? 3 : 4
+}
+function hex(h,   i, n) { n = 0; for (i = 1; i <= length(h); i++) n = n * 16 + index("0123456789abcdef", substr(h, i, 1)) - 1; return n }
+function shown(path) { gsub(/\\/, "\\\\", path); gsub(/\n/, "\\n", path); return path }
+function put(k, text) { out[k] = out[k] text "\n"; size[k] += length(text) + 1 }
+function key_of(text,   key, path, sep, i, c, n) {
+  n = index(text, "="); if (n == 0) return
+  key = substr(text, 1, n - 1); sub(/^[ \t]*-?[ \t]*/, "", key); sub(/[ \t]+$/, "", key)
+  if (key == "" || key in known || key ~ /[*?\[ \t\001-\037\177]|\.\.|^[.\/]/ || length(key) > 256) return
+  known[key] = 1; path = key
+  match(key, /[.\/]/); sep = RSTART ? substr(key, RSTART, 1) : "/"
+  if (sep == ".") { path = ""; n = length(key); for (i = 1; i <= n; i++) { c = substr(key, i, 1); path = path (c == "." ? "/" : c == "/" ? "." : c) } }
+  if (path !~ /\/\//) keys = keys key " " path "\n"
+}
+function hook_of(text,   w, n, i, path, on) {
+  if (text !~ /^[ \t]*install[ \t]+ip[_-]vs[ \t]/) return
+  n = split(text, w, /[ \t;&|()"\047]+/)
+  for (i = 3; i <= n; i++) {
+    if (w[i] ~ /(^|\/)(systemd-)?sysctl$/) { on = 1; continue }
+    path = w[i]; sub(/^(-[a-zA-Z]*[pf]|--load=)/, "", path)
+    if (on && path ~ /^\/[A-Za-z0-9_.@+\/-]+$/ && path !~ /^\/dev\/|bin\/[^\/]*$/) named = named path "\n"
+  }
+}
+function take(k, number, text) {
+  if (k == 1) { if (text ~ /^[ \t\r]*$/ || text ~ /^[ \t]*[#;]/) return }
+  else if (text ~ /^[ \t]*#/) return
+  else if (k == 2) { split(text, word, " "); if (text !~ /[iI][pP][_-][vV][sS]/ && word[2] !~ /[*?\[]/) return }
+  else if (k == 3) { if (text !~ /ip[_-]vs|sysctl/) return }
+  else if (text !~ /ip[_-]vs/) return
+  gsub(/\036/, "?", text)
+  if (k == 1) key_of(text)
+  if (k == 2) hook_of(text)
+  if (length(text) > 4096) text = substr(text, 1, 4096) "[cut]"
+  put(k, "line " number " " text)
+}
+function lines(k, path,   text, n, first, joined, had) {
+  n = 0; joined = ""; had = 0
+  while ((getline text < path) > 0) {
+    n++
+    if (!had) first = n
+    if (k != 1 && text ~ /\\$/) { joined = joined substr(text, 1, length(text) - 1); had = 1; continue }
+    take(k, first, joined text); joined = ""; had = 0
+    if (size[k] > 393216) { put(k, "unread more lines than the probe brings"); break }
+  }
+  if (had) take(k, first, joined)
+  close(path)
+}
+BEGIN {
+  split(ENVIRON["STATS"], stat, "\n"); split(ENVIRON["SUMS"], sum, "\n"); split(ENVIRON["REALS"], real, "\n")
+  s = 0
+  if (stat[ARGC - 1] == "" || stat[ARGC] != "") split("", stat) # not a line for each file: trust none
+  for (a = 1; a < ARGC; a++) {
+    path = ARGV[a]; k = kind(path); split(stat[a], st, " ")
+    put(k, "file " shown(path))
+    if (real[a] != "") put(k, "real " real[a])
+    if (st[1] != "") put(k, "stat " hex(st[1]) % 4096 " " st[2] " " st[3] " " st[4])
+    flag = substr(ENVIRON["FLAGS"], a, 1)
+    if (flag == "d") { put(k, "unread permission denied"); continue }
+    if (st[4] > 1048576) { put(k, "unread larger than 1 MiB"); continue }
+    s++
+    if (match(sum[s], /[0-9a-f]+/) && RLENGTH == 64) put(k, "sha256 " substr(sum[s], RSTART, 64))
+    lines(k, path)
+  }
+  rs = ENVIRON["RS"]
+  printf "%s%s%s%s%s%s%s%s%s%s%s", "-", out[1], rs "-", out[2], rs "-", out[3], rs "-", out[4], rs "-" keys, rs "-" named, rs
+  exit
+}'
+
+# about FILE...: what stat, sha256sum and awk say of regular files; sets $told for splitting at $rs.
+about() {
+  reals='' flags='' big=0
+  for file; do
+    real=''
+    if [ -L "$file" ]; then real=$(readlink -f "$file"); fi
+    case $real in *"$nl"*) real='?' ;; esac
+    reals="$reals$real$nl"
+    if [ -r "$file" ]; then flags="${flags}r"; else flags="${flags}d"; fi
+  done
+  stats=$(stat -Lc '%f %u %g %s' "$@" 2>/dev/null)
+  case "$stats $nl" in *[0-9][0-9][0-9][0-9][0-9][0-9][0-9][\ $nl]*) big=1 ;; esac
+  # A line for each argument, or else one by one: a name may hold a newline, a file may be gone.
+  case $flags$big$* in
+    *d* | *1 | *"$nl"*) big=1 ;;
+  esac
+  sums=''
+  if [ "$big" = 0 ]; then
+    sums=$(sha256sum "$@" 2>/dev/null)
+  else
+    stats=''
+    for file; do
+      one=$(stat -Lc '%f %u %g %s' "$file" 2>/dev/null)
+      stats="$stats$one$nl"
+      [ -r "$file" ] && [ "${one##* }" -le 1048576 ] 2>/dev/null && sums="$sums$(sha256sum <"$file" 2>/dev/null)$nl"
+    done
+  fi
+  told=$(STATS=$stats SUMS=$sums REALS=$reals FLAGS=$flags RS=$rs KIND=$only awk "$files_awk" "$@")
+}
+
+# A line for section $k that needs no reading.
+mark() {
+  case $k in
+    1) marks1=$marks1$1$nl ;;
+    2) marks2=$marks2$1$nl ;;
+    3) marks3=$marks3$1$nl ;;
+    4) marks4=$marks4$1$nl ;;
+  esac
+}
+
+# Whether a file is worth reading: sets $worth; marks what only stands in the way.
+look_at() {
+  worth=0 plain=$1
+  case $plain in *"$nl"* | *\\*) plain=$(printf %s "$plain" | awk '{ gsub(/\\/, "\\\\"); printf "%s%s", (NR > 1) ? "\\n" : "", $0 }') ;; esac
+  case $k in
+    3 | 4) case $matched$nl in *"/${1##*/}$nl"*) ;; *) return ;; esac ;;
+  esac
+  if [ ! -e "$1" ]; then
+    [ ! -L "$1" ] || mark "file $plain${nl}dangling"
+  elif [ "$1" -ef /dev/null ]; then
+    mark "file $plain${nl}real /dev/null"
+  elif [ ! -f "$1" ]; then
+    mark "unreadable $plain: not a regular file"
+  else
+    worth=1
+  fi
+}
+
+config() {
+  marks1='' marks2='' marks3='' marks4='' only=''
+  matched=$(grep -lsE 'ip[_-]vs|sysctl' /etc/udev/rules.d/*.rules /run/udev/rules.d/*.rules \
+    /usr/local/lib/udev/rules.d/*.rules /usr/lib/udev/rules.d/*.rules /lib/udev/rules.d/*.rules \
+    /etc/modules-load.d/*.conf /run/modules-load.d/*.conf /usr/local/lib/modules-load.d/*.conf \
+    /usr/lib/modules-load.d/*.conf /lib/modules-load.d/*.conf /etc/modules)
+  set --
+  for spot in 1:sysctl.d/conf 2:modprobe.d/conf 3:udev/rules.d/rules 4:modules-load.d/conf; do
+    k=${spot%%:*} sub=${spot#*:} ending=${spot##*/} sub=${sub%/*}
+    for top in /etc /run /usr/local/lib /usr/lib /lib; do
+      dir=$top/$sub
+      [ -d "$dir" ] || continue
+      if [ "$top" = /lib ] && [ "$dir" -ef "/usr$dir" ]; then
+        mark "same $dir /usr$dir"
+      elif [ ! -r "$dir" ] || [ ! -x "$dir" ]; then
+        mark "unreadable $dir: permission denied"
+      else
+        for file in "$dir"/*; do
+          case $file in
+            *".$ending")
+              look_at "$file"
+              [ "$worth" = 0 ] || set -- "$@" "$file"
+              ;;
+            "$dir/*") ;;
+            /etc/sysctl.d/* | /etc/modprobe.d/*) k=0 look_at "$file"; mark "ignored $plain" ;;
+          esac
+        done
+      fi
+    done
+  done
+  for spot in 1:/etc/sysctl.conf 2:/etc/modprobe.conf 4:/etc/modules; do
+    k=${spot%%:*}
+    look_at "${spot#*:}"
+    [ "$worth" = 0 ] || set -- "$@" "${spot#*:}"
+  done
+  wanted=$#
+  listed=$nl
+  for file; do listed=$listed$file$nl; done
+  told=''
+  [ "$wanted" = 0 ] || about "$@"
+  split_told
+  frame sysctl - 'cat /etc/sysctl.conf {/etc,/run,/usr/local/lib,/usr/lib,/lib}/sysctl.d/*.conf' "$marks1${part1}end$nl"
+  frame modprobe - 'cat /etc/modprobe.conf {/etc,/run,/usr/local/lib,/usr/lib,/lib}/modprobe.d/*.conf' "$marks2${part2}end$nl"
+  frame udev - "grep -E 'ip[_-]vs|sysctl' {/etc,/run,/usr/local/lib,/usr/lib,/lib}/udev/rules.d/*.rules" "$marks3${part3}end$nl"
+  frame modules-load - "grep -E 'ip[_-]vs' /etc/modules {/etc,/run,/usr/local/lib,/usr/lib,/lib}/modules-load.d/*.conf" "$marks4${part4}end$nl"
+  keys=$part5
+  set --
+  set -f
+  IFS=$nl
+  for file in $part6; do
+    case $listed in *"$nl$file$nl"*) continue ;; esac
+    listed=$listed$file$nl
+    [ ! -f "$file" ] || set -- "$@" "$file"
+  done
+  unset IFS
+  set +f
+  if [ $# -gt 0 ]; then
+    wanted=$# only=1
+    about "$@"
+    split_told
+    frame sysctl-named - 'cat the files that a hook gives to sysctl -p' "${part1}end$nl"
+    keys=$keys$part5
+  fi
+  text=''
+  set -f
+  IFS=$nl
+  for line in $keys; do
+    if [ -e "/proc/sys/${line#* }" ]; then text="${text}yes ${line%% *}$nl"; else text="${text}no ${line%% *}$nl"; fi
+  done
+  unset IFS
+  frame keys - 'ls /proc/sys/KEY' "${text}end$nl"
+  text=''
+  get /proc/cmdline
+  for word in $got; do
+    case $word in *modules?load* | *blacklist* | *sysctl* | *ip_vs* | *ip-vs*) text="$text$word$nl" ;; esac
+  done
+  set +f
+  frame cmdline - 'cat /proc/cmdline' "${text}end$nl"
+}
+
+# Takes $told apart into $part1 ... $part6.
+split_told() {
+  set -f
+  IFS=$rs
+  # shellcheck disable=SC2086 # split at the separator
+  set -- $told
+  unset IFS
+  set +f
+  part1=${1#-} part2=${2#-} part3=${3#-} part4=${4#-} part5=${5#-} part6=${6#-}
+  [ "$wanted" = 0 ] || [ $# -ge 6 ] || for k in 1 2 3 4; do
+    mark "unreadable /: awk is missing or failed while it read the files"
+  done
+}

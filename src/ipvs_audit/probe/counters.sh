@@ -1,0 +1,83 @@
+# shellcheck shell=sh
+# The IPVS counters, three times.
+
+# One line a namespace: sample, inode, uptime, CPU rows, the sums of the rows (high:low half), the
+# totals as they stand in ip_vs_stats, and those of the ~ row where they differ. The totals are
+# read first: a total must never know of a packet that the rows read with it do not.
+# shellcheck disable=SC2016 # awk's dollars
+sample_awk='
+function value(h,   i, n) { n = 0; for (i = 1; i <= length(h); i++) n = n * 16 + index("0123456789ABCDEF", substr(h, i, 1)) - 1; return n }
+function hexes(from,   i) { for (i = from; i < from + 5; i++) if (f[i] !~ /^[0-9A-F]+$/ || length(f[i]) > 16) return 0; return 1 }
+function one(inode, dir,   file, line, n, i, at, total, tilde, cpus, w) {
+  getline at < "/proc/uptime"; close("/proc/uptime"); sub(/ .*/, "", at)
+  raw = ""; total = ""; tilde = ""; cpus = 0; bad = 0
+  for (i = 1; i <= 5; i++) { hi[i] = 0; lo[i] = 0 }
+  file = dir "/ip_vs_stats"; n = 0
+  while ((getline line < file) > 0) {
+    if (length(raw) < 8192) raw = raw line "\n"
+    if (++n != 3) continue
+    if (split(line, f, " ") == 5 && hexes(1)) total = f[1] " " f[2] " " f[3] " " f[4] " " f[5]
+  }
+  close(file)
+  file = dir "/ip_vs_stats_percpu"
+  while ((getline line < file) > 0) {
+    if (length(raw) < 16384) raw = raw line "\n"
+    w = split(line, f, " ")
+    if (tilde != "" || w != 6) continue
+    if (f[1] == "~") { if (hexes(2)) tilde = f[2] " " f[3] " " f[4] " " f[5] " " f[6]; continue }
+    if (f[1] !~ /^[0-9A-F]+$/) continue
+    if (!hexes(2)) { bad = 1; continue }
+    cpus++
+    for (i = 1; i <= 5; i++) {
+      if ((w = f[i + 1]) == "0") continue
+      if (length(w) > 8) { hi[i] += value(substr(w, 1, length(w) - 8)); w = substr(w, length(w) - 7) }
+      lo[i] += value(w)
+    }
+  }
+  close(file)
+  if (total == "" || tilde == "" || cpus == 0 || bad) { print S, inode, at, "unread"; return }
+  line = S " " inode " " at " " cpus
+  for (i = 1; i <= 5; i++) line = line " " (hi[i] ? sprintf("%.0f:%.0f", hi[i], lo[i]) : sprintf("%.0f", lo[i]))
+  print line, total, (tilde == total) ? "=" : tilde
+}
+BEGIN {
+  S = ENVIRON["SAMPLE"]
+  for (a = 1; a < ARGC; a++) {
+    cut = index(ARGV[a], "=")
+    one(substr(ARGV[a], 1, cut - 1), substr(ARGV[a], cut + 1))
+    if (ARGV[a] ~ /self/ && length(raw) < 16384) own = raw
+  }
+  printf "%s%s", ENVIRON["RS"], own
+  exit
+}'
+
+sample() {
+  [ -n "$tasks$mounts" ] || return 0
+  SAMPLE=$1
+  export SAMPLE
+  seen=''
+  # shellcheck disable=SC2086 # a list of inode=/proc/N/task/N/net
+  [ -z "$tasks" ] || seen=$(RS=$rs awk "$sample_awk" $tasks)
+  set -f
+  for line in $mounts; do
+    mount_path "${line#*=}"
+    seen="$(nsenter --net="$path" awk "$sample_awk" "${line%%=*}=/proc/self/net" 2>/dev/null | grep "^$1 ")$nl$seen"
+  done
+  IFS=$rs
+  # shellcheck disable=SC2086 # split at the separator
+  set -- $seen
+  set +f
+  unset IFS
+  counters="$counters$1$nl" raw=${2-}
+}
+
+# Waits until hundredths $1 of uptime.
+until_then() {
+  hundredths
+  left=$(($1 - cs))
+  [ "$left" -gt 0 ] || return 0
+  part=$((left % 100))
+  [ "$part" -gt 9 ] || part=0$part
+  sleep "$((left / 100)).$part" 2>/dev/null || sleep $((left / 100 + 1))
+}
+

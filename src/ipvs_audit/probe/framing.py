@@ -1,0 +1,91 @@
+r"""Takes the probe's output apart into sections.
+
+A frame is a header line ``NONCE name status uptime command-length output-length``, then the
+command and the output, of exactly those lengths in bytes, then a newline. The last line is
+``NONCE end number-of-frames``. Lengths make content inert: it may hold NULs, lack a newline, or
+pose as a frame. What comes before the first frame (a login message) and after the last is passed
+over.
+
+>>> nonce = "0" * 32
+>>> frame = f"{nonce} cmdline - 12.50 17 5\ncat /proc/cmdlinequiet\n{nonce} end 1\n"
+>>> parse(b"Welcome!\n" + frame.encode(), nonce)["cmdline"].output
+'quiet'
+"""
+
+from __future__ import annotations
+
+import re
+
+from ipvs_audit.snapshot.section import Section
+from ipvs_audit.transport import TransportError
+
+_HINT = 160
+
+
+def parse(stdout: bytes, nonce: str, *, stderr: bytes = b"") -> dict[str, Section]:
+    r"""The sections by name, as text: bytes that are not UTF-8 stand as ``\xNN``.
+
+    Args:
+        stdout: what the script printed.
+        nonce: the one that it was rendered with.
+        stderr: only to say what came instead, when no frame did.
+
+    Raises:
+        TransportError: ``protocol``, for anything but whole frames and a true count at the end.
+    """
+    mark = re.escape(nonce.encode())
+    header = re.compile(
+        mark + rb" ([a-z0-9.-]{1,40}) (-|\d{1,3}) (\d{1,12}\.\d\d) (\d{1,9}) (\d{1,9})\n"
+    )
+    end = re.compile(mark + rb" end (\d{1,6})\n")
+    first = header.search(stdout)
+    if first is None:
+        raise _unlike(stdout, stderr)
+    sections: dict[str, Section] = {}
+    at = first.start()
+    while (found := header.match(stdout, at)) is not None:
+        name, status, uptime = (part.decode("ascii") for part in found.groups()[:3])
+        middle = found.end() + int(found[4])
+        stop = middle + int(found[5])
+        if stdout[stop : stop + 1] != b"\n":
+            raise _broken(f"section {name!r} is cut short or longer than it says")
+        if name in sections:
+            raise _broken(f"section {name!r} came twice")
+        sections[name] = Section(
+            name=name,
+            command=_text(stdout[found.end() : middle]),
+            output=_text(stdout[middle:stop]),
+            status=None if status == "-" else int(status),
+            at=float(uptime),
+        )
+        at = stop + 1
+    last = end.match(stdout, at)
+    if last is None:
+        raise _broken(f"it ends after {len(sections)} sections without saying that this was all")
+    if int(last[1]) != len(sections):
+        raise _broken(f"{len(sections)} sections came, {int(last[1])} were sent")
+    return sections
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _broken(what: str) -> TransportError:
+    return TransportError("protocol", f"the probe's output is not whole: {what}")
+
+
+def _unlike(stdout: bytes, stderr: bytes) -> TransportError:
+    """No frame at all: say what came instead, in one harmless line."""
+    came = _hint(stderr) or _hint(stdout)
+    instead = f"; instead came: {came}" if came else ", and nothing else came either"
+    return TransportError(
+        "protocol",
+        f"the host's shell did not run the probe: no section came{instead}",
+    )
+
+
+def _hint(raw: bytes) -> str:
+    shown = "".join(letter if letter.isprintable() else " " for letter in _text(raw[-4096:]))
+    words = " ".join(shown.split())
+    return words if len(words) <= _HINT else "..." + words[-_HINT:]

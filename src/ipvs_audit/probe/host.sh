@@ -1,0 +1,100 @@
+# shellcheck shell=sh
+# Who runs the probe, which machine this is, and the state of ip_vs.
+
+who() {
+  uid='' cap=0
+  while read -r key one two _; do
+    case $key in Uid:) uid=$two ;; CapEff:) cap=$one ;; esac
+  done </proc/self/status
+  user=root
+  [ "$uid" = 0 ] || user=$(id -un 2>/dev/null)
+  peek=$((0x$cap >> 19 & 1))  # CAP_SYS_PTRACE: sees every process's namespaces
+  enter=$((0x$cap >> 21 & 1)) # CAP_SYS_ADMIN: may enter them
+  for tool in awk stat sha256sum grep sleep; do
+    have "$tool" || blind "$tool is missing on this host"
+  done
+}
+
+host() {
+  text=''
+  for pair in release:/proc/sys/kernel/osrelease hostname:/proc/sys/kernel/hostname \
+    machine-id:/etc/machine-id boot-id:/proc/sys/kernel/random/boot_id uptime:/proc/uptime \
+    possible:/sys/devices/system/cpu/possible arch:/proc/sys/kernel/arch; do
+    get "${pair#*:}" && text="$text${pair%%:*}=$got$nl"
+    case $pair in release:*) release=$got ;; esac
+  done
+  [ -r /proc/sys/kernel/arch ] || text="${text}arch=$(uname -m)$nl"
+  text="${text}clock=$(date -u +%s)$nl"
+  file=/etc/os-release
+  [ -r "$file" ] || file=/usr/lib/os-release
+  if [ -r "$file" ]; then
+    while IFS= read -r line; do
+      case $line in
+        ID=* | VERSION_ID=* | PRETTY_NAME=* | PLATFORM_ID=*) text="${text}os $line$nl" ;;
+      esac
+    done <"$file"
+  fi
+  frame host - 'cat /proc/sys/kernel/osrelease /etc/os-release /etc/machine-id; uname -m; date -u +%s; ...' "$text"
+}
+
+# Sets loaded=1 where ip_vs runs. Reads its file only where it does not.
+module() {
+  loaded=0 text='' lib=/lib/modules/$release builtin=0 file=''
+  for pair in initstate:/sys/module/ip_vs/initstate refcnt:/sys/module/ip_vs/refcnt; do
+    get "${pair#*:}" && text="$text${pair%%:*}=$got$nl"
+  done
+  for path in /sys/module/ip_vs /proc/net/ip_vs "$vs"; do
+    [ -e "$path" ] && loaded=1 text="${text}exists=$path$nl"
+  done
+  [ -e /proc/modules ] || text="${text}monolithic=1$nl"
+  [ -d "$lib" ] && [ -r "$lib" ] && text="${text}tree=$lib$nl"
+  if [ ! -e /sys/module/ip_vs/initstate ]; then
+    found=$(grep -hsoE '^[^:]*/ip_vs\.ko(\.[gx]z|\.zst)?(:|$)' "$lib/modules.dep" "$lib/modules.builtin")
+    IFS=$nl
+    for line in $found; do
+      case $line in
+        /*:) file=${line%:} ;;
+        *:) file=$lib/${line%:} ;;
+        *) builtin=1 ;;
+      esac
+    done
+    unset IFS
+    [ "$builtin" = 0 ] || loaded=1
+    text="${text}builtin=$builtin$nl"
+  fi
+  for path in "$lib"/updates/ip_vs.ko* "$lib"/updates/*/ip_vs.ko* "$lib"/extra/ip_vs.ko* "$lib"/extra/*/ip_vs.ko* \
+    "$lib"/weak-updates/ip_vs.ko* "$lib"/weak-updates/*/ip_vs.ko* "$lib"/kernel/net/netfilter/ipvs/ip_vs.ko*; do
+    [ -z "$file" ] && [ -f "$path" ] && file=$path
+  done
+  [ -z "$file" ] || text="${text}file=$file$nl"
+  if [ "$loaded" = 0 ] && [ -n "$file" ]; then
+    case $file in
+      *.gz) unpack='gzip -dc' ;;
+      *.xz) unpack='xz -dc' ;;
+      *.zst) unpack='zstd -dcq' ;;
+      *) unpack=cat ;;
+    esac
+    have "${unpack%% *}" || blind "${unpack%% *} is missing on this host: the module file cannot be read"
+    # shellcheck disable=SC2086 # the words of a command
+    knows=$({ $unpack "$file" 2>/dev/null || echo probe-cannot-unpack; } |
+      grep -aoE 'run_estimation|probe-cannot-unpack')
+    case $knows in
+      *run_estimation*) text="${text}switch=yes$nl" ;;
+      '') text="${text}switch=no$nl" ;;
+    esac
+  fi
+  # Estimator threads: their parent is kthreadd (process 2); a process that only took the name is not.
+  IFS=$nl
+  for line in $comms; do
+    case $line in
+      *:ipvs-e:*)
+        pid=${line#/proc/} pid=${pid%%/*}
+        get "/proc/$pid/stat"
+        case ${got##*) } in '? 2 '* | [A-Z]' 2 '*) text="${text}kthread=${line#*:}$nl" ;; esac
+        ;;
+    esac
+  done
+  unset IFS
+  frame module - 'ls /sys/module/ip_vs /proc/net/ip_vs; grep ip_vs.ko modules.dep modules.builtin; grep ipvs-e /proc/[0-9]*/comm' "$text"
+}
+

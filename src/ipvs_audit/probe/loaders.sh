@@ -1,0 +1,67 @@
+# shellcheck shell=sh
+# Which programs apply settings and load modules here, and who reads IPVS statistics.
+
+loaders() {
+  text=''
+  get /proc/1/comm && text="${text}init=$got$nl"
+  for path in /usr/lib/systemd /lib/systemd; do
+    for name in systemd-sysctl systemd-modules-load; do
+      case $nl$text in *"$nl$name="*) ;; *) [ ! -x "$path/$name" ] || text="$text$name=$path/$name$nl" ;; esac
+    done
+  done
+  version=''
+  for path in /usr/lib/systemd/libsystemd-shared-* /usr/lib64/systemd/libsystemd-shared-* \
+    /usr/lib/*/systemd/libsystemd-shared-* /lib/systemd/libsystemd-shared-*; do
+    [ ! -f "$path" ] || version=${path##*/libsystemd-shared-}
+  done
+  if [ -n "$version" ]; then
+    text="${text}systemd-version=${version%.so}$nl"
+  elif have systemctl && [ -d /run/systemd/system ]; then
+    version=$(systemctl --version 2>/dev/null)
+    text="${text}systemd-version=${version%%"$nl"*}$nl"
+  fi
+  for name in sysctl modprobe; do
+    path=$(command -v "$name") || continue
+    kind=''
+    case $path in /*) ;; *) kind=busybox ;; esac # an applet of the shell itself
+    text="$text$name=$path$nl"
+    for box in /bin/busybox /usr/bin/busybox /sbin/busybox /bin/toybox /usr/bin/toybox; do
+      [ "$path" -ef "$box" ] && kind=${box##*/}
+    done
+    if [ -z "$kind" ]; then
+      kind=$("$path" --version 2>&1)
+      kind=${kind%%"$nl"*}
+    fi
+    text="$text$name-version=$kind$nl"
+  done
+  for name in systemd-sysctl systemd-modules-load systemd-udevd systemd-udev-trigger procps kmod; do
+    for path in /etc/systemd/system /run/systemd/system; do
+      # A link to /dev/null masks, and so does an empty file.
+      [ -e "$path/$name.service" ] && [ ! -s "$path/$name.service" ] && text="${text}masked=$name.service$nl"
+    done
+  done
+  get /proc/sys/kernel/modprobe && text="${text}kernel-helper=$got$nl"
+  get /proc/sys/kernel/modules_disabled && text="${text}modules-disabled=$got$nl"
+  frame loaders - 'cat /proc/1/comm; ls /lib/systemd/systemd-sysctl; sysctl --version; modprobe --version; ls -l /etc/systemd/system' "${text}end$nl"
+}
+
+# Names only, and of node_exporter the two kinds of flag that matter: a command line may hold secrets.
+consumers() {
+  text=''
+  IFS=$nl
+  for line in $comms; do
+    name=${line#*:} pid=${line#/proc/} pid=${pid%%/*} flags=''
+    case $name in
+      ipvs-e:*) continue ;;
+      node_exporter | prometheus-node)
+        flags=$(grep -aoE -e '--(no-)?collector\.(ipvs|disable-defaults)(=(true|false))?' "/proc/$pid/cmdline" 2>&1) ||
+          case $flags in ?*) flags='command line not readable' ;; esac
+        ;;
+    esac
+    text="$text$pid $name"
+    for flag in $flags; do text="$text	$flag"; done
+    text=$text$nl
+  done
+  unset IFS
+  frame consumers - "grep -E 'node_exporter|keepalived|...' /proc/[0-9]*/comm" "${text}end$nl"
+}

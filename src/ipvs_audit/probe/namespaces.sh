@@ -1,0 +1,205 @@
+# shellcheck shell=sh
+# The census of network namespaces, and the switch in each.
+
+# One awk over what stat found: which namespaces there are, their names, and their rules.
+# shellcheck disable=SC2016 # awk's dollars
+census_awk='
+function known(inode) { return inode == "" ? 0 : inode } # numbers this large print as 4.02653e+09
+function clean(s) { gsub(/[\001-\037\177]/, "?", s); return s }
+function rules(dir,   file, line, n) {
+  services = "-"; destinations = "-"
+  if (ENVIRON["LOADED"] != 1) { services = 0; destinations = 0; return 1 }
+  file = dir "/ip_vs"; n = 0
+  while ((getline line < file) > 0) {
+    n++
+    if (n == 1 && line !~ /^IP Virtual Server/) break
+    if (n == 3) { services = 0; destinations = 0 }
+    if (n > 3) { if (line ~ /^ *->/) destinations++; else if (line ~ /^[A-Z]/) services++ }
+  }
+  close(file)
+  return services != "-"
+}
+function named(task, mount,   file, line, n, i, part, comm, id) {
+  if (task != "-") {
+    file = task "/cgroup"
+    while ((getline line < file) > 0) {
+      n = split(line, part, /[^0-9a-f]+/)
+      for (i = 1; i <= n; i++) if (length(part[i]) == 64) id = substr(part[i], 1, 12)
+    }
+    close(file)
+    if (id != "") return "container " id
+  }
+  if (mount ~ /^(\/var)?\/run\/netns\//) { sub(/^.*\/netns\//, "", mount); return "ip netns " mount }
+  if (task == "-") return "mount " mount
+  file = task "/comm"
+  getline comm < file
+  close(file)
+  split(task, part, "/")
+  return "pid " part[3] " (" comm ")"
+}
+{
+  path = substr($0, index($0, " ") + 1); split(path, p, "/")
+  if (p[3] == "self") { self[p[5]] = $1; next }
+  seen++
+  if ($1 == self["net"]) next
+  if (!($1 in task)) { count++; order[count] = $1 }
+  if (!($1 in task) || p[3] + 0 < low[$1]) { spare[$1] = task[$1]; task[$1] = "/proc/" p[3] "/task/" p[5]; low[$1] = p[3] + 0 }
+  else if (spare[$1] == "") spare[$1] = "/proc/" p[3] "/task/" p[5]
+}
+END {
+  while ((getline line < "/proc/self/mountinfo") > 0) {
+    split(line, f, " ")
+    if (f[4] !~ /^net:\[[0-9]+\]$/) continue
+    inode = substr(f[4], 6, length(f[4]) - 6)
+    if (inode == self["net"] || inode in mount) continue
+    mount[inode] = f[5]
+    if (!(inode in task)) { count++; order[count] = inode; task[inode] = "-" }
+  }
+  rules("/proc/self/net")
+  print "own", seen + 0, known(self["net"]), known(self["pid"]), known(self["user"]), services, destinations
+  for (k = 1; k <= count; k++) {
+    inode = order[k]; t = task[inode]; m = (inode in mount) ? mount[inode] : "-"
+    if (!rules(t "/net") && spare[inode] != "" && rules(spare[inode] "/net")) t = spare[inode]
+    print "ns", inode, t, m, services, destinations, clean(named(t, m))
+  }
+  print "end"
+}'
+
+# Finds the namespaces; leaves them in $found, and what the census could not see in $gaps.
+find_namespaces() {
+  found='' gaps=''
+  set -- /proc/[0-9]*/task/[0-9]*/ns/net
+  stats=$(stat -Lc '%i %n' /proc/self/ns/net /proc/self/ns/pid /proc/self/ns/user "$@" 2>/dev/null)
+  case $stats in
+    '') stats=$(printf '%s\n' /proc/self/ns/net /proc/self/ns/pid /proc/self/ns/user "$@" |
+      xargs stat -Lc '%i %n' 2>/dev/null) ;;
+  esac
+  found=$(printf '%s\n' "$stats" | LOADED=$loaded awk "$census_awk")
+  case $found in
+    *"$nl"end) ;;
+    *) found=$(printf '%s\n' "$stats" | LOADED=$loaded awk "$census_awk") ;; # a process ended under awk's hands
+  esac
+  case $found in
+    *"$nl"end) ;;
+    *)
+      gaps="gap the census of namespaces did not run to its end$nl"
+      return
+      ;;
+  esac
+  own=${found%%"$nl"*}
+  # shellcheck disable=SC2086 # its words
+  set -- $own "$#"
+  own_inode=$3 own_services=$6 own_destinations=$7
+  [ "$peek" = 1 ] || gaps="${gaps}gap the probe ran as $user and may not look at the namespaces of other users' processes$nl"
+  [ "$4" = 4026531836 ] || gaps="${gaps}gap the probe ran inside a container (pid namespace $4): it sees only the processes there$nl"
+  [ "$5" = 4026531837 ] || gaps="${gaps}gap the probe ran inside a user namespace ($5)$nl"
+  if [ "$peek" = 1 ] && [ "$2" != "$8" ]; then
+    case $(stat -Lc %i /proc/[0-9]*/task/[0-9]*/ns/net 2>&1 >/dev/null) in
+      *ermission\ denied* | *not\ permitted*) gaps="${gaps}gap some processes do not show their namespace even to $user$nl" ;;
+    esac
+  fi
+}
+
+# enter_namespace PATH: reads the switch inside; sets $inside to the words for the netns section.
+enter_namespace() {
+  # shellcheck disable=SC2086 # the list of keys
+  got=$(nsenter --net="$1" grep -H '' $keys 2>&1)
+  inside='' unread=''
+  IFS=$nl
+  for line in $got; do
+    case $line in
+      "$vs/run_estimation:"*) inside="run_estimation=${line##*:} $inside" ;;
+      "$vs/"*:*) line=${line#"$vs/"} inside="$inside${line%%:*}=${line#*:} " ;;
+      *grep:*run_estimation*o\ such\ file*) unread=absent ;;
+      *grep:*run_estimation*) unread=denied ;;
+      *nsenter:*o\ such\ *) unread=gone ;;
+      *nsenter:*) unread=unentered ;;
+    esac
+  done
+  unset IFS
+  case $inside in
+    run_estimation=*) ;;
+    *) inside="${inside}unread=${unread:-denied} " ;;
+  esac
+}
+
+# Escaped by mountinfo: \040 and the like.
+mount_path() {
+  path=$1
+  case $path in *\\*) path=$(printf "$(printf %s "$1" | sed 's/%/%%/g')." ) path=${path%.} ;; esac
+}
+
+# The host's own line, a line for each other namespace, and where to read the counters of those
+# that are sampled: $tasks (through /proc, without entering), $mounts (entered).
+namespaces() {
+  text='' keys='' tasks='' mounts='' others=0
+  for key in run_estimation est_cpulist estimation_timer_work run_estimation_target; do
+    [ -e "$vs/$key" ] && keys="$keys $vs/$key"
+  done
+  case $keys in *"/run_estimation "* | *"/run_estimation") ;; *) keys="$vs/run_estimation $keys" ;; esac
+  line="host $own_inode "
+  for key in $keys; do
+    if get "$key" || [ -r "$key" ]; then line="$line${key##*/}=$got "
+    elif [ "$key" != "$vs/run_estimation" ]; then :
+    elif [ -e "$key" ]; then line="${line}unread=denied "
+    else line="${line}unread=absent "; fi
+  done
+  text="${line}services=$own_services destinations=$own_destinations name=host$nl"
+  case $own_services:$every in [1-9]* | *:1) tasks="$own_inode=/proc/self/net" ;; esac
+  able=1
+  [ "$enter" = 1 ] && have nsenter || able=0
+  pending=''
+  set -f
+  IFS=$nl
+  for line in $found; do
+    unset IFS
+    case $line in 'ns '*) ;; *) continue ;; esac
+    # shellcheck disable=SC2086 # its words; names come last
+    set -- $line
+    others=$((others + 1))
+    services=$5 destinations=$6
+    if [ "$3" = - ] && [ "$able$loaded" = 11 ]; then
+      mount_path "$4"
+      # shellcheck disable=SC2016 # awk's dollars
+      rules=$(nsenter --net="$path" awk 'NR == 1 && !/^IP Virtual Server/ { exit } NR == 3 { s = 0; d = 0 }
+        NR > 3 { if (/^ *->/) d++; else if (/^[A-Z]/) s++ } END { if (NR > 2) print s + 0, d + 0 }' /proc/self/net/ip_vs 2>/dev/null)
+      [ -z "$rules" ] || { services=${rules% *} destinations=${rules#* }; }
+    fi
+    case $services:$every in
+      [1-9]* | *:1) if [ "$3" = - ]; then mounts="$mounts$2=$4 "; else tasks="$tasks $2=$3/net"; fi ;;
+    esac
+    name=${line#* * * * * * }
+    pending="$pending$2 $3 $4 $services $destinations $name$nl"
+  done
+  set +f
+  unset IFS
+}
+
+# Enters each of the namespaces found; after the first sample, so that the wait covers it.
+values() {
+  set -f
+  IFS=$nl
+  for entry in $pending; do
+    unset IFS
+    # shellcheck disable=SC2086 # its words
+    set -- $entry
+    if [ "$loaded" = 0 ]; then inside='unread=absent '
+    elif [ "$able" = 0 ]; then inside='unread=unentered '
+    else
+      inside='unread=gone '
+      [ "$2" = - ] || enter_namespace "$2/ns/net"
+      case $inside:$3 in
+        unread=gone\ :-) ;;
+        unread=gone*) mount_path "$3" && enter_namespace "$path" ;;
+      esac
+    fi
+    [ "$4" = - ] || inside="${inside}services=$4 destinations=$5 "
+    text="${text}netns $1 ${inside}name=${entry#* * * * * }$nl"
+  done
+  set +f
+  unset IFS
+  [ "$others:$able" = 0:0 ] || [ "$able" = 1 ] || [ "$loaded" = 0 ] ||
+    gaps="${gaps}gap the probe could not enter the other namespaces (it ran as $user; nsenter: $(command -v nsenter || echo missing))$nl"
+  frame netns - "stat -Lc '%i %n' /proc/[0-9]*/task/[0-9]*/ns/net; cat /proc/self/mountinfo; nsenter --net=/proc/PID/ns/net cat $vs/run_estimation; cat /proc/PID/net/ip_vs" "$text${gaps}end$nl"
+}
+

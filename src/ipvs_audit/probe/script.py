@@ -1,0 +1,72 @@
+"""Puts the probe script together.
+
+>>> script = render("0" * 32)
+>>> script.splitlines()[-1]
+b'main </dev/null'
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from functools import cache
+from importlib.resources import files
+
+#: The parts of the script beside probe.sh, in order: functions only.
+PARTS = ("host.sh", "namespaces.sh", "counters.sh", "config.sh", "loaders.sh")
+
+#: Seconds between the first sample and the last, at least: the totals may lag behind by 3 of them.
+SHORTEST_SPAN = 5
+
+_NONCE = re.compile(r"[0-9a-f]{32}")
+
+
+def new_nonce() -> str:
+    """128 random bits in hex: what content on the host cannot know.
+
+    >>> len(new_nonce())
+    32
+    """
+    return secrets.token_hex(16)
+
+
+@cache
+def _template() -> str:
+    folder = files(__package__)
+    text = {name: (folder / name).read_text("utf-8") for name in ("probe.sh", *PARTS)}
+    whole = text["probe.sh"].replace("# @PARTS@", "\n".join(text[name] for name in PARTS))
+    lines = (line.strip() for line in whole.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("#")) + "\n"
+
+
+def render(nonce: str, *, span: int = SHORTEST_SPAN, every_namespace: bool = False) -> bytes:
+    """The script as it goes to a host, to be fed to ``sh``; about 20 KiB.
+
+    Args:
+        nonce: from :func:`new_nonce`, for one host and one time.
+        span: seconds between the first sample of the counters and the last.
+        every_namespace: sample the counters of namespaces without IPVS rules too.
+
+    Raises:
+        ValueError: for a nonce that is not 32 hex digits, or too short a span.
+    """
+    if not _NONCE.fullmatch(nonce):
+        raise ValueError(f"the nonce {nonce!r} is not 32 hex digits")
+    if span < SHORTEST_SPAN:
+        raise ValueError(f"a span of {span} s proves nothing: {SHORTEST_SPAN} s or more")
+    words = {
+        "@NONCE@": nonce,
+        "@SPAN@": str(span * 100 + 10),
+        "@EVERY@": str(int(every_namespace)),
+    }
+    script = _template()
+    for word, value in words.items():
+        script = script.replace(word, value)
+    return script.encode()
+
+
+@cache
+def digest() -> str:
+    """Which probe this is: sha256 of the script before nonce and options, first 12 digits."""
+    return hashlib.sha256(_template().encode()).hexdigest()[:12]

@@ -1,0 +1,184 @@
+"""The audit as it lives inside one pytest run: what is needed, collected, recorded, written."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+
+from ipvs_audit.gather import gather, settings_of
+from ipvs_audit.outcome import understand
+from ipvs_audit.progress import Progress
+from ipvs_audit.report.errors import ReportError
+from ipvs_audit.report.terminal import render_summary
+from ipvs_audit.report.write import point_latest, write_reports
+from ipvs_audit.session import run_id
+from ipvs_audit.snapshot import store
+from ipvs_audit.transport.connect import open_connection
+from ipvs_audit.transport.testinfra_backend import host_for
+
+if TYPE_CHECKING:
+    from testinfra.host import Host
+
+    from ipvs_audit.controls import Control
+    from ipvs_audit.results import Run
+    from ipvs_audit.session import AuditSession
+    from ipvs_audit.snapshot import Failure, Snapshot
+    from ipvs_audit.targets import Target
+    from ipvs_audit.transport import Connection
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this is an xdist worker, which judges but neither collects nor reports."""
+    return hasattr(config, "workerinput")
+
+
+def is_controller(config: pytest.Config) -> bool:
+    """Whether this is the xdist controller, which collects and reports but does not judge."""
+    return bool(config.pluginmanager.hasplugin("dsession"))
+
+
+class AuditRun:
+    """What one pytest process knows of the audit. Registered as a plugin of its own."""
+
+    def __init__(self, config: pytest.Config, audit: AuditSession) -> None:
+        self.config = config
+        self.audit = audit
+        self.gathered = False
+        self._needed: dict[str, set[str]] = {}
+        self._keep: set[str] = set()
+        self._connections: dict[str, Connection] = {}
+        self._hosts: dict[str, Host] = {}
+        self._outcome: tuple[Run, Path] | str | None = None
+        self.directory = _free(audit.options.reports / run_id(audit.started))
+        told = getattr(config, "workerinput", {}).get("ipvs_audit_snapshots")
+        self.snapshots = (
+            Path(told) if told else self.directory.with_name(f".{self.directory.name}.collecting")
+        )
+
+    def header(self) -> str:
+        """The line under pytest's own header."""
+        audit = self.audit
+        source = (
+            f"saved evidence in {audit.options.snapshots}"
+            if audit.options.snapshots
+            else ", ".join(audit.options.inventory)
+        )
+        excluded = len(audit.targets) - len(audit.audited)
+        return (
+            f"ipvs-audit: {len(audit.audited)} of {audit.inventory.total} hosts from {source}"
+            + (f", {excluded} excluded" if excluded else "")
+            + f"; IPVS estimation must be {audit.policy.estimation}"
+        )
+
+    def needs(self, host: str, about: Control | None, *, connection: bool) -> None:
+        """A selected test needs this host's evidence, and maybe its connection."""
+        controls = self._needed.setdefault(host, set())
+        if about is not None:
+            controls.add(about.id)
+            self.audit.controls[about.id] = about
+        if connection:
+            self._keep.add(host)
+
+    def need_ids(self, ids: list[str]) -> None:
+        """The same from test ids, which is all that an xdist controller is told."""
+        by_id = {safe: name for name, safe in self.audit.ids.items()}
+        for nodeid in ids:
+            parameter = nodeid.rpartition("[")[2].removesuffix("]")
+            if "[" in nodeid and (name := by_id.get(parameter)) is not None:
+                self._needed.setdefault(name, set())
+
+    def gather(self) -> None:
+        """Collect the evidence of every host that is needed. Nothing to do without one."""
+        if not self._needed:
+            return
+        self.gathered = True
+        progress = Progress(self._console())
+        try:
+            self.snapshots.parent.mkdir(parents=True, exist_ok=True)
+            gather(self.audit, set(self._needed), self.snapshots, progress, keep=self._kept)
+        except KeyboardInterrupt:
+            self.audit.interrupted = True
+            self.audit.notes.append(
+                "Interrupted while collecting: what was known by then is judged and reported."
+            )
+        except store.StoreError as wrong:
+            raise pytest.UsageError(str(wrong)) from None
+        except OSError as wrong:
+            self.snapshots.unlink(missing_ok=True)
+            raise pytest.UsageError(
+                f"cannot write to {self.snapshots.parent}: {wrong.strerror or wrong};"
+                " make room or choose another place with --reports DIR"
+            ) from None
+
+    def taken(self, name: str) -> Snapshot | Failure:
+        """The evidence of a host. A worker reads what the controller has put on disk."""
+        if is_worker(self.config) and not self.audit.collected:
+            self.audit.hold(store.read(self.snapshots))
+        return self.audit.taken(name)
+
+    def host(self, target: Target) -> Host:
+        """A testinfra host over the connection kept from collecting, or over a new one."""
+        if target.name not in self._hosts:
+            if target.name not in self._connections:
+                self._connections[target.name] = open_connection(
+                    target, settings_of(self.audit.options)
+                )
+            self._hosts[target.name] = host_for(target, self._connections[target.name])
+        return self._hosts[target.name]
+
+    def _kept(self, target: Target, connection: Connection) -> bool:
+        if target.name not in self._keep:
+            return False
+        self._connections[target.name] = connection
+        return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep each verdict that arrives, from this process or from a worker."""
+        told: dict[str, Any] | None = getattr(report, "ipvs_audit", None)
+        if told is not None and not is_worker(self.config):
+            host, about, result = understand(told)
+            self.audit.controls[about.id] = about
+            self.audit.record(host, result)
+
+    def finish(self, exitstatus: int) -> int:
+        """Write the reports and give the exit status of the run."""
+        for connection in self._connections.values():
+            connection.close()
+        run = self.audit.finish(self._needed)
+        try:
+            write_reports(run, self.snapshots, self.directory)
+            point_latest(self.directory.parent, self.directory)
+        except ReportError as wrong:
+            self._outcome = str(wrong)
+            return int(pytest.ExitCode.INTERNAL_ERROR)
+        self.snapshots.unlink(missing_ok=True)
+        self._outcome = (run, self.directory)
+        return int(pytest.ExitCode.INTERRUPTED) if self.audit.interrupted else exitstatus
+
+    def summarise(self, terminalreporter: Any) -> None:  # noqa: ANN401
+        """The run in words, at the end of pytest's own output."""
+        if isinstance(self._outcome, str):
+            terminalreporter.write_line(f"ipvs-audit: {self._outcome}", red=True, bold=True)
+        elif self._outcome is not None:
+            run, directory = self._outcome
+            render_summary(run, directory, self._console(terminalreporter))
+
+    def _console(self, terminalreporter: Any = None) -> Console:  # noqa: ANN401
+        reporter = terminalreporter or self.config.pluginmanager.getplugin("terminalreporter")
+        out = reporter._tw._file if reporter is not None else sys.stderr  # noqa: SLF001
+        width = shutil.get_terminal_size((100, 24)).columns
+        return Console(file=out, width=None if out.isatty() else width)
+
+
+def _free(directory: Path) -> Path:
+    """The directory, or the same with a number where another run has taken it."""
+    candidate, count = directory, 1
+    while candidate.exists():
+        count += 1
+        candidate = directory.with_name(f"{directory.name}-{count}")
+    return candidate

@@ -1,0 +1,193 @@
+"""junit.xml for Jenkins: a suite per host, a case per control.
+
+Jenkins drops a suite without a case, reads only the first failure of a case, splits class names
+at dots, and trims what a case printed: 1,000 characters where it passed or was skipped, 100,000
+where it failed. Its junit-10.xsd knows no ``disabled`` attribute.
+
+The junit-xml library makes each suite; the file is put together suite by suite, so that a fleet
+of 10,000 hosts never stands in memory as one tree.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from junit_xml import TestCase, TestSuite
+
+from ipvs_audit.report.sanitise import clipped, one_line, visible, visible_head
+from ipvs_audit.verdicts import Evidence, Result, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ipvs_audit.results import HostResult, Run
+
+#: Characters of system-out that Jenkins keeps of a case that passed or was skipped.
+QUIET_LIMIT = 1_000
+#: The same for a failed one is 100,000; less is kept here, for Jenkins loads the file as a DOM.
+LOUD_LIMIT = 32_000
+_TEXT_LIMIT = 8_000
+_MESSAGE_LIMIT = 1_000
+_NAME_LIMIT = 200
+
+
+def write(run: Run, path: Path) -> None:
+    """Write the run.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(_parts(run))
+
+
+def _parts(run: Run) -> Iterator[str]:
+    suites = [_counted(host) for host in run.hosts]
+    totals = {
+        name: str(sum(counts[name] for counts in suites))
+        for name in ("tests", "failures", "errors")
+    }
+    head = ET.Element("testsuites", {"name": "ipvs-audit", **totals})
+    yield '<?xml version="1.0" encoding="utf-8"?>\n'
+    yield ET.tostring(head, encoding="unicode").replace(" />", ">\n")
+    for host in run.hosts:
+        yield ET.tostring(_suite(run, host), encoding="unicode") + "\n"
+    yield "</testsuites>\n"
+
+
+def _counted(host: HostResult) -> dict[str, int]:
+    raw = [result.verdict for result in host.controls if not result.waived]
+    return {
+        "tests": len(host.controls) or 1,
+        "failures": raw.count(Verdict.FAIL),
+        "errors": raw.count(Verdict.ERROR)
+        or int(not host.controls and host.state == "unreachable"),
+    }
+
+
+def _suite(run: Run, host: HostResult) -> ET.Element:
+    cases = [_case(host, result) for result in host.controls] or [_lone_case(host)]
+    suite = TestSuite(
+        _name(host.name),
+        [case for case, _ in cases],
+        hostname=_name(host.name),
+        timestamp=_timestamp(host.started or run.started),
+        properties=dict(_properties(host)),
+    )
+    element: ET.Element = suite.build_xml_doc(encoding="utf-8")
+    del element.attrib["disabled"]
+    element.set("time", _seconds(host))
+    # The library writes every skipped case with the type "skipped"; ours say why.
+    kinds = [kind for _, kind in cases]
+    for case, kind in zip(element.iter("testcase"), kinds, strict=True):
+        for skipped in case.iter("skipped"):
+            skipped.set("type", kind)
+    return element
+
+
+def _properties(host: HostResult) -> Iterator[tuple[str, str]]:
+    yield "state", one_line(host.state)
+    yield "groups", one_line(", ".join(host.groups))
+    if host.reason:
+        yield "reason", _message(host.reason)
+    if host.kernel:
+        yield "kernel", _message(host.kernel)
+    for label, text in host.facts.items():
+        yield _name(label), _message(text)
+
+
+def _case(host: HostResult, result: Result) -> tuple[TestCase, str]:
+    loud = result.verdict in {Verdict.FAIL, Verdict.ERROR} and not result.waived
+    case = TestCase(
+        _name(f"{result.control} {result.name}"),
+        classname=_classname(host),
+        stdout=_printed(result.evidence, LOUD_LIMIT if loud else QUIET_LIMIT) or None,
+    )
+    # A failure or error without message and text would be read as a pass: both always have one.
+    message = _message(result.message) or f"{result.verdict.word}, and no reason was given"
+    text = _text(result)
+    match result.verdict:
+        case Verdict.FAIL if result.waived:
+            case.add_skipped_info(f"waived fail: {message}", text)
+            return case, "waived fail"
+        case Verdict.FAIL:
+            case.add_failure_info(message, text, "fail")
+        case Verdict.ERROR:
+            case.add_error_info(
+                message, text, "unreachable" if host.state == "unreachable" else "error"
+            )
+        case Verdict.INCONCLUSIVE | Verdict.NOT_APPLICABLE:
+            case.add_skipped_info(f"{result.verdict.word}: {message}", text)
+        case Verdict.PASS:
+            pass
+    return case, result.verdict.word
+
+
+def _lone_case(host: HostResult) -> tuple[TestCase, str]:
+    """The one case of a host that has no results: Jenkins would drop its suite without one."""
+    case = TestCase("audit", classname=_classname(host))
+    if host.state == "unreachable":
+        reason = _message(host.reason) or "the host could not be collected"
+        case.add_error_info(reason, reason, "unreachable")
+        return case, "unreachable"
+    kind = "excluded" if host.state == "excluded" else "not judged"
+    reason = _message(host.reason) or "no control was judged on this host"
+    case.add_skipped_info(f"{kind}: {reason}", reason)
+    return case, kind
+
+
+def _text(result: Result) -> str:
+    lines = [
+        f"severity: {result.severity}",
+        f"expected: {result.expected}",
+        f"observed: {result.observed}",
+    ]
+    if result.waiver is not None:
+        lines.append(f"waiver:   {result.waiver}")
+    if result.message:
+        lines += ["", result.message]
+    return clipped(visible("\n".join(lines)), _TEXT_LIMIT)
+
+
+def _printed(evidence: tuple[Evidence, ...], limit: int) -> str:
+    """The evidence as text, each command given its share of the limit."""
+    share = limit // max(len(evidence), 1)
+    return "\n".join(_one(shown, share) for shown in evidence)[:limit]
+
+
+def _one(shown: Evidence, limit: int) -> str:
+    status = "" if shown.status is None else f", exit {shown.status}"
+    head = clipped(one_line(f"$ {shown.command}  # {shown.user}{status}, {shown.at}"), limit)
+    room = max(limit - len(head) - 64, 0)  # 64 holds the mark of the cut
+    output, cut = visible_head(shown.output.rstrip("\n"), room)
+    cut += shown.cut
+    mark = f"\n[… {cut:,} characters cut; see snapshots.jsonl.gz]" if cut else ""
+    return f"{head}\n{output}{mark}\n"
+
+
+def _classname(host: HostResult) -> str:
+    return f"ipvs_audit.{_name(host.id).replace('.', '_')}"
+
+
+def _name(text: str) -> str:
+    return clipped(one_line(text), _NAME_LIMIT)
+
+
+def _message(text: str) -> str:
+    return clipped(one_line(text), _MESSAGE_LIMIT)
+
+
+def _timestamp(moment: str) -> str:
+    """Without a zone, as Ant's JUnit writes it; it is UTC."""
+    return one_line(moment).removesuffix("Z").removesuffix("+00:00").partition(".")[0]
+
+
+def _seconds(host: HostResult) -> str:
+    try:
+        took = datetime.fromisoformat(host.finished) - datetime.fromisoformat(host.started)
+    except ValueError:
+        return "0"
+    return f"{max(took.total_seconds(), 0):.3f}"

@@ -1,0 +1,132 @@
+"""The shape of results.json, field by field: what is written, checked on reading, and published.
+
+docs/results.schema.json is made from these models; a test keeps the two alike.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ipvs_audit.verdicts import Verdict  # noqa: TC001  # pydantic reads it
+
+Count = Annotated[int, Field(ge=0)]
+#: UTC, ISO 8601 with Z; empty where nothing was begun.
+Moment = Annotated[str, Field(pattern=r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00))?$")]
+
+
+class _Record(BaseModel):
+    # Readers of this version pass over fields that a later one adds.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class EvidenceRecord(_Record):
+    """One command's worth of proof."""
+
+    command: str = Field(description="what ran on the host")
+    output: str = Field(description=r"what it printed; undecodable bytes as \xNN")
+    status: int | None = Field(description="exit status; null where no command ran")
+    user: str = Field(description="effective user on the host")
+    at: str = Field(description="UTC time by the controller's clock, ISO 8601")
+    cut: Count = Field(description="characters of output left out; 0 = whole")
+
+
+class ControlRecord(_Record):
+    """The verdict of one control on one host."""
+
+    id: str = Field(description="e.g. EST-4")
+    name: str = Field(description="e.g. live-value")
+    verdict: Verdict = Field(description="the raw verdict, whatever a waiver says")
+    waiver: str | None = Field(description="the waiver that covers a failure, or null")
+    severity: str
+    message: str
+    expected: str
+    observed: str
+    evidence: tuple[EvidenceRecord, ...]
+
+
+class HostRecord(_Record):
+    """One host of the inventory."""
+
+    name: str = Field(description="inventory name")
+    id: str = Field(description="test id: the name made safe")
+    groups: tuple[str, ...]
+    state: Literal["assessed", "unreachable", "excluded"]
+    reachable: bool | None = Field(description="null where the host was excluded, so never asked")
+    reason: str = Field(description="why it is unreachable or excluded; else empty")
+    verdict: Verdict = Field(description="the worst raw verdict of its controls")
+    kernel: str = Field(description="kernel release; empty where unknown")
+    started: Moment
+    finished: Moment
+    facts: dict[str, str]
+    controls: tuple[ControlRecord, ...]
+
+
+class HostCounts(_Record):
+    """The reconciliation: inventory = assessed + unreachable + excluded."""
+
+    inventory: Count
+    assessed: Count
+    unreachable: Count
+    excluded: Count
+
+
+class VerdictCounts(_Record):
+    """Control results by raw verdict. ``waived`` says how many of the fails are waived."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    passed: Count = Field(alias="pass")
+    fail: Count
+    error: Count
+    inconclusive: Count
+    not_applicable: Count
+    waived: Count
+
+
+class Counts(_Record):
+    """What the hosts below add up to."""
+
+    hosts: HostCounts
+    verdicts: VerdictCounts
+
+
+class ControlInfoRecord(_Record):
+    """A control that was asked."""
+
+    id: str
+    name: str
+    severity: str
+    source: str
+    rationale: str
+    fix: str
+
+
+class RunRecord(_Record):
+    """What was run, by whom, from where, on what."""
+
+    id: str
+    started: Moment
+    finished: Moment
+    operator: str
+    controller: str
+    argv: tuple[str, ...] = Field(description="the command line, secrets redacted")
+    version: str
+    versions: dict[str, str]
+    estimation: Literal["disabled", "enabled"] = Field(description="what the policy asks")
+    policy_sha256: str
+    inventory_sha256: str
+    inventory: tuple[str, ...]
+    interrupted: bool
+    notes: tuple[str, ...]
+    counts: Counts
+    controls: tuple[ControlInfoRecord, ...]
+
+
+class Document(_Record):
+    """A whole results.json."""
+
+    schema_: Literal["ipvs-audit/results/1"] = Field(alias="schema")
+    run: RunRecord
+    hosts: tuple[HostRecord, ...]

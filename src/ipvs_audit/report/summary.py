@@ -1,0 +1,195 @@
+"""What a run says in a sentence, and the order in which reports list it: shared by all readers.
+
+Every host of the inventory has one standing, so that the standings add up to the inventory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from ipvs_audit.verdicts import Result, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ipvs_audit.results import HostResult, Run
+
+
+class Standing(StrEnum):
+    """How a cell or a host stands, waivers counted. Worst first: the order of reports."""
+
+    FAIL = "fail"
+    ERROR = "error"
+    INCONCLUSIVE = "inconclusive"
+    WAIVED = "waived"
+    PASS = "pass"  # noqa: S105  # a verdict, not a password
+    NOT_APPLICABLE = "not_applicable"
+    NOT_JUDGED = "not_judged"
+    EXCLUDED = "excluded"
+
+    @property
+    def word(self) -> str:
+        """As people read it: one of the five verdicts, waived fail, not judged or excluded."""
+        return "waived fail" if self is Standing.WAIVED else self.value.replace("_", " ")
+
+
+_ORDER = {standing: place for place, standing in enumerate(Standing)}
+
+
+def standing(result: Result | None) -> Standing:
+    """How one control stands on one host; None stands for a control that was not judged."""
+    if result is None:
+        return Standing.NOT_JUDGED
+    return Standing.WAIVED if result.waived else Standing(result.verdict.value)
+
+
+def host_standing(host: HostResult) -> Standing:
+    """The worst of a host's controls; a host with nothing but not applicable is that."""
+    if host.state == "excluded":
+        return Standing.EXCLUDED
+    if not host.controls:
+        return Standing.ERROR if host.state == "unreachable" else Standing.NOT_JUDGED
+    return min(map(standing, host.controls), key=_ORDER.__getitem__)
+
+
+def badness(host: HostResult) -> tuple[int, ...]:
+    """Sorts hosts failing first, those with more failures before those with fewer."""
+    found = [standing(result) for result in host.controls]
+    return _ORDER[host_standing(host)], *(-found.count(one) for one in Standing)
+
+
+def count_standings(hosts: Iterable[HostResult]) -> dict[Standing, int]:
+    """How many hosts stand how; zero counts left out; they add up to the hosts given."""
+    found = [host_standing(host) for host in hosts]
+    return {one: count for one in Standing if (count := found.count(one))}
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The verdict on the run.
+
+    Attributes:
+        standing: what it is, for shape and colour.
+        claim: the sentence's first words, e.g. ``Not compliant``.
+        rest: the sentence's other words, e.g. ``4 of 7 hosts fail ...``.
+    """
+
+    standing: Standing
+    claim: str
+    rest: str
+
+    @property
+    def sentence(self) -> str:
+        """All of it."""
+        return f"{self.claim}: {self.rest}"
+
+
+def headline(run: Run) -> Headline:
+    """The verdict on a run in one sentence, whose numbers add up to the inventory."""
+    count = count_standings(run.hosts)
+    total = len(run.hosts)
+    wanted = f"IPVS estimation is {run.estimation}"
+    if not total:
+        return Headline(Standing.NOT_JUDGED, "Nothing audited", "the inventory names no host.")
+    if Standing.FAIL in count:
+        failing = count.pop(Standing.FAIL)
+        lead = f"{failing:,} of {_hosts(total)} {_verb(failing, 'fails', 'fail')} the policy"
+        return _headline(run, Standing.FAIL, "Not compliant", lead, count)
+    for unproven in (Standing.ERROR, Standing.NOT_JUDGED, Standing.INCONCLUSIVE):
+        if unproven in count:
+            lead = f"no host fails the policy, but not every one of {_hosts(total)} is proven"
+            return _headline(run, unproven, "Not proven", lead, count)
+    if Standing.WAIVED in count:
+        lead = f"what fails on {_hosts(count.pop(Standing.WAIVED))} of {total:,} is waived"
+        return _headline(run, Standing.WAIVED, "Compliant with waivers", lead, count)
+    if right := count.pop(Standing.PASS, 0):
+        scope = _all(total) if right == total else f"{right:,} of {_hosts(total)}"
+        return _headline(run, Standing.PASS, "Compliant", f"{wanted}, proven on {scope}", count)
+    lead = f"no check concerns any of {_hosts(total)}"
+    return _headline(run, Standing.NOT_APPLICABLE, "Nothing to prove", lead, count)
+
+
+def _headline(
+    run: Run, stands: Standing, claim: str, lead: str, rest: dict[Standing, int]
+) -> Headline:
+    others = [_CLAUSES[one](count) for one, count in rest.items()]
+    sentence = f"{lead}; {_listed(others)}." if others else f"{lead}."
+    if run.interrupted:
+        return Headline(stands, f"Interrupted. {claim}", sentence)
+    return Headline(stands, claim, sentence)
+
+
+_CLAUSES = {
+    Standing.ERROR: lambda n: f"{n:,} could not be judged",
+    Standing.INCONCLUSIVE: lambda n: f"{n:,} {_verb(n, 'is', 'are')} inconclusive",
+    Standing.WAIVED: lambda n: f"{n:,} {_verb(n, 'fails', 'fail')} under a waiver",
+    Standing.PASS: lambda n: f"{n:,} {_verb(n, 'passes', 'pass')}",
+    Standing.NOT_APPLICABLE: lambda n: f"{n:,} {_verb(n, 'is', 'are')} not concerned",
+    Standing.NOT_JUDGED: lambda n: f"{n:,} {_verb(n, 'was', 'were')} not judged",
+    Standing.EXCLUDED: lambda n: f"{n:,} {_verb(n, 'is', 'are')} excluded",
+}
+
+
+def _verb(count: int, one: str, many: str) -> str:
+    return one if count == 1 else many
+
+
+def _hosts(count: int) -> str:
+    return f"{count:,} {_verb(count, 'host', 'hosts')}"
+
+
+def _all(count: int) -> str:
+    return "the one host" if count == 1 else f"all {_hosts(count)}"
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def reconciliation(run: Run) -> str:
+    """The sum that shows that no host is missing.
+
+    ``7 hosts in the inventory = 6 assessed + 1 unreachable + 0 excluded``.
+    """
+    parts = " + ".join(f"{count:,} {state}" for state, count in run.states().items())
+    return f"{_hosts(len(run.hosts))} in the inventory = {parts}"
+
+
+def tally(run: Run) -> dict[Standing, int]:
+    """Control results by standing, waived fails apart from the others; adds up to all results."""
+    raw = run.verdicts()
+    waived = raw["waived"]
+    found = {Standing(verdict.value): raw[verdict.value] for verdict in Verdict}
+    found[Standing.FAIL] -= waived
+    found[Standing.WAIVED] = waived
+    return {one: found[one] for one in Standing if one in found}
+
+
+_MANY_GROUPS = 0.5  # of the hosts; above it, a partition says nothing
+_FEW_HOSTS = 4
+
+
+def grouped(hosts: Iterable[HostResult]) -> dict[str, list[HostResult]]:
+    """Hosts by inventory group, each host once, failing first.
+
+    A host in several groups stands under all their names together. Where that would tear the
+    fleet to pieces, it stands under its first group; where that would too, all stand together.
+    """
+    ordered = sorted(hosts, key=badness)
+    for key in (_all_groups, _first_group):
+        parts: dict[str, list[HostResult]] = {}
+        for host in ordered:
+            parts.setdefault(key(host), []).append(host)
+        if len(parts) <= max(_FEW_HOSTS, len(ordered) * _MANY_GROUPS):
+            return parts
+    return {"all hosts": ordered}
+
+
+def _all_groups(host: HostResult) -> str:
+    return " + ".join(host.groups) or "ungrouped"
+
+
+def _first_group(host: HostResult) -> str:
+    return host.groups[0] if host.groups else "ungrouped"

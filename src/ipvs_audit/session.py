@@ -1,0 +1,193 @@
+"""One audit run: who is audited, what was collected, what was judged, where it lands."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import socket
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from ipvs_audit import __version__
+from ipvs_audit.facts import facts_of
+from ipvs_audit.inventory import Inventory, read_inventory
+from ipvs_audit.options import Options, redact
+from ipvs_audit.policy import Policy, load_policy, policy_for
+from ipvs_audit.results import ControlInfo, HostResult, Run
+from ipvs_audit.snapshot import Failure, Snapshot
+from ipvs_audit.targets import Target, safe_ids
+from ipvs_audit.verdicts import Result, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ipvs_audit.controls import Control
+
+#: The named stack: what a report says it was made with.
+STACK = ("pytest", "pytest-testinfra", "paramiko", "junit-xml", "pytest-html", "ansible-core")
+
+
+def utc_now() -> datetime:
+    """The controller's clock, in UTC."""
+    return datetime.now(tz=UTC)
+
+
+def stamp(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds and ``Z``.
+
+    >>> stamp(datetime(2026, 11, 23, 2, 0, tzinfo=UTC))
+    '2026-11-23T02:00:00.000Z'
+    """
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class AuditSession:
+    """The life of a run, from the inventory to the results. Knows nothing of pytest."""
+
+    def __init__(self, options: Options, argv: tuple[str, ...]) -> None:
+        """Read policy and inventory; contact nobody.
+
+        Raises:
+            InventoryError, PolicyError: with file and place; nothing was contacted.
+        """
+        self.options = options
+        self.argv = argv
+        self.started = utc_now()
+        self.policy, self.policy_sha256 = load_policy(options.policy)
+        if options.estimation:
+            self.policy = self.policy.model_copy(update={"estimation": options.estimation})
+        self.inventory: Inventory = read_inventory(
+            options.inventory,
+            limit=options.limit,
+            vault_password_file=options.vault_password_file,
+        )
+        self.targets: dict[str, Target] = {
+            target.name: target for target in self.inventory.targets
+        }
+        self.ids = safe_ids(list(self.targets))
+        self.policies: dict[str, Policy] = {
+            target.name: policy_for(self.policy, target) for target in self.inventory.targets
+        }
+        self.collected: dict[str, Snapshot | Failure] = {}
+        self.results: dict[str, dict[str, Result]] = {}
+        self.controls: dict[str, Control] = {}
+        self.notes: list[str] = []
+        self.interrupted = False
+
+    @property
+    def audited(self) -> list[Target]:
+        """The targets that are not excluded, in inventory order."""
+        return [target for target in self.targets.values() if target.excluded is None]
+
+    def hold(self, taken: Iterable[Snapshot | Failure]) -> None:
+        """Keep what was collected, by host."""
+        for one in taken:
+            self.collected[one.target] = one
+
+    def taken(self, name: str) -> Snapshot | Failure:
+        """What was collected from a host; a failure of its own kind where nothing was."""
+        try:
+            return self.collected[name]
+        except KeyError:
+            now = stamp(utc_now())
+            why = (
+                f"the run was ended before {name} was collected"
+                if self.interrupted
+                else f"there is no saved evidence of {name} in {self.options.snapshots}"
+            )
+            return Failure(name, "interrupted" if self.interrupted else "no-evidence", why, now, now)
+
+    def record(self, host: str, result: Result) -> None:
+        """Keep a verdict. A control judged twice (a flaky rerun) keeps the later one."""
+        self.results.setdefault(host, {})[result.control] = result
+
+    def finish(self, expected: dict[str, set[str]]) -> Run:
+        """Sum up.
+
+        Args:
+            expected: control ids that were to be judged, by host: those without a verdict when
+                the run ended become errors, so that nothing is missing silently.
+        """
+        hosts = tuple(self._host(target, expected) for target in self.targets.values())
+        options = self.options
+        return Run(
+            id=run_id(self.started),
+            started=stamp(self.started),
+            finished=stamp(utc_now()),
+            operator=_operator(),
+            controller=socket.gethostname(),
+            argv=redact(self.argv),
+            version=__version__,
+            versions={"python": platform.python_version()}
+            | {name: version(name) for name in STACK},
+            estimation=self.policy.estimation,
+            policy_sha256=self.policy_sha256,
+            inventory_sha256=self.inventory.sha256,
+            inventory=tuple(_shown(source) for source in options.inventory),
+            controls=tuple(
+                ControlInfo(c.id, c.name, c.severity, c.source, c.rationale, c.fix)
+                for c in sorted(self.controls.values(), key=lambda c: c.id)
+            ),
+            hosts=hosts,
+            interrupted=self.interrupted,
+            notes=tuple(self.notes),
+        )
+
+    def _host(self, target: Target, expected: dict[str, set[str]]) -> HostResult:
+        if target.excluded is not None:
+            return HostResult(
+                target.name, self.ids[target.name], target.groups, "excluded", target.excluded, ""
+            )
+        taken = self.taken(target.name)
+        results = dict(self.results.get(target.name, {}))
+        for missing in expected.get(target.name, set()) - results.keys():
+            about = self.controls[missing]
+            results[missing] = Result(
+                about.id,
+                about.name,
+                Verdict.ERROR,
+                about.severity,
+                message="not judged: the run was ended before",
+                expected="a verdict",
+                observed="the run was ended before",
+            )
+        facts = facts_of(taken)
+        when = taken if isinstance(taken, Failure) else taken.taken
+        return HostResult(
+            name=target.name,
+            id=self.ids[target.name],
+            groups=target.groups,
+            state="unreachable" if isinstance(taken, Failure) else "assessed",
+            reason=taken.message if isinstance(taken, Failure) else "",
+            kernel=facts.get("kernel", ""),
+            facts=facts,
+            controls=tuple(results[control] for control in sorted(results)),
+            started=when.started,
+            finished=when.finished,
+        )
+
+
+def run_id(started: datetime) -> str:
+    """A run's directory name: its UTC start, without colons.
+
+    >>> run_id(datetime(2026, 11, 23, 2, 0, 5, tzinfo=UTC))
+    '2026-11-23T02-00-05Z'
+    """
+    return started.astimezone(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+
+
+def _operator() -> str:
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def _shown(source: str) -> str:
+    """An inventory source as reports name it: relative to here where it lies below."""
+    if source.endswith(","):
+        return source
+    relative = os.path.relpath(source)
+    return source if relative.startswith("..") else relative

@@ -1,0 +1,180 @@
+"""What modprobe reads before it loads a module: hooks, soft dependencies, aliases, blacklists.
+
+Facts of kmod 28 to 34 (``libkmod-config.c``, ``libkmod-module.c``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipvs_audit.snapshot.sysctl_config import by_name
+from ipvs_audit.snapshot.sysctl_key import name_matches
+
+if TYPE_CHECKING:
+    from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree, Line
+
+DIRECTORIES = (
+    "/etc/modprobe.d",
+    "/run/modprobe.d",
+    "/usr/local/lib/modprobe.d",
+    "/usr/lib/modprobe.d",
+    "/lib/modprobe.d",
+)
+_LOCAL_SINCE = 29  # kmod before 29 does not read /usr/local/lib/modprobe.d
+_VERBS = ("install", "remove", "alias", "blacklist", "softdep", "options")
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """One line of modprobe's configuration.
+
+    Attributes:
+        verb: ``install``, ``remove``, ``alias``, ``blacklist``, ``softdep`` or ``options``.
+        module: module name or pattern, dashes as underscores; of an alias the alias itself.
+        rest: what follows, as written: a command, a module, dependencies.
+        file: path of the file.
+        line: number of the first line, where the directive is continued.
+    """
+
+    verb: str
+    module: str
+    rest: str
+    file: str
+    line: int
+
+    @property
+    def where(self) -> str:
+        """``/etc/modprobe.d/ipvs.conf:1``."""
+        return f"{self.file}:{self.line}"
+
+    def concerns(self, module: str) -> bool:
+        """Whether the name or pattern matches a module."""
+        return name_matches(self.module, module)
+
+
+@dataclass(frozen=True, slots=True)
+class ModprobeConfig:
+    """Everything that modprobe reads, in order.
+
+    Attributes:
+        directives: in reading order, hidden files left out.
+        hidden: directives of hidden files -> the path that hides them.
+        unreadable: paths that could not be read.
+    """
+
+    directives: tuple[Directive, ...]
+    hidden: tuple[tuple[Directive, str], ...]
+    unreadable: tuple[str, ...]
+
+    def first(self, verb: str, module: str) -> Directive | None:
+        """The directive that counts: the first whose name or pattern matches."""
+        return next(iter(self.all(verb, module)), None)
+
+    def all(self, verb: str, module: str) -> tuple[Directive, ...]:
+        """All directives of a verb that match a module, in order."""
+        return tuple(
+            directive
+            for directive in self.directives
+            if directive.verb == verb and directive.concerns(module)
+        )
+
+    def bypass(self, module: str) -> Directive | None:
+        """The soft dependency for which modprobe passes over a module's ``install`` command.
+
+        libkmod runs no command for a module with soft dependencies (``ignorecmd``).
+        """
+        found = self.first("softdep", module)
+        return found if found is not None and _dependencies(found.rest) else None
+
+
+def read_modprobe(tree: ConfigTree, kmod: int | None) -> ModprobeConfig:
+    """Read modprobe's configuration as kmod does.
+
+    Args:
+        tree: the files.
+        kmod: kmod's version; None for the newest.
+    """
+    directories = tuple(
+        directory
+        for directory in DIRECTORIES
+        if kmod is None or kmod >= _LOCAL_SINCE or not directory.startswith("/usr/local")
+    )
+    files, hidden = by_name(tree, directories, ".conf", ".alias")
+    read = tuple(directive for file in files for directive in _directives(file))
+    passed_over = tuple(
+        (directive, by)
+        for path, by in hidden.items()
+        for directive in _directives(tree.files[path])
+    )
+    unreadable = [
+        file.path for file in files if file.lines is None and not file.masks and file.real
+    ]
+    unreadable += [text for text in tree.unreadable if "modprobe.d" in text.partition(":")[0]]
+    return ModprobeConfig(read, passed_over, tuple(unreadable))
+
+
+def _directives(file: ConfigFile) -> list[Directive]:
+    if file.path.rpartition("/")[2].startswith("."):
+        return []
+    understood = (_directive(line, file.path) for line in file.lines or ())
+    return [directive for directive in understood if directive is not None]
+
+
+def _directive(line: Line, path: str) -> Directive | None:
+    """A line as kmod splits it: at spaces and tabs only; None for what it ignores."""
+    text = line.text
+    if text[:1] == "#":
+        return None
+    verb, rest = _word(text)
+    if verb not in _VERBS:
+        return None
+    spelled, rest = _word(rest)
+    name = underscored(spelled)
+    if not name or (not rest and verb != "blacklist"):
+        return None
+    return Directive(verb, name, rest, path, line.number)
+
+
+def _word(text: str) -> tuple[str, str]:
+    """The first word, and what follows the one separator behind it."""
+    text = text.lstrip(" \t")
+    for place, character in enumerate(text):
+        if character in " \t":
+            return text[:place], text[place + 1 :]
+    return text, ""
+
+
+def underscored(name: str) -> str:
+    """A module name as kmod compares it: dashes as underscores, except within brackets.
+
+    Empty where kmod refuses the name.
+
+    >>> underscored("ip-vs"), underscored("ip[-_]vs"), underscored("ip]vs")
+    ('ip_vs', 'ip[-_]vs', '')
+    """
+    out, at = [], 0
+    while at < len(name):
+        if name[at] == "]":
+            return ""
+        if name[at] == "[":
+            end = name.find("]", at)
+            if end < 0:
+                return ""
+            out.append(name[at : end + 1])
+            at = end
+        else:
+            out.append("_" if name[at] == "-" else name[at])
+        at += 1
+    return "".join(out)
+
+
+def _dependencies(text: str) -> list[str]:
+    """The modules that a softdep line names after ``pre:`` or ``post:``."""
+    found, taking = [], False
+    for word in text.split():
+        if word in ("pre:", "post:"):
+            taking = True
+        elif taking:
+            found.append(word)
+    return found

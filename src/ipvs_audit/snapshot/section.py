@@ -1,0 +1,84 @@
+"""What the probe looked at, raw, and how its lines are read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipvs_audit.snapshot.errors import GarbledEvidenceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    r"""One thing that the probe looked at.
+
+    Attributes:
+        name: e.g. ``netns``.
+        command: what ran, as a person would type it.
+        output: what it printed; bytes that are not UTF-8 stand as ``\xNN``.
+        status: exit status; None where the shell itself read a file.
+        at: seconds of the host's uptime when it was taken.
+    """
+
+    name: str
+    command: str
+    output: str
+    status: int | None
+    at: float
+
+    def garbled(self, reason: str) -> GarbledEvidenceError:
+        """The error that says that this section cannot be read."""
+        return GarbledEvidenceError(self.name, reason)
+
+    def lines(self) -> Iterator[str]:
+        """Its lines, without empty ones. Only a newline ends a line."""
+        return (line for line in self.output.split("\n") if line)
+
+    def whole_lines(self) -> tuple[str, ...]:
+        """Its lines, without the last, which says that nothing is missing.
+
+        Raises:
+            GarbledEvidenceError: the last line is not ``end``.
+        """
+        lines = tuple(self.lines())
+        if not lines or lines[-1] != "end":
+            raise self.garbled("it is not whole: its last line is missing")
+        return lines[:-1]
+
+    def fields(self) -> dict[str, tuple[str, ...]]:
+        """Lines ``key=value``, as key -> values in order; a line without ``=`` is a key alone."""
+        found: dict[str, tuple[str, ...]] = {}
+        for line in self.lines():
+            key, _, value = line.partition("=")
+            found[key] = (*found.get(key, ()), value)
+        return found
+
+
+_NUMBER = re.compile(r"[0-9]{1,20}")
+_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+
+
+def number(section: Section, what: str, text: str) -> int:
+    """A whole number that is not negative.
+
+    Raises:
+        GarbledEvidenceError: the text is anything else.
+    """
+    if not _NUMBER.fullmatch(text):
+        raise section.garbled(f"{what} is {text[:40]!r}, not a number")
+    return int(text)
+
+
+def decimal(section: Section, what: str, text: str) -> float:
+    """A decimal number that is not negative.
+
+    Raises:
+        GarbledEvidenceError: the text is anything else.
+    """
+    if not _DECIMAL.fullmatch(text):
+        raise section.garbled(f"{what} is {text[:40]!r}, not a number")
+    return float(text)

@@ -1,0 +1,175 @@
+"""Saved evidence: one JSON line for each host, snapshot or failure, in ``snapshots.jsonl.gz``.
+
+>>> with Writer(Path("/tmp/snapshots.jsonl.gz")) as saved:     # doctest: +SKIP
+...     saved.write(snapshot)
+>>> [taken.target for taken in read(Path("/tmp"))]             # doctest: +SKIP
+['web1']
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import zlib
+from dataclasses import asdict
+from typing import IO, TYPE_CHECKING, Any, Self, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from ipvs_audit.snapshot import Failure, Section, Snapshot, Taken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+SCHEMA = "ipvs-audit/snapshot/1"
+
+#: The file's name in a run's directory.
+NAME = "snapshots.jsonl.gz"
+
+#: Bytes of one host's line, at most: four times what the transport lets through, for escapes.
+LONGEST_LINE = 64 * 1024 * 1024
+
+_FAILURE = TypeAdapter(Failure)
+_TAKEN = TypeAdapter(Taken)
+_SECTIONS = TypeAdapter(list[Section])
+
+
+class StoreError(Exception):
+    """Saved evidence cannot be read; names the file, the line and what is wrong."""
+
+
+class Writer:
+    """Writes hosts as they come. The file has its name only once it is whole.
+
+    Raises:
+        OSError: the file cannot be written; nothing stays behind.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
+
+    def __enter__(self) -> Self:
+        self._raw: IO[bytes] = self._part.open("wb")
+        # No name and no time in it: the same evidence gives the same file.
+        self._file = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0)
+        return self
+
+    def write(self, taken: Snapshot | Failure) -> None:
+        """Add one host."""
+        self._file.write(to_line(taken))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        raised: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        """Finish the file, also when the run was interrupted: what is known is kept."""
+        try:
+            self._file.close()
+            self._raw.flush()
+            os.fsync(self._raw.fileno())
+            self._raw.close()
+            if isinstance(raised, OSError):
+                self._part.unlink(missing_ok=True)
+            else:
+                self._part.replace(self.path)
+        except OSError:
+            self._raw.close()
+            self._part.unlink(missing_ok=True)
+            raise
+
+
+def write(path: Path, hosts: Iterable[Snapshot | Failure]) -> None:
+    """Write all hosts, one at a time.
+
+    Raises:
+        OSError: the file cannot be written; nothing stays behind.
+    """
+    with Writer(path) as saved:
+        for taken in hosts:
+            saved.write(taken)
+
+
+def to_line(taken: Snapshot | Failure) -> bytes:
+    """One host as a line of JSON, ASCII only."""
+    record: dict[str, Any] = {"schema": SCHEMA}
+    if isinstance(taken, Failure):
+        record["failure"] = asdict(taken)
+    else:
+        record["snapshot"] = {
+            "target": taken.target,
+            "taken": asdict(taken.taken),
+            "sections": [asdict(section) for section in taken.sections.values()],
+        }
+    return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def from_line(line: bytes) -> Snapshot | Failure:
+    """One host, from its line.
+
+    Raises:
+        ValueError: the line is not what :func:`to_line` writes; says what is wrong.
+    """
+    record = json.loads(line)
+    schema = record.get("schema") if isinstance(record, dict) else None
+    if schema != SCHEMA:
+        raise ValueError(f"its schema is {schema!r}, this version reads {SCHEMA!r}")
+    if "failure" in record:
+        return _FAILURE.validate_python(record["failure"], strict=True)
+    body = record.get("snapshot")
+    if not isinstance(body, dict) or not isinstance(body.get("target"), str):
+        raise ValueError("it holds neither a snapshot nor a failure")  # noqa: TRY004
+    sections = _SECTIONS.validate_python(body.get("sections"), strict=True)
+    named = {section.name: section for section in sections}
+    if len(named) != len(sections):
+        raise ValueError("a section is there twice")
+    return Snapshot(body["target"], _TAKEN.validate_python(body.get("taken"), strict=True), named)
+
+
+def read(path: Path) -> Iterator[Snapshot | Failure]:
+    """The saved hosts, one at a time.
+
+    Args:
+        path: a run's directory, or the file itself; plain JSON lines do as well.
+
+    Raises:
+        StoreError: names the file and the line.
+    """
+    file = path / NAME if path.is_dir() else path
+    number, targets = 0, set()
+    try:
+        with _open(file) as lines:
+            while line := lines.readline(LONGEST_LINE + 1):
+                number += 1
+                if len(line) > LONGEST_LINE:
+                    raise StoreError(f"{file}:{number}: longer than {LONGEST_LINE} bytes")
+                if not line.endswith(b"\n"):
+                    raise StoreError(f"{file}:{number}: cut short: it has no end")
+                taken = from_line(line)
+                if taken.target in targets:
+                    raise StoreError(f"{file}:{number}: {taken.target!r} is there twice")
+                targets.add(taken.target)
+                yield taken
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise StoreError(f"{file}:{number}: {where}: {first['msg']}") from wrong
+    except (ValueError, RecursionError) as wrong:
+        raise StoreError(f"{file}:{number}: {wrong}") from wrong
+    except (EOFError, zlib.error, gzip.BadGzipFile) as wrong:
+        raise StoreError(f"{file}: after line {number}: cut short or damaged: {wrong}") from wrong
+    except OSError as wrong:
+        raise StoreError(f"{file}: {wrong.strerror or wrong}") from wrong
+    if not number:
+        raise StoreError(f"{file}: holds no host")
+
+
+def _open(file: Path) -> IO[bytes]:
+    with file.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    return cast("IO[bytes]", gzip.open(file)) if packed else file.open("rb")

@@ -1,0 +1,252 @@
+"""What the sysctl loaders read: which files, in which order, and what each line sets.
+
+Facts of procps 3.3.x and 4.x (``sysctl.c``), systemd 219 to 257 (``sysctl.c``,
+``conf-files.c``), tried against the programs themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ipvs_audit.snapshot.sysctl_key import SPACES, Key, loader_path, simplified
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree, Line
+
+SYSCTL_CONF = "/etc/sysctl.conf"
+DIRECTORIES = (
+    "/etc/sysctl.d",
+    "/run/sysctl.d",
+    "/usr/local/lib/sysctl.d",
+    "/usr/lib/sysctl.d",
+    "/lib/sysctl.d",
+)
+
+Version = tuple[int, ...]
+
+_PROCPS_ETC_FIRST: Version = (3, 3, 17)  # before, /run/sysctl.d masks /etc/sysctl.d
+_PROCPS_GLOBS: Version = (4, 0, 0)
+_SYSTEMD_WITHOUT_LIB = 255  # split /usr is no longer supported
+_SYSTEMD_GLOBS = 245
+_SYSTEMD_LENIENT = 239  # upstream 244; RHEL 8 brought it to 239
+_SYSTEMD_SPACES = " \t\n\r"
+_SYSTEMD_LINE_END = re.compile("[\r\0]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """A program that applies sysctl settings, and how it is called.
+
+    Attributes:
+        program: ``procps`` (also for an unknown sysctl), ``busybox`` or ``systemd``.
+        version: of the program, e.g. ``(4, 0, 2)`` or ``(252,)``; the newest where empty.
+        files: the files that it is told to read; None reads the system's directories.
+        prefixes: ``--prefix`` of systemd-sysctl: only keys below one of them.
+        forgiving: a key that the kernel lacks is no error (``-e``, ``--system``).
+    """
+
+    program: Literal["procps", "busybox", "systemd"]
+    version: Version = ()
+    files: tuple[str, ...] | None = None
+    prefixes: tuple[str, ...] = ()
+    forgiving: bool = False
+
+    @property
+    def name(self) -> str:
+        """The loader as a person types it, e.g. ``sysctl -p /etc/ipvs.conf``."""
+        if self.program == "systemd":
+            options = [f"--prefix={prefix}" for prefix in self.prefixes]
+            return " ".join(["systemd-sysctl", *options, *(self.files or ())])
+        if self.files is None:
+            return "sysctl --system"
+        named = [] if self.files == (SYSCTL_CONF,) else list(self.files)
+        return " ".join(["sysctl", *(["-e"] if self.forgiving else []), "-p", *named])
+
+    @property
+    def globs(self) -> bool:
+        """Whether this version knows patterns and exclusions."""
+        if self.program == "systemd":
+            return not self.version or self.version[0] >= _SYSTEMD_GLOBS
+        return self.program == "procps" and (not self.version or self.version >= _PROCPS_GLOBS)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a loader understands of one line.
+
+    Attributes:
+        spelled: the key as written, without dash and outer white space.
+        path: below ``/proc/sys``, as the loader forms it.
+        value: what it writes; None for an exclusion (``-key``), which keeps globs off.
+        lenient: a leading dash excuses a failure (systemd only).
+        file: path of the file, as the loader finds it.
+        line: number of the line.
+        text: the line, for people.
+    """
+
+    spelled: str
+    path: str
+    value: str | None
+    lenient: bool
+    file: str
+    line: int
+    text: str
+
+    @property
+    def where(self) -> str:
+        """``/etc/sysctl.d/90-ipvs.conf:3``."""
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The files that a loader reads.
+
+    Attributes:
+        files: in reading order; one may appear under two names.
+        hidden: files that it passes over -> the path that hides them.
+        missing: named files that the tree does not have.
+    """
+
+    files: tuple[ConfigFile, ...]
+    hidden: Mapping[str, str]
+    missing: tuple[str, ...] = ()
+
+
+def reading(tree: ConfigTree, loader: Loader) -> Reading:
+    """Which files a loader reads, in order."""
+    if loader.files is not None:
+        found = tuple(tree.files[path] for path in loader.files if path in tree.files)
+        missing = tuple(path for path in loader.files if path not in tree.files)
+        return Reading(found, {}, missing)
+    files, hidden = by_name(tree, _directories(loader), ".conf")
+    last = tree.files.get(SYSCTL_CONF)
+    if loader.program != "systemd" and last is not None and not last.masks and last.real:
+        files = (*files, last)
+    return Reading(files, hidden)
+
+
+def by_name(
+    tree: ConfigTree, directories: tuple[str, ...], *suffixes: str
+) -> tuple[tuple[ConfigFile, ...], dict[str, str]]:
+    """Files by name, a name in an earlier directory hiding it in later ones.
+
+    Returns:
+        the files in order, and the hidden paths -> the path that hides them.
+    """
+    rank = {directory: place for place, directory in enumerate(directories)}
+    found: dict[str, list[tuple[int, ConfigFile]]] = {}
+    for path, file in tree.files.items():
+        directory, _, name = path.rpartition("/")
+        if directory in rank and name.endswith(suffixes):
+            found.setdefault(name, []).append((rank[directory], file))
+    files, hidden = [], {}
+    for name in sorted(found):
+        (_, first), *others = sorted(found[name], key=lambda ranked: ranked[0])
+        files.append(first)
+        hidden.update({other.path: first.path for _, other in others if other.real != first.real})
+    return tuple(files), hidden
+
+
+def _directories(loader: Loader) -> tuple[str, ...]:
+    if loader.program == "systemd":
+        if loader.version and loader.version[0] < _SYSTEMD_WITHOUT_LIB:
+            return DIRECTORIES
+        return DIRECTORIES[:-1]
+    if loader.version and loader.version < _PROCPS_ETC_FIRST:
+        return (DIRECTORIES[1], DIRECTORIES[0], *DIRECTORIES[2:])
+    return DIRECTORIES
+
+
+def candidates(file: ConfigFile, key: Key) -> Iterator[Line]:
+    """The lines of a file that may concern a key: that hold its last word, or a glob."""
+    lines = file.lines or ()
+    needle = key.needle
+    whole = "\n".join([line.text for line in lines])
+    if needle not in whole and "*" not in whole and "?" not in whole and "[" not in whole:
+        return
+    for line in lines:
+        text = line.text
+        if needle in text or "*" in text or "?" in text or "[" in text:
+            yield line
+
+
+def settings(file: ConfigFile, line: Line, loader: Loader) -> tuple[Setting, ...]:
+    """What a loader understands of a line: nothing, one setting, or more.
+
+    More than one only for systemd, which also ends a line at a carriage return or a NUL.
+    """
+    if loader.program == "systemd":
+        pieces: tuple[str, ...] = (line.text,)
+        if "\r" in line.text or "\0" in line.text:
+            pieces = tuple(_SYSTEMD_LINE_END.split(line.text))
+        understood = (_systemd(piece, file, line, loader) for piece in pieces)
+        return tuple(setting for setting in understood if setting is not None)
+    setting = (_procps4 if loader.globs else _procps3)(line.text.partition("\0")[0], file, line)
+    return () if setting is None else (setting,)
+
+
+def _systemd(text: str, file: ConfigFile, line: Line, loader: Loader) -> Setting | None:
+    text = text.strip(_SYSTEMD_SPACES)
+    if not text or text[0] in "#;":
+        return None
+    name, equals, value = text.partition("=")
+    lenient = False
+    if name[:1] == "-" and (not loader.version or loader.version[0] >= _SYSTEMD_LENIENT):
+        lenient, name = True, name[1:]
+    if not equals and not (lenient and loader.globs):
+        return None
+    spelled = name.strip(_SYSTEMD_SPACES)
+    return Setting(
+        spelled=spelled,
+        path=simplified(loader_path(spelled)),
+        value=value.strip(_SYSTEMD_SPACES) if equals else None,
+        lenient=lenient,
+        file=file.path,
+        line=line.number,
+        text=text,
+    )
+
+
+def _procps4(text: str, file: ConfigFile, line: Line) -> Setting | None:
+    text = text.lstrip(SPACES)
+    if len(text) < 2 or text[0] in "#;":  # noqa: PLR2004  # procps' own shortest line
+        return None
+    name, equals, value = text.partition("=")
+    dash = name[:1] == "-"
+    if not equals and not dash:
+        return None
+    name = (name[1:] if dash else name).rstrip(SPACES)
+    return Setting(
+        spelled=name,
+        path=loader_path(name.removeprefix("-")),
+        value=value.strip(SPACES) if equals else None,
+        lenient=False,
+        file=file.path,
+        line=line.number,
+        text=text.rstrip(SPACES),
+    )
+
+
+def _procps3(text: str, file: ConfigFile, line: Line) -> Setting | None:
+    text = text.strip(" \t").rstrip(_SYSTEMD_SPACES)
+    if len(text) < 2 or text[0] in "#;":  # noqa: PLR2004  # procps' own shortest line
+        return None
+    name, _, value = text.lstrip("=").partition("=")
+    value = re.split("[\r\n]", value.lstrip("\r\n"), maxsplit=1)[0].lstrip(" \t")
+    name = name.rstrip(_SYSTEMD_SPACES)
+    if not name or not value:
+        return None
+    return Setting(
+        spelled=name.removeprefix("-"),
+        path=loader_path(name.removeprefix("-")),
+        value=value,
+        lenient=False,
+        file=file.path,
+        line=line.number,
+        text=text,
+    )

@@ -1,0 +1,194 @@
+"""known_hosts files: who is known by which key (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import fcntl
+import functools
+import hashlib
+import hmac
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_HASH_FIELDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A public host key.
+
+    >>> Key("ssh-ed25519", b"abc").fingerprint
+    'SHA256:ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0'
+    """
+
+    type: str
+    blob: bytes
+
+    @property
+    def fingerprint(self) -> str:
+        """As ``ssh-keygen -l`` prints it."""
+        digest = base64.b64encode(hashlib.sha256(self.blob).digest())
+        return "SHA256:" + digest.decode().rstrip("=")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    key: Key
+    marker: str
+    patterns: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _File:
+    """One file, with an index for the entries that name a host plainly."""
+
+    plain: dict[str, list[_Entry]] = field(default_factory=dict)
+    patterned: list[_Entry] = field(default_factory=list)
+    hashed: list[tuple[bytes, bytes, _Entry]] = field(default_factory=list)
+
+    def entries(self, name: str) -> Iterable[_Entry]:
+        yield from self.plain.get(name, ())
+        for entry in self.patterned:
+            if _names(entry.patterns, name):
+                yield entry
+        encoded = name.encode()
+        for salt, digest, entry in self.hashed:
+            if hmac.digest(salt, encoded, "sha1") == digest:
+                yield entry
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What some files say of one host.
+
+    Attributes:
+        keys: the keys that it may show.
+        revoked: the keys that it must never show.
+        authority: some file knows it through a certificate authority only.
+    """
+
+    keys: tuple[Key, ...] = ()
+    revoked: tuple[Key, ...] = ()
+    authority: bool = False
+
+
+def look_up(name: str, files: Iterable[Path]) -> Known:
+    """What the files say of a name: ``web1``, or ``[web1]:2222`` for another port than 22.
+
+    Files that are missing or unreadable say nothing.
+    """
+    keys: list[Key] = []
+    revoked: list[Key] = []
+    authority = False
+    for path in files:
+        try:
+            found = path.stat()
+            file = _read(path, found.st_mtime_ns, found.st_size)
+        except OSError:
+            continue
+        for entry in file.entries(name.lower()):
+            if entry.marker == "@revoked":
+                revoked.append(entry.key)
+            elif entry.marker == "@cert-authority":
+                authority = True
+            elif entry.key not in keys:
+                keys.append(entry.key)
+    return Known(tuple(keys), tuple(revoked), authority and not keys)
+
+
+def add(path: Path, name: str, key: Key, *, hashed: bool) -> Known:
+    """Append a host's first key, under a lock that other runs respect.
+
+    Returns:
+        What the file said of the host before; where that was anything, nothing is added.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        before = look_up(name, [path])
+        if before != Known():
+            return before
+        file.seek(0, os.SEEK_END)
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        shown = _hash(name) if hashed else name
+        file.write(f"{shown} {key.type} {base64.b64encode(key.blob).decode()}\n".encode())
+        return before
+
+
+def _hash(name: str) -> str:
+    salt = os.urandom(20)
+    digest = hmac.digest(salt, name.lower().encode(), "sha1")
+    return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
+
+
+@functools.lru_cache(maxsize=16)
+def _read(path: Path, _mtime: int, _size: int) -> _File:
+    file = _File()
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        entry = _parse(line)
+        if entry is None:
+            continue
+        for pattern in entry.patterns:
+            if pattern.startswith("|1|"):
+                _index_hashed(file, pattern, entry)
+        if any(c in pattern for pattern in entry.patterns for c in "*?!"):
+            file.patterned.append(entry)
+        else:
+            for pattern in entry.patterns:
+                file.plain.setdefault(pattern.lower(), []).append(entry)
+    return file
+
+
+def _parse(line: str) -> _Entry | None:
+    words = line.split()
+    if not words or words[0].startswith("#"):
+        return None
+    marker = words.pop(0) if words[0].startswith("@") else ""
+    if len(words) < 3:  # noqa: PLR2004
+        return None
+    try:
+        blob = base64.b64decode(words[2], validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return _Entry(Key(words[1], blob), marker, tuple(words[0].split(",")))
+
+
+def _index_hashed(file: _File, pattern: str, entry: _Entry) -> None:
+    fields = pattern.split("|")
+    if len(fields) != _HASH_FIELDS:
+        return
+    try:
+        salt, digest = base64.b64decode(fields[2]), base64.b64decode(fields[3])
+    except (binascii.Error, ValueError):
+        return
+    file.hashed.append((salt, digest, entry))
+
+
+def _names(patterns: tuple[str, ...], name: str) -> bool:
+    met = False
+    for pattern in patterns:
+        negated = pattern.startswith("!")
+        if _regex(pattern.lstrip("!").lower()).fullmatch(name):
+            if negated:
+                return False
+            met = True
+    return met
+
+
+@functools.cache
+def _regex(pattern: str) -> re.Pattern[str]:
+    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
+    return re.compile("".join(parts))

@@ -1,0 +1,59 @@
+"""Scripts on this machine, under the same rules as on any other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipvs_audit.transport.deadline import Deadline
+from ipvs_audit.transport.exchange import LEASHES, Exchange, LeashError
+from ipvs_audit.transport.process import converse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ipvs_audit.targets import Become
+    from ipvs_audit.transport import Output
+
+
+class LocalConnection:
+    """This machine. Every script runs in a session of its own, that is killed as one."""
+
+    fingerprint = ""
+    via = "local"
+
+    def __init__(self, become: Become | None = None) -> None:
+        self._become = become
+        self._kill: Callable[[], None] = lambda: None
+        # Without sudo the whole group dies with us; what sudo runs needs a leash.
+        self._leashes = list(LEASHES if become else LEASHES[-1:])
+
+    def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
+        """Feed a script to ``sh``; see :class:`ipvs_audit.transport.Connection`."""
+        deadline = Deadline.after(timeout)
+        while True:
+            exchange = Exchange(
+                script,
+                where="local",
+                seconds=deadline.left(),
+                max_output=max_output,
+                become=self._become,
+                leash=self._leashes[0],
+            )
+            status = converse(
+                ["/bin/sh", "-c", exchange.command],
+                exchange,
+                deadline,
+                timeout,
+                on_start=self._started,
+            )
+            try:
+                return exchange.output(status)
+            except LeashError:
+                self._leashes.pop(0)
+
+    def close(self) -> None:
+        """Kill the script that is running, if any; nothing stays open between scripts."""
+        self._kill()
+
+    def _started(self, kill: Callable[[], None]) -> None:
+        self._kill = kill

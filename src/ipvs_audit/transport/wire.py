@@ -1,0 +1,149 @@
+"""paramiko's transport, made light and quiet, and the faults of a connection put into words."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import paramiko
+from paramiko.packet import Packetizer
+
+from ipvs_audit.transport import TransportError
+from ipvs_audit.transport.known_hosts import Key
+from ipvs_audit.transport.words import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ipvs_audit.transport.deadline import Deadline
+
+# Its log repeats what errors say already, and costs time on every packet.
+_log = logging.getLogger("paramiko")
+if _log.level == logging.NOTSET:
+    _log.setLevel(logging.CRITICAL + 1)
+
+_CLOSE_PATIENCE = 2.0
+
+
+class _Packetizer(Packetizer):
+    """Watches the handshake by the clock; paramiko starts a thread for it."""
+
+    _due: float | None = None
+
+    def start_handshake(self, timeout: float) -> None:
+        self._due = time.monotonic() + timeout
+
+    def handshake_timed_out(self) -> bool:
+        return self._due is not None and time.monotonic() > self._due
+
+    def complete_handshake(self) -> None:
+        self._due = None
+
+
+class Wire(paramiko.Transport):
+    """One encrypted connection, not yet authenticated.
+
+    The cheapest safe algorithms come first; CBC, 3DES, MD5 and truncated MACs are not offered.
+    """
+
+    _preferred_kex = (
+        "curve25519-sha256@libssh.org",
+        "ecdh-sha2-nistp256",
+        "ecdh-sha2-nistp384",
+        "ecdh-sha2-nistp521",
+        "diffie-hellman-group14-sha256",
+        "diffie-hellman-group16-sha512",
+        "diffie-hellman-group-exchange-sha256",
+        *(name for name in getattr(paramiko.Transport, "_preferred_kex", ()) if "mlkem" in name),
+    )
+    _preferred_ciphers = (
+        "aes128-gcm@openssh.com",
+        "aes256-gcm@openssh.com",
+        "aes128-ctr",
+        "aes192-ctr",
+        "aes256-ctr",
+    )
+    _preferred_macs = (
+        "hmac-sha2-256-etm@openssh.com",
+        "hmac-sha2-512-etm@openssh.com",
+        "hmac-sha2-256",
+        "hmac-sha2-512",
+        "hmac-sha1",
+    )
+    # How often the reading thread wakes to see whether it should end; close() wakes it itself.
+    _active_check_timeout = 2.0
+
+    def __init__(
+        self, sock: socket.socket | paramiko.Channel, key_algorithms: Sequence[str]
+    ) -> None:
+        super().__init__(sock, packetizer_class=_Packetizer)
+        self._key_algorithms = tuple(key_algorithms)
+        self._stream = sock
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        """Host key algorithms, without the certificates that could not be verified."""
+        return self._key_algorithms
+
+    def shake_hands(self, where: str, deadline: Deadline) -> Key:
+        """Exchange keys and return the one that the server showed.
+
+        Raises:
+            TransportError: it is mute, busy, or no SSH server.
+        """
+        self.banner_timeout = self.handshake_timeout = deadline.left() + 1
+        done = threading.Event()
+        self.start_client(event=done)
+        if not done.wait(deadline.left()):
+            raise _mute(where, banner=self.remote_version)
+        if not self.is_active() or not self.initial_kex_done:
+            raise _no_handshake(where, self.get_exception(), self.remote_version)
+        key = self.get_remote_server_key()
+        return Key(key.get_name(), key.asbytes())
+
+    def close(self) -> None:
+        """End the connection and wait for its thread."""
+        with contextlib.suppress(OSError, EOFError):
+            if isinstance(self._stream, socket.socket):
+                self._stream.shutdown(socket.SHUT_RDWR)
+            else:
+                self._stream.close()
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            super().close()
+        with contextlib.suppress(OSError):
+            self._stream.close()
+        if self.is_alive() and self is not threading.current_thread():
+            self.join(_CLOSE_PATIENCE)
+
+
+def _mute(where: str, *, banner: str) -> TransportError:
+    if banner:
+        return TransportError("unreachable", f"{where}: no key exchange within the connect timeout")
+    return TransportError(
+        "unreachable",
+        f"{where}: accepts the connection but says nothing within the connect timeout; "
+        "is that an SSH port, and is sshd alive?",
+    )
+
+
+def _no_handshake(where: str, error: Exception | None, banner: str) -> TransportError:
+    if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
+        return TransportError("protocol", f"{where}: no algorithm in common: {quoted(str(error))}")
+    if not banner:
+        if isinstance(error, paramiko.SSHException) and "Indecipherable" in str(error):
+            return TransportError("protocol", f"{where}: no SSH server: {quoted(str(error))}")
+        return TransportError(
+            "unreachable",
+            f"{where}: closed the connection before its SSH banner; too many connections at once "
+            "(MaxStartups, PerSourceMaxStartups, PerSourcePenalties) or a firewall",
+            again="backoff",
+        )
+    if error is None or isinstance(error, (EOFError, OSError)):
+        return TransportError(
+            "unreachable", f"{where}: closed the connection during key exchange", again="once"
+        )
+    return TransportError("protocol", f"{where}: key exchange failed: {quoted(str(error))}")

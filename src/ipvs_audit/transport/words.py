@@ -1,0 +1,34 @@
+"""Text from a host, made fit for one line of a message."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\ud7ff\ue000-\ufffd]+")
+_LENGTH = 200
+
+
+def quoted(
+    data: bytes | str, secrets: tuple[SecretStr | None, ...] = (), *, length: int = _LENGTH
+) -> str:
+    r"""One harmless line of at most so many characters of what a host said, secrets starred out.
+
+    >>> quoted(b"\x1b[31mno\nway hunter2", (SecretStr("hunter2"),))
+    '[31mno way ***'
+    """
+    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+    for secret in secrets:
+        if secret is not None and secret.get_secret_value():
+            text = text.replace(secret.get_secret_value(), "***")
+    text = _UNPRINTABLE.sub(" ", text).strip()
+    return text if len(text) <= length else text[:length] + " [...]"
+
+
+def said(data: bytes, secrets: tuple[SecretStr | None, ...] = ()) -> str:
+    """`; it said: "..."`, or nothing where there is nothing to quote."""
+    text = quoted(data, secrets)
+    return f'; it said: "{text}"' if text else ""

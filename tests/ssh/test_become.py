@@ -1,0 +1,211 @@
+"""Becoming another user: sudo's answers, all of them, without the password going astray."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+import pytest
+from openssh import running, wait_until
+from pydantic import SecretStr
+
+from ipvs_audit.targets import Become
+from ipvs_audit.transport import TransportError
+from ipvs_audit.transport.connect import open_connection
+
+PASSWORD = "distinctive-become-password"
+
+#: sudo as far as its command line goes: -n -S -p PROMPT -u USER -- COMMAND...
+PARSE = """#!/bin/sh
+ask=tty prompt=
+while [ $# -gt 0 ]; do
+  case $1 in -n) ask=never;; -S) ask=stdin;; -p) prompt=$2; shift;; -u) shift;; --) shift; break;; esac
+  shift
+done
+"""
+ASK = """
+tries=0
+while :; do
+  [ $ask = stdin ] || { echo 'sudo: a password is required' >&2; exit 1; }
+  printf %s "$prompt" >&2
+  IFS= read -r given || { echo 'sudo: no password was provided' >&2; exit 1; }
+  [ "$given" = distinctive-become-password ] && exec "$@"
+  echo 'Sorry, try again.' >&2
+  tries=$((tries+1)); [ $tries -lt 3 ] || { echo 'sudo: 3 incorrect password attempts' >&2; exit 1; }
+done
+"""
+FAKES = {
+    "asks": PARSE + ASK,
+    "allows": PARSE + 'exec "$@"',
+    "lectures": PARSE + "echo 'We trust you have received the usual lecture.' >&2" + ASK,
+    "requiretty": "#!/bin/sh\necho 'sudo: sorry, you must have a tty to run sudo' >&2; exit 1",
+    "stranger": "#!/bin/sh\necho 'audit is not in the sudoers file.' >&2; exit 1",
+    "otp": PARSE + "printf 'One-time code: ' >&2; read x; exit 1",
+    "unknown": "#!/bin/sh\necho 'sudo: unknown user ghost' >&2; exit 1",
+}
+
+
+@pytest.fixture
+def fake(start, tmp_path_factory):
+    """A connection to a host with a sudo of this kind."""
+    opened = []
+
+    def connect(kind, password=None):
+        folder = tmp_path_factory.mktemp("bin")
+        (folder / "sudo").write_text(FAKES[kind])
+        (folder / "sudo").chmod(0o755)
+        manager = start(f"SetEnv PATH={folder}:/usr/bin:/bin")
+        server = manager.__enter__()
+        secret = SecretStr(password) if password else None
+        connection = open_connection(
+            server.target(become=Become(password=secret)), server.settings
+        )
+        opened.append((connection, manager))
+        return connection
+
+    yield connect
+    for connection, manager in opened:
+        connection.close()
+        manager.__exit__(None, None, None)
+
+
+def run(connection, script=b"echo hello; cat", timeout=10.0):
+    return connection.run_script(script, timeout=timeout, max_output=100_000)
+
+
+def failure(connection, timeout=10.0):
+    with pytest.raises(TransportError) as caught:
+        run(connection, timeout=timeout)
+    assert PASSWORD not in caught.value.message
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", ["asks", "lectures"])
+def test_password_is_given_when_sudo_asks(fake, kind):
+    output = run(fake(kind, PASSWORD))
+    assert output.stdout == b"hello\n"
+    assert PASSWORD.encode() not in output.stderr
+
+
+def test_password_never_reaches_the_script_where_sudo_does_not_ask(fake):
+    output = run(fake("allows", PASSWORD), b"cat; echo end; cat >&2")
+    assert output.stdout == b"end\n"
+    assert PASSWORD.encode() not in output.stdout + output.stderr
+
+
+def test_sudo_without_password_runs_the_script(fake):
+    assert run(fake("allows")).stdout == b"hello\n"
+
+
+def test_wrong_password_is_given_once_and_explained(fake):
+    error = failure(fake("asks", "wrong"))
+    assert error.kind == "become"
+    assert "rejected" in error.message
+
+
+def test_sudo_that_wants_a_password_we_do_not_have(fake):
+    error = failure(fake("asks"))
+    assert error.kind == "become"
+    assert "ansible_become_password" in error.message
+    assert "NOPASSWD" in error.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("requiretty", "requiretty"), ("stranger", "does not allow"), ("unknown", "no user")],
+)
+@pytest.mark.parametrize("password", [None, PASSWORD])
+def test_refusals_of_sudo_are_told_apart(fake, kind, words, password):
+    error = failure(fake(kind, password))
+    assert error.kind == "become"
+    assert words in error.message
+
+
+def test_prompt_that_is_not_ours_is_never_answered(fake):
+    error = failure(fake("otp", PASSWORD), timeout=1)
+    assert error.kind == "become"
+    assert "One-time code" in error.message
+
+
+def test_host_without_sudo_is_explained(start, tmp_path):
+    for name in ("sh", "cat", "env", "timeout"):
+        (tmp_path / name).symlink_to(f"/usr/bin/{name}")
+    with start(f"SetEnv PATH={tmp_path}") as server:
+        connection = open_connection(server.target(become=Become()), server.settings)
+        error = failure(connection)
+        connection.close()
+    assert error.kind == "become"
+    assert "no sudo on the host" in error.message
+
+
+@pytest.fixture
+def enter(start, person):
+    """A connection as the person, who becomes root by the real sudo."""
+    with start() as server:
+        opened = []
+
+        def connect(password=None):
+            become = Become(password=password)
+            opened.append(
+                open_connection(server.target(user=person.name, become=become), server.settings)
+            )
+            return opened[-1]
+
+        yield connect
+        for connection in opened:
+            connection.close()
+
+
+def test_real_sudo_takes_the_password_and_then_the_script(enter, person, sudoers):
+    sudoers("{name} ALL=(ALL) ALL")
+    output = run(enter(person.password), b"id -un; cat")
+    assert output.stdout == b"root\n"
+
+
+def test_real_sudo_rejects_a_wrong_password(enter, sudoers):
+    sudoers("{name} ALL=(ALL) ALL")
+    error = failure(enter(SecretStr(PASSWORD)))
+    assert error.kind == "become"
+    assert "rejected" in error.message
+
+
+def test_real_sudo_with_nopasswd_ignores_the_password(enter, person, sudoers):
+    sudoers("{name} ALL=(ALL) NOPASSWD: ALL")
+    output = run(enter(person.password), b"id -un; cat")
+    assert output.stdout == b"root\n"
+    assert run(enter(), b"id -un").stdout == b"root\n"
+
+
+def test_real_sudo_wants_a_password(enter, sudoers):
+    sudoers("{name} ALL=(ALL) ALL")
+    assert "wants a password" in failure(enter()).message
+
+
+def test_real_sudo_with_requiretty(enter, sudoers):
+    sudoers("Defaults:{name} requiretty\n{name} ALL=(ALL) NOPASSWD: ALL")
+    assert "requiretty" in failure(enter()).message
+
+
+def test_real_sudo_allows_another_command_only(enter, sudoers, person):
+    sudoers("{name} ALL=(ALL) NOPASSWD: /bin/true")
+    error = failure(enter(person.password))
+    assert error.kind == "become"
+
+
+def test_real_sudo_leaves_nothing_behind_at_the_deadline(enter, sudoers):
+    sudoers("{name} ALL=(ALL) NOPASSWD: ALL")
+    mark = f"sleep 4000.{os.getpid()}"
+    with pytest.raises(TransportError) as caught:
+        run(enter(), mark.encode(), timeout=1)
+    assert caught.value.kind == "timeout"
+    assert wait_until(lambda: not running(mark), 8)
+
+
+def test_secrets_are_on_no_command_line(enter, person, sudoers):
+    sudoers("{name} ALL=(ALL) ALL")
+    connection = enter(person.password)
+    output = run(connection, b"ps -eo args; cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'")
+    assert re.search(rb"sudo -S -p", output.stdout)
+    assert person.password.get_secret_value().encode() not in output.stdout
+    time.sleep(0)
