@@ -88,7 +88,7 @@ def main() -> int:
     options = parse()
     try:
         return int(options.function(options))
-    except LabError as error:
+    except (LabError, OSError) as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
 

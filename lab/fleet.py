@@ -123,7 +123,10 @@ def _up(folder: Path, only: Sequence[str]) -> Path:
                 guest = done.result()
                 print(f"lab: {guest.name} is up ({guest.series}, port {guest.port})", flush=True)
         except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            # Those that are still booting die of it, which ends the threads that wait for them.
+            _stop(folder)
+            pool.shutdown(wait=True)
             _stop(folder)
             raise
     return _write_inventory(folder, wanted)

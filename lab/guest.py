@@ -19,6 +19,9 @@ SSH_OPTIONS = (
     "-o ConnectTimeout=20 -o LogLevel=ERROR"
 ).split()
 PANIC = "Kernel panic - not syncing"
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""Those that this very process started: to reap them when they end."""
+
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 SSH_FAILED = 255
 
@@ -81,6 +84,8 @@ class Guest:
 
     def runs(self) -> bool:
         """Whether its process is there, and is ours."""
+        if (child := _children.get(self.pid)) and child.poll() is not None:
+            return False
         return started(self.pid) == self.started
 
     def console(self, lines: int = 15) -> str:
@@ -138,7 +143,7 @@ class Guest:
             GuestError: It is not back within the time (seconds).
         """
         before = self.ssh(f"cat {BOOT_ID}").stdout
-        self.ssh("systemctl reboot", check=False)
+        self.ssh("systemctl start --no-block reboot.target", check=False)
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             self.wait(end - time.monotonic())
@@ -233,7 +238,7 @@ def start(argv: list[str], folder: Path) -> tuple[int, str]:
             stderr=log,
             start_new_session=True,
         )
-    # Reaped when it ends: by us, or by init when we are gone.
+    _children[process.pid] = process
     return process.pid, started(process.pid)
 
 

@@ -110,6 +110,8 @@ def command(
     kernel, initrd = image.boot_files(machine.series)
     append = f"console=ttyS0 net.ifnames=0 loglevel=4 fsck.mode=skip {machine.append}".strip()
     network = f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-10.0.2.15:22"
+    # The buffer of translated code would take half a gigabyte a guest.
+    accel = "tcg,tb-size=128" if accel == "tcg" else accel
     argv = [BINARY, "-accel", accel, "-cpu", CPU, "-m", str(machine.memory), "-smp", machine.smp]
     argv += ["-nodefaults", "-nographic", "-rtc", "base=utc,clock=host"]
     argv += ["-kernel", str(kernel), "-initrd", str(initrd), "-append", append]

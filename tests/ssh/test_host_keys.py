@@ -138,7 +138,7 @@ def test_patterns_and_lists_of_names_are_understood(sshd, names):
 
 def test_negated_pattern_is_honoured(sshd):
     key = public(sshd.host_keys["ed25519"])
-    refusal(sshd, sshd.with_known(f"*,![127.0.0.1]:{sshd.port} {key}\n"))
+    refusal(sshd, sshd.with_known(f"*,![127.0.0.1]:{sshd.port},!127.0.0.1 {key}\n"))
 
 
 def test_revoked_key_is_refused_even_where_it_is_known(sshd):

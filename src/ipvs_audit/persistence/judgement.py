@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.effect import Command, run_shell
+from ipvs_audit.persistence.outcome import wanted
 from ipvs_audit.persistence.reload import find_hook
 from ipvs_audit.persistence.state import State
 
@@ -101,8 +102,8 @@ def persisted(subject: Subject, accepts: Accepts) -> Persisted:
     valued = [found for found in resolutions if found.value is not None]
     return Persisted(
         resolutions,
-        contrary=tuple(found for found in valued if not accepts(found.value or 0)),
-        right=tuple(found for found in valued if accepts(found.value or 0)),
+        contrary=tuple(found for found in valued if not wanted(accepts, found.value)),
+        right=tuple(found for found in valued if wanted(accepts, found.value)),
         doubts=tuple(dict.fromkeys(found.doubt for found in resolutions if found.doubt)),
         hook_writes=tuple(
             (where, step)

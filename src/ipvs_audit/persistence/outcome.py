@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ipvs_audit.snapshot.sysctl_key import Value
 
-Accepts = Callable[["Value"], bool]
+Accepts = Callable[[int], bool]
+"""Whether a value is what the policy asks; see :meth:`ipvs_audit.policy.Policy.accepts`."""
+
+
+def wanted(accepts: Accepts, value: Value | None) -> bool:
+    """Whether a value is known and what the policy asks; text never is."""
+    return isinstance(value, int) and accepts(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ class Outcome:
             return False
         if self.doubt:
             return None
-        return self.value is None or accepts(self.value)
+        return self.value is None or wanted(accepts, self.value)
 
     @property
     def sentence(self) -> str:

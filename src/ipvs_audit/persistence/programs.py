@@ -1,6 +1,7 @@
-"""What the programs that hooks call do to the key: modprobe, echo, tee and the small ones.
+"""Which programs a hook may call, and what each does to the key; others are not known.
 
-``sysctl`` and ``systemd-sysctl`` have :mod:`~ipvs_audit.persistence.sysctl_command`.
+``sysctl``: :mod:`~ipvs_audit.persistence.sysctl_command`; ``modprobe``:
+:mod:`~ipvs_audit.persistence.loading`; ``echo``, ``tee``: :mod:`~ipvs_audit.persistence.writing`.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ipvs_audit.persistence.loading import run_insmod, run_modprobe
 from ipvs_audit.persistence.state import State, Step
-from ipvs_audit.persistence.subject import MODULE
 from ipvs_audit.persistence.sysctl_command import run_sysctl, run_systemd_sysctl
-from ipvs_audit.snapshot.modprobe_config import underscored
-from ipvs_audit.snapshot.sysctl_key import resolved
+from ipvs_audit.persistence.writing import key_exists, names_key, output_of, run_printing, run_tee
 
 if TYPE_CHECKING:
-    from ipvs_audit.persistence.shell import Simple, Word
+    from ipvs_audit.persistence.shell import Simple
     from ipvs_audit.persistence.subject import Subject
 
 Nested = Callable[[str, State], "tuple[State, ...]"]
@@ -25,15 +25,14 @@ _DIRECTORIES = frozenset(
     ("", "/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/")
 )
 _SYSTEMD_SYSCTL = ("/lib/systemd/systemd-sysctl", "/usr/lib/systemd/systemd-sysctl")
-_SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh"))
 _QUIET = frozenset(
     ("sleep", "logger", "date", "touch", "udevadm", "mkdir", "wall", "chmod", "chown", "sync")
 )
 _ASKING = frozenset(
-    ("test", "[", "grep", "egrep", "lsmod", "cat", "ls", "stat", "pidof", "pgrep", "ipvsadm", "ip")
+    ("grep", "egrep", "lsmod", "cat", "ls", "stat", "pidof", "pgrep", "ipvsadm", "ip")
 )
 _WRAPPERS = frozenset(("exec", "nohup", "command", "env", "nice", "ionice", "sudo", "setsid"))
-_PROC_SYS = "/proc/sys/"
+_SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh"))
 
 
 def run_program(
@@ -43,53 +42,33 @@ def run_program(
     if not command.words:
         return (replace(state, status=0),)
     path = command.words[0].text
-    directory, name = path[: path.rfind("/") + 1], path.rpartition("/")[2]
-    arguments = command.words[1:]
     if path in _SYSTEMD_SYSCTL:
         return run_systemd_sysctl(subject, command, state)
+    directory, name = path[: path.rfind("/") + 1], path.rpartition("/")[2]
     if directory not in _DIRECTORIES:
         return _unknown(state, path)
-    if name in _WRAPPERS and arguments and not arguments[0].text.startswith("-"):
-        inner = replace(command, words=arguments)
-        if "=" in arguments[0].text:
-            return _unknown(state, path)
+    inner = _wrapped(command, name)
+    if inner is not None:
         ends = run_program(subject, inner, state, nested)
         return tuple(replace(end, ended=True) for end in ends) if name == "exec" else ends
-    if name == "timeout" and len(arguments) > 1 and not arguments[0].text.startswith("-"):
-        return run_program(subject, replace(command, words=arguments[1:]), state, nested)
     if name in _SHELLS:
-        return _shell(arguments, state, nested, path)
-    if name == "sysctl":
-        return run_sysctl(subject, command, state)
-    return _simple(subject, name, command, state)
+        return _shell(command, state, nested)
+    known = _PROGRAMS.get(name)
+    if known is not None:
+        return known(subject, command, state)
+    if name in _QUIET or name in _ASKING:
+        states = (replace(state, status=0, fed=None), replace(state, status=1, fed=None))
+        return states if name in _ASKING else states[:1]
+    return _unknown(state, path)
 
 
-def _simple(subject: Subject, name: str, command: Simple, state: State) -> tuple[State, ...]:
-    texts = [word.text for word in command.words[1:]]
-    if name in ("modprobe", "insmod"):
-        return (_modprobe if name == "modprobe" else _insmod)(subject, command.text, texts, state)
-    if name in ("echo", "printf"):
-        return _prints(subject, name, command, state)
-    if name == "tee":
-        return _tee(subject, command, texts, state)
-    if name in ("true", ":"):
-        return (replace(state, status=0, fed=""),)
-    if name == "false":
-        return (state.exits(1, "'false' is called"),)
-    if name == "exit":
-        status = int(texts[0]) if texts and texts[0].isdigit() else state.status
-        return (replace(state, status=min(status, 1), ended=True),)
-    if name == "systemctl":
-        return _systemctl(subject, command, texts, state)
-    if name == "systemd-sysctl":
-        return (
-            state.exits(1, "systemd-sysctl is not in the search path; its path must be written"),
-        )
-    if name in _QUIET:
-        return (replace(state, status=0, fed=None),)
-    if name in _ASKING:
-        return _asks(subject, name, texts, state)
-    return _unknown(state, command.words[0].text)
+def _wrapped(command: Simple, name: str) -> Simple | None:
+    """What a wrapper such as ``exec`` or ``timeout 5`` runs; None for no or an unclear one."""
+    skipped = {"timeout": 2}.get(name, 1 if name in _WRAPPERS else 0)
+    words = command.words[skipped:]
+    if not skipped or not words or any(word.text.startswith("-") for word in command.words[1:2]):
+        return None
+    return None if "=" in words[0].text else replace(command, words=words)
 
 
 def _unknown(state: State, name: str) -> tuple[State, ...]:
@@ -97,165 +76,72 @@ def _unknown(state: State, name: str) -> tuple[State, ...]:
     return (replace(unsure, status=0), replace(unsure, status=1))
 
 
-def _shell(
-    arguments: tuple[Word, ...], state: State, nested: Nested, path: str
-) -> tuple[State, ...]:
-    texts = [word.text for word in arguments]
+def _shell(command: Simple, state: State, nested: Nested) -> tuple[State, ...]:
+    texts = [word.text for word in command.words[1:]]
     while texts and texts[0] in ("-e", "-u", "-x"):
         texts = texts[1:]
     if len(texts) > 1 and texts[0] in ("-c", "-ec"):
-        return tuple(replace(end, ended=False) for end in nested(texts[1], state))
-    return _unknown(state, " ".join([path, *texts[:1]]))
-
-
-def _modprobe(subject: Subject, text: str, texts: list[str], state: State) -> tuple[State, ...]:
-    ignoring, removing, dry = False, False, False
-    modules: list[str] = []
-    for word in texts:
-        if word.startswith("--") and len(word) > 2:  # noqa: PLR2004  # "--" alone ends options
-            ignoring = ignoring or (
-                len(word) > len("--ignore-i") - 1 and "--ignore-install".startswith(word)
-            )
-            removing = removing or "--remove".startswith(word)
-            dry = dry or word in ("--dry-run", "--show-depends", "--show", "--showconfig")
-        elif word.startswith("-") and word != "--":
-            ignoring = ignoring or "i" in word
-            removing = removing or "r" in word
-            dry = dry or "n" in word or "D" in word or "c" in word
-        elif word != "--":
-            modules.append(underscored(word))
-    module = modules[0] if modules else ""
-    if dry or not module:
-        return (replace(state, status=0, fed=None),)
-    if removing:
-        return (_removed(state) if module == MODULE else replace(state, status=0),)
-    if state.loaded or not module.startswith((MODULE, "xt_ipvs")):
-        return (replace(state, status=0, fed=None),)
-    if module == MODULE and subject.modprobe.first("alias", MODULE) is not None:
-        alias = subject.modprobe.first("alias", MODULE)
-        where = alias.where if alias else ""
-        return _unknown(state, f"modprobe {MODULE}, which {where} makes an alias,")
-    if module == MODULE and ignoring:
-        return (_loads(subject, state, text),)
-    if subject.modprobe.bypass(MODULE) is not None:
-        return (_loads(subject, state, text),)
-    return (
-        state.broken(f"{text!r} has no --ignore-install, so it runs the hook again, without end"),
-    )
-
-
-def _loads(subject: Subject, state: State, text: str) -> State:
-    value = 1 if subject.has_switch is not False else None
-    told = Step(text, "loads ip_vs; the key starts at 1")
-    if not subject.needs_module:
-        return replace(state, loaded=True, status=0, fed=None)
-    return replace(
-        state,
-        loaded=True,
-        value=value,
-        doubt="",
-        written=False,
-        status=0,
-        fed=None,
-        steps=(*state.steps, told),
-    )
-
-
-def _removed(state: State) -> State:
-    return replace(state, loaded=False, value=None, doubt="", written=False, status=0)
-
-
-def _insmod(subject: Subject, text: str, texts: list[str], state: State) -> tuple[State, ...]:
-    named = [word for word in texts if not word.startswith("-")]
-    file = named[0].rpartition("/")[2] if named else ""
-    if file.partition(".")[0] != MODULE:
-        return (replace(state, status=0, fed=None),)
-    if state.loaded:
-        return (state.exits(1, "ip_vs is loaded already"),)
-    return (_loads(subject, state, text),)
-
-
-def _prints(subject: Subject, name: str, command: Simple, state: State) -> tuple[State, ...]:
-    texts = [word.text for word in command.words[1:]]
-    if name == "echo":
-        while texts and texts[0] in ("-n", "-e", "-ne", "-en"):
-            texts = texts[1:]
-        printed: str | None = " ".join(texts)
-    else:
-        printed = _formatted(texts)
-    for descriptor, operator, target in reversed(command.redirections):
-        if operator in (">", ">>", ">|") and descriptor in ("", "1"):
-            return _writes(subject, command.text, printed, target, state)
-    return (replace(state, status=0, fed=printed),)
-
-
-def _formatted(texts: list[str]) -> str | None:
-    """What printf prints, where it is plain to see."""
-    if not texts:
-        return None
-    form = texts[0].removesuffix("\\n")
-    if "%" not in form and "\\" not in form:
-        return form
-    return texts[1] if form in ("%s", "%d") and len(texts) == 2 else None  # noqa: PLR2004
-
-
-def _writes(
-    subject: Subject, text: str, printed: str | None, target: str, state: State
-) -> tuple[State, ...]:
-    """Write to a file: the key, another key, or nothing of interest."""
-    if not target.startswith(_PROC_SYS):
-        if "/sysctl." in target or "/modprobe.d" in target:
-            return (state.unsure(f"the hook rewrites {target}"),)
-        return (replace(state, status=0, fed=""),)
-    if resolved(target.removeprefix(_PROC_SYS)) != subject.key.path:
-        return (replace(state, status=0, fed=""),)
-    state = replace(state, fed="")
-    if not _key_exists(subject, state):
-        why = (
-            f"{target} does not exist" if state.loaded else f"{target} exists once ip_vs is loaded"
-        )
-        return (state.told(Step(text, f"writes nothing: {why}")).exits(1, why),)
-    if printed is None:
-        return (state.unsure(f"what {text!r} writes is not known"),)
-    stores = subject.key.stores(printed)
-    if stores is None:
-        why = f"the kernel refuses {printed!r}"
-        return (state.told(Step(text, f"writes nothing: {why}")).exits(1, why),)
-    return (state.wrote(stores, Step(f"{text} > {target}", f"writes {stores}")).exits(0),)
-
-
-def _key_exists(subject: Subject, state: State) -> bool:
-    return subject.has_switch is not False and (state.loaded or not subject.needs_module)
-
-
-def _tee(subject: Subject, command: Simple, texts: list[str], state: State) -> tuple[State, ...]:
-    states: tuple[State, ...] = (replace(state, status=0),)
-    printed = state.fed
-    for target in (word for word in texts if not word.startswith("-")):
-        states = tuple(
-            end for each in states for end in _writes(subject, command.text, printed, target, each)
-        )
-    return states
-
-
-def _systemctl(
-    subject: Subject, command: Simple, texts: list[str], state: State
-) -> tuple[State, ...]:
-    named = [word for word in texts if not word.startswith("-")]
-    units = {word.removesuffix(".service") for word in named[1:]}
-    if units == {"systemd-sysctl"}:
-        if named[0] in ("restart", "try-restart", "reload-or-restart"):
-            return run_systemd_sysctl(subject, command, state, through_unit=True)
-        return (state.told(Step(command.text, "does nothing: the unit has run at boot")).exits(0),)
+        return nested(texts[1], state)
     return _unknown(state, command.text)
 
 
-def _asks(subject: Subject, name: str, texts: list[str], state: State) -> tuple[State, ...]:
-    target = texts[1] if name in ("test", "[") and len(texts) > 1 else ""
-    if (
-        texts[:1] in (["-e"], ["-f"], ["-w"], ["-r"])
-        and len(texts) in (2, 3)
-        and resolved(target.removeprefix(_PROC_SYS)) == subject.key.path
-    ):
-        return (replace(state, status=int(not _key_exists(subject, state)), fed=""),)
+def _true(_subject: Subject, _command: Simple, state: State) -> tuple[State, ...]:
+    return (replace(state, status=0, fed=""),)
+
+
+def _false(_subject: Subject, _command: Simple, state: State) -> tuple[State, ...]:
+    return (state.exits(1, "'false' is called"),)
+
+
+def _exit(_subject: Subject, command: Simple, state: State) -> tuple[State, ...]:
+    given = [word.text for word in command.words[1:2] if word.text.isdecimal()]
+    status = int(given[0][:9]) % 256 if given else state.status
+    return (replace(state, status=min(status, 1), ended=True),)
+
+
+def _unreachable(_subject: Subject, _command: Simple, state: State) -> tuple[State, ...]:
+    why = "systemd-sysctl is not in the search path: its path must be written"
+    return (state.told(Step("systemd-sysctl", f"sets nothing: {why}")).exits(1, why),)
+
+
+def _systemctl(subject: Subject, command: Simple, state: State) -> tuple[State, ...]:
+    named = [word.text for word in command.words[1:] if not word.text.startswith("-")]
+    if {unit.removesuffix(".service") for unit in named[1:]} != {"systemd-sysctl"}:
+        return _unknown(state, command.text)
+    if named[0] in ("restart", "try-restart", "reload-or-restart"):
+        return run_systemd_sysctl(subject, command, state, through_unit=True)
+    return (state.told(Step(command.text, "sets nothing: the unit has run at boot")).exits(0),)
+
+
+def _test(subject: Subject, command: Simple, state: State) -> tuple[State, ...]:
+    texts = [word.text for word in command.words[1:] if word.text != "]"]
+    asks = len(texts) == 2 and texts[0] in ("-e", "-f", "-r", "-w")  # noqa: PLR2004  # -e FILE
+    if asks and names_key(subject, texts[1]):
+        return (replace(state, status=int(not key_exists(subject, state)), fed=""),)
     return (replace(state, status=0, fed=None), replace(state, status=1, fed=None))
+
+
+def _cat(_subject: Subject, command: Simple, state: State) -> tuple[State, ...]:
+    """``cat`` may write what it reads, which is not known."""
+    if output_of(command).startswith("/proc/sys/"):
+        return _unknown(state, command.text)
+    return (replace(state, status=0, fed=None),)
+
+
+_PROGRAMS: dict[str, Callable[[Subject, Simple, State], tuple[State, ...]]] = {
+    "sysctl": run_sysctl,
+    "systemd-sysctl": _unreachable,
+    "systemctl": _systemctl,
+    "modprobe": run_modprobe,
+    "insmod": run_insmod,
+    "echo": run_printing,
+    "printf": run_printing,
+    "tee": run_tee,
+    "true": _true,
+    ":": _true,
+    "false": _false,
+    "exit": _exit,
+    "test": _test,
+    "[": _test,
+    "cat": _cat,
+}

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.effect import Command, loaded, run_shell
-from ipvs_audit.persistence.outcome import Accepts, Outcome
+from ipvs_audit.persistence.outcome import Accepts, Outcome, wanted
 from ipvs_audit.persistence.programs import run_program
 from ipvs_audit.persistence.state import State
 from ipvs_audit.persistence.subject import MODULE, Subject
@@ -141,7 +141,7 @@ def elsewhere(subject: Subject, accepts: Accepts) -> str:
     """Where the wanted value is instead."""
     for loader in (subject.sysctl_p, subject.sysctl_system, subject.systemd_sysctl):
         found = subject.resolve(loader)
-        if found.winner is not None and found.value is not None and accepts(found.value):
+        if found.winner is not None and wanted(accepts, found.value):
             return f"the value is in {found.winner.where}"
     return "the value is in no file that a loader reads"
 

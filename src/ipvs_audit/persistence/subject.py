@@ -12,8 +12,8 @@ from ipvs_audit.snapshot.sysctl_config import SYSCTL_CONF, Loader
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, Key
 
 if TYPE_CHECKING:
-    from ipvs_audit.snapshot.config_files import ConfigTree
     from ipvs_audit.snapshot import Snapshot
+    from ipvs_audit.snapshot.config_files import ConfigTree
     from ipvs_audit.snapshot.host import Loaders
 
 MODULE = "ip_vs"

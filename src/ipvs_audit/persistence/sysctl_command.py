@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.failures import failures
 from ipvs_audit.persistence.state import State, Step
+from ipvs_audit.persistence.writing import key_exists
 from ipvs_audit.snapshot.config_files import ConfigFile, Line
 from ipvs_audit.snapshot.sysctl_config import DIRECTORIES, SYSCTL_CONF, Loader, settings
-from ipvs_audit.snapshot.sysctl_key import name_matches, resolved
+from ipvs_audit.snapshot.sysctl_key import loader_path, name_matches, resolved
 
 if TYPE_CHECKING:
+    from ipvs_audit.persistence.resolve import Resolution
     from ipvs_audit.persistence.shell import Simple, Word
     from ipvs_audit.persistence.subject import Subject
 
@@ -35,23 +37,27 @@ class _Call:
 
 def run_sysctl(subject: Subject, command: Simple, state: State) -> tuple[State, ...]:
     """Run ``sysctl`` with any of its options."""
-    state = replace(state, fed=None)
-    if subject.loaders.sysctl_path is None:
-        return (state.exits(1, "the host has no sysctl program"),)
+    state = replace(state, status=0, fed=None)
     call = _parsed(command.words[1:])
-    if call.beyond:
-        return (state.unsure(f"sysctl's option {call.beyond} is not known to this audit"),)
-    if call.shows:
-        return (replace(state, status=0),)
-    if call.system and not call.load:
-        return _load(subject, subject.sysctl_system, command.text, state)
-    if call.load:
-        files, doubt = _files(subject, call)
-        if doubt:
-            return (state.unsure(doubt),)
-        loader = replace(subject.sysctl_p, files=files, forgiving=call.forgiving)
-        return _load(subject, loader, command.text, state)
-    return _assign(subject, call, command.text, state)
+    if subject.loaders.sysctl_path is None:
+        state = state.exits(1, "the host has no sysctl program")
+    elif call.beyond:
+        state = state.unsure(f"sysctl's option {call.beyond} is not known to this audit")
+    elif call.load and not call.shows:
+        state = _load_files(subject, call, command.text, state)
+    elif call.system and not call.shows:
+        state = _load(subject, subject.sysctl_system, command.text, state)
+    elif not call.shows:
+        state = _assign(subject, call, command.text, state)
+    return (state,)
+
+
+def _load_files(subject: Subject, call: _Call, text: str, state: State) -> State:
+    files, doubt = _files(subject, call)
+    if doubt:
+        return state.unsure(doubt)
+    loader = replace(subject.sysctl_p, files=files, forgiving=call.forgiving)
+    return _load(subject, loader, text, state)
 
 
 def _parsed(words: tuple[Word, ...]) -> _Call:
@@ -139,87 +145,71 @@ def run_systemd_sysctl(
     state = replace(state, fed=None)
     if subject.loaders.systemd_sysctl is None:
         return (state.exits(1, "the host has no systemd-sysctl"),)
-    prefixes: list[str] = []
-    files: list[str] = []
     if through_unit:
         if not subject.systemd_runs:
             return (state.exits(1, "systemd-sysctl.service does not run here"),)
-    else:
-        words = [word.text for word in command.words[1:]]
-        while words:
-            word = words.pop(0)
-            if word == "--prefix" and words:
-                prefixes.append(words.pop(0))
-            elif word.startswith("--prefix="):
-                prefixes.append(word.partition("=")[2])
-            elif word.startswith("-"):
-                if word != "--no-pager":
-                    return (state.unsure(f"systemd-sysctl's {word} is not known to this audit"),)
-            else:
-                files.append(word)
+        return (_load(subject, subject.systemd_sysctl, command.text, state),)
+    prefixes: list[str] = []
+    files: list[str] = []
+    words = iter([word.text for word in command.words[1:]])
+    for word in words:
+        if word == "--prefix":
+            prefixes.append(next(words, ""))
+        elif word.startswith("--prefix="):
+            prefixes.append(word.partition("=")[2])
+        elif not word.startswith("-"):
+            files.append(word)
+        elif word not in ("--no-pager", "--strict"):
+            return (state.unsure(f"systemd-sysctl's {word} is not known to this audit"),)
     missing = [path for path in files if path not in subject.tree.files]
     if missing:
         return (state.unsure(f"it reads {missing[0]}, which the probe did not bring"),)
     loader = replace(
         subject.systemd_sysctl, prefixes=tuple(prefixes), files=tuple(files) if files else None
     )
-    return _load(subject, loader, command.text, state)
+    return (_load(subject, loader, command.text, state),)
 
 
-def key_exists(subject: Subject, state: State) -> bool:
-    """Whether the key is there to be written."""
-    return subject.has_switch is not False and (state.loaded or not subject.needs_module)
-
-
-def _load(subject: Subject, loader: Loader, text: str, state: State) -> tuple[State, ...]:
+def _load(subject: Subject, loader: Loader, text: str, state: State) -> State:
+    """Let a loader read its files, and tell what came of it."""
     exists = key_exists(subject, state)
-    why = failures(subject, loader, key_exists=exists)
     found = subject.resolve(loader)
-    ends = replace(
-        state, status=int(bool(why)), failed=(*state.failed, *(f"{text!r}: {each}" for each in why))
-    )
+    failed = tuple(f"{text!r}: {why}" for why in failures(subject, loader, key_exists=exists))
+    state = replace(state, status=int(bool(failed)), failed=(*state.failed, *failed))
+    doubt = found.doubt
+    if loader.program == "busybox" and not _plain(found):
+        doubt = doubt or "busybox sysctl reads unusual spellings in its own way"
     if not exists:
-        did = "sets nothing: the key does not exist"
+        why = "the key does not exist"
         if not state.loaded and subject.needs_module:
-            did = "sets nothing: it runs before ip_vs is loaded"
-        return (ends.told(Step(text, did, found)),)
-    if found.doubt:
-        return (ends.unsure(found.doubt).told(Step(text, f"is in doubt: {found.doubt}", found)),)
-    if loader.program == "busybox" and not _plain(found.assignments):
-        doubt = "busybox sysctl reads unusual spellings in its own way"
-        return (ends.unsure(doubt).told(Step(text, doubt, found)),)
+            why = "it runs before ip_vs is loaded"
+        return state.told(Step(text, f"sets nothing: {why}"))
+    if doubt:
+        return state.unsure(doubt).told(Step(text, f"is in doubt: {doubt}", found))
     if found.winner is None or found.value is None:
-        return (
-            ends.told(Step(text, "sets nothing: what it reads holds no line that counts", found)),
-        )
+        return state.told(Step(text, "sets nothing: no line that it reads counts", found))
     step = Step(text, f"sets {found.value} ({found.winner.where})", found)
-    return (ends.wrote(found.value, step),)
+    return replace(state.wrote(found.value, step), status=int(bool(failed)))
 
 
-def _plain(assignments: tuple[object, ...]) -> bool:
+def _plain(found: Resolution) -> bool:
     """Whether all lines are of the form that every loader reads alike."""
-    from ipvs_audit.persistence.resolve import Assignment  # noqa: PLC0415
-
     return all(
-        isinstance(entry, Assignment)
-        and entry.setting.text.replace(" ", "") == f"{entry.setting.spelled}={entry.stores}"
-        for entry in assignments
+        entry.setting.text.replace(" ", "") == f"{entry.setting.spelled}={entry.stores}"
+        for entry in found.assignments
     )
 
 
-def _assign(subject: Subject, call: _Call, text: str, state: State) -> tuple[State, ...]:
+def _assign(subject: Subject, call: _Call, text: str, state: State) -> State:
     """``sysctl key=value ...``: each argument in turn; patterns are not expanded here."""
-    state = replace(state, status=0)
     for word in call.arguments:
-        if "=" not in word.text and not call.write:
-            reads = resolved(word.text.replace(".", "/")) == subject.key.path
-            if reads and not key_exists(subject, state):
-                state = state.exits(1, f"{text!r}: the key does not exist")
-            continue
-        state = _assign_one(subject, word.text, text, call, state)
-    if not call.arguments:
-        state = state.exits(1, f"{text!r} names no key")
-    return (state,)
+        if "=" in word.text or call.write:
+            state = _assign_one(subject, word.text, text, call, state)
+        elif resolved(loader_path(word.text)) == subject.key.path and not key_exists(
+            subject, state
+        ):
+            state = state.exits(1, f"{text!r}: the key does not exist")
+    return state if call.arguments else state.exits(1, f"{text!r} names no key")
 
 
 def _assign_one(subject: Subject, argument: str, text: str, call: _Call, state: State) -> State:

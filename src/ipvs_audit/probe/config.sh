@@ -80,7 +80,7 @@ BEGIN {
 
 # about FILE...: what stat, sha256sum and awk say of regular files; sets $told for splitting at $rs.
 about() {
-  reals='' flags='' big=0
+  reals='' flags=''
   for file; do
     real=''
     if [ -L "$file" ]; then real=$(readlink -f "$file"); fi
@@ -89,13 +89,14 @@ about() {
     if [ -r "$file" ]; then flags="${flags}r"; else flags="${flags}d"; fi
   done
   stats=$(stat -Lc '%f %u %g %s' "$@" 2>/dev/null)
-  case "$stats $nl" in *[0-9][0-9][0-9][0-9][0-9][0-9][0-9][\ $nl]*) big=1 ;; esac
-  # A line for each argument, or else one by one: a name may hold a newline, a file may be gone.
-  case $flags$big$* in
-    *d* | *1 | *"$nl"*) big=1 ;;
-  esac
+  # A line for each argument, or else one by one: one may be large, unreadable, of a name that
+  # holds a newline.
+  slow=0
+  case "$stats$nl" in *[0-9][0-9][0-9][0-9][0-9][0-9][0-9][\ $nl]*) slow=1 ;; esac
+  case $flags in *d*) slow=1 ;; esac
+  case $* in *"$nl"*) slow=1 ;; esac
   sums=''
-  if [ "$big" = 0 ]; then
+  if [ "$slow" = 0 ]; then
     sums=$(sha256sum "$@" 2>/dev/null)
   else
     stats=''

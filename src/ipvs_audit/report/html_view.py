@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: Hosts that index.html holds with all their details; above it they get pages of their own.
 INLINE_LIMIT = 500
 HOSTS_A_PAGE = 100
+#: Rows that one group has in the matrix of a large fleet, but for what is left over.
+PATTERNS_A_GROUP = 40
 #: Characters of one output that a page shows.
 OUTPUT_SHOWN = 16_000
 #: Characters of a host or group name in the matrix of a large fleet.
@@ -64,9 +66,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Hosts of one group on which every control stands alike: one row of a large matrix."""
+    """Hosts of one group on which every control stands alike: one row of a large matrix.
+
+    Where a group has too many patterns for a page, the rest of them are ``mixed``: alike only in
+    how the host stands.
+    """
 
     rows: tuple[Row, ...]
+    mixed: bool = False
 
     @property
     def first(self) -> Row:
@@ -86,8 +93,10 @@ class Group:
         """Its hosts by how their controls stand, in the order of the rows."""
         found: dict[tuple[Standing, ...], list[Row]] = {}
         for row in self.rows:
-            found.setdefault((row.stands, *(cell.stands for cell in row.cells)), []).append(row)
-        return tuple(Pattern(tuple(rows)) for rows in found.values())
+            whole = (row.stands, *(cell.stands for cell in row.cells))
+            key = whole if whole in found or len(found) < PATTERNS_A_GROUP else (row.stands,)
+            found.setdefault(key, []).append(row)
+        return tuple(Pattern(tuple(rows), len(key) == 1) for key, rows in found.items())
 
 
 @dataclass(frozen=True, slots=True)

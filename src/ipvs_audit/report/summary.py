@@ -107,6 +107,7 @@ def headline(run: Run) -> Headline:
     if right := count.pop(Standing.PASS, 0):
         scope = _all(total) if right == total else f"{right:,} of {_hosts(total)}"
         return _headline(run, Standing.PASS, "Compliant", f"{wanted}, proven on {scope}", count)
+    count.pop(Standing.NOT_APPLICABLE, 0)
     lead = f"no check concerns any of {_hosts(total)}"
     return _headline(run, Standing.NOT_APPLICABLE, "Nothing to prove", lead, count)
 
@@ -167,7 +168,8 @@ def tally(run: Run) -> dict[Standing, int]:
     return {one: found[one] for one in Standing if one in found}
 
 
-_MANY_GROUPS = 0.5  # of the hosts; above it, a partition says nothing
+_MANY_GROUPS = 40
+_TORN = 0.5  # groups for each host; above it, a partition says nothing
 _FEW_HOSTS = 4
 
 
@@ -182,7 +184,7 @@ def grouped(hosts: Iterable[HostResult]) -> dict[str, list[HostResult]]:
         parts: dict[str, list[HostResult]] = {}
         for host in ordered:
             parts.setdefault(key(host), []).append(host)
-        if len(parts) <= max(_FEW_HOSTS, len(ordered) * _MANY_GROUPS):
+        if len(parts) <= min(max(_FEW_HOSTS, len(ordered) * _TORN), _MANY_GROUPS):
             return parts
     return {"all hosts": ordered}
 

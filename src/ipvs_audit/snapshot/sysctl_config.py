@@ -120,8 +120,9 @@ class Reading:
 def reading(tree: ConfigTree, loader: Loader) -> Reading:
     """Which files a loader reads, in order."""
     if loader.files is not None:
-        found = tuple(tree.files[path] for path in loader.files if path in tree.files)
-        missing = tuple(path for path in loader.files if path not in tree.files)
+        named = [(path, tree.files.get(path)) for path in loader.files]
+        found = tuple(file for _, file in named if file is not None and file.real)
+        missing = tuple(path for path, file in named if file is None or not file.real)
         return Reading(found, {}, missing)
     files, hidden = by_name(tree, _directories(loader), ".conf")
     last = tree.files.get(SYSCTL_CONF)

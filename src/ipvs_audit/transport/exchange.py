@@ -84,7 +84,7 @@ class Exchange:
         self._leash = leash
         self._token = secrets.token_hex(12)
         self._mark = f"ipvs-audit-start-{self._token}".encode()
-        self._prompt = f"ipvs-audit-sudo-{self._token}:"
+        self._prompt = f"ipvs-audit-{self._token}%:"
         self._script = script + f"\n#{self._token}".encode()
         self._password = become.password if become else None
         self._secrets = (*secrets_to_hide, self._password)
@@ -100,8 +100,10 @@ class Exchange:
             self._send_script()
 
     def _build_command(self, seconds: float, inline: bytes | None) -> str:
-        mark = self._mark.decode()
-        shell = f"printf %s {mark};printf %s {mark}>&2;"
+        # Neither mark nor prompt stands in the command as it is printed, so that a shell or sudo
+        # that repeats the command in a message is not taken for them.
+        mark = f"%s%s ipvs-audit- start-{self._token}"
+        shell = f"printf {mark};printf {mark}>&2;"
         if inline is None:
             shell += (
                 f's=$(cat);case $s in *"#{self._token}") eval "$s";; *) exit {_TRUNCATED};; esac'
@@ -111,7 +113,7 @@ class Exchange:
         run = f"{_leash_words(self._leash, seconds)}sh -c {shlex.quote(shell)}"
         if self._become is None:
             return f"exec {run}"
-        ask = "-n" if self._password is None else f"-S -p {self._prompt}"
+        ask = "-n" if self._password is None else f"-S -p ipvs-audit-{self._token}%%:"
         return f"exec env LC_ALL=C sudo {ask} -u {shlex.quote(self._become.user)} -- {run}"
 
     def _send_script(self) -> None:
