@@ -42,11 +42,14 @@ def test_kernel_support(snapshot: Snapshot, policy: Policy, case: Case) -> None:
         )
     else:
         able = module.knows_switch
-        shown = f"ip_vs is not loaded; {module.file or 'its module file'} " + {
-            True: "holds the key's name",
-            False: "does not hold the key's name",
-            None: "could not be read",
-        }[able]
+        shown = (
+            f"ip_vs is not loaded; {module.file or 'its module file'} "
+            + {
+                True: "holds the key's name",
+                False: "does not hold the key's name",
+                None: "could not be read",
+            }[able]
+        )
     if able is False and switch.other_switch:
         shown += f" (but another vendor's: {switch.other_switch})"
     case.observe(f"kernel {kernel.release}: {shown}{corroboration}", "host", "module", "netns")
@@ -57,7 +60,6 @@ def test_kernel_support(snapshot: Snapshot, policy: Policy, case: Case) -> None:
         case.inconclusive(
             f"{case.observed}. Run as root, or load ip_vs, and the kernel itself tells."
         )
-    assert able, (
-        f"kernel {kernel.release} cannot switch estimation off: {shown}"
-        + (f", although the documented minimum, {floor}, is reached" if documented else "")
+    assert able, f"kernel {kernel.release} cannot switch estimation off: {shown}" + (
+        f", although the documented minimum, {floor}, is reached" if documented else ""
     )

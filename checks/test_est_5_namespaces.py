@@ -50,19 +50,23 @@ def test_namespaces(snapshot: Snapshot, policy: Policy, case: Case) -> None:
         "netns",
     )
 
-    assert not wrong, "estimation is not " + policy.estimation + " in " + "; ".join(
-        _shown(netns) for netns in wrong[:_MOST]
-    ) + (f"; and {len(wrong) - _MOST} more" if len(wrong) > _MOST else "")
+    assert not wrong, (
+        "estimation is not "
+        + policy.estimation
+        + " in "
+        + "; ".join(_shown(netns) for netns in wrong[:_MOST])
+        + (f"; and {len(wrong) - _MOST} more" if len(wrong) > _MOST else "")
+    )
     if unread:
-        case.inconclusive("the value could not be read in " + "; ".join(map(_shown, unread[:_MOST])))
+        case.inconclusive(
+            "the value could not be read in " + "; ".join(map(_shown, unread[:_MOST]))
+        )
     if unseen:
         case.inconclusive(
             "whether they hold rules could not be seen: " + "; ".join(map(_shown, unseen[:_MOST]))
         )
     if not census.complete:
-        case.inconclusive(
-            "not every namespace could be looked at: " + "; ".join(census.gaps)
-        )
+        case.inconclusive("not every namespace could be looked at: " + "; ".join(census.gaps))
     if not judged:
         case.not_applicable(f"there is no {asked.removeprefix('every ')}")
 

@@ -32,9 +32,7 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, case: Case) -> None
     something only if the per-CPU counters grew at least one period before the last look.
     """
     off = policy.estimation == "disabled"
-    case.expect(
-        "per-CPU counters grow and the totals " + ("stand still" if off else "follow")
-    )
+    case.expect("per-CPU counters grow and the totals " + ("stand still" if off else "follow"))
     if not snapshot.module.loaded:
         case.not_applicable("ip_vs is not loaded: nothing is counted")
 

@@ -132,9 +132,7 @@ def control_of(check: object) -> Control | None:
     return found if isinstance(found, Control) else None
 
 
-def judge(
-    check: Check, taken: Snapshot | Failure, policy: Policy, **fixtures: object
-) -> Result:
+def judge(check: Check, taken: Snapshot | Failure, policy: Policy, **fixtures: object) -> Result:
     """Judge one host by one check; ``fixtures`` are what it asks for beyond the usual three.
 
     Pass is only what the check ran through; a host that could not be collected, or evidence

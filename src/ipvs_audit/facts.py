@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from ipvs_audit.snapshot import Failure, GarbledEvidenceError, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Seconds by which a host's clock may differ before the report says so in words.
 CLOCK_TOLERANCE = 2
@@ -78,8 +81,10 @@ _FACTS: dict[str, Callable[[Snapshot], str]] = {
     "ip_vs": _module,
     "exposure": _exposure,
     "statistics consumers": _consumers,
-    "namespaces": lambda taken: f"{len(taken.census.others) + 1} network namespaces"
-    + ("" if taken.census.complete else ", census incomplete"),
+    "namespaces": lambda taken: (
+        f"{len(taken.census.others) + 1} network namespaces"
+        + ("" if taken.census.complete else ", census incomplete")
+    ),
     "reached": lambda taken: taken.taken.via,
     "host key": lambda taken: taken.taken.fingerprint,
     "probed as": lambda taken: taken.host.user,
@@ -88,10 +93,12 @@ _FACTS: dict[str, Callable[[Snapshot], str]] = {
     "up for": lambda taken: f"{taken.host.uptime / 3600:.1f} h",
     "clock": _clock,
     "could not see": lambda taken: "; ".join(taken.host.blind),
-    "probe": lambda taken: f"sha256 {taken.taken.probe}"
-    + (
-        f", {1000 * taken.host.cpu_seconds:.0f} ms of CPU on the host"
-        if taken.host.cpu_seconds is not None
-        else ""
+    "probe": lambda taken: (
+        f"sha256 {taken.taken.probe}"
+        + (
+            f", {1000 * taken.host.cpu_seconds:.0f} ms of CPU on the host"
+            if taken.host.cpu_seconds is not None
+            else ""
+        )
     ),
 }

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
+    from ipvs_audit.transport.settings import HostKeyPolicy
+
 DEFAULT_INVENTORY = "inventories/localhost.yml"
 DEFAULT_POLICY = "inventories/policy.yml"
 
@@ -28,7 +30,7 @@ class Options:
     forks: int
     connect_timeout: float
     deadline: float
-    host_key_policy: str
+    host_key_policy: HostKeyPolicy
     known_hosts: tuple[Path, ...]
     ssh_config: Path | None
     vault_password_file: Path | None
@@ -45,9 +47,7 @@ def add_options(parser: pytest.Parser) -> None:
         help=f"Ansible inventory to audit; repeatable (default: {DEFAULT_INVENTORY}, this machine)",
     )
     group.addoption("--limit", metavar="PATTERN", help="Ansible host pattern, e.g. 'ipvs:&eu:!old'")
-    group.addoption(
-        "--policy", metavar="FILE", help=f"what to demand (default: {DEFAULT_POLICY})"
-    )
+    group.addoption("--policy", metavar="FILE", help=f"what to demand (default: {DEFAULT_POLICY})")
     group.addoption(
         "--estimation",
         choices=("disabled", "enabled"),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ipvs_audit.controls import Case, control_of, judge
+from ipvs_audit.controls import Case, Check, control_of, judge
 from ipvs_audit.inventory import InventoryError
 from ipvs_audit.options import add_options, read_options
 from ipvs_audit.outcome import deliver, describe, recorded
@@ -18,6 +17,8 @@ from ipvs_audit.snapshot import Failure, Snapshot
 from ipvs_audit.verdicts import Result, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from testinfra.host import Host
 
     from ipvs_audit.targets import Target
@@ -136,9 +137,9 @@ def host(target: Target, request: pytest.FixtureRequest) -> Host:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Judge a control as soon as its fixtures stand, so that an error shows as pytest's error."""
-    check = getattr(item, "obj", None)
+    check: Check | None = getattr(item, "obj", None)
     about, target = control_of(check), _target(item)
-    if about is None or target is None:
+    if check is None or about is None or target is None:
         return (yield)
     run = item.config.stash[RUN]
     policy = run.audit.policies[target.name]
@@ -179,7 +180,7 @@ def pytest_runtest_makereport(
     told = "setup" if result is not None and result.verdict is Verdict.ERROR else "call"
     if result is not None and target is not None and call.when == told:
         about = control_of(getattr(item, "obj", None))
-        report.ipvs_audit = describe(target.name, about, result)
+        vars(report)["ipvs_audit"] = describe(target.name, about, result)
     return report
 
 

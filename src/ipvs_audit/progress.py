@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from ipvs_audit.snapshot import Failure, Snapshot
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 #: Seconds between two lines where there is no terminal to draw on.
 LINE_EVERY = 5.0

@@ -107,13 +107,19 @@ class AuditRun:
                 "Interrupted while collecting: what was known by then is judged and reported."
             )
         except store.StoreError as wrong:
+            self._give_up()
             raise pytest.UsageError(str(wrong)) from None
         except OSError as wrong:
-            self.snapshots.unlink(missing_ok=True)
+            self._give_up()
             raise pytest.UsageError(
                 f"cannot write to {self.snapshots.parent}: {wrong.strerror or wrong};"
                 " make room or choose another place with --reports DIR"
             ) from None
+
+    def _give_up(self) -> None:
+        """Nothing can be judged: write no report, leave nothing behind."""
+        self.gathered = False
+        self.snapshots.unlink(missing_ok=True)
 
     def taken(self, name: str) -> Snapshot | Failure:
         """The evidence of a host. A worker reads what the controller has put on disk."""

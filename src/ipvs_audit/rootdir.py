@@ -1,9 +1,9 @@
 """Keeps pytest's root in the checkout when an option names a path elsewhere.
 
-pytest looks for its configuration before it knows the options of a conftest's plugin: of
-``pytest --inventory /etc/ansible/hosts`` it takes the path for a test folder, and makes /etc/ansible
-its root, where there is no audit. This plugin, loaded by entry point, notices that and starts pytest
-anew with ``-c pyproject.toml``. It does so while its options are asked for: before pytest captures
+pytest looks for its configuration before it knows the options of a plugin: of
+``pytest --inventory /etc/ansible/hosts`` it takes the path for a test folder, and makes
+/etc/ansible its root, where there is no audit. This plugin, loaded by entry point, notices that and
+starts pytest anew with ``-c pyproject.toml``. It does so while its options are asked for: before pytest captures
 any output, and before anything else has happened.
 """
 
@@ -37,7 +37,7 @@ def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def led_astray(arguments: Sequence[str], here: Path, inipath: Path | None) -> bool:
-    """Whether pytest is run in our checkout, yet took the value of an option of ours for its root."""
+    """Whether pytest, run in our checkout, took the value of an option of ours for its root."""
     ours = here / "pyproject.toml"
     if inipath == ours or not (here / "checks").is_dir() or not ours.is_file():
         return False

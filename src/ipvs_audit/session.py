@@ -63,9 +63,7 @@ class AuditSession:
             limit=options.limit,
             vault_password_file=options.vault_password_file,
         )
-        self.targets: dict[str, Target] = {
-            target.name: target for target in self.inventory.targets
-        }
+        self.targets: dict[str, Target] = {target.name: target for target in self.inventory.targets}
         self.ids = safe_ids(list(self.targets))
         self.policies: dict[str, Policy] = {
             target.name: policy_for(self.policy, target) for target in self.inventory.targets
@@ -97,7 +95,9 @@ class AuditSession:
                 if self.interrupted
                 else f"there is no saved evidence of {name} in {self.options.snapshots}"
             )
-            return Failure(name, "interrupted" if self.interrupted else "no-evidence", why, now, now)
+            return Failure(
+                name, "interrupted" if self.interrupted else "no-evidence", why, now, now
+            )
 
     def record(self, host: str, result: Result) -> None:
         """Keep a verdict. A control judged twice (a flaky rerun) keeps the later one."""

@@ -37,7 +37,7 @@ WORST_FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One command's worth of proof, as it came from the host.
+    r"""One command's worth of proof, as it came from the host.
 
     Attributes:
         command: what ran on the host, as a person would type it.

@@ -84,14 +84,13 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 
 @pytest.fixture
 def printed(chromium: Callable[..., str], tmp_path: Path) -> Callable[..., str]:
-    """Prints a page to PDF, scripts off, and gives the words on the paper, blanks squeezed."""
+    """Prints a page to PDF and gives the words on the paper, blanks squeezed."""
     if shutil.which("pdftotext") is None:
         pytest.skip("no pdftotext: apt-get install poppler-utils")
 
     def run(address: str) -> str:
         paper = tmp_path / "printed.pdf"
         chromium(
-            "--blink-settings=scriptEnabled=false",
             "--no-pdf-header-footer",
             f"--print-to-pdf={paper}",
             address,

@@ -34,7 +34,7 @@ def corner(png: Path) -> tuple[int, ...]:
     return tuple(zlib.decompressobj().decompress(packed, 4)[1:4])
 
 
-def test_all_is_on_paper_without_scripts_under_jenkins_policy(
+def test_all_is_on_paper_under_jenkins_policy_which_allows_no_script(
     tmp_path: Path, serve: Callable[[bool], str], printed: Callable[..., str]
 ) -> None:
     write_reports(WITH_EXCLUDED, None, tmp_path / "run")

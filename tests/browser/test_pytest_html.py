@@ -133,6 +133,6 @@ def test_control_verdict_and_evidence_are_shown_and_nothing_is_run(page: str) ->
 
     table = page[page.index('id="results-table"') :]
     assert "pwned" in table
-    assert not re.search(r"<(script|img|b )[^>]*pwned|<b onmouseover|onerror=\"", table)
+    assert not re.search(r"<img src=.?x|<b |<script>document", table)
     assert "characters cut" in row_of(page, "test_hostile")
     assert len(page) < 2_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ipvs_audit.controls import Check, control_of, judge
 from ipvs_audit.policy import Policy
@@ -14,7 +14,9 @@ from ipvs_audit.snapshot.counters import Counts, Sample, Series
 from ipvs_audit.snapshot.host import Host
 from ipvs_audit.snapshot.kernel import Kernel, Module
 from ipvs_audit.snapshot.namespaces import Census, Netns
-from ipvs_audit.verdicts import Result
+
+if TYPE_CHECKING:
+    from ipvs_audit.verdicts import Result
 
 CHECKS = Path(__file__).parents[2] / "checks"
 

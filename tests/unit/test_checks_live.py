@@ -14,7 +14,6 @@ from ipvs_audit.policy import Policy
 from ipvs_audit.snapshot import Failure
 from ipvs_audit.snapshot.kernel import Kernel, Module
 
-
 NO_KEY = netns(raw=None, why_unread="absent")
 ABSENT = Module("absent", None, None, None, ())
 ENABLED = Policy(estimation="enabled")

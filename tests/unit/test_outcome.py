@@ -38,7 +38,7 @@ RESULT = Result(
 )
 def test_each_verdict_has_its_outcome(
     verdict: Verdict,
-    strict: bool,  # noqa: FBT001
+    strict: bool,
     outcome: type[BaseException] | None,
 ) -> None:
     result = replace(RESULT, verdict=verdict)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.early import Early, loaded_early
 from ipvs_audit.persistence.outcome import Accepts, Outcome
-from ipvs_audit.persistence.reload import after_reload
+from ipvs_audit.persistence.reload import after_reload, without_switch
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.subject import Subject
@@ -25,10 +25,9 @@ def after_boot(subject: Subject, accepts: Accepts) -> Outcome:
     if not early.by:
         later = after_reload(subject, accepts)
         when = "ip_vs is loaded on demand, after systemd-sysctl has run; then "
-        return replace(
-            later, because=(when if subject.systemd_runs else "on demand: ") + later.because
-        )
-    return _early(subject, early, accepts)
+        when = when if subject.systemd_runs else "ip_vs is loaded on demand; then "
+        return replace(later, because=when + later.because)
+    return without_switch(subject, _early(subject, early, accepts), accepts)
 
 
 def _early(subject: Subject, early: Early, accepts: Accepts) -> Outcome:
@@ -53,7 +52,10 @@ def _early(subject: Subject, early: Early, accepts: Accepts) -> Outcome:
     if applied.winner is None or applied.value is None:
         because = f"{how}; systemd-sysctl, which runs after it, sets nothing; {first.because}"
         return replace(first, because=because)
-    because = f"{how}, and systemd-sysctl, which runs after it, sets {applied.value} ({applied.winner.where})"
+    because = (
+        f"{how}, and systemd-sysctl, which runs after it, "
+        f"sets {applied.value} ({applied.winner.where})"
+    )
     return replace(first, value=applied.value, because=because, doubt="")
 
 
@@ -79,7 +81,5 @@ def _unconditional(subject: Subject) -> Outcome:
         return Outcome(None, "", doubt=applied.doubt)
     if applied.winner is None:
         return Outcome(None, "systemd-sysctl sets nothing: the kernel's default stays")
-    because = (
-        f"systemd-sysctl sets {applied.value} ({applied.winner.where}), if the key exists by then"
-    )
+    because = f"systemd-sysctl sets {applied.value} ({applied.winner.where})"
     return Outcome(applied.value, because)

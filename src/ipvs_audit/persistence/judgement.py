@@ -108,7 +108,7 @@ def persisted(subject: Subject, accepts: Accepts) -> Persisted:
         hook_writes=tuple(
             (where, step)
             for step in steps
-            if step.resolution is None and step.did.startswith(("sets ", "writes "))
+            if step.resolution is None and wanted(accepts, step.writes)
         ),
     )
 

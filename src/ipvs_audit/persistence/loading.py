@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.state import State, Step
 from ipvs_audit.persistence.subject import MODULE
 from ipvs_audit.snapshot.modprobe_config import underscored
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.shell import Simple
+    from ipvs_audit.persistence.state import State
     from ipvs_audit.persistence.subject import Subject
 
 _IGNORE = "--ignore-install"
@@ -47,7 +47,7 @@ def _first_load(subject: Subject, command: Simple, call: _Call, state: State) ->
         return state.unsure(f"{alias.where} makes {MODULE} an alias").exits(1)
     ignoring = call.ignoring and call.module == MODULE
     if ignoring or subject.modprobe.bypass(MODULE) is not None:
-        return loads(subject, command.text, state)
+        return loads(subject, state)
     if call.ignoring:
         why = f"{command.text!r} loads {MODULE} first, which runs the hook again, without end"
     else:
@@ -84,19 +84,18 @@ def run_insmod(subject: Subject, command: Simple, state: State) -> tuple[State, 
         return (replace(state, status=0, fed=None),)
     if state.loaded:
         return (state.exits(1, "ip_vs is loaded already"),)
-    return (loads(subject, command.text, state),)
+    return (loads(subject, state),)
 
 
-def loads(subject: Subject, text: str, state: State) -> State:
+def loads(subject: Subject, state: State) -> State:
     """The state after ip_vs came in: its keys start at the kernel's default."""
     state = replace(state, loaded=True, status=0, fed=None)
     if not subject.needs_module:
         return state
-    told = Step(text, "loads ip_vs; the key starts at 1")
     return replace(
         state,
         value=1 if subject.has_switch is not False else None,
         doubt="",
         written=False,
-        steps=(*state.steps, told),
+        steps=(),
     )

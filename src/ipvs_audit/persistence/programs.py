@@ -51,15 +51,18 @@ def run_program(
     if inner is not None:
         ends = run_program(subject, inner, state, nested)
         return tuple(replace(end, ended=True) for end in ends) if name == "exec" else ends
-    if name in _SHELLS:
-        return _shell(command, state, nested)
     known = _PROGRAMS.get(name)
     if known is not None:
         return known(subject, command, state)
-    if name in _QUIET or name in _ASKING:
-        states = (replace(state, status=0, fed=None), replace(state, status=1, fed=None))
-        return states if name in _ASKING else states[:1]
-    return _unknown(state, path)
+    return _shell(command, state, nested) if name in _SHELLS else _harmless(name, command, state)
+
+
+def _harmless(name: str, command: Simple, state: State) -> tuple[State, ...]:
+    """Programs that leave the key alone; those that ask something may answer either way."""
+    states = (replace(state, status=0, fed=None), replace(state, status=1, fed=None))
+    if name in _ASKING:
+        return states
+    return states[:1] if name in _QUIET else _unknown(state, command.words[0].text)
 
 
 def _wrapped(command: Simple, name: str) -> Simple | None:

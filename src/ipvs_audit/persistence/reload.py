@@ -31,7 +31,16 @@ def after_reload(subject: Subject, accepts: Accepts) -> Outcome:
         ends = run_shell(subject, Command(hook.rest, hook.where), State())
         by_hook = _told(subject, hook, ends, accepts)
         state = ends[0]
-    return _with_udev(subject, by_hook, written=hook is not None and state.written)
+    outcome = _with_udev(subject, by_hook, written=hook is not None and state.written)
+    return without_switch(subject, outcome, accepts)
+
+
+def without_switch(subject: Subject, outcome: Outcome, accepts: Accepts) -> Outcome:
+    """On a kernel without the key estimation always runs, whatever a file says."""
+    if subject.has_switch is not False or outcome.fault or accepts(1):
+        return outcome
+    why = f"this kernel has no {subject.key.dotted}: estimation cannot be switched off"
+    return replace(outcome, fault=why)
 
 
 def find_hook(subject: Subject) -> tuple[Directive | None, str]:
@@ -73,9 +82,7 @@ def _told(subject: Subject, hook: Directive, ends: tuple[State, ...], accepts: A
     values = {end.value for end in ends}
     doubt = next((end.doubt for end in ends if end.doubt), "")
     if len(values) > 1 and not doubt:
-        doubt = (
-            f"{hook.where} sets the value only if a command succeeds that this audit cannot judge"
-        )
+        doubt = f"{hook.where} sets the value only if a command succeeds that cannot be judged here"
     closed = _hidden_doubt(subject)
     fault = next((end.fault for end in ends if end.fault), "")
     if fault:
@@ -97,44 +104,41 @@ def _consequences(
     subject: Subject, hook: Directive, ends: tuple[State, ...]
 ) -> tuple[tuple[str, ...], str]:
     """What a hook that reports a failure causes: notes, and a fault where it is for good."""
-    failing = [end for end in ends if end.status != 0 and end.failed]
-    if not failing:
-        return (), ""
-    why = failing[0].failed[-1]
+    why = next((end.failed[-1] for end in ends if end.status and end.failed), "")
+    if not why:
+        if not all(end.status for end in ends):
+            return (), ""
+        why = "its last command fails"
     if subject.has_switch is False:
         return (), (
             f"this kernel has no {subject.key.dotted}, so the hook of {hook.where} fails and "
             f"breaks 'modprobe ip_vs' ({why})"
         )
-    return (
-        (
-            f"the hook of {hook.where} reports a failure ({why}), so modprobe does too: the value is "
-            "set, but the first load of a module that needs ip_vs (ip_vs_rr) fails, and works only "
-            "when tried again"
-        ),
-    ), ""
+    note = (
+        f"the hook of {hook.where} reports a failure ({why}), and so does modprobe: the first "
+        "load of a module that needs ip_vs (ip_vs_rr) fails, and works only when tried again"
+    )
+    return (note,), ""
 
 
 def _decisive(subject: Subject, hook: Directive, state: State, accepts: Accepts) -> str:
     """The sentence on what gave the value its last word."""
-    deciding = [step for step in state.steps if step.did.startswith(("sets ", "writes "))]
-    if not deciding:
+    if not state.steps:
         return f"{hook.where} only loads ip_vs, which comes up with {_starts(subject)}"
-    step = deciding[-1]
-    if state.written:
-        step = [each for each in deciding if "nothing" not in each.did][-1]
+    step = next((step for step in reversed(state.steps) if step.writes is not None), None)
+    if step is not None:
         return f"{hook.where} runs {step.command!r}, which {step.did}"
-    told = f"{hook.where} runs {step.command!r}, which {step.did}"
-    if step.resolution is not None and step.resolution.winner is None and "before" not in step.did:
-        reads = _reads(step.resolution.files)
-        told = f"{hook.where} runs {step.command!r}, which reads {reads}; {elsewhere(subject, accepts)}"
-    return told
-
-
-def _reads(files: tuple[str, ...]) -> str:
-    if not files:
-        return "no file that exists"
-    return f"{files[0]} only" if len(files) == 1 else f"{len(files)} files"
+    step = state.steps[-1]
+    told = f"{hook.where} runs {step.command!r}, which "
+    if step.resolution is None or step.resolution.winner is not None:
+        return told + step.did
+    if step.resolution.missing:
+        return f"{told}fails: {step.resolution.missing[0]} does not exist; " + elsewhere(
+            subject, accepts
+        )
+    files = step.resolution.files
+    reads = f"{files[0]} only" if len(files) == 1 else f"{len(files)} files"
+    return f"{told}reads {reads}, where no line sets the key; {elsewhere(subject, accepts)}"
 
 
 def elsewhere(subject: Subject, accepts: Accepts) -> str:

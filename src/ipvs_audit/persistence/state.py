@@ -17,11 +17,13 @@ class Step:
     Attributes:
         command: as written, e.g. ``/sbin/sysctl -p``.
         did: what came of it, e.g. ``sets 0 (/etc/sysctl.conf:3)``.
+        writes: the value that it leaves in the key; None where it writes nothing.
         resolution: what a sysctl loader made of the key, where it was one.
     """
 
     command: str
     did: str
+    writes: Value | None = None
     resolution: Resolution | None = None
 
 
@@ -69,6 +71,8 @@ class State:
         """The same, with a step that wrote nothing."""
         return replace(self, steps=(*self.steps, step))
 
-    def wrote(self, value: Value, step: Step) -> State:
+    def wrote(self, step: Step) -> State:
         """The key written: what was in doubt before no longer matters."""
-        return replace(self, value=value, doubt="", written=True, steps=(*self.steps, step))
+        return replace(
+            self, value=step.writes, doubt="", written=True, status=0, steps=(*self.steps, step)
+        )

@@ -185,11 +185,11 @@ def _load(subject: Subject, loader: Loader, text: str, state: State) -> State:
             why = "it runs before ip_vs is loaded"
         return state.told(Step(text, f"sets nothing: {why}"))
     if doubt:
-        return state.unsure(doubt).told(Step(text, f"is in doubt: {doubt}", found))
+        return state.unsure(doubt).told(Step(text, f"is in doubt: {doubt}", None, found))
     if found.winner is None or found.value is None:
-        return state.told(Step(text, "sets nothing: no line that it reads counts", found))
-    step = Step(text, f"sets {found.value} ({found.winner.where})", found)
-    return replace(state.wrote(found.value, step), status=int(bool(failed)))
+        return state.told(Step(text, "sets nothing: no line that it reads counts", None, found))
+    step = Step(text, f"sets {found.value} ({found.winner.where})", found.value, found)
+    return replace(state.wrote(step), status=int(bool(failed)))
 
 
 def _plain(found: Resolution) -> bool:
@@ -231,4 +231,4 @@ def _assign_one(subject: Subject, argument: str, text: str, call: _Call, state: 
         return state.told(Step(text, "sets nothing: the kernel refuses it")).exits(
             1, f"{text!r}: the kernel refuses {setting.value!r}"
         )
-    return state.wrote(stores, Step(text, f"sets {stores}"))
+    return state.wrote(Step(text, f"sets {stores}", stores))

@@ -59,8 +59,6 @@ def rules(subject: Subject) -> tuple[Rule, ...]:
     found: list[Rule] = []
     for file in files:
         for line in file.lines or ():
-            if MODULE not in line.text and "module" not in line.text:
-                continue
             where = f"{file.path}:{line.number}"
             matched, doubt, assigned = _read(line.text)
             if not matched:
@@ -88,7 +86,8 @@ def _read(text: str) -> tuple[bool, str, list[tuple[str, str, str]]]:
     """Whether a rule matches the event, what is unsure about it, and what it assigns."""
     if text.lstrip().startswith("#"):
         return False, "", []
-    doubt, assigned, specific = "", [], False
+    doubt = ""
+    assigned: list[tuple[str, str, str]] = []
     for key, attribute, operator, raw in _TOKEN.findall(text):
         value = raw.replace('\\"', '"')
         if operator not in _MATCHES:
@@ -99,10 +98,9 @@ def _read(text: str) -> tuple[bool, str, list[tuple[str, str, str]]]:
             hit = any(name_matches(each, _EVENT[key]) for each in value.split("|"))
             if hit != (operator == "=="):
                 return False, "", []
-            specific = specific or key in ("KERNEL", "SUBSYSTEM", "DEVPATH")
         else:
             doubt = doubt or f"its condition {key}{attribute} is not known to this audit"
-    return specific, doubt, assigned
+    return True, doubt, assigned
 
 
 def _command(text: str) -> Simple:

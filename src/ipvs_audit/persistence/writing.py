@@ -87,4 +87,4 @@ def write(subject: Subject, text: str, printed: str | None, target: str, state: 
     if stores is None:
         why = f"the kernel refuses {printed!r}"
         return state.told(Step(text, f"writes nothing: {why}")).exits(1, f"{text!r}: {why}")
-    return state.wrote(stores, Step(text, f"writes {stores}"))
+    return state.wrote(Step(text, f"writes {stores}", stores))

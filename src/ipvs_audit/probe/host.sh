@@ -72,7 +72,7 @@ module() {
       *.gz) unpack='gzip -dc' ;;
       *.xz) unpack='xz -dc' ;;
       *.zst) unpack='zstd -dcq' ;;
-      *) unpack=cat ;;
+      *) unpack='cat --' ;;
     esac
     have "${unpack%% *}" || blind "${unpack%% *} is missing on this host: the module file cannot be read"
     # shellcheck disable=SC2086 # the words of a command
@@ -90,7 +90,7 @@ module() {
       *:ipvs-e:*)
         pid=${line#/proc/} pid=${pid%%/*}
         get "/proc/$pid/stat"
-        case ${got##*) } in '? 2 '* | [A-Z]' 2 '*) text="${text}kthread=${line#*:}$nl" ;; esac
+        case ${got##*) } in [A-Z]' 2 '*) text="${text}kthread=${line#*:}$nl" ;; esac
         ;;
     esac
   done

@@ -8,7 +8,7 @@ function known(inode) { return inode == "" ? 0 : inode } # numbers this large pr
 function clean(s) { gsub(/[\001-\037\177]/, "?", s); return s }
 function rules(dir,   file, line, n) {
   services = "-"; destinations = "-"
-  if (ENVIRON["LOADED"] != 1) { services = 0; destinations = 0; return 1 }
+  if (ENVIRON["loaded"] != 1) { services = 0; destinations = 0; return 1 }
   file = dir "/ip_vs"; n = 0
   while ((getline line < file) > 0) {
     n++
@@ -68,32 +68,32 @@ END {
 # Finds the namespaces; leaves them in $found, and what the census could not see in $gaps.
 find_namespaces() {
   found='' gaps=''
-  set -- /proc/[0-9]*/task/[0-9]*/ns/net
-  stats=$(stat -Lc '%i %n' /proc/self/ns/net /proc/self/ns/pid /proc/self/ns/user "$@" 2>/dev/null)
-  case $stats in
-    '') stats=$(printf '%s\n' /proc/self/ns/net /proc/self/ns/pid /proc/self/ns/user "$@" |
-      xargs stat -Lc '%i %n' 2>/dev/null) ;;
-  esac
-  found=$(printf '%s\n' "$stats" | LOADED=$loaded awk "$census_awk")
+  own_inode=0 own_services=- own_destinations=-
+  export loaded
+  set -- /proc/self/ns/net /proc/self/ns/pid /proc/self/ns/user /proc/[0-9]*/task/[0-9]*/ns/net
+  found=$(stat -Lc '%i %n' "$@" 2>/dev/null | awk "$census_awk")
   case $found in
-    *"$nl"end) ;;
-    *) found=$(printf '%s\n' "$stats" | LOADED=$loaded awk "$census_awk") ;; # a process ended under awk's hands
+    "own "*" 0 0 0 "* | '' | *[!d]) # too many arguments, or a process ended under awk's hands
+      found=$(printf '%s\n' "$@" | xargs stat -Lc '%i %n' 2>/dev/null | awk "$census_awk") ;;
   esac
   case $found in
-    *"$nl"end) ;;
-    *)
-      gaps="gap the census of namespaces did not run to its end$nl"
-      return
-      ;;
+    "own "*" 0 0 0 "*) found='' ;;
+    "own "*"$nl"end) ;;
+    *) found='' ;;
   esac
+  if [ -z "$found" ]; then
+    gaps="gap the census of namespaces did not run to its end$nl"
+    return
+  fi
   own=${found%%"$nl"*}
+  count=$(($# - 3))
   # shellcheck disable=SC2086 # its words
-  set -- $own "$#"
+  set -- $own
   own_inode=$3 own_services=$6 own_destinations=$7
   [ "$peek" = 1 ] || gaps="${gaps}gap the probe ran as $user and may not look at the namespaces of other users' processes$nl"
   [ "$4" = 4026531836 ] || gaps="${gaps}gap the probe ran inside a container (pid namespace $4): it sees only the processes there$nl"
   [ "$5" = 4026531837 ] || gaps="${gaps}gap the probe ran inside a user namespace ($5)$nl"
-  if [ "$peek" = 1 ] && [ "$2" != "$8" ]; then
+  if [ "$peek" = 1 ] && [ "$2" != "$count" ]; then
     case $(stat -Lc %i /proc/[0-9]*/task/[0-9]*/ns/net 2>&1 >/dev/null) in
       *ermission\ denied* | *not\ permitted*) gaps="${gaps}gap some processes do not show their namespace even to $user$nl" ;;
     esac
@@ -126,6 +126,7 @@ enter_namespace() {
 # Escaped by mountinfo: \040 and the like.
 mount_path() {
   path=$1
+  # shellcheck disable=SC2059 # the escapes are to be understood, per cents are not
   case $path in *\\*) path=$(printf "$(printf %s "$1" | sed 's/%/%%/g')." ) path=${path%.} ;; esac
 }
 
@@ -189,8 +190,15 @@ values() {
       inside='unread=gone '
       [ "$2" = - ] || enter_namespace "$2/ns/net"
       case $inside:$3 in
-        unread=gone\ :-) ;;
-        unread=gone*) mount_path "$3" && enter_namespace "$path" ;;
+        unread=gone\ :-) # the processes ended; others may be there still
+          again=$(stat -Lc '%i %n' /proc/[0-9]*/task/[0-9]*/ns/net 2>/dev/null | grep "^$1 ")
+          again=${again%%"$nl"*}
+          [ -z "$again" ] || enter_namespace "${again#* }"
+          ;;
+        unread=gone*)
+          mount_path "$3"
+          enter_namespace "$path"
+          ;;
       esac
     fi
     [ "$4" = - ] || inside="${inside}services=$4 destinations=$5 "

@@ -13,6 +13,7 @@ span='@SPAN@'    # hundredths of a second between the first and the last sample
 every='@EVERY@'  # 1: sample the namespaces without IPVS rules too
 vs=/proc/sys/net/ipv4/vs
 frames=0 notes='' counters='' t0=''
+rs='@RS@' # the record separator, which no text that is taken apart at it holds
 nl='
 '
 
@@ -55,7 +56,6 @@ main() {
   export LC_ALL PATH
   unset IFS
   set +e +u +f
-  rs=$(printf '\036')
   who
   comms=$(grep -HsE '^(ipvs-e:|node_exporter|prometheus-node|keepalived|kube-proxy|kubeskoop|inspector$|procipvs|ipvsadm|ipvs[_-]exporter|netdata$|telegraf$|collectd$)' /proc/[0-9]*/comm)
   host

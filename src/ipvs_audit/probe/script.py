@@ -58,6 +58,7 @@ def render(nonce: str, *, span: int = SHORTEST_SPAN, every_namespace: bool = Fal
     words = {
         "@NONCE@": nonce,
         "@SPAN@": str(span * 100 + 10),
+        "@RS@": "\x1e",
         "@EVERY@": str(int(every_namespace)),
     }
     script = _template()

@@ -53,6 +53,7 @@ class SshConnection:
         self.fingerprint = line.fingerprint
         self.via = via
         self._channel: paramiko.Channel | None = None
+        self._closed = False
 
     def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
         """Feed a script to ``sh`` on the host; see :class:`ipvs_audit.transport.Connection`."""
@@ -74,6 +75,7 @@ class SshConnection:
 
     def close(self) -> None:
         """Kill the script that is running, if any, and end every connection on the way."""
+        self._closed = True
         if self._channel is not None:
             self._let_go(self._channel, finished=False)
         self._line.close()
@@ -93,10 +95,10 @@ class SshConnection:
         finally:
             self._let_go(channel, finished=finished)
             self._channel = None
-        if not self._line.wire.is_active() and channel.exit_status < 0:
+        told = channel.exit_status >= 0
+        if not told and (self._closed or not self._line.wire.is_active()):
             raise exchange.cut_off()
-        status = channel.exit_status if channel.exit_status >= 0 else None
-        return exchange.output(status)
+        return exchange.output(channel.exit_status if told else None)
 
     def _open_channel(self, deadline: Deadline) -> paramiko.Channel:
         try:

@@ -50,7 +50,13 @@ class Wire(paramiko.Transport):
     The cheapest safe algorithms come first; CBC, 3DES, MD5 and truncated MACs are not offered.
     """
 
+    # RFC 8731 gives curve25519-sha256@libssh.org its own name; hardened servers know only that one.
+    _kex_info = {  # noqa: RUF012  # paramiko's own shape
+        **paramiko.Transport._kex_info,  # noqa: SLF001
+        "curve25519-sha256": paramiko.Transport._kex_info["curve25519-sha256@libssh.org"],  # noqa: SLF001
+    }
     _preferred_kex = (
+        "curve25519-sha256",
         "curve25519-sha256@libssh.org",
         "ecdh-sha2-nistp256",
         "ecdh-sha2-nistp384",

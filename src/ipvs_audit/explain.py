@@ -1,0 +1,134 @@
+"""``python -m ipvs_audit explain PATH``: why a sysctl sticks, or does not.
+
+PATH is a file tree (a mounted image, a container's root, ``/``), or a saved run. Printed are
+every assignment in reading order with the winner marked, loader by loader, and then what a
+reload of ip_vs and a boot leave.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ipvs_audit.persistence.boot import after_boot
+from ipvs_audit.persistence.judgement import counting
+from ipvs_audit.persistence.reload import after_reload
+from ipvs_audit.persistence.subject import Subject, subject_of
+from ipvs_audit.snapshot import Failure, GarbledEvidenceError, Snapshot
+from ipvs_audit.snapshot.store import NAME, StoreError, read
+from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, Key, parse_key
+from ipvs_audit.tree_from_disk import loaders_on_disk, read_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ipvs_audit.persistence.resolve import Resolution
+    from ipvs_audit.snapshot.sysctl_config import Loader
+
+_LOADERS = ("sysctl-p", "sysctl-system", "systemd-sysctl")
+_USAGE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Explain a tree or a saved run.
+
+    Returns:
+        0 when it was explained, 2 when it could not be read.
+    """
+    asked = _arguments().parse_args(argv)
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        for name, subject in _subjects(asked.path, parse_key(asked.key)):
+            if name:
+                console.print(Text(name, style="bold"))
+            chosen = replace(subject, loaders=replace(subject.loaders, **_versions(asked)))
+            _explain(console, chosen, _chosen(chosen, asked.loader))
+    except (OSError, StoreError, GarbledEvidenceError) as error:
+        Console(stderr=True, highlight=False).print(Text(f"explain: {error}"))
+        return _USAGE
+    return 0
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m ipvs_audit explain",
+        description="Says which line wins for a sysctl key, and what a reload and a boot leave.",
+    )
+    parser.add_argument("path", type=Path, help="a file tree's root, or a saved run")
+    parser.add_argument("--key", default=RUN_ESTIMATION.dotted, help="default: %(default)s")
+    parser.add_argument(
+        "--loader",
+        action="append",
+        choices=_LOADERS,
+        help="only this loader; repeatable (default: all that count on the host)",
+    )
+    parser.add_argument("--procps", type=_version, help="take procps to be this version: 3.3.17")
+    parser.add_argument("--systemd", type=int, help="take systemd to be this version: 252")
+    return parser
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
+def _versions(asked: argparse.Namespace) -> dict[str, object]:
+    given = {"procps": asked.procps, "systemd_version": asked.systemd}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _subjects(path: Path, key: Key) -> Iterator[tuple[str, Subject]]:
+    """The hosts of a saved run, or the one that a tree is."""
+    if path.is_file() or (path / NAME).is_file():
+        for taken in read(path):
+            if isinstance(taken, Snapshot):
+                yield taken.target, subject_of(taken, key)
+            elif isinstance(taken, Failure):
+                raise StoreError(f"{taken.target} was not collected: {taken.message}")
+    else:
+        yield "", Subject(read_tree(path), loaders_on_disk(path), key=key)
+
+
+def _chosen(subject: Subject, names: list[str] | None) -> tuple[Loader, ...]:
+    if not names:
+        return counting(subject)
+    known = (subject.sysctl_p, subject.sysctl_system, subject.systemd_sysctl)
+    by_name = dict(zip(_LOADERS, known, strict=True))
+    return tuple(by_name[name] for name in names)
+
+
+def _explain(console: Console, subject: Subject, loaders: tuple[Loader, ...]) -> None:
+    for loader in loaders:
+        console.print(_table(subject.resolve(loader)))
+    if subject.key == RUN_ESTIMATION or subject.needs_module:
+        outcomes = (("after a reload", after_reload), ("after a boot", after_boot))
+    else:
+        outcomes = (("after a boot", after_boot),)
+    for when, after in outcomes:
+        outcome = after(subject, _off)
+        console.print(Text(f"{when}: {outcome.told}"))
+
+
+def _off(value: int) -> bool:
+    return value == 0
+
+
+def _table(found: Resolution) -> Table:
+    version = ".".join(map(str, found.loader.version))
+    table = Table(title=f"{found.loader.name} ({version or 'current'})", title_justify="left")
+    for heading in ("", "where", "line", "stores", "why not"):
+        table.add_column(heading, overflow="fold")
+    for entry in found.assignments:
+        stores = "" if entry.stores is None else str(entry.stores)
+        row = ("wins" if entry.wins else "", entry.where, entry.setting.text, stores, entry.why)
+        table.add_row(*map(Text, row), style="bold" if entry.wins else None)
+    if not found.assignments:
+        table.add_row("", Text(f"no line in {len(found.files)} files"), "", "", "")
+    if found.doubt:
+        table.caption = Text(f"not certain: {found.doubt}")
+    return table
