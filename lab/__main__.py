@@ -7,17 +7,14 @@ import os
 import sys
 from pathlib import Path
 
-from lab import expected, fleet, image, paths, qemu, warm
+from lab import expected, fleet, image, paths, warm
 from lab.kernels import KERNELS
 from lab.run import LabError
 
 
 def build(_: argparse.Namespace) -> int:
     """Builds the image and saves a booted guest of each kernel, where that is not done yet."""
-    made = image.ensure()
-    if qemu.accelerator(made) == "tcg":
-        for series in KERNELS:
-            warm.ensure(made, qemu.Machine(series))
+    warm.ensure_all(image.ensure(), KERNELS)
     return 0
 
 
@@ -28,7 +25,8 @@ def up(options: argparse.Namespace) -> int:
 
 
 def down(options: argparse.Namespace) -> int:
-    """Stops the fleet."""
+    """Stops the fleet, and guests that a process left behind when it was killed."""
+    fleet.reap()
     fleet.down(options.run)
     return 0
 

@@ -12,7 +12,7 @@ import yaml
 
 from lab import image as images
 from lab import paths, qemu, warm
-from lab.guest import Guest, free_port
+from lab.guest import Guest, free_port, started
 from lab.identity import settle
 from lab.run import LabError
 
@@ -108,18 +108,21 @@ def _up(folder: Path, only: Sequence[str]) -> Path:
     down(folder)
     folder.mkdir(parents=True)
     image = images.ensure()
-    if qemu.accelerator(image) == "tcg":
-        for series in sorted({host.kernel for host in real if host.kernel}):
-            warm.ensure(image, qemu.Machine(series))
+    warm.ensure_all(image, sorted({host.kernel for host in real if host.kernel}))
     workers = max(2, os.cpu_count() or 2)
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        started = {
-            pool.submit(boot, str(host.kernel), folder / host.name, name=host.name,
-                        states=host.states): host.name
+        booting = [
+            pool.submit(
+                boot,
+                str(host.kernel),
+                folder / host.name,
+                name=host.name,
+                states=host.states,
+            )
             for host in real
-        }
+        ]
         try:
-            for done in as_completed(started):
+            for done in as_completed(booting):
                 guest = done.result()
                 print(f"lab: {guest.name} is up ({guest.series}, port {guest.port})", flush=True)
         except BaseException:
@@ -159,6 +162,23 @@ def check(folder: Path) -> list[str]:
         except LabError as error:
             wrong.append(str(error))
     return wrong
+
+
+def own_folder() -> Path:
+    """A folder for guests that are not to outlive this process; see `reap`."""
+    folder = paths.CACHE / "runs" / f"{os.getpid()}-{started(os.getpid())}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def reap() -> None:
+    """Stops the guests of processes that have ended without stopping them."""
+    for folder in (paths.CACHE / "runs").glob("*-*"):
+        pid, _, begun = folder.name.partition("-")
+        if pid.isdigit() and started(int(pid)) != begun:
+            for run in (folder, *folder.iterdir()):
+                _stop(run)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def down(folder: Path) -> None:

@@ -15,9 +15,13 @@ from pathlib import Path
 from lab.run import LabError, tail
 
 SSH_OPTIONS = (
-    "-F none -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes "
-    "-o ConnectTimeout=20 -o LogLevel=ERROR"
-).split()
+    *("-F", "none"),
+    *("-o", "BatchMode=yes"),
+    *("-o", "ConnectTimeout=20"),
+    *("-o", "IdentitiesOnly=yes"),
+    *("-o", "LogLevel=ERROR"),
+    *("-o", "StrictHostKeyChecking=yes"),
+)
 PANIC = "Kernel panic - not syncing"
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Those that this very process started: to reap them when they end."""
@@ -200,7 +204,9 @@ class Guest:
             what = f"guest {self.name}: took longer than {timeout:.0f} s: {command}"
             raise GuestError(f"{what}\n{self.console()}") from error
         done = subprocess.CompletedProcess(
-            command, ran.returncode, ran.stdout.decode(errors="replace"),
+            command,
+            ran.returncode,
+            ran.stdout.decode(errors="replace"),
             ran.stderr.decode(errors="replace"),
         )
         if check and done.returncode:

@@ -22,15 +22,44 @@ from lab.run import LabError, run
 
 SUITE = "bookworm"
 PACKAGES = (
-    "systemd-sysv udev dbus openssh-server kmod procps ipvsadm iproute2 iputils-ping util-linux "
-    "sudo busybox-static"
-).split()
+    "busybox-static",
+    "dbus",
+    "iproute2",
+    "iputils-ping",
+    "ipvsadm",
+    "kmod",
+    "openssh-server",
+    "procps",
+    "sudo",
+    "systemd-sysv",
+    "udev",
+    "util-linux",
+)
 MASKED = (
-    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer "
-    "e2scrub_reap.service fstrim.timer systemd-tmpfiles-clean.timer getty.target "
-    "systemd-logind.service systemd-pstore.service systemd-update-utmp.service "
-    "systemd-update-utmp-runlevel.service systemd-binfmt.service ipvsadm.service"
-).split()
+    "apt-daily-upgrade.timer",
+    "apt-daily.timer",
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty.target",
+    "ipvsadm.service",
+    "proc-sys-fs-binfmt_misc.automount",
+    "sys-fs-fuse-connections.mount",
+    "sys-kernel-config.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "systemd-ask-password-console.path",
+    "systemd-ask-password-wall.path",
+    "systemd-binfmt.service",
+    "systemd-logind.service",
+    "systemd-pstore.service",
+    "systemd-tmpfiles-clean.timer",
+    "systemd-update-utmp-runlevel.service",
+    "systemd-update-utmp.service",
+)
 """Units that cost boot time and tell the audit nothing."""
 
 TREES = ("kernel/arch/x86/crypto", "kernel/crypto", "kernel/lib", "kernel/net")
@@ -87,6 +116,7 @@ def ensure() -> Image:
     """
     image = Image(paths.CACHE / "images" / key())
     if image.folder.is_dir():
+        paths.used(image.folder)
         return image
     with paths.locked("image"):
         if not image.folder.is_dir():
@@ -129,6 +159,7 @@ def _build(final: Path) -> None:
         _disk(root, out / "disk.ext4")
         out.chmod(0o755)
         out.rename(final)
+    paths.prune(final.parent)
 
 
 def _bootstrap(root: Path) -> None:
@@ -164,21 +195,23 @@ def _install_kernel(kernel: Kernel, folder: Path, root: Path, out: Path) -> str:
 def _install_old_procps(packages: list[Path], root: Path) -> None:
     """Debian 11's sysctl beside the guest's own: older systems read some lines differently."""
     target = root / OLD_PROCPS.lstrip("/")
-    target.mkdir(parents=True)
+    (target / "lib").mkdir(parents=True)
     for package in packages:
         for path in (*package.glob("sbin/sysctl"), *package.rglob("libprocps.so.8*")):
-            shutil.copy(path, target / path.name, follow_symlinks=False)
-    (target / "sysctl").rename(target / "sysctl.bin")
+            shutil.copy(path, target / "lib" / path.name, follow_symlinks=False)
     wrapper = target / "sysctl"
     wrapper.write_text(
-        f'#!/bin/sh\nexec env LD_LIBRARY_PATH={OLD_PROCPS} {OLD_PROCPS}/sysctl.bin "$@"\n',
+        f'#!/bin/sh\nexec env LD_LIBRARY_PATH={OLD_PROCPS}/lib {OLD_PROCPS}/lib/sysctl "$@"\n',
     )
     wrapper.chmod(0o755)
 
 
 def _keys(out: Path) -> None:
+    owner = paths.HERE.stat()
     for name in ("id_ed25519", "ssh_host_ed25519_key"):
         new_key(out / name, comment="ipvs-audit-lab")
+        # Root builds the image, but whoever has the checkout starts the guests.
+        os.chown(out / name, owner.st_uid, owner.st_gid)
 
 
 def new_key(path: Path, *, comment: str) -> None:

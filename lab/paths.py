@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import contextmanager
+import shutil
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,3 +26,17 @@ def locked(name: str) -> Iterator[None]:
     with (CACHE / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def used(folder: Path) -> None:
+    """Remembers that something in the cache was wanted now; harmless where that is not ours."""
+    with suppress(OSError):
+        os.utime(folder)
+
+
+def prune(folder: Path, days: float = 3) -> None:
+    """Removes what stands in a folder of the cache and was not wanted for some days."""
+    oldest = time.time() - days * 86400
+    for path in folder.iterdir():
+        if path.is_dir() and path.stat().st_mtime < oldest:
+            shutil.rmtree(path, ignore_errors=True)

@@ -80,7 +80,11 @@ def _kvm_starts(image: Image) -> bool:
     argv += ["-append", "console=ttyS0 earlyprintk=serial panic=-1"]
     try:
         done = subprocess.run(
-            argv, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=KVM_TRIAL,
+            argv,
+            capture_output=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=KVM_TRIAL,
         )
         said = done.stdout
     except subprocess.TimeoutExpired as error:

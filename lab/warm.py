@@ -7,15 +7,21 @@ Under emulation that turns a boot of 15 s into one of a second or two.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab import image as images
 from lab import paths, qemu
 from lab.guest import Guest, free_port, start
 from lab.run import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 BOOT = 180
 """Seconds a boot may take: emulated, on a machine that is busy."""
@@ -43,7 +49,16 @@ def ensure(image: images.Image, machine: qemu.Machine) -> Warm:
         with paths.locked(f"warm-{machine.series}"):
             if not folder.is_dir():
                 _save(image, machine, folder)
+    paths.used(folder)
     return Warm(folder / "disk.qcow2", folder / "memory")
+
+
+def ensure_all(image: images.Image, series: Iterable[str]) -> None:
+    """The saved guests of some kernels, two boots at a time; nothing where hardware is fast."""
+    if qemu.accelerator(image) != "tcg":
+        return
+    with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2)) as pool:
+        list(pool.map(lambda one: ensure(image, qemu.Machine(one)), series))
 
 
 def _save(image: images.Image, machine: qemu.Machine, final: Path) -> None:
@@ -70,6 +85,7 @@ def _save(image: images.Image, machine: qemu.Machine, final: Path) -> None:
         finally:
             guest.stop()
         out.rename(final)
+    paths.prune(final.parent)
 
 
 def boot_cold(

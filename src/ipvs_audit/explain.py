@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, subject in _subjects(asked.path, parse_key(asked.key)):
             if name:
                 console.print(Text(name, style="bold"))
-            chosen = replace(subject, loaders=replace(subject.loaders, **_versions(asked)))
+            chosen = _as_if(subject, asked)
             _explain(console, chosen, _chosen(chosen, asked.loader))
     except (OSError, StoreError, GarbledEvidenceError) as error:
         Console(stderr=True, highlight=False).print(Text(f"explain: {error}"))
@@ -77,9 +77,14 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
-def _versions(asked: argparse.Namespace) -> dict[str, object]:
-    given = {"procps": asked.procps, "systemd_version": asked.systemd}
-    return {name: value for name, value in given.items() if value is not None}
+def _as_if(subject: Subject, asked: argparse.Namespace) -> Subject:
+    """The subject with the loaders' versions that were asked for."""
+    loaders = subject.loaders
+    if asked.procps:
+        loaders = replace(loaders, procps=asked.procps)
+    if asked.systemd:
+        loaders = replace(loaders, systemd_version=asked.systemd)
+    return replace(subject, loaders=loaders, _resolved={})
 
 
 def _subjects(path: Path, key: Key) -> Iterator[tuple[str, Subject]]:
@@ -105,13 +110,9 @@ def _chosen(subject: Subject, names: list[str] | None) -> tuple[Loader, ...]:
 def _explain(console: Console, subject: Subject, loaders: tuple[Loader, ...]) -> None:
     for loader in loaders:
         console.print(_table(subject.resolve(loader)))
-    if subject.key == RUN_ESTIMATION or subject.needs_module:
-        outcomes = (("after a reload", after_reload), ("after a boot", after_boot))
-    else:
-        outcomes = (("after a boot", after_boot),)
-    for when, after in outcomes:
-        outcome = after(subject, _off)
-        console.print(Text(f"{when}: {outcome.told}"))
+    if subject.needs_module:
+        console.print(Text(f"after a reload: {after_reload(subject, _off).told}"))
+    console.print(Text(f"after a boot: {after_boot(subject, _off).told}"))
 
 
 def _off(value: int) -> bool:
@@ -128,7 +129,9 @@ def _table(found: Resolution) -> Table:
         row = ("wins" if entry.wins else "", entry.where, entry.setting.text, stores, entry.why)
         table.add_row(*map(Text, row), style="bold" if entry.wins else None)
     if not found.assignments:
-        table.add_row("", Text(f"no line in {len(found.files)} files"), "", "", "")
+        table.add_row(
+            "", Text(f"no line for it in the {len(found.files)} files that it reads"), "", "", ""
+        )
     if found.doubt:
         table.caption = Text(f"not certain: {found.doubt}")
     return table

@@ -8,10 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 _MOST_LINKS = 40
 LARGEST = 1024 * 1024
@@ -47,11 +44,12 @@ class Root:
             if part == ".":
                 continue
             here = "/".join(["", *done, part])
-            if here == "/dev/null":
-                return here
+            if here == "/dev" and ahead == ["null"]:
+                return "/dev/null"
             try:
                 mode = os.lstat(self._outside(here)).st_mode
-                target = os.readlink(self._outside(here)) if stat.S_ISLNK(mode) else ""
+                outside = Path(self._outside(here))
+                target = str(outside.readlink()) if stat.S_ISLNK(mode) else ""
             except (OSError, ValueError):
                 return ""
             if not target:
@@ -75,7 +73,7 @@ class Root:
         if not real:
             return []
         try:
-            return sorted(os.listdir(self._outside(real)))
+            return sorted(entry.name for entry in Path(self._outside(real)).iterdir())
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:

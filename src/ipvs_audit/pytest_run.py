@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 from pathlib import Path
@@ -119,7 +120,8 @@ class AuditRun:
     def _give_up(self) -> None:
         """Nothing can be judged: write no report, leave nothing behind."""
         self.gathered = False
-        self.snapshots.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.snapshots.unlink()
 
     def taken(self, name: str) -> Snapshot | Failure:
         """The evidence of a host. A worker reads what the controller has put on disk."""

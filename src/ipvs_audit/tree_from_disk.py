@@ -23,7 +23,16 @@ _PLACES = (
     (early.DIRECTORIES, (".conf",)),
 )
 _ABSOLUTE = re.compile(r"(?:^|[\s=pf'\"])(/[^\s;&|<>'\"]+)")
-_LIBRARIES = ("/usr/lib", "/usr/lib64", "/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu")  # fmt: skip
+_LIBRARIES = (
+    "/usr/lib",
+    "/usr/lib64",
+    "/lib",
+    "/lib64",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/lib/x86_64-linux-gnu",
+    "/lib/aarch64-linux-gnu",
+)
 _SYSTEMD = re.compile(r"libsystemd-shared-(\d+)[.\w~-]*\.so")
 _PROCPS_LIBRARIES = (
     (re.compile(r"libproc2\.so\.1"), (4, 0, 4)),

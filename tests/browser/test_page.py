@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sample_run
 
 from ipvs_audit.report.write import write_reports
-from ipvs_audit.results import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ipvs_audit.results import Run
 
 WITH_EXCLUDED = sample_run.run((*sample_run.lab_hosts(), sample_run.EXCLUDED))
 LONG = sample_run.run(

@@ -6,11 +6,14 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sample_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 PROJECT = """
 import json, pathlib, pytest
@@ -24,7 +27,7 @@ def pytest_configure(config):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
-    if "error" in item.name:
+    if item.name == "test_error":
         if call.when == "setup":
             report.ipvs_audit = dict(TOLD["hostile"], verdict="error")
     elif call.when == "call" and "plain" not in item.name:
@@ -117,7 +120,7 @@ def row_of(page: str, test: str) -> str:
 
 
 def test_control_verdict_and_evidence_are_shown_and_nothing_is_run(page: str) -> None:
-    assert "<title id=\"head-title\">page.html</title>" in page
+    assert '<title id="head-title">page.html</title>' in page
     passing = row_of(page, "test_passing")
     assert '<td class="col-control">EST-4 live-value</td>' in passing
     assert '<td class="col-verdict">pass</td>' in passing

@@ -8,15 +8,16 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from openssh import SSHD, Server, keygen, serve
+from openssh import SSHD, Person, Server, Start, keygen, serve
 from pydantic import SecretStr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,26 +51,16 @@ def user_key(room: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def start(
-    room: Path, host_keys: dict[str, Path], user_key: Path
-) -> Callable[..., AbstractContextManager[Server]]:
+def start(room: Path, host_keys: dict[str, Path], user_key: Path) -> Start:
     """Start one more server with these lines in its configuration."""
     return partial(serve, room, host_keys, user_key)
 
 
 @pytest.fixture(scope="session")
-def sshd(start: Callable[..., AbstractContextManager[Server]]) -> Iterator[Server]:
+def sshd(start: Start) -> Iterator[Server]:
     """The server that most tests share."""
     with start() as server:
         yield server
-
-
-@dataclass(frozen=True)
-class Person:
-    """A user made for the tests."""
-
-    name: str
-    password: SecretStr
 
 
 @pytest.fixture(scope="session")

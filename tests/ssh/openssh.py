@@ -9,18 +9,30 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ipvs_audit.targets import Target
 from ipvs_audit.transport import Limits
 from ipvs_audit.transport.settings import Settings
 
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 ME = pwd.getpwuid(os.getuid()).pw_name
 QUICK = Limits(connect=10, deadline=20)
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user made for the tests."""
+
+    name: str
+    password: SecretStr
 
 
 def keygen(path: Path, kind: str = "ed25519", *options: str) -> Path:
@@ -91,6 +103,10 @@ class Server:
         return descendants(self.pid)
 
 
+#: Starts one more server, with these lines in its configuration.
+Start = Callable[..., AbstractContextManager[Server]]
+
+
 def children() -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
@@ -133,8 +149,13 @@ def wait_until(condition: Any, seconds: float = 5.0) -> bool:
 
 
 @contextlib.contextmanager
-def serve(folder: Path, host_keys: dict[str, Path], user_key: Path, *lines: str) -> Iterator[Server]:
-    """Run sshd in the foreground as a child, ended by its pid."""
+def serve(
+    folder: Path, host_keys: dict[str, Path], user_key: Path, *lines: str, path: str = ""
+) -> Iterator[Server]:
+    """Run sshd in the foreground as a child, ended by its pid.
+
+    Sessions have a home of their own: the start-up files of whoever runs the tests are not tested.
+    """
     assert SSHD is not None
     port = free_port()
     here = folder / f"sshd-{port}"
@@ -158,7 +179,13 @@ def serve(folder: Path, host_keys: dict[str, Path], user_key: Path, *lines: str)
                 "PermitRootLogin yes",
                 "PasswordAuthentication no",
                 "KbdInteractiveAuthentication no",
-                "MaxStartups 1000",
+                # The one keyword of which the last value wins.
+                *(
+                    []
+                    if any(line.startswith("MaxStartups") for line in lines)
+                    else ["MaxStartups 1000"]
+                ),
+                f"SetEnv HOME={here} {f'PATH={path}' if path else ''}",
                 "UseDNS no",
                 "LogLevel VERBOSE",
                 "",
@@ -173,7 +200,9 @@ def serve(folder: Path, host_keys: dict[str, Path], user_key: Path, *lines: str)
         assert process.poll() is None, (here / "log").read_text()
         server = Server(here, port, host_keys, user_key, process.pid)
         settings = Settings(limits=QUICK, ssh_config=Path("/dev/null"))
-        yield replace(server, settings=replace(server, settings=settings).with_known(server.known()))
+        yield replace(
+            server, settings=replace(server, settings=settings).with_known(server.known())
+        )
     finally:
         left = descendants(process.pid)
         process.terminate()

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from openssh import running, wait_until
+from openssh import Person, Start, running, wait_until
 from pydantic import SecretStr
 
 from ipvs_audit.targets import Become
-from ipvs_audit.transport import TransportError
+from ipvs_audit.transport import Connection, Output, TransportError
 from ipvs_audit.transport.connect import open_connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 PASSWORD = "distinctive-become-password"
 
@@ -19,7 +24,9 @@ PASSWORD = "distinctive-become-password"
 PARSE = r"""#!/bin/sh
 ask=tty prompt=
 while [ $# -gt 0 ]; do
-  case $1 in -n) ask=never;; -S) ask=stdin;; -p) prompt=$2; shift;; -u) shift;; --) shift; break;; esac
+  case $1 in
+    -n) ask=never;; -S) ask=stdin;; -p) prompt=$2; shift;; -u) shift;; --) shift; break;;
+  esac
   shift
 done
 prompt=$(printf %s "$prompt" | sed 's/%%/%/g')
@@ -32,7 +39,8 @@ while :; do
   IFS= read -r given || { echo 'sudo: no password was provided' >&2; exit 1; }
   [ "$given" = distinctive-become-password ] && exec "$@"
   echo 'Sorry, try again.' >&2
-  tries=$((tries+1)); [ $tries -lt 3 ] || { echo 'sudo: 3 incorrect password attempts' >&2; exit 1; }
+  tries=$((tries+1))
+  [ $tries -lt 3 ] || { echo 'sudo: 3 incorrect password attempts' >&2; exit 1; }
 done
 """
 FAKES = {
@@ -47,20 +55,18 @@ FAKES = {
 
 
 @pytest.fixture
-def fake(start, tmp_path_factory):
+def fake(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A connection to a host with a sudo of this kind."""
     opened = []
 
-    def connect(kind, password=None):
+    def connect(kind: str, password: Any = None) -> Any:
         folder = tmp_path_factory.mktemp("bin")
         (folder / "sudo").write_text(FAKES[kind])
         (folder / "sudo").chmod(0o755)
-        manager = start(f"SetEnv PATH={folder}:/usr/bin:/bin")
+        manager = start(path=f"{folder}:/usr/bin:/bin")
         server = manager.__enter__()
         secret = SecretStr(password) if password else None
-        connection = open_connection(
-            server.target(become=Become(password=secret)), server.settings
-        )
+        connection = open_connection(server.target(become=Become(password=secret)), server.settings)
         opened.append((connection, manager))
         return connection
 
@@ -70,11 +76,13 @@ def fake(start, tmp_path_factory):
         manager.__exit__(None, None, None)
 
 
-def run(connection, script=b"echo hello; cat", timeout=10.0):
+def run(
+    connection: Connection, script: bytes = b"echo hello; cat", timeout: float = 10.0
+) -> Output:
     return connection.run_script(script, timeout=timeout, max_output=100_000)
 
 
-def failure(connection, timeout=10.0):
+def failure(connection: Connection, timeout: float = 10.0) -> TransportError:
     with pytest.raises(TransportError) as caught:
         run(connection, timeout=timeout)
     assert PASSWORD not in caught.value.message
@@ -82,29 +90,31 @@ def failure(connection, timeout=10.0):
 
 
 @pytest.mark.parametrize("kind", ["asks", "lectures"])
-def test_password_is_given_when_sudo_asks(fake, kind):
+def test_password_is_given_when_sudo_asks(fake: Callable[..., Connection], kind: str) -> None:
     output = run(fake(kind, PASSWORD))
     assert output.stdout == b"hello\n"
     assert PASSWORD.encode() not in output.stderr
 
 
-def test_password_never_reaches_the_script_where_sudo_does_not_ask(fake):
+def test_password_never_reaches_the_script_where_sudo_does_not_ask(
+    fake: Callable[..., Connection],
+) -> None:
     output = run(fake("allows", PASSWORD), b"cat; echo end; cat >&2")
     assert output.stdout == b"end\n"
     assert PASSWORD.encode() not in output.stdout + output.stderr
 
 
-def test_sudo_without_password_runs_the_script(fake):
+def test_sudo_without_password_runs_the_script(fake: Callable[..., Connection]) -> None:
     assert run(fake("allows")).stdout == b"hello\n"
 
 
-def test_wrong_password_is_given_once_and_explained(fake):
+def test_wrong_password_is_given_once_and_explained(fake: Callable[..., Connection]) -> None:
     error = failure(fake("asks", "wrong"))
     assert error.kind == "become"
     assert "rejected" in error.message
 
 
-def test_sudo_that_wants_a_password_we_do_not_have(fake):
+def test_sudo_that_wants_a_password_we_do_not_have(fake: Callable[..., Connection]) -> None:
     error = failure(fake("asks"))
     assert error.kind == "become"
     assert "ansible_become_password" in error.message
@@ -116,22 +126,24 @@ def test_sudo_that_wants_a_password_we_do_not_have(fake):
     [("requiretty", "requiretty"), ("stranger", "does not allow"), ("unknown", "no user")],
 )
 @pytest.mark.parametrize("password", [None, PASSWORD])
-def test_refusals_of_sudo_are_told_apart(fake, kind, words, password):
+def test_refusals_of_sudo_are_told_apart(
+    fake: Callable[..., Connection], kind: str, words: str, password: Any
+) -> None:
     error = failure(fake(kind, password))
     assert error.kind == "become"
     assert words in error.message
 
 
-def test_prompt_that_is_not_ours_is_never_answered(fake):
+def test_prompt_that_is_not_ours_is_never_answered(fake: Callable[..., Connection]) -> None:
     error = failure(fake("otp", PASSWORD), timeout=1)
     assert error.kind == "become"
     assert "One-time code" in error.message
 
 
-def test_host_without_sudo_is_explained(start, tmp_path):
+def test_host_without_sudo_is_explained(start: Start, tmp_path: Path) -> None:
     for name in ("sh", "cat", "env", "timeout"):
         (tmp_path / name).symlink_to(f"/usr/bin/{name}")
-    with start(f"SetEnv PATH={tmp_path}") as server:
+    with start(path=f"{tmp_path}") as server:
         connection = open_connection(server.target(become=Become()), server.settings)
         error = failure(connection)
         connection.close()
@@ -140,12 +152,12 @@ def test_host_without_sudo_is_explained(start, tmp_path):
 
 
 @pytest.fixture
-def enter(start, person):
+def enter(start: Start, person: Person) -> Any:
     """A connection as the person, who becomes root by the real sudo."""
     with start() as server:
         opened = []
 
-        def connect(password=None):
+        def connect(password: Any = None) -> Any:
             become = Become(password=password)
             opened.append(
                 open_connection(server.target(user=person.name, become=become), server.settings)
@@ -157,43 +169,57 @@ def enter(start, person):
             connection.close()
 
 
-def test_real_sudo_takes_the_password_and_then_the_script(enter, person, sudoers):
+def test_real_sudo_takes_the_password_and_then_the_script(
+    enter: Callable[..., Connection], person: Person, sudoers: Callable[[str], None]
+) -> None:
     sudoers("{name} ALL=(ALL) ALL")
     output = run(enter(person.password), b"id -un; cat")
     assert output.stdout == b"root\n"
 
 
-def test_real_sudo_rejects_a_wrong_password(enter, sudoers):
+def test_real_sudo_rejects_a_wrong_password(
+    enter: Callable[..., Connection], sudoers: Callable[[str], None]
+) -> None:
     sudoers("{name} ALL=(ALL) ALL")
     error = failure(enter(SecretStr(PASSWORD)))
     assert error.kind == "become"
     assert "rejected" in error.message
 
 
-def test_real_sudo_with_nopasswd_ignores_the_password(enter, person, sudoers):
+def test_real_sudo_with_nopasswd_ignores_the_password(
+    enter: Callable[..., Connection], person: Person, sudoers: Callable[[str], None]
+) -> None:
     sudoers("{name} ALL=(ALL) NOPASSWD: ALL")
     output = run(enter(person.password), b"id -un; cat")
     assert output.stdout == b"root\n"
     assert run(enter(), b"id -un").stdout == b"root\n"
 
 
-def test_real_sudo_wants_a_password(enter, sudoers):
+def test_real_sudo_wants_a_password(
+    enter: Callable[..., Connection], sudoers: Callable[[str], None]
+) -> None:
     sudoers("{name} ALL=(ALL) ALL")
     assert "wants a password" in failure(enter()).message
 
 
-def test_real_sudo_with_requiretty(enter, sudoers):
+def test_real_sudo_with_requiretty(
+    enter: Callable[..., Connection], sudoers: Callable[[str], None]
+) -> None:
     sudoers("Defaults:{name} requiretty\n{name} ALL=(ALL) NOPASSWD: ALL")
     assert "requiretty" in failure(enter()).message
 
 
-def test_real_sudo_allows_another_command_only(enter, sudoers, person):
+def test_real_sudo_allows_another_command_only(
+    enter: Callable[..., Connection], sudoers: Callable[[str], None], person: Person
+) -> None:
     sudoers("{name} ALL=(ALL) NOPASSWD: /bin/true")
     error = failure(enter(person.password))
     assert error.kind == "become", error.message
 
 
-def test_real_sudo_leaves_nothing_behind_at_the_deadline(enter, sudoers):
+def test_real_sudo_leaves_nothing_behind_at_the_deadline(
+    enter: Callable[..., Connection], sudoers: Callable[[str], None]
+) -> None:
     sudoers("{name} ALL=(ALL) NOPASSWD: ALL")
     mark = f"sleep 4000.{os.getpid()}"
     with pytest.raises(TransportError) as caught:
@@ -202,7 +228,9 @@ def test_real_sudo_leaves_nothing_behind_at_the_deadline(enter, sudoers):
     assert wait_until(lambda: not running(mark), 8)
 
 
-def test_secrets_are_on_no_command_line(enter, person, sudoers):
+def test_secrets_are_on_no_command_line(
+    enter: Callable[..., Connection], person: Person, sudoers: Callable[[str], None]
+) -> None:
     sudoers("{name} ALL=(ALL) ALL")
     connection = enter(person.password)
     output = run(connection, b"ps -eo args; cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
@@ -10,16 +9,24 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from openssh import ME, QUICK, fingerprint, free_port, keygen, public
+from openssh import ME, QUICK, Person, Server, Start, fingerprint, free_port, keygen, public
 from pydantic import SecretStr
 
-from ipvs_audit.transport import Limits, TransportError
+from ipvs_audit.targets import Become
+from ipvs_audit.transport import Limits, Output, TransportError
 from ipvs_audit.transport.connect import open_connection
 
+if TYPE_CHECKING:
+    from ipvs_audit.targets import Target
+    from ipvs_audit.transport.settings import Settings
 
-def run(target, settings, script=b"echo hello", timeout=10.0):
+
+def run(
+    target: Target, settings: Settings, script: bytes = b"echo hello", timeout: float = 10.0
+) -> Output:
     connection = open_connection(target, settings)
     try:
         return connection.run_script(script, timeout=timeout, max_output=1 << 20)
@@ -27,13 +34,13 @@ def run(target, settings, script=b"echo hello", timeout=10.0):
         connection.close()
 
 
-def refusal(target, settings):
+def refusal(target: Target, settings: Settings) -> TransportError:
     with pytest.raises(TransportError) as caught:
         open_connection(target, settings).close()
     return caught.value
 
 
-def test_key_login_runs_a_script_and_tells_whom_it_verified(sshd):
+def test_key_login_runs_a_script_and_tells_whom_it_verified(sshd: Server) -> None:
     connection = open_connection(sshd.target(), sshd.settings)
     output = connection.run_script(b"echo hello; exit 3", timeout=10, max_output=1000)
     connection.close()
@@ -42,14 +49,14 @@ def test_key_login_runs_a_script_and_tells_whom_it_verified(sshd):
     assert connection.via == f"ssh {ME}@127.0.0.1:{sshd.port}"
 
 
-def test_nagle_is_off(sshd):
+def test_nagle_is_off(sshd: Server) -> None:
     connection = open_connection(sshd.target(), sshd.settings)
     sock = connection._line.wire.sock
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     connection.close()
 
 
-def test_cheap_key_exchange_is_chosen(sshd):
+def test_cheap_key_exchange_is_chosen(sshd: Server) -> None:
     run(sshd.target(), sshd.settings)
     log = (sshd.folder / "log").read_text()
     assert "Accepted publickey" in log
@@ -59,25 +66,23 @@ def test_cheap_key_exchange_is_chosen(sshd):
 
 
 @pytest.mark.parametrize("kex", ["ecdh-sha2-nistp256", "diffie-hellman-group14-sha256"])
-def test_other_key_exchanges_are_fallen_back_to(start, kex):
+def test_other_key_exchanges_are_fallen_back_to(start: Start, kex: str) -> None:
     with start(f"KexAlgorithms {kex}") as server:
         assert run(server.target(), server.settings).stdout == b"hello\n"
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa", "ed25519"])
-def test_user_keys_of_every_type_log_in(start, tmp_path, kind):
+def test_user_keys_of_every_type_log_in(start: Start, tmp_path: Path, kind: str) -> None:
     key = keygen(tmp_path / "key", kind)
     with start() as server:
         (server.folder / "authorized_keys").write_text(public(key))
         assert run(server.target(key_file=str(key)), server.settings).stdout == b"hello\n"
 
 
-def test_jump_host_is_verified_and_crossed(sshd, start):
+def test_jump_host_is_verified_and_crossed(sshd: Server, start: Start) -> None:
     with start() as behind:
         settings = sshd.with_known(sshd.known() + behind.known())
-        target = behind.target(
-            ssh_args=f"-o 'ProxyCommand none' -J {ME}@127.0.0.1:{sshd.port}"
-        )
+        target = behind.target(ssh_args=f"-o 'ProxyCommand none' -J {ME}@127.0.0.1:{sshd.port}")
         target = replace(target, ssh_args=f"-J {ME}@127.0.0.1:{sshd.port}")
         settings = with_identity(settings, behind, sshd.user_key)
         connection = open_connection(target, settings)
@@ -87,14 +92,14 @@ def test_jump_host_is_verified_and_crossed(sshd, start):
         connection.close()
 
 
-def with_identity(settings, server, key):
+def with_identity(settings: Settings, server: Server, key: Path) -> Settings:
     """ssh_config in which every host, jump hosts too, is entered with this key."""
     config = server.folder / f"config-{time.monotonic_ns()}"
     config.write_text(f"Host *\n  IdentityFile {key}\n  IdentityAgent none\n")
     return replace(settings, ssh_config=config)
 
 
-def test_two_jumps_are_crossed_in_order(sshd, start):
+def test_two_jumps_are_crossed_in_order(sshd: Server, start: Start) -> None:
     with start() as behind:
         known = sshd.with_known(sshd.known() + behind.known())
         settings = with_identity(known, behind, sshd.user_key)
@@ -103,7 +108,7 @@ def test_two_jumps_are_crossed_in_order(sshd, start):
         assert run(target, settings).stdout == b"hello\n"
 
 
-def test_unknown_jump_host_is_refused(sshd, start):
+def test_unknown_jump_host_is_refused(sshd: Server, start: Start) -> None:
     with start() as behind:
         settings = with_identity(sshd.with_known(behind.known()), behind, sshd.user_key)
         error = refusal(behind.target(ssh_args=f"-J {ME}@127.0.0.1:{sshd.port}"), settings)
@@ -111,7 +116,7 @@ def test_unknown_jump_host_is_refused(sshd, start):
         assert f"127.0.0.1:{sshd.port}" in error.message
 
 
-def test_password_of_the_target_never_goes_to_the_jump_host(start, person):
+def test_password_of_the_target_never_goes_to_the_jump_host(start: Start, person: Person) -> None:
     with start("PasswordAuthentication yes", "PubkeyAuthentication no") as bastion:
         target = bastion.target(
             user=person.name,
@@ -127,7 +132,7 @@ def test_password_of_the_target_never_goes_to_the_jump_host(start, person):
         assert "password" not in log.lower().replace("passwordauthentication", "")
 
 
-def test_jump_host_that_cannot_reach_the_target_is_named(sshd):
+def test_jump_host_that_cannot_reach_the_target_is_named(sshd: Server) -> None:
     settings = with_identity(sshd.settings, sshd, sshd.user_key)
     target = sshd.target(port=free_port(), ssh_args=f"-J {ME}@127.0.0.1:{sshd.port}")
     error = refusal(target, settings)
@@ -135,7 +140,7 @@ def test_jump_host_that_cannot_reach_the_target_is_named(sshd):
     assert "jump host" in error.message
 
 
-def test_proxy_command_carries_the_connection_and_is_reaped(sshd, tmp_path):
+def test_proxy_command_carries_the_connection_and_is_reaped(sshd: Server, tmp_path: Path) -> None:
     relay = tmp_path / "relay.py"
     relay.write_text(
         "import socket,sys,threading,os\n"
@@ -153,13 +158,13 @@ def test_proxy_command_carries_the_connection_and_is_reaped(sshd, tmp_path):
     assert str(relay) not in listed.stdout
 
 
-def test_proxy_command_that_fails_is_unreachable(sshd):
+def test_proxy_command_that_fails_is_unreachable(sshd: Server) -> None:
     target = sshd.target(ssh_args="-o ProxyCommand=false")
     settings = replace(sshd.settings, limits=Limits(connect=3, deadline=5))
     assert refusal(target, settings).kind == "unreachable"
 
 
-def test_proxy_command_that_is_mute_ends_within_the_connect_timeout(sshd):
+def test_proxy_command_that_is_mute_ends_within_the_connect_timeout(sshd: Server) -> None:
     target = sshd.target(ssh_args="-o 'ProxyCommand=sleep 987654'")
     settings = replace(sshd.settings, limits=Limits(connect=1, deadline=5))
     begun = time.monotonic()
@@ -169,7 +174,7 @@ def test_proxy_command_that_is_mute_ends_within_the_connect_timeout(sshd):
     assert "sleep 987654" not in listed.stdout
 
 
-def test_ssh_config_names_address_user_port_and_key(sshd, tmp_path):
+def test_ssh_config_names_address_user_port_and_key(sshd: Server, tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text(
         f"Host audited\n  HostName 127.0.0.1\n  Port {sshd.port}\n  User {ME}\n"
@@ -179,41 +184,41 @@ def test_ssh_config_names_address_user_port_and_key(sshd, tmp_path):
     assert run(target, replace(sshd.settings, ssh_config=config)).stdout == b"hello\n"
 
 
-def test_host_key_alias_is_what_known_hosts_is_searched_for(sshd):
+def test_host_key_alias_is_what_known_hosts_is_searched_for(sshd: Server) -> None:
     settings = sshd.with_known(f"cluster-a {public(sshd.host_keys['ed25519'])}\n")
     assert refusal(sshd.target(), settings).kind == "host-key"
     target = sshd.target(ssh_args="-o HostKeyAlias=cluster-a")
     assert run(target, settings).stdout == b"hello\n"
 
 
-def test_wrong_user_is_an_authentication_error(sshd):
+def test_wrong_user_is_an_authentication_error(sshd: Server) -> None:
     error = refusal(sshd.target(user="nobody-of-that-name"), sshd.settings)
     assert error.kind == "authentication"
     assert error.again == "never"
     assert "nobody-of-that-name" in error.message
 
 
-def test_wrong_key_is_an_authentication_error(sshd, tmp_path):
+def test_wrong_key_is_an_authentication_error(sshd: Server, tmp_path: Path) -> None:
     key = keygen(tmp_path / "other")
     error = refusal(sshd.target(key_file=str(key)), sshd.settings)
     assert error.kind == "authentication"
     assert str(key) in error.message
 
 
-def test_missing_key_file_is_named(sshd, tmp_path):
+def test_missing_key_file_is_named(sshd: Server, tmp_path: Path) -> None:
     error = refusal(sshd.target(key_file=str(tmp_path / "absent")), sshd.settings)
     assert error.kind == "authentication"
     assert "absent: No such file" in error.message
 
 
-def test_encrypted_key_file_says_how_to_use_it(sshd, tmp_path):
+def test_encrypted_key_file_says_how_to_use_it(sshd: Server, tmp_path: Path) -> None:
     key = keygen(tmp_path / "locked", "ed25519", "-N", "passphrase")
     error = refusal(sshd.target(key_file=str(key)), sshd.settings)
     assert error.kind == "authentication"
     assert "ssh-add" in error.message
 
 
-def test_agent_holds_the_key(sshd, tmp_path, monkeypatch):
+def test_agent_holds_the_key(sshd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     socket_path = tmp_path / "agent"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket_path)], stdout=subprocess.DEVNULL)
     try:
@@ -222,18 +227,20 @@ def test_agent_holds_the_key(sshd, tmp_path, monkeypatch):
         monkeypatch.setenv("SSH_AUTH_SOCK", str(socket_path))
         subprocess.run(["ssh-add", "-q", str(sshd.user_key)], check=True)
         assert run(sshd.target(key_file=None), sshd.settings).stdout == b"hello\n"
-        error = refusal(
-            sshd.target(key_file=None, ssh_args="-o IdentitiesOnly=yes"), sshd.settings
-        )
+        error = refusal(sshd.target(key_file=None, ssh_args="-o IdentitiesOnly=yes"), sshd.settings)
         assert error.kind == "authentication"
-        by_public_half = sshd.target(key_file=f"{sshd.user_key}.pub", ssh_args="-o IdentitiesOnly=yes")
+        by_public_half = sshd.target(
+            key_file=f"{sshd.user_key}.pub", ssh_args="-o IdentitiesOnly=yes"
+        )
         assert run(by_public_half, sshd.settings).stdout == b"hello\n"
     finally:
         agent.terminate()
         agent.wait()
 
 
-def test_many_agent_keys_end_in_too_many_failures(sshd, tmp_path, monkeypatch):
+def test_many_agent_keys_end_in_too_many_failures(
+    sshd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     socket_path = tmp_path / "agent"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket_path)], stdout=subprocess.DEVNULL)
     try:
@@ -250,7 +257,7 @@ def test_many_agent_keys_end_in_too_many_failures(sshd, tmp_path, monkeypatch):
         agent.wait()
 
 
-def test_password_login(start, person):
+def test_password_login(start: Start, person: Person) -> None:
     with start("PasswordAuthentication yes") as server:
         target = server.target(user=person.name, password=person.password, key_file=None)
         assert run(target, server.settings, b"id -un").stdout.decode().strip() == person.name
@@ -260,7 +267,7 @@ def test_password_login(start, person):
         assert "wrong-and-distinctive" not in error.message
 
 
-def test_password_login_through_keyboard_interactive(start, person):
+def test_password_login_through_keyboard_interactive(start: Start, person: Person) -> None:
     if not Path("/etc/pam.d/sshd").exists():
         pytest.skip("no PAM service for sshd")
     with start("UsePAM yes", "KbdInteractiveAuthentication yes") as server:
@@ -268,19 +275,19 @@ def test_password_login_through_keyboard_interactive(start, person):
         assert run(target, server.settings, b"id -un").stdout.decode().strip() == person.name
 
 
-def test_refused_port_is_unreachable(sshd):
+def test_refused_port_is_unreachable(sshd: Server) -> None:
     error = refusal(sshd.target(port=free_port()), sshd.settings)
     assert error.kind == "unreachable"
     assert "refused" in error.message
 
 
-def test_name_that_does_not_resolve_is_unreachable(sshd):
+def test_name_that_does_not_resolve_is_unreachable(sshd: Server) -> None:
     error = refusal(sshd.target(address="no-such-host.invalid"), sshd.settings)
     assert error.kind == "unreachable"
     assert "does not resolve" in error.message
 
 
-def test_mute_port_ends_within_the_connect_timeout(sshd):
+def test_mute_port_ends_within_the_connect_timeout(sshd: Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         settings = replace(sshd.settings, limits=replace(QUICK, connect=1))
         begun = time.monotonic()
@@ -290,10 +297,10 @@ def test_mute_port_ends_within_the_connect_timeout(sshd):
     assert "says nothing" in error.message
 
 
-def test_port_that_speaks_another_protocol_is_named(sshd):
+def test_port_that_speaks_another_protocol_is_named(sshd: Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as web:
 
-        def answer():
+        def answer() -> None:
             client, _ = web.accept()
             client.sendall(b"HTTP/1.1 400 Bad Request\r\n" * 200)
             time.sleep(1)
@@ -307,11 +314,11 @@ def test_port_that_speaks_another_protocol_is_named(sshd):
     assert "no SSH server" in error.message
 
 
-def test_server_that_stops_after_its_banner_ends_within_the_connect_timeout(sshd):
+def test_server_that_stops_after_its_banner_ends_within_the_connect_timeout(sshd: Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as half:
         clients = []
 
-        def answer():
+        def answer() -> None:
             client, _ = half.accept()
             clients.append(client)
             client.sendall(b"SSH-2.0-half\r\n")
@@ -331,21 +338,19 @@ def test_server_that_stops_after_its_banner_ends_within_the_connect_timeout(sshd
     ("arguments", "named"),
     [("-W x:1", "-W"), ("-o NoSuchThing=1", "NoSuchThing"), ("bastion", "bastion"), ("-o", "-o")],
 )
-def test_unknown_ssh_arguments_are_named(sshd, arguments, named):
+def test_unknown_ssh_arguments_are_named(sshd: Server, arguments: str, named: str) -> None:
     error = refusal(sshd.target(ssh_args=arguments), sshd.settings)
     assert error.kind == "configuration"
     assert named in error.message
 
 
-def test_other_become_methods_are_refused_before_connecting(sshd):
-    from ipvs_audit.targets import Become
-
+def test_other_become_methods_are_refused_before_connecting(sshd: Server) -> None:
     error = refusal(sshd.target(become=Become(method="su")), sshd.settings)
     assert error.kind == "configuration"
 
 
-def test_connection_can_be_closed_twice_and_leaves_nothing(sshd):
-    before = threading.active_count(), len(os.listdir("/proc/self/fd"))
+def test_connection_can_be_closed_twice_and_leaves_nothing(sshd: Server) -> None:
+    before = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         connection = open_connection(sshd.target(), sshd.settings)
         connection.close()
@@ -353,4 +358,4 @@ def test_connection_can_be_closed_twice_and_leaves_nothing(sshd):
     refusal(sshd.target(port=free_port()), sshd.settings)
     refusal(sshd.target(user="nobody-of-that-name"), sshd.settings)
     refusal(sshd.target(), sshd.with_known(""))
-    assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == before
+    assert (threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))) == before

@@ -5,21 +5,27 @@ from __future__ import annotations
 import subprocess
 import threading
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from openssh import fingerprint, keygen, public
+from openssh import Server, Start, fingerprint, keygen, public
 
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.connect import open_connection
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def enter(server, settings, **changes):
+    from ipvs_audit.transport.settings import Settings
+
+
+def enter(server: Server, settings: Settings, **changes: Any) -> Any:
     connection = open_connection(server.target(**changes), settings)
     connection.close()
     return connection.fingerprint
 
 
-def refusal(server, settings, **changes):
+def refusal(server: Server, settings: Settings, **changes: Any) -> TransportError:
     with pytest.raises(TransportError) as caught:
         enter(server, settings, **changes)
     assert caught.value.kind == "host-key"
@@ -28,12 +34,12 @@ def refusal(server, settings, **changes):
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
-def test_the_type_that_is_known_is_the_one_asked_for(sshd, kind):
+def test_the_type_that_is_known_is_the_one_asked_for(sshd: Server, kind: str) -> None:
     settings = sshd.with_known(sshd.known(kind))
     assert enter(sshd, settings) == fingerprint(sshd.host_keys[kind])
 
 
-def test_unknown_key_shows_fingerprint_and_the_way_to_accept(sshd):
+def test_unknown_key_shows_fingerprint_and_the_way_to_accept(sshd: Server) -> None:
     message = refusal(sshd, sshd.with_known(""))
     assert fingerprint(sshd.host_keys["ed25519"]) in message
     assert f"ssh-keyscan -p {sshd.port} 127.0.0.1 >>" in message
@@ -41,7 +47,7 @@ def test_unknown_key_shows_fingerprint_and_the_way_to_accept(sshd):
     assert "expected none" in message
 
 
-def test_changed_key_shows_both_fingerprints(sshd, tmp_path):
+def test_changed_key_shows_both_fingerprints(sshd: Server, tmp_path: Path) -> None:
     other = keygen(tmp_path / "other")
     message = refusal(sshd, sshd.with_known(f"{sshd.name} {public(other)}\n"))
     assert "CHANGED" in message
@@ -50,21 +56,21 @@ def test_changed_key_shows_both_fingerprints(sshd, tmp_path):
     assert "ssh-keygen -R" in message
 
 
-def test_changed_key_of_another_type_is_changed_too(start, tmp_path, host_keys):
+def test_changed_key_of_another_type_is_changed_too(start: Start, tmp_path: Path) -> None:
     other = keygen(tmp_path / "other", "ecdsa")
     with start() as server:
         message = refusal(server, server.with_known(f"{server.name} {public(other)}\n"))
     assert "CHANGED" in message
 
 
-def test_accept_new_never_accepts_a_changed_key(sshd, tmp_path):
+def test_accept_new_never_accepts_a_changed_key(sshd: Server, tmp_path: Path) -> None:
     other = keygen(tmp_path / "other", "ecdsa")
     settings = sshd.with_known(f"{sshd.name} {public(other)}\n", host_key_policy="accept-new")
     assert "CHANGED" in refusal(sshd, settings)
     assert settings.known_hosts[0].read_text().count("\n") == 1
 
 
-def test_accept_new_saves_a_new_key_that_strict_then_knows(sshd):
+def test_accept_new_saves_a_new_key_that_strict_then_knows(sshd: Server) -> None:
     settings = sshd.with_known("# no newline at the end", host_key_policy="accept-new")
     first = enter(sshd, settings)
     assert enter(sshd, replace(settings, host_key_policy="strict")) == first
@@ -77,7 +83,7 @@ def test_accept_new_saves_a_new_key_that_strict_then_knows(sshd):
     assert public(sshd.host_keys["ed25519"]) in found.stdout
 
 
-def test_accept_new_hashes_where_ssh_config_says_so(sshd, tmp_path):
+def test_accept_new_hashes_where_ssh_config_says_so(sshd: Server, tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text("HashKnownHosts yes\n")
     settings = sshd.with_known("", host_key_policy="accept-new", ssh_config=config)
@@ -86,14 +92,14 @@ def test_accept_new_hashes_where_ssh_config_says_so(sshd, tmp_path):
     enter(sshd, replace(settings, host_key_policy="strict"))
 
 
-def test_accept_new_makes_a_private_folder_and_file(sshd, tmp_path):
+def test_accept_new_makes_a_private_folder_and_file(sshd: Server, tmp_path: Path) -> None:
     path = tmp_path / "home" / ".ssh" / "known_hosts"
     enter(sshd, replace(sshd.settings, known_hosts=(path,), host_key_policy="accept-new"))
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_accept_new_by_many_at_once_saves_the_key_once(sshd):
+def test_accept_new_by_many_at_once_saves_the_key_once(sshd: Server) -> None:
     settings = sshd.with_known("", host_key_policy="accept-new")
     threads = [threading.Thread(target=enter, args=(sshd, settings)) for _ in range(8)]
     for thread in threads:
@@ -103,7 +109,7 @@ def test_accept_new_by_many_at_once_saves_the_key_once(sshd):
     assert len(settings.known_hosts[0].read_text().splitlines()) == 1
 
 
-def test_accept_new_that_cannot_save_says_so(sshd, tmp_path):
+def test_accept_new_that_cannot_save_says_so(sshd: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     settings = replace(
         sshd.settings, known_hosts=(tmp_path / "file" / "known",), host_key_policy="accept-new"
@@ -111,7 +117,7 @@ def test_accept_new_that_cannot_save_says_so(sshd, tmp_path):
     assert "could not be saved" in refusal(sshd, settings)
 
 
-def test_hashed_names_are_found(sshd):
+def test_hashed_names_are_found(sshd: Server) -> None:
     settings = sshd.with_known(sshd.known())
     path = settings.known_hosts[0]
     subprocess.run(["ssh-keygen", "-H", "-f", str(path)], check=True, capture_output=True)
@@ -119,41 +125,43 @@ def test_hashed_names_are_found(sshd):
     enter(sshd, settings)
 
 
-def test_name_without_port_counts_as_openssh_counts_it(sshd):
+def test_name_without_port_counts_as_openssh_counts_it(sshd: Server) -> None:
     key = public(sshd.host_keys["ed25519"])
     enter(sshd, sshd.with_known(f"127.0.0.1 {key}\n"))
 
 
-def test_other_server_on_port_22_of_the_host_is_unknown_not_changed(sshd, tmp_path):
+def test_other_server_on_port_22_of_the_host_is_unknown_not_changed(
+    sshd: Server, tmp_path: Path
+) -> None:
     other = keygen(tmp_path / "other")
     message = refusal(sshd, sshd.with_known(f"127.0.0.1 {public(other)}\n"))
     assert "not known" in message
 
 
 @pytest.mark.parametrize("names", ["*", "[127.0.0.*]:*", "other,[127.0.0.1]:{port}"])
-def test_patterns_and_lists_of_names_are_understood(sshd, names):
+def test_patterns_and_lists_of_names_are_understood(sshd: Server, names: str) -> None:
     key = public(sshd.host_keys["ed25519"])
     enter(sshd, sshd.with_known(f"{names.format(port=sshd.port)} {key}\n"))
 
 
-def test_negated_pattern_is_honoured(sshd):
+def test_negated_pattern_is_honoured(sshd: Server) -> None:
     key = public(sshd.host_keys["ed25519"])
     refusal(sshd, sshd.with_known(f"*,![127.0.0.1]:{sshd.port},!127.0.0.1 {key}\n"))
 
 
-def test_revoked_key_is_refused_even_where_it_is_known(sshd):
+def test_revoked_key_is_refused_even_where_it_is_known(sshd: Server) -> None:
     key = public(sshd.host_keys["ed25519"])
     message = refusal(sshd, sshd.with_known(f"{sshd.known('ed25519')}@revoked * {key}\n"))
     assert "revoked" in message
 
 
-def test_revoked_key_is_refused_under_accept_new(sshd):
+def test_revoked_key_is_refused_under_accept_new(sshd: Server) -> None:
     key = public(sshd.host_keys["ed25519"])
     settings = sshd.with_known(f"@revoked * {key}\n", host_key_policy="accept-new")
     assert "revoked" in refusal(sshd, settings)
 
 
-def test_certificate_authority_is_said_to_be_unsupported(sshd, tmp_path):
+def test_certificate_authority_is_said_to_be_unsupported(sshd: Server, tmp_path: Path) -> None:
     authority = keygen(tmp_path / "ca")
     message = refusal(sshd, sshd.with_known(f"@cert-authority * {public(authority)}\n"))
     assert "@cert-authority" in message
@@ -161,22 +169,28 @@ def test_certificate_authority_is_said_to_be_unsupported(sshd, tmp_path):
 
 
 @pytest.mark.parametrize("word", ["no", "off", "accept-new"])
-def test_strict_host_key_checking_no_does_not_turn_verification_off(sshd, word):
+def test_strict_host_key_checking_no_does_not_turn_verification_off(
+    sshd: Server, word: str
+) -> None:
     message = refusal(sshd, sshd.with_known(""), ssh_args=f"-o StrictHostKeyChecking={word}")
     assert "not honoured" in message
 
 
-def test_known_hosts_of_ssh_arguments_and_configuration_are_read(sshd, tmp_path):
+def test_known_hosts_of_ssh_arguments_and_configuration_are_read(
+    sshd: Server, tmp_path: Path
+) -> None:
     mine, everyones = tmp_path / "mine", tmp_path / "everyones"
     mine.write_text("")
     everyones.write_text(sshd.known())
     settings = replace(sshd.settings, known_hosts=())
-    enter(sshd, settings, ssh_args=f"-o UserKnownHostsFile={mine} -o GlobalKnownHostsFile={everyones}")
+    enter(
+        sshd, settings, ssh_args=f"-o UserKnownHostsFile={mine} -o GlobalKnownHostsFile={everyones}"
+    )
     config = tmp_path / "config"
     config.write_text(f"UserKnownHostsFile {tmp_path}/absent {everyones}\n")
     enter(sshd, replace(settings, ssh_config=config))
 
 
-def test_garbage_in_known_hosts_is_stepped_over(sshd):
+def test_garbage_in_known_hosts_is_stepped_over(sshd: Server) -> None:
     garbage = "\x00\xff\n@marker\nhost\nhost ssh-rsa !!!notbase64\n|1|broken ssh-ed25519 AAAA\n"
     enter(sshd, sshd.with_known(garbage + sshd.known()))

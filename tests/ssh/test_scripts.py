@@ -5,74 +5,84 @@ from __future__ import annotations
 import os
 import threading
 import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from openssh import running, wait_until
+from openssh import Person, Server, Start, running, wait_until
 
-from ipvs_audit.transport import TransportError
+from ipvs_audit.transport import Connection, Output, TransportError
 from ipvs_audit.transport.connect import open_connection
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
-def connection(sshd):
+def connection(sshd: Server) -> Any:
     connection = open_connection(sshd.target(), sshd.settings)
     yield connection
     connection.close()
 
 
-def run(connection, script, timeout=10.0, max_output=1 << 20):
+def run(
+    connection: Connection, script: bytes, timeout: float = 10.0, max_output: int = 1 << 20
+) -> Output:
     return connection.run_script(script, timeout=timeout, max_output=max_output)
 
 
-def failure(connection, script, timeout=10.0, max_output=1 << 20):
+def failure(
+    connection: Connection, script: bytes, timeout: float = 10.0, max_output: int = 1 << 20
+) -> TransportError:
     with pytest.raises(TransportError) as caught:
         run(connection, script, timeout, max_output)
     return caught.value
 
 
-def test_streams_and_status_are_kept_apart(connection):
+def test_streams_and_status_are_kept_apart(connection: Connection) -> None:
     output = run(connection, b"echo out; echo err >&2; exit 7")
     assert (output.status, output.stdout, output.stderr) == (7, b"out\n", b"err\n")
 
 
-def test_scripts_follow_each_other_on_one_connection(connection):
+def test_scripts_follow_each_other_on_one_connection(connection: Connection) -> None:
     assert [run(connection, b"echo %d" % n).stdout for n in range(3)] == [b"0\n", b"1\n", b"2\n"]
 
 
-def test_commands_in_the_script_cannot_eat_it(connection):
+def test_commands_in_the_script_cannot_eat_it(connection: Connection) -> None:
     assert run(connection, b"cat; echo still here").stdout == b"still here\n"
 
 
-def test_every_byte_comes_through(connection):
+def test_every_byte_comes_through(connection: Connection) -> None:
     script = b"""i=0; while [ $i -lt 256 ]; do printf "\\\\$(printf %o $i)"; i=$((i+1)); done"""
     assert run(connection, script).stdout == bytes(range(256))
 
 
-def test_script_that_is_not_ascii_comes_through(connection):
-    assert run(connection, "printf '%s' 'größer → 100 %'".encode()).stdout.decode() == "größer → 100 %"
+def test_script_that_is_not_ascii_comes_through(connection: Connection) -> None:
+    assert (
+        run(connection, "printf '%s' 'größer → 100 %'".encode()).stdout.decode() == "größer → 100 %"
+    )
 
 
-def test_long_script_comes_through(connection):
+def test_long_script_comes_through(connection: Connection) -> None:
     script = b"x=0\n" + b"x=$((x+1)) # padding padding padding padding padding\n" * 20000
     assert run(connection, script + b"echo $x").stdout == b"20000\n"
 
 
-def test_no_terminal_is_given(connection):
+def test_no_terminal_is_given(connection: Connection) -> None:
     assert run(connection, b"test -t 0 || test -t 1 || echo none").stdout == b"none\n"
 
 
-def test_ten_mebibytes_of_stderr_are_drained_and_cut(connection):
+def test_ten_mebibytes_of_stderr_are_drained_and_cut(connection: Connection) -> None:
     output = run(connection, b"head -c 10485760 /dev/zero >&2; echo done")
     assert output.stdout == b"done\n"
     assert len(output.stderr) == 64 * 1024
 
 
-def test_output_up_to_the_cap_is_whole(connection):
+def test_output_up_to_the_cap_is_whole(connection: Connection) -> None:
     output = run(connection, b"head -c 3000000 /dev/zero", max_output=3_000_000)
     assert output.stdout == bytes(3_000_000)
 
 
-def test_endless_output_is_cut_off_and_its_process_ended(connection):
+def test_endless_output_is_cut_off_and_its_process_ended(connection: Connection) -> None:
     begun = time.monotonic()
     error = failure(connection, b"yes ipvs-audit-flood-%d" % os.getpid())
     assert error.kind == "too-much-output"
@@ -80,7 +90,7 @@ def test_endless_output_is_cut_off_and_its_process_ended(connection):
     assert wait_until(lambda: not running(f"yes ipvs-audit-flood-{os.getpid()}"))
 
 
-def test_hanging_script_ends_at_its_deadline_and_leaves_no_process(connection):
+def test_hanging_script_ends_at_its_deadline_and_leaves_no_process(connection: Connection) -> None:
     begun = time.monotonic()
     error = failure(connection, b"echo before; sleep 1000.%d" % os.getpid(), timeout=1)
     assert error.kind == "timeout"
@@ -88,16 +98,16 @@ def test_hanging_script_ends_at_its_deadline_and_leaves_no_process(connection):
     assert wait_until(lambda: not running(f"sleep 1000.{os.getpid()}"))
 
 
-def test_hanging_script_dies_by_itself_where_the_server_kills_nothing(start):
+def test_hanging_script_dies_by_itself_where_the_server_kills_nothing(start: Start) -> None:
     # A forced command is never sent signals: only the leash is left.
-    with start("ForceCommand eval \"$SSH_ORIGINAL_COMMAND\"") as server:
+    with start('ForceCommand eval "$SSH_ORIGINAL_COMMAND"') as server:
         connection = open_connection(server.target(), server.settings)
         assert failure(connection, b"sleep 2000.%d" % os.getpid(), timeout=1).kind == "timeout"
         connection.close()
         assert wait_until(lambda: not running(f"sleep 2000.{os.getpid()}"), 8)
 
 
-def test_background_process_does_not_keep_the_script_open(connection):
+def test_background_process_does_not_keep_the_script_open(connection: Connection) -> None:
     begun = time.monotonic()
     output = run(connection, b"sleep 30.%d & echo done" % os.getpid(), timeout=20)
     assert output.stdout == b"done\n"
@@ -107,7 +117,7 @@ def test_background_process_does_not_keep_the_script_open(connection):
         os.kill(pid, 9)
 
 
-def test_connection_closed_half_way_is_a_protocol_error(start):
+def test_connection_closed_half_way_is_a_protocol_error(start: Start) -> None:
     # timeout's parent is the server's process of this session.
     kill = b"echo some; p=$(sed 's/.*) . //;s/ .*//' /proc/$PPID/stat); kill -9 $p; sleep 5"
     with start() as server:
@@ -118,13 +128,13 @@ def test_connection_closed_half_way_is_a_protocol_error(start):
     assert error.again == "once"
 
 
-def test_script_on_a_dead_connection_is_a_protocol_error(sshd):
+def test_script_on_a_dead_connection_is_a_protocol_error(sshd: Server) -> None:
     connection = open_connection(sshd.target(), sshd.settings)
     connection.close()
     assert failure(connection, b"echo").kind == "protocol"
 
 
-def test_close_from_another_thread_ends_a_running_script(sshd):
+def test_close_from_another_thread_ends_a_running_script(sshd: Server) -> None:
     # The server ends the process at once for most users; for root its leash does, soon after.
     connection = open_connection(sshd.target(), sshd.settings)
     timer = threading.Timer(0.5, connection.close)
@@ -137,7 +147,7 @@ def test_close_from_another_thread_ends_a_running_script(sshd):
     assert wait_until(lambda: not running(f"sleep 3000.{os.getpid()}"), 8)
 
 
-def test_server_kills_what_hangs_at_once_for_ordinary_users(start, person):
+def test_server_kills_what_hangs_at_once_for_ordinary_users(start: Start, person: Person) -> None:
     with start("PasswordAuthentication yes") as server:
         target = server.target(user=person.name, password=person.password, key_file=None)
         connection = open_connection(target, server.settings)
@@ -151,7 +161,7 @@ def test_server_kills_what_hangs_at_once_for_ordinary_users(start, person):
 NOISY = 'ForceCommand echo "*** welcome ***"; echo careful >&2; eval "$SSH_ORIGINAL_COMMAND"'
 
 
-def test_login_noise_is_left_out(start):
+def test_login_noise_is_left_out(start: Start) -> None:
     with start(NOISY) as server:
         connection = open_connection(server.target(), server.settings)
         output = run(connection, b"echo evidence; echo trouble >&2")
@@ -159,11 +169,11 @@ def test_login_noise_is_left_out(start):
         connection.close()
 
 
-def test_host_without_timeout_runs_the_script_without_a_leash(start, tmp_path):
+def test_host_without_timeout_runs_the_script_without_a_leash(start: Start, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     for name in ("sh", "cat", "env", "id", "sleep"):
         (tmp_path / "bin" / name).symlink_to(f"/bin/{name}")
-    with start(f"SetEnv PATH={tmp_path}/bin") as server:
+    with start(path=f"{tmp_path}/bin") as server:
         connection = open_connection(server.target(), server.settings)
         assert run(connection, b"echo one; command -v timeout").stdout == b"one\n"
         assert run(connection, b"echo two; exit 4").status == 4
@@ -181,10 +191,10 @@ exec /usr/bin/timeout "$@"
 
 
 @pytest.mark.parametrize("imitation", [OLD_BUSYBOX, MIDDLE_BUSYBOX])
-def test_every_busybox_timeout_is_understood(start, tmp_path, imitation):
+def test_every_busybox_timeout_is_understood(start: Start, tmp_path: Path, imitation: str) -> None:
     (tmp_path / "timeout").write_text(imitation)
     (tmp_path / "timeout").chmod(0o755)
-    with start(f"SetEnv PATH={tmp_path}:/usr/bin:/bin") as server:
+    with start(path=f"{tmp_path}:/usr/bin:/bin") as server:
         connection = open_connection(server.target(), server.settings)
         output = run(connection, b"echo one; exit 5")
         assert (output.stdout, output.status) == (b"one\n", 5)
@@ -199,7 +209,7 @@ def test_every_busybox_timeout_is_understood(start, tmp_path, imitation):
         ("exit 0", "forced command"),
     ],
 )
-def test_login_that_runs_nothing_is_explained(start, forced, words):
+def test_login_that_runs_nothing_is_explained(start: Start, forced: str, words: str) -> None:
     with start(f"ForceCommand {forced}") as server:
         connection = open_connection(server.target(), server.settings)
         error = failure(connection, b"echo evidence")
@@ -208,7 +218,7 @@ def test_login_that_runs_nothing_is_explained(start, forced, words):
     assert words in error.message
 
 
-def test_escape_codes_of_the_host_do_not_reach_the_message(start):
+def test_escape_codes_of_the_host_do_not_reach_the_message(start: Start) -> None:
     with start(r"ForceCommand printf '\033[2J\033]0;title\007 evil'; exit 1") as server:
         connection = open_connection(server.target(), server.settings)
         error = failure(connection, b"echo evidence")

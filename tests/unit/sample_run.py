@@ -125,6 +125,7 @@ def result(
     verdict: Verdict = Verdict.PASS,
     message: str = "",
     observed: str = "",
+    *,
     waiver: str | None = None,
     evidence: tuple[Evidence, ...] = (),
 ) -> Result:

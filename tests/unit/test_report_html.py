@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sample_run
 
 from ipvs_audit.report import html
 from ipvs_audit.report.sanitise import bounded
-from ipvs_audit.results import Run
 from ipvs_audit.verdicts import WORST_FIRST, Evidence, Result, Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ipvs_audit.results import Run
 
 WITH_EXCLUDED = sample_run.run((*sample_run.lab_hosts(), sample_run.EXCLUDED))
 
@@ -68,7 +73,9 @@ def lab(tmp_path: Path) -> Page:
 def test_the_verdict_is_one_sentence_and_every_host_is_in_its_sum(lab: Page) -> None:
     assert "Not compliant: 3 of 8 hosts fail the policy" in lab.text
     assert "8 in the inventory = 6 assessed + 1 unreachable + 1 excluded" in lab.text
-    found = re.search(r"(\d+) verdicts = ((?:\d+ [a-z ]+ \+ )+\d+ [a-z ]+?) Characteristics", lab.text)
+    found = re.search(
+        r"(\d+) verdicts = ((?:\d+ [a-z ]+ \+ )+\d+ [a-z ]+?) Characteristics", lab.text
+    )
     assert found
     assert int(found[1]) == sum(map(int, re.findall(r"\d+", found[2]))) == 42
 
@@ -142,8 +149,8 @@ def test_failing_hosts_come_first(tmp_path: Path) -> None:
     text = (tmp_path / "index.html").read_text()
     matrix = text[text.index('id="matrix"') : text.index('id="hosts"')]
     assert re.findall(r"<bdi>(.+?)</bdi>", matrix) == [
-        *("drifted", "trap", "legacy", "down", "idle", "namespaced", "compliant")
-    ] or re.findall(r"<bdi>(.+?)</bdi>", matrix)[0] == "drifted"
+        *("drifted", "legacy", "trap", "down", "idle", "namespaced", "compliant")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +194,7 @@ def test_headings_do_not_skip_a_level_and_tables_have_scopes(lab: Page) -> None:
     levels = [int(tag[1]) for tag in lab.tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
     assert lab.tags.count("th") == len(lab.all("scope"))
     assert {"header", "nav", "main", "footer"} <= set(lab.tags)
     assert lab.all("lang") == ["en"]

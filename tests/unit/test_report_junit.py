@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -11,10 +11,13 @@ import sample_run
 
 from ipvs_audit.report import junit
 from ipvs_audit.report.sanitise import bounded
-from ipvs_audit.results import Run
 from ipvs_audit.verdicts import Evidence, Verdict
 
-RELAX_NG = Path(__file__).parents[1] / "schemas" / "jenkins-junit-10.rng"
+if TYPE_CHECKING:
+    from ipvs_audit.results import Run
+
+#: Of the Jenkins xUnit plugin, under the MIT licence that stands in it; pytest ships it as well.
+SCHEMA = Path(__file__).parents[1] / "schemas" / "jenkins-junit-10.xsd"
 
 
 def written(run: Run, tmp_path: Path) -> Path:
@@ -24,7 +27,7 @@ def written(run: Run, tmp_path: Path) -> Path:
 
 
 def parsed(run: Run, tmp_path: Path) -> ET.Element:
-    return ET.fromstring(written(run, tmp_path).read_bytes())
+    return ET.fromstring(written(run, tmp_path).read_bytes())  # noqa: S314  # our own
 
 
 def suite_of(root: ET.Element, name: str) -> ET.Element:
@@ -47,14 +50,14 @@ def case_of(suite: ET.Element, control: str) -> ET.Element:
 )
 def test_the_file_is_valid_for_jenkins(run: Run, tmp_path: Path) -> None:
     path = written(run, tmp_path)
-    checks = [["--relaxng", str(RELAX_NG)]]
-    if original := os.environ.get("IPVS_AUDIT_JUNIT_XSD"):
-        checks.append(["--schema", original])
-    for check in checks:
-        ran = subprocess.run(
-            ["xmllint", "--noout", *check, str(path)], capture_output=True, text=True, check=False
-        )
-        assert ran.returncode == 0, ran.stderr
+    ran = subprocess.run(
+        ["xmllint", "--noout", "--schema", str(SCHEMA), str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_each_host_is_a_suite_and_each_control_a_case(tmp_path: Path) -> None:
@@ -167,7 +170,7 @@ def test_hostile_text_reads_as_text(tmp_path: Path) -> None:
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert "<script" not in text
-    root = ET.fromstring(text)
+    root = ET.fromstring(text)  # noqa: S314  # our own
     assert {element.tag for element in root.iter()} <= {
         *("testsuites", "testsuite", "properties", "property", "testcase"),
         *("failure", "error", "skipped", "system-out"),

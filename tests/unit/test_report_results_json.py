@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sample_run
@@ -10,8 +11,10 @@ import sample_run
 from ipvs_audit.report import results_json
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.sanitise import OUTPUT_LIMIT, bounded
-from ipvs_audit.results import Run
 from ipvs_audit.verdicts import Evidence, Result, Verdict
+
+if TYPE_CHECKING:
+    from ipvs_audit.results import Run
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "results.schema.json"
 
@@ -101,10 +104,10 @@ def test_ten_megabytes_of_output_are_cut_and_marked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda text: "", "is not JSON"),
+        (lambda _: "", "is not JSON"),
         (lambda text: text[:-40], "is not JSON, or was cut short"),
-        (lambda text: "[" * 100_000, "is not JSON"),
-        (lambda text: "[]", "schema is None"),
+        (lambda _: "[" * 100_000, "is not JSON"),
+        (lambda _: "[]", "schema is None"),
         (lambda text: text.replace("results/1", "results/9"), "schema is 'ipvs-audit/results/9'"),
         (lambda text: text.replace('"verdict":"fail"', '"verdict":"fial"'), "verdict"),
         (lambda text: text.replace('"state":"assessed"', '"state":"asleep"'), "hosts.0.state"),

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 import sample_run
 
 from ipvs_audit.report.summary import Standing, grouped, headline, host_standing, tally
-from ipvs_audit.results import HostResult
 from ipvs_audit.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from ipvs_audit.results import HostResult
 
 LAB = {host.name: host for host in sample_run.lab_hosts()}
 CONCERNS_NOTHING = replace(
@@ -44,18 +47,24 @@ def said(*hosts: HostResult) -> str:
         ),
         (
             (LAB["idle"], LAB["compliant"]),
-            "Not proven: no host fails the policy, but not every one of 2 hosts is proven; "
-            "1 is inconclusive and 1 passes.",
+            (
+                "Not proven: no host fails the policy, but not every one of 2 hosts is proven; "
+                "1 is inconclusive and 1 passes."
+            ),
         ),
         (
             (LAB["down"], sample_run.EXCLUDED),
-            "Not proven: no host fails the policy, but not every one of 2 hosts is proven; "
-            "1 could not be judged and 1 is excluded.",
+            (
+                "Not proven: no host fails the policy, but not every one of 2 hosts is proven; "
+                "1 could not be judged and 1 is excluded."
+            ),
         ),
         (
             (UNJUDGED, LAB["compliant"]),
-            "Not proven: no host fails the policy, but not every one of 2 hosts is proven; "
-            "1 passes and 1 was not judged.",
+            (
+                "Not proven: no host fails the policy, but not every one of 2 hosts is proven; "
+                "1 passes and 1 was not judged."
+            ),
         ),
         ((CONCERNS_NOTHING,), "Nothing to prove: no check concerns any of 1 host."),
         ((LAB["drifted"],), "Not compliant: 1 of 1 host fails the policy."),
@@ -92,7 +101,8 @@ def test_the_tally_adds_up_to_every_result() -> None:
 def test_groups_hold_each_host_once_failing_first() -> None:
     hosts = sample_run.fleet(60)
     parts = grouped(hosts)
-    assert list(parts) and set(parts) == {"cn-hangzhou", "cn-shanghai", "cn-beijing + ipvs"}
+    assert list(parts)
+    assert set(parts) == {"cn-hangzhou", "cn-shanghai", "cn-beijing + ipvs"}
     assert sorted(host.name for part in parts.values() for host in part) == [
         host.name for host in hosts
     ]
@@ -103,7 +113,6 @@ def test_groups_hold_each_host_once_failing_first() -> None:
 
 def test_groups_that_tear_the_fleet_to_pieces_are_left_out() -> None:
     own = tuple(
-        replace(host, groups=(f"rack{number}",))
-        for number, host in enumerate(sample_run.fleet(20))
+        replace(host, groups=(f"rack{number}",)) for number, host in enumerate(sample_run.fleet(20))
     )
     assert list(grouped(own)) == ["all hosts"]

@@ -11,6 +11,7 @@ import gc
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from ipvs_audit.inventory.errors import InventoryError
@@ -18,6 +19,7 @@ from ipvs_audit.inventory.files import checked_sources, digest, is_program
 from ipvs_audit.inventory.quiet import listening, load_ansible
 from ipvs_audit.inventory.trouble import (
     no_host_matches,
+    refuse_hollow_limit,
     refuse_unread_sources,
     unreadable,
     warnings_from,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ipvs_audit.inventory.ansible_core import AnsibleInventory
+    from ipvs_audit.inventory.messages import Message
     from ipvs_audit.targets import Target
 
 __all__ = ["Inventory", "InventoryError", "read_inventory"]
@@ -69,21 +72,23 @@ def read_inventory(
     Raises:
         InventoryError: for whatever is wrong, in one message for the user.
     """
-    if limit is not None and not limit.strip():
-        raise InventoryError("--limit is empty: leave it out to audit every host")
+    if limit is not None:
+        refuse_hollow_limit(limit)
     given = checked_sources(sources)
+    failure: Message | None = None
     core = load_ansible()
     with _no_garbage_collection(), listening() as heard:
         try:
             ansible = core.AnsibleInventory(given, vault_password_file)
-            total = len(ansible.hosts(limited=False))
+            total = len(ansible.hosts())
             if limit is not None:
                 ansible.limit(limit)
             targets, ignored = _targets(ansible)
             outcome = ansible.outcome() if any(map(is_program, given)) else b""
             names = ansible.names()
-            failure = None
-        except core.AnsibleError as error:
+        except InventoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  # plugins are anybody's code
             failure = core.explain(error)
     refuse_unread_sources(heard.events)
     if failure is not None:
@@ -96,7 +101,7 @@ def read_inventory(
         sources=tuple(sources),
         sha256=digest(given, outcome),
         total=total,
-        warnings=(*warnings, *_not_honoured(ignored)),
+        warnings=_without_secrets((*warnings, *_not_honoured(ignored)), targets),
     )
 
 
@@ -105,10 +110,13 @@ def _targets(ansible: AnsibleInventory) -> tuple[tuple[Target, ...], Counter[str
     targets: list[Target] = []
     for host in ansible.hosts():
         variables = ansible.variables(host)
+        if not host.name.isprintable():
+            where = variables.get("inventory_file") or "the inventory"
+            raise InventoryError(f"{where}: not text: it names a host {str(host.name)!a}")
         ignored.update(IGNORED.intersection(variables))
         ours = ansible.resolved(host, variables, concerns_us)
-        groups = sorted({group.name for group in host.get_groups()} - {"all", "ungrouped"})
-        targets.append(target_of(host.name, tuple(groups), ours))
+        groups = sorted({str(group.name) for group in host.get_groups()} - {"all", "ungrouped"})
+        targets.append(target_of(str(host.name), tuple(groups), ours))
     return tuple(targets), ignored
 
 
@@ -122,6 +130,18 @@ def _no_garbage_collection() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def _without_secrets(lines: Sequence[str], targets: Sequence[Target]) -> tuple[str, ...]:
+    """A script may print on stderr what it also gives as a password."""
+    if not lines:
+        return ()
+    both = ((t.password, t.become.password if t.become else None) for t in targets)
+    found = {each.get_secret_value() for pair in both for each in pair if each is not None}
+    secrets = sorted((s for s in found if s), key=len, reverse=True)
+    return tuple(
+        reduce(lambda said, secret: said.replace(secret, "***"), secrets, line) for line in lines
+    )
 
 
 def _not_honoured(ignored: Counter[str]) -> tuple[str, ...]:

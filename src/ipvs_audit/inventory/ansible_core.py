@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,11 @@ from typing import Any
 from ansible import constants
 from ansible._internal._datatag._tags import Origin
 from ansible._internal._errors._error_factory import ControllerEventFactory
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleValueOmittedError
 from ansible.inventory.helpers import get_group_vars, sort_groups
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
-from ansible.parsing.vault import (
-    EncryptedString,
-    VaultHelper,
-    VaultSecretsContext,
-    get_file_vault_secret,
-)
+from ansible.parsing.vault import EncryptedString, VaultHelper
 from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, is_trusted_as_template
 from ansible.utils.vars import combine_vars
@@ -36,11 +32,14 @@ from ansible.vars.manager import VariableManager
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
 from ipvs_audit.inventory.errors import InventoryError
+from ipvs_audit.inventory.files import is_script
 from ipvs_audit.inventory.messages import Message, message_of
 from ipvs_audit.inventory.variables import Variable
+from ipvs_audit.inventory.vault import open_vault
 
 init_plugin_loader()
 
+_YAML = (".yml", ".yaml", ".json")
 _OWN_NAME = re.compile(r"\{\{ *inventory_hostname *\}\}")
 
 
@@ -77,6 +76,28 @@ class _Loader(DataLoader):  # type: ignore[misc]
         return super().load_from_file(file_name, cache, unsafe, json_only, trusted_as_template)
 
 
+def _forget_files() -> None:
+    """Ansible remembers for the life of the process which variable files there are."""
+    plugin = sys.modules.get("ansible.plugins.vars.host_group_vars")
+    for known in ("FOUND", "NAK"):
+        getattr(plugin, known, set()).clear()
+
+
+class _Manager(InventoryManager):  # type: ignore[misc]
+    """Never takes YAML or a program for INI, where nearly any word is a host."""
+
+    def parse_source(self, source: str, cache: bool = False) -> bool:
+        """As the base class; remembers the file that the plugins are chosen for."""
+        self._source = Path(source)
+        return bool(super().parse_source(source, cache=cache))
+
+    def _fetch_inventory_plugins(self) -> list[Any]:
+        plugins = list(super()._fetch_inventory_plugins())
+        if self._source.suffix in _YAML or is_script(self._source):
+            return [each for each in plugins if each.NAME not in {"ini", "toml"}]
+        return plugins
+
+
 class AnsibleInventory:
     """One inventory as Ansible reads it."""
 
@@ -88,52 +109,33 @@ class AnsibleInventory:
             AnsibleError: where Ansible gives up.
         """
         self._sources = list(sources)
+        _forget_files()
         self._loader = _Loader()
-        self._use_vault(vault_password_file)
-        self._manager = InventoryManager(loader=self._loader, sources=self._sources)
+        open_vault(self._loader, vault_password_file)
+        self._manager = _Manager(loader=self._loader, sources=self._sources)
         self._by_groups: dict[tuple[str, ...], dict[str, Any]] = {}
         self._hostvars: Any = None
 
-    def _use_vault(self, password_file: Path | None) -> None:
-        configured = constants.config.get_config_value
-        given: list[tuple[str | None, str]] = []
-        for slug in configured("DEFAULT_VAULT_IDENTITY_LIST") or []:
-            label, _, file = str(slug).rpartition("@")
-            given.append((label or None, file))
-        if password_file is not None:
-            given.append((None, str(password_file)))
-        if (default := configured("DEFAULT_VAULT_PASSWORD_FILE")) is not None:
-            given.append((None, str(default)))
-        secrets: list[tuple[str, Any]] = []
-        for name, path in given:
-            if path.startswith("prompt"):
-                raise InventoryError("the audit cannot ask for a vault password: put it in a file")
-            try:
-                secret = get_file_vault_secret(filename=path, vault_id=name, loader=self._loader)
-                secret.load()
-            except AnsibleError:
-                why = _vault_trouble(path)
-                raise InventoryError(f"vault password file {path}: {why}") from None
-            secrets.append((name or "default", secret))
-            self._loader.set_vault_secrets(secrets)
-        context = VaultSecretsContext.current(optional=True)
-        if context is None:
-            context = VaultSecretsContext([])
-            VaultSecretsContext.initialize(context)
-        context.secrets = secrets
-
     def limit(self, pattern: str) -> None:
-        """Narrow :meth:`hosts` to an Ansible pattern, ``@file`` included."""
-        self._manager.subset(pattern)
+        """Narrow :meth:`hosts` to an Ansible pattern, ``@file`` included.
 
-    def hosts(self, *, limited: bool = True) -> list[Any]:
+        Raises:
+            InventoryError: for a pattern that is none, or a file that cannot be read.
+        """
+        try:
+            self._manager.subset(pattern)
+            self._manager.get_hosts("all")
+        except (AnsibleError, OSError, ValueError, LookupError) as error:
+            raise InventoryError(f"--limit {pattern!r}: {explain(error).words}") from None
+
+    def hosts(self) -> list[Any]:
         """Ansible's hosts in inventory order; never the ``localhost`` that it would invent."""
-        found = self._manager.get_hosts("all", ignore_limits=not limited)
-        return [host for host in found if not host.implicit]
+        return [host for host in self._manager.get_hosts("all") if not host.implicit]
 
     def names(self) -> list[str]:
         """The names of all hosts and groups, for suggestions."""
-        return sorted({*self._manager.hosts, *self._manager.groups} - {"all", "ungrouped"})
+        known = {*map(str, self._manager.hosts), *map(str, self._manager.groups)}
+        return sorted(known - {"all", "ungrouped"})
 
     def variables(self, host: Any) -> dict[str, Any]:  # noqa: ANN401
         """All variables of a host by Ansible's precedence, templates and vaults as written.
@@ -166,7 +168,7 @@ class AnsibleInventory:
         for name, value in variables.items():
             if not wanted(name):
                 continue
-            origin = Origin.get_tag(value)
+            origin = Origin.get_tag(value) or Origin.get_tag(name)
             place = str(origin) if origin and origin.path else ""
             try:
                 if not _may_be_template(value):
@@ -176,6 +178,8 @@ class AnsibleInventory:
                 else:
                     context = context or self._with_magic(host, variables)
                     plain = _plain(Templar(self._loader, context).template(value))
+            except AnsibleValueOmittedError:  # {{ ... | default(omit) }}
+                continue
             except AnsibleError as error:
                 raise InventoryError(_unresolved(host.name, name, place, explain(error))) from None
             found[str(name)] = Variable(plain, place)
@@ -279,14 +283,4 @@ def _unresolved(host: str, name: str, place: str, why: Message) -> str:
         )
     if why.mentions("decrypt") or why.mentions("vault"):
         return f"host {host}: {name} does not open with this vault password{where}"
-    said = str(why)
-    return f"host {host}: {name} does not resolve: {said}" + (where if place not in said else "")
-
-
-def _vault_trouble(path: str) -> str:
-    file = Path(path)
-    if not file.exists():
-        return "no such file"
-    if file.is_dir():
-        return "it is a directory"
-    return "it gives no password"
+    return f"host {host}: {name} does not resolve: {why.words}{where}"

@@ -32,6 +32,8 @@ def checked_sources(sources: Sequence[str]) -> tuple[str, ...]:
     """
     if not sources:
         raise InventoryError("no inventory was given: use --inventory PATH")
+    if not all(source.strip() for source in sources):
+        raise InventoryError("an --inventory is empty: give a path, or leave it out")
     return tuple(
         source if is_host_list(source) else str(_checked(Path(source).expanduser(), source))
         for source in sources
@@ -88,6 +90,15 @@ def is_program(source: str) -> bool:
     path = Path(source)
     candidates = [p for _, p in _below(path, path)] if path.is_dir() else [path]
     return any(os.access(each, os.X_OK) or _names_a_plugin(each) for each in candidates)
+
+
+def is_script(path: Path) -> bool:
+    """Whether a file is a program with a ``#!`` line, rather than data with a stray x bit."""
+    try:
+        with path.open("rb") as opened:
+            return os.access(path, os.X_OK) and opened.read(2) == b"#!"
+    except OSError:
+        return False
 
 
 def _checked(path: Path, given: str) -> Path:

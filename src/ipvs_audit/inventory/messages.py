@@ -6,8 +6,8 @@ other quotation is left out, and so are the lines of the file that Ansible would
 
 >>> without_quotations("Expected key=value host variable assignment, got: hunter2")
 'Expected key=value host variable assignment'
->>> without_quotations("found undefined alias 'hunter2'")
-'found undefined alias'
+>>> without_quotations("could not determine a constructor for the tag '!hunter2'")
+"could not determine a constructor for the tag '...'"
 >>> without_quotations("'site' is undefined")
 "'site' is undefined"
 """
@@ -16,11 +16,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-_GOT = re.compile(r"[,:;]?\s*\b(?:got|found):?\s.*\Z", re.DOTALL | re.IGNORECASE)
-_QUOTED = re.compile(r"\s*(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`|<[^>]*>)")
-_UNDEFINED = re.compile(r"'[A-Za-z_][\w.]*' is undefined|has no attribute '[A-Za-z_]\w*'")
+# What may be repeated: single punctuation marks, names of variables, filters and plugins.
+_SAFE = re.compile(
+    r"'(?:\\t|[^\w\s'\"]{1,2}|<[a-z ]+>)'"
+    r"|(?:'[A-Za-z_][\w.]*'|hostvars\['[\w.:-]+'\]) is undefined"
+    r"|(?:has no attribute|filter named|unknown plugin|undefined group) '[A-Za-z_][\w.-]*'"
+    r"|limit file b'[^']*'|\w'\w"
+)
+_QUOTED = re.compile(r"(?<!\w)(?:'.*?'(?!\w)|\".*?\"(?!\w)|`.*?`)|<class .*?>", re.DOTALL)
+_GOT = re.compile(r",? *\b(?:but )?(?:got|found undefined alias):? .*\Z", re.DOTALL)
+_MARK = re.compile(r" in \"<[^>]*>\", line \d+, column \d+|, line \d+, column \d+")
+_PREFIX = re.compile(r"\AYAML parsing failed\. *")
 _ORIGIN = re.compile(r"\AOrigin: (?P<place>.*)")
 _SOURCE = re.compile(r"\AFailed to parse inventory with '(?P<plugin>[\w.]+)' plugin\.\Z")
 _UNPARSED = re.compile(r"\AUnable to parse (?P<source>.*) as an inventory source\Z", re.DOTALL)
@@ -48,7 +57,7 @@ class Message:
     def failed_plugin(self) -> str | None:
         """The inventory plugin that could not read a source, where this says so."""
         found = _SOURCE.match(self.text)
-        return found["plugin"] if found else None
+        return found["plugin"].rsplit(".", 1)[-1] if found else None
 
     @property
     def unread_source(self) -> str | None:
@@ -60,11 +69,15 @@ class Message:
         """Whether the event or a cause of it contains these words."""
         return any(words.lower() in text.lower() for text in self.texts)
 
+    @property
+    def words(self) -> str:
+        """The innermost words, safe to show."""
+        said = (without_quotations(text) for text in reversed(self.texts))
+        return next((text for text in said if text), "it cannot be read")
+
     def __str__(self) -> str:
-        """The innermost words and the place, safe to show."""
-        said = [without_quotations(text) for text in self.texts]
-        inner = next((text for text in reversed(said) if text), "it cannot be read")
-        return f"{self.place}: {inner}" if self.place else inner
+        """The place and the innermost words, safe to show."""
+        return f"{self.place}: {self.words}" if self.place else self.words
 
 
 def message_of(event: Any) -> Message:  # noqa: ANN401  # ansible-core has no types
@@ -74,21 +87,33 @@ def message_of(event: Any) -> Message:  # noqa: ANN401  # ansible-core has no ty
     while event is not None:
         texts.append(str(event.msg))
         found = _ORIGIN.match(event.formatted_source_context or "")
-        if found and not found["place"].startswith("<"):
+        if found and found["place"].startswith("/"):
             place = found["place"]
         event = event.chain.event if event.chain else None
     return Message(tuple(texts), place)
 
 
 def without_quotations(text: str) -> str:
-    """Leave out everything that may be content of a file rather than Ansible's own words."""
+    """Leave out everything that may be content of a file rather than Ansible's own words.
+
+    Where it is not clear what ends a quotation, the rest of the message goes.
+    """
     kept: list[str] = []
 
     def keep(found: re.Match[str]) -> str:
         kept.append(found[0])
         return f"\x00{len(kept) - 1}\x00"
 
-    bare = _UNDEFINED.sub(keep, " ".join(text.split()).replace("\x00", ""))
-    bare = _QUOTED.sub("", _GOT.sub("", bare))
+    def drop(found: re.Match[str]) -> str:
+        quoted = found[0][1:-1]
+        if quoted.startswith("/") and Path(quoted).is_file():
+            return keep(found)
+        return "\x01"
+
+    bare = _MARK.sub("", " ".join(text.replace("\x00", "").replace("\x01", "").split()))
+    bare = _PREFIX.sub("", bare)
+    bare = _QUOTED.sub(drop, _SAFE.sub(keep, _GOT.sub("", bare)))
+    if re.search("['\"`]", bare):
+        bare = re.split("['\"`\x01]", bare, maxsplit=1)[0]
     bare = re.sub("\x00(\\d+)\x00", lambda found: kept[int(found[1])], bare)
-    return bare.strip().rstrip(".:,;").strip()
+    return bare.replace("\x01", "'...'").strip().rstrip(".:,;").strip()

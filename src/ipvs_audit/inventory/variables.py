@@ -80,6 +80,11 @@ def concerns_us(name: str) -> bool:
     return name in HONOURED or name.startswith(OWN)
 
 
+def fit(word: str) -> bool:
+    """Whether a name can stand as one argument of a command."""
+    return not (_UNFIT.search(word) or word.startswith("-"))
+
+
 def target_of(name: str, groups: tuple[str, ...], variables: Mapping[str, Variable]) -> Target:
     """Make the Target of one host.
 
@@ -92,6 +97,8 @@ def target_of(name: str, groups: tuple[str, ...], variables: Mapping[str, Variab
         InventoryError: naming the host, the variable and the place, never a secret.
     """
     host = _Host(name, variables)
+    if not fit(host.word(ADDRESS) or name):
+        raise InventoryError(f"host {name!r}: not a name to connect to: set ansible_host")
     return Target(
         name=name,
         groups=groups,
@@ -140,7 +147,7 @@ class _Host:
         """Text that can stand as one argument: no blanks, no leading dash, no open template."""
         text = self.text(names)
         if text is not None and (found := self.last(names)):
-            if _UNFIT.search(text) or text.startswith("-"):
+            if not fit(text):
                 self.refuse(found[0], f"must be one word, without a leading dash, not {text!r}")
             if "{{" in text:
                 self.refuse(found[0], "is a template that Ansible does not trust, so it stays one")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Nested = Callable[[str, State], "tuple[State, ...]"]
 
+UDEV = "/usr/lib/udev/"
 _DIRECTORIES = frozenset(
     ("", "/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/")
 )
@@ -42,11 +43,9 @@ def run_program(
     if not command.words:
         return (replace(state, status=0),)
     path = command.words[0].text
-    if path in _SYSTEMD_SYSCTL:
-        return run_systemd_sysctl(subject, command, state)
     directory, name = path[: path.rfind("/") + 1], path.rpartition("/")[2]
     if directory not in _DIRECTORIES:
-        return _unknown(state, path)
+        return _elsewhere(subject, command, state)
     inner = _wrapped(command, name)
     if inner is not None:
         ends = run_program(subject, inner, state, nested)
@@ -55,6 +54,18 @@ def run_program(
     if known is not None:
         return known(subject, command, state)
     return _shell(command, state, nested) if name in _SHELLS else _harmless(name, command, state)
+
+
+def _elsewhere(subject: Subject, command: Simple, state: State) -> tuple[State, ...]:
+    """A program outside the search path: systemd-sysctl, one that is not there, or unknown."""
+    path = command.words[0].text
+    if path in _SYSTEMD_SYSCTL:
+        return run_systemd_sysctl(subject, command, state)
+    name = path.removeprefix(UDEV)
+    if name in _PROGRAMS or name in _SHELLS:
+        why = f"udev looks for {name} in {UDEV}, where it is not: its path must be written"
+        return (state.told(Step(name, f"sets nothing: {why}")).exits(1, why),)
+    return _unknown(state, path)
 
 
 def _harmless(name: str, command: Simple, state: State) -> tuple[State, ...]:

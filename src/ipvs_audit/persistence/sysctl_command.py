@@ -128,6 +128,8 @@ def _files(subject: Subject, call: _Call) -> tuple[tuple[str, ...], str]:
             files += found or [path]
         elif path in subject.tree.files or directory in DIRECTORIES or path == SYSCTL_CONF:
             files.append(path)
+        elif not path.startswith("/"):
+            files.append(f"/{path}")  # where the kernel starts modprobe; there is no such file
         else:
             return (), f"it reads {path}, which the probe did not bring"
     return tuple(files), ""

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ipvs_audit.persistence.programs import UDEV
 from ipvs_audit.persistence.shell import Simple, Word
 from ipvs_audit.persistence.subject import MODULE
 from ipvs_audit.snapshot.sysctl_config import by_name
@@ -33,6 +34,7 @@ _EVENT = {
 }
 _TOKEN = re.compile(r'\s*,?\s*([A-Z_]+)(\{[^}]*\})?\s*(==|!=|\+=|-=|:=|=)\s*e?"((?:[^"\\]|\\.)*)"')
 _PIECE = re.compile(r"'([^']*)'|\"([^\"]*)\"|(\S+)")
+_CONCERNS = re.compile(r"ip[_-]vs|sysctl")
 _MATCHES = ("==", "!=")
 
 
@@ -59,6 +61,8 @@ def rules(subject: Subject) -> tuple[Rule, ...]:
     found: list[Rule] = []
     for file in files:
         for line in file.lines or ():
+            if _CONCERNS.search(line.text) is None:
+                continue
             where = f"{file.path}:{line.number}"
             matched, doubt, assigned = _read(line.text)
             if not matched:
@@ -86,7 +90,7 @@ def _read(text: str) -> tuple[bool, str, list[tuple[str, str, str]]]:
     """Whether a rule matches the event, what is unsure about it, and what it assigns."""
     if text.lstrip().startswith("#"):
         return False, "", []
-    doubt = ""
+    doubt, specific = "", False
     assigned: list[tuple[str, str, str]] = []
     for key, attribute, operator, raw in _TOKEN.findall(text):
         value = raw.replace('\\"', '"')
@@ -98,9 +102,10 @@ def _read(text: str) -> tuple[bool, str, list[tuple[str, str, str]]]:
             hit = any(name_matches(each, _EVENT[key]) for each in value.split("|"))
             if hit != (operator == "=="):
                 return False, "", []
+            specific = specific or key in ("KERNEL", "SUBSYSTEM", "DEVPATH")
         else:
             doubt = doubt or f"its condition {key}{attribute} is not known to this audit"
-    return True, doubt, assigned
+    return specific, doubt, assigned
 
 
 def _command(text: str) -> Simple:
@@ -109,5 +114,5 @@ def _command(text: str) -> Simple:
     filled = filled.replace("$kernel", MODULE).replace("%k", MODULE)
     words = ["".join(piece) for piece in _PIECE.findall(filled)]
     if words and not words[0].startswith("/"):
-        words[0] = f"/usr/lib/udev/{words[0]}"
+        words[0] = f"{UDEV}{words[0]}"
     return Simple(tuple(Word(word) for word in words))

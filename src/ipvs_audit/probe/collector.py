@@ -64,15 +64,12 @@ def collect(
             ``forks`` workers: a host's deadline counts from when it is submitted.
     """
     own = executor is None
-    run = _Run(executor or Threads(), forks, {} if own else None)
+    run = _Run(executor or Threads(), forks, on_done, own=own)
     jobs = (
         Job(target, settings, open_connection, _every(policies, target), keep if own else None)
         for target in targets
     )
-    for taken in run.through(jobs):
-        if on_done is not None:
-            on_done(taken)
-        yield taken
+    return run.through(jobs)
 
 
 def _every(policies: Mapping[str, Policy] | None, target: Target) -> bool:
@@ -83,22 +80,37 @@ def _every(policies: Mapping[str, Policy] | None, target: Target) -> bool:
 class _Run:
     """The hosts under way, oldest first."""
 
-    def __init__(self, executor: Executor, forks: int, handles: dict[str, Handle] | None) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        forks: int,
+        on_done: Callable[[Snapshot | Failure], None] | None,
+        *,
+        own: bool,
+    ) -> None:
         self._executor = executor
         self._forks = max(1, forks)
-        self._own = handles is not None
+        self._on_done = on_done
+        self._own = own
         self._running: dict[Future[Snapshot | Failure], _Running] = {}
         self._done: queue.SimpleQueue[Future[Snapshot | Failure]] = queue.SimpleQueue()
 
     def through(self, jobs: Iterator[Job]) -> Iterator[Snapshot | Failure]:
+        """Every job's outcome, as it comes."""
         try:
             while self._fill(jobs):
-                yield from self._next()
+                yield from self._told(self._next())
         except KeyboardInterrupt:
-            yield from self._interrupted(jobs)
+            yield from self._told(self._interrupted(jobs))
             raise
         finally:
             self._abandon_all()
+
+    def _told(self, outcomes: Iterator[Snapshot | Failure]) -> Iterator[Snapshot | Failure]:
+        for taken in outcomes:
+            if self._on_done is not None:
+                self._on_done(taken)
+            yield taken
 
     def _fill(self, jobs: Iterator[Job]) -> bool:
         """Start hosts while there is room; false where none is left under way."""

@@ -1,6 +1,16 @@
 # shellcheck shell=sh
 # The files that sysctl, modprobe, udev and systemd-modules-load read.
 
+# Paths as they stand in a line: newlines and backslashes escaped. (In gsub every awk has its own idea
+# of backslashes.)
+# shellcheck disable=SC2016 # awk's dollars
+shown_awk='
+function shown(path,   i, c, out) {
+  if (path !~ /[\\\n]/) return path
+  for (i = 1; i <= length(path); i++) { c = substr(path, i, 1); out = out (c == "\\" ? "\\\\" : c == "\n" ? "\\n" : c) }
+  return out
+}'
+
 # Prints the four sections, the keys, and the files that a hook names, with $RS between them. Takes
 # the readable files as arguments, what stat and sha256sum said of them (a line each, in the same
 # order) and their real paths (a line each, empty = the same) from the environment.
@@ -8,29 +18,31 @@
 files_awk='
 function kind(path) {
   if (ENVIRON["KIND"] != "") return ENVIRON["KIND"]
-  if (path ~ /\/sysctl\.d\/[^\/]*$/ || path ~ /\/sysctl\.conf$/) return 1
-  if (path ~ /\/modprobe\.(d\/[^\/]*|conf)$/) return 2
-  return path ~ /\/rules\.d\/[^\/]*$/ ? 3 : 4
+  # Not /.../: busybox takes a backslash in a bracket for one of the characters.
+  if (path ~ "/sysctl[.](d/[^/]*|conf)$") return 1
+  if (path ~ "/modprobe[.](d/[^/]*|conf)$") return 2
+  return path ~ "/rules[.]d/[^/]*$" ? 3 : 4
 }
 function hex(h,   i, n) { n = 0; for (i = 1; i <= length(h); i++) n = n * 16 + index("0123456789abcdef", substr(h, i, 1)) - 1; return n }
-function shown(path) { gsub(/\\/, "\\\\", path); gsub(/\n/, "\\n", path); return path }
 function put(k, text) { out[k] = out[k] text "\n"; size[k] += length(text) + 1 }
 function key_of(text,   key, path, sep, i, c, n) {
   n = index(text, "="); if (n == 0) return
   key = substr(text, 1, n - 1); sub(/^[ \t]*-?[ \t]*/, "", key); sub(/[ \t]+$/, "", key)
-  if (key == "" || key in known || key ~ /[*?\[ \t\001-\037\177]|\.\.|^[.\/]/ || length(key) > 256) return
+  if (key == "" || key in known || key ~ /[*?\[ \t\001-\037\177]|\.\.|^\.|^\// || length(key) > 256) return
   known[key] = 1; path = key
-  match(key, /[.\/]/); sep = RSTART ? substr(key, RSTART, 1) : "/"
+  match(key, "[./]"); sep = RSTART ? substr(key, RSTART, 1) : "/"
   if (sep == ".") { path = ""; n = length(key); for (i = 1; i <= n; i++) { c = substr(key, i, 1); path = path (c == "." ? "/" : c == "/" ? "." : c) } }
   if (path !~ /\/\//) keys = keys key " " path "\n"
 }
 function hook_of(text,   w, n, i, path, on) {
   if (text !~ /^[ \t]*install[ \t]+ip[_-]vs[ \t]/) return
-  n = split(text, w, /[ \t;&|()"\047]+/)
+  gsub(/[;&|]+/, " ; ", text); gsub(/[()"\047]/, " ", text)
+  n = split(text, w, " ")
   for (i = 3; i <= n; i++) {
+    if (w[i] == ";") on = 0
     if (w[i] ~ /(^|\/)(systemd-)?sysctl$/) { on = 1; continue }
     path = w[i]; sub(/^(-[a-zA-Z]*[pf]|--load=)/, "", path)
-    if (on && path ~ /^\/[A-Za-z0-9_.@+\/-]+$/ && path !~ /^\/dev\/|bin\/[^\/]*$/) named = named path "\n"
+    if (on && path ~ "^/[A-Za-z0-9_.@+/-]+$" && path !~ "^/dev/|bin/[^/]*$") named = named path "\n"
   }
 }
 function take(k, number, text) {
@@ -64,7 +76,7 @@ BEGIN {
   for (a = 1; a < ARGC; a++) {
     path = ARGV[a]; k = kind(path); split(stat[a], st, " ")
     put(k, "file " shown(path))
-    if (real[a] != "") put(k, "real " real[a])
+    if (real[a] != "") put(k, "real " shown(real[a]))
     if (st[1] != "") put(k, "stat " hex(st[1]) % 4096 " " st[2] " " st[3] " " st[4])
     flag = substr(ENVIRON["FLAGS"], a, 1)
     if (flag == "d") { put(k, "unread permission denied"); continue }
@@ -106,7 +118,7 @@ about() {
       [ -r "$file" ] && [ "${one##* }" -le 1048576 ] 2>/dev/null && sums="$sums$(sha256sum <"$file" 2>/dev/null)$nl"
     done
   fi
-  told=$(STATS=$stats SUMS=$sums REALS=$reals FLAGS=$flags RS=$rs KIND=$only awk "$files_awk" "$@")
+  told=$(STATS=$stats SUMS=$sums REALS=$reals FLAGS=$flags RS=$rs KIND=$only awk "$shown_awk$files_awk" "$@")
 }
 
 # A line for section $k that needs no reading.
@@ -122,7 +134,7 @@ mark() {
 # Whether a file is worth reading: sets $worth; marks what only stands in the way.
 look_at() {
   worth=0 plain=$1
-  case $plain in *"$nl"* | *\\*) plain=$(printf %s "$plain" | awk '{ gsub(/\\/, "\\\\"); printf "%s%s", (NR > 1) ? "\\n" : "", $0 }') ;; esac
+  case $plain in *"$nl"* | *\\*) plain=$(awk "$shown_awk BEGIN { print shown(ARGV[1]) }" "$1") ;; esac
   case $k in
     3 | 4) case $matched$nl in *"/${1##*/}$nl"*) ;; *) return ;; esac ;;
   esac
@@ -149,8 +161,8 @@ config() {
     for top in /etc /run /usr/local/lib /usr/lib /lib; do
       dir=$top/$sub
       [ -d "$dir" ] || continue
-      if [ "$top" = /lib ] && [ "$dir" -ef "/usr$dir" ]; then
-        mark "same $dir /usr$dir"
+      if [ "$top" = /lib ] && [ "$dir" -ef "/usr/lib/$sub" ]; then
+        mark "same $dir /usr/lib/$sub"
       elif [ ! -r "$dir" ] || [ ! -x "$dir" ]; then
         mark "unreadable $dir: permission denied"
       else

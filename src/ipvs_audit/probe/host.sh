@@ -74,6 +74,7 @@ module() {
       *.zst) unpack='zstd -dcq' ;;
       *) unpack='cat --' ;;
     esac
+    have "${unpack%% *}" || ! have busybox || unpack="busybox $unpack"
     have "${unpack%% *}" || blind "${unpack%% *} is missing on this host: the module file cannot be read"
     # shellcheck disable=SC2086 # the words of a command
     knows=$({ $unpack "$file" 2>/dev/null || echo probe-cannot-unpack; } |

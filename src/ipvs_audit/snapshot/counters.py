@@ -131,12 +131,13 @@ def parse_counters(section: Section) -> Counters:
     found: dict[int, list[Sample]] = {}
     for line in section.whole_lines():
         words = line.split(" ")
-        if len(words) not in (4, 15, 19):
+        unread = words[3:] == ["unread"]
+        if not unread and len(words) not in (15, 19):
             raise section.garbled(f"line {line[:60]!r} is not of its form")
         number(section, "the sample", words[0])
         series = found.setdefault(number(section, "a namespace", words[1]), [])
         at = decimal(section, "the uptime", words[2])
-        if words[3:] != ["unread"]:
+        if not unread:
             series.append(_sample(section, at, words))
     return {inode: Series(inode, tuple(series)) for inode, series in found.items()}
 

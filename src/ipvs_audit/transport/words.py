@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\ud7ff\ue000-\ufffd]+")
+_SEEN = 4096
 _LENGTH = 200
 
 
@@ -24,7 +23,7 @@ def quoted(
     for secret in secrets:
         if secret is not None and secret.get_secret_value():
             text = text.replace(secret.get_secret_value(), "***")
-    text = _UNPRINTABLE.sub(" ", text).strip()
+    text = " ".join("".join(c if c.isprintable() else " " for c in text[:_SEEN]).split())
     return text if len(text) <= length else text[:length] + " [...]"
 
 

@@ -1,0 +1,1 @@
+"""The oracle: random configurations, applied by the real loaders in guests, against predictions."""

@@ -1,0 +1,91 @@
+"""What the audit's own model says of a case: one prediction for each thing that is tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ipvs_audit.persistence.boot import after_boot
+from ipvs_audit.persistence.failures import failures
+from ipvs_audit.persistence.reload import after_reload
+from ipvs_audit.persistence.subject import Subject
+from ipvs_audit.snapshot.host import Loaders
+from ipvs_audit.tree_from_disk import read_tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ipvs_audit.persistence.outcome import Outcome
+    from ipvs_audit.snapshot.sysctl_config import Loader
+
+MARK = 77
+"""The key's value before a loader runs, as guest.sh sets it: what none of the cases writes."""
+
+GUEST = Loaders(
+    init="systemd",
+    systemd_sysctl="/usr/lib/systemd/systemd-sysctl",
+    systemd_version=252,
+    systemd_modules_load="/usr/lib/systemd/systemd-modules-load",
+    procps=(4, 0, 2),
+    sysctl_path="/usr/sbin/sysctl",
+    sysctl_kind="procps",
+    kmod=30,
+    modprobe="/usr/sbin/modprobe",
+    masked_units=(),
+)
+_KEYS = {"net.bogus.key": False, "kernel.panic": True, "net.ipv4.vs.drop_entry": True}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What should come of one try.
+
+    Attributes:
+        value: as guest.sh prints it; None where the model says that it does not know.
+        fails: whether the program should exit non-zero; None where that is not predicted.
+        why: the model's reasons, for the report of a mismatch.
+    """
+
+    value: str | None
+    fails: bool | None
+    why: str
+
+
+def predict(folder: Path) -> dict[str, Prediction]:
+    """The predictions for a tree on disk, by the name that guest.sh gives to each try."""
+    tree = replace(read_tree(folder), keys=_KEYS)
+    subject = Subject(tree, GUEST, has_switch=True)
+    found = {
+        "sysctl-p": _loader(subject, subject.sysctl_p),
+        "sysctl-system": _loader(subject, subject.sysctl_system),
+        "systemd-sysctl": _loader(subject, subject.systemd_sysctl),
+        "reload": _outcome(after_reload(subject, _off)),
+        "boot": _outcome(after_boot(subject, _off)),
+    }
+    old = Subject(tree, replace(GUEST, procps=(3, 3, 17)), has_switch=True)
+    found["sysctl-p-3.3.17"] = _loader(old, old.sysctl_p)
+    found["sysctl-system-3.3.17"] = _loader(old, old.sysctl_system)
+    return found
+
+
+def _off(value: int) -> bool:
+    return value == 0
+
+
+def _loader(subject: Subject, loader: Loader) -> Prediction:
+    resolution = subject.resolve(loader)
+    why = "; ".join(
+        f"{entry.where} {'wins' if entry.wins else entry.why}" for entry in resolution.assignments
+    )
+    if resolution.doubt:
+        return Prediction(None, None, resolution.doubt)
+    value = MARK if resolution.value is None else resolution.value
+    told = failures(subject, loader, key_exists=True)
+    return Prediction(str(value), bool(told) or None, "; ".join([why, *told]))
+
+
+def _outcome(outcome: Outcome) -> Prediction:
+    if outcome.doubt or outcome.fault:
+        return Prediction(None, None, outcome.sentence)
+    value = "absent" if outcome.value is None else str(outcome.value)
+    return Prediction(value, bool(outcome.notes) or None, outcome.told)

@@ -1,0 +1,62 @@
+"""Real reboots: a case's tree is installed, the guest restarted, ip_vs loaded if it is not yet."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.oracle import trial
+from lab.oracle.cases import Case, make
+from lab.oracle.predict import predict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lab.guest import Guest
+
+_FIRST = 1_000_000
+_PATHS = ("sysctl.d", "modprobe.d", "modules-load.d")
+_READ = (
+    "udevadm settle -t 20; [ -e {key} ] || timeout -s KILL 20 modprobe {trigger} >/dev/null 2>&1; "
+    "status=$?; udevadm settle -t 20; if [ -e {key} ]; then cat {key}; else echo absent; fi; "
+    "echo $status"
+)
+_KEY = "/proc/sys/net/ipv4/vs/run_estimation"
+
+
+def run(guest: Guest, seed: int, wanted: int) -> Iterator[trial.Seen]:
+    """Reboot into cases that the model has an answer for, until there are enough.
+
+    Raises:
+        GuestError: the guest did not come back.
+    """
+    number, done = _FIRST, 0
+    while done < wanted:
+        case = make(seed, number)
+        number += 1
+        # /run is empty after a boot, and an early hook must not keep the guest from booting.
+        case = Case(
+            case.number,
+            {path: text for path, text in case.files.items() if not path.startswith("run/")},
+            {path: target for path, target in case.links.items() if not path.startswith("run/")},
+            case.trigger,
+        )
+        with tempfile.TemporaryDirectory(prefix="oracle-") as name:
+            root = Path(name)
+            trial.lay(case, root)
+            said = predict(root)["boot"]
+            if said.value is None:
+                continue
+            _install(guest, root)
+        guest.reboot()
+        told = guest.ssh(_READ.format(key=_KEY, trigger=case.trigger), timeout=90).stdout.split()
+        yield trial.Seen(case, "boot", told[0], int(told[1]), said)
+        done += 1
+
+
+def _install(guest: Guest, root: Path) -> None:
+    clean = "rm -rf /etc/sysctl.conf /etc/udev/rules.d/90-oracle.rules"
+    for top in ("/etc", "/usr/local/lib", "/usr/lib"):
+        clean += "".join(f" {top}/{sub}/* {top}/{sub}/.[!.]*" for sub in _PATHS)
+    guest.ssh(f"{clean}; tar -xC / && sync", stdin=trial.packed(root))

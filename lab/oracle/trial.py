@@ -1,0 +1,151 @@
+"""Cases brought into a guest in one go, tried there, and compared with their predictions."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab import fleet
+from lab.oracle.predict import Prediction, predict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from lab.guest import Guest
+    from lab.oracle.cases import Case
+
+SCRIPT = Path(__file__).with_name("guest.sh")
+BATCH = 25
+SECONDS_A_CASE = 40
+_INSIDE = "/run/oracle"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of one try.
+
+    Attributes:
+        case: the case.
+        what: ``sysctl-p``, ``reload``, ``boot`` and so on.
+        value: of the key afterwards; ``absent`` where there was none.
+        status: exit status of what was tried.
+        said: the prediction.
+    """
+
+    case: Case
+    what: str
+    value: str
+    status: int
+    said: Prediction
+
+    @property
+    def wrong(self) -> str:
+        """How prediction and guest differ; empty where they agree or none was made."""
+        if self.said.value is not None and self.said.value != self.value:
+            return f"predicted {self.said.value}, the guest has {self.value}"
+        if self.said.fails and self.status == 0:
+            return "predicted a failure, the guest's program exited 0"
+        return ""
+
+
+def boot(kernel: str, folder: str) -> Guest:
+    """A guest for trials."""
+    return fleet.boot(kernel, Path(folder) / f"oracle-{kernel}", name=f"oracle-{kernel}")
+
+
+def batches(cases: list[Case]) -> Iterator[list[Case]]:
+    """The cases, some at a time: a batch is one ssh."""
+    for start in range(0, len(cases), BATCH):
+        yield cases[start : start + BATCH]
+
+
+def lay(case: Case, root: Path) -> None:
+    """Write a case's tree below a folder."""
+    for path, text in case.files.items():
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text.encode())
+    for path, target in case.links.items():
+        link = root / path
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+
+
+def run(guest: Guest, cases: Iterable[Case]) -> list[Seen]:
+    """Try cases in the guest: every loader, and a reload of ip_vs.
+
+    Raises:
+        GuestError: the guest died, or a batch took too long.
+    """
+    by_number = {f"{place:04}": case for place, case in enumerate(cases)}
+    with tempfile.TemporaryDirectory(prefix="oracle-") as name:
+        top = Path(name)
+        said: dict[str, dict[str, Prediction]] = {}
+        for number, case in by_number.items():
+            root = top / number / "root"
+            root.mkdir(parents=True)
+            lay(case, root)
+            (top / number / "trigger").write_text(case.trigger)
+            said[number] = predict(root)
+        (top / "guest.sh").write_bytes(SCRIPT.read_bytes())
+        archive = packed(top)
+    fresh = f"rm -rf {_INSIDE} && mkdir {_INSIDE} && tar -xC {_INSIDE}"
+    command = f"{fresh} && sh {_INSIDE}/guest.sh {_INSIDE}"
+    done = guest.ssh(command, stdin=archive, timeout=60 + SECONDS_A_CASE * len(by_number))
+    seen = []
+    for line in done.stdout.splitlines():
+        number, what, value, status = line.split()
+        seen.append(Seen(by_number[number], what, value, int(status), said[number][what]))
+    return seen
+
+
+def packed(top: Path) -> bytes:
+    """A folder as a tar file, owned by root."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for entry in sorted(os.listdir(top)):  # noqa: PTH208
+            tar.add(top / entry, entry, filter=_as_root)
+    return packed.getvalue()
+
+
+def _as_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
+    return entry
+
+
+def shrink(guest: Guest, seen: Seen) -> Seen:
+    """The smallest case that still differs in the same try: files and lines taken away in turn."""
+    smaller = True
+    while smaller:
+        smaller = False
+        for batch in batches(_smaller(seen.case)):
+            again = [one for one in run(guest, batch) if one.what == seen.what and one.wrong]
+            if again:
+                seen, smaller = again[0], True
+                break
+    return seen
+
+
+def _smaller(case: Case) -> list[Case]:
+    """The case with one file, link or line less."""
+    found = []
+    for path in case.files:
+        rest = {name: text for name, text in case.files.items() if name != path}
+        found.append(replace(case, files=rest))
+    for path in case.links:
+        rest = {name: target for name, target in case.links.items() if name != path}
+        found.append(replace(case, links=rest))
+    for path, text in case.files.items():
+        lines = text.splitlines(keepends=True)
+        if len(lines) > 1:
+            for place in range(len(lines)):
+                less = "".join(lines[:place] + lines[place + 1 :])
+                found.append(replace(case, files=case.files | {path: less}))
+    return found

@@ -1,0 +1,102 @@
+"""Runs the probe here, in every shell there is, on this machine or on a made-up file tree."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ipvs_audit.probe import framing, script
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ipvs_audit.snapshot import Section
+
+#: Every shell of this machine that the probe promises to run in.
+SHELLS = {
+    name: argv
+    for name, argv in {
+        "dash": ["dash"],
+        "bash": ["bash"],
+        "bash --posix": ["bash", "--posix"],
+        "busybox": ["busybox", "sh"],
+        "sh": ["sh"],
+    }.items()
+    if shutil.which(argv[0])
+}
+
+#: Every awk of this machine.
+AWKS = {
+    name: [path, *argv[1:]]
+    for name, argv in {
+        "mawk": ["mawk"],
+        "gawk": ["gawk"],
+        "original-awk": ["original-awk"],
+        "busybox": ["busybox", "awk"],
+        "awk": ["awk"],
+    }.items()
+    if (path := shutil.which(argv[0]))
+}
+
+#: The ways a transport may hand the script over.
+WAYS = ("stdin, whole", "stdin, as it comes", "argument")
+
+_SYSTEM = re.compile(rb"(?<![\w.}])/(etc|run|usr/local/lib|usr/lib|lib)(?=[/ ;\"])")
+
+
+def command(shell: Sequence[str], way: str, text: bytes) -> tuple[list[str], bytes]:
+    """The command line and the standard input."""
+    if way == "stdin, whole":
+        return [*shell, "-c", 'eval "$(cat)"'], text
+    if way == "stdin, as it comes":
+        return [*shell, "-s"], text
+    return [*shell, "-c", text.decode()], b""
+
+
+def run(
+    shell: Sequence[str] = ("sh",),
+    *,
+    way: str = WAYS[0],
+    root: Path | None = None,
+    before: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    first: Path | None = None,
+) -> dict[str, Section]:
+    """The sections that the probe brings.
+
+    Args:
+        shell: what runs it.
+        way: one of WAYS.
+        root: look for system files below this folder (of /proc and /sys, the real ones).
+        before: what to put before the command, e.g. `unshare -n`.
+        environment: variables beside the usual ones.
+        first: a folder whose programs go before the system's.
+    """
+    nonce = script.new_nonce()
+    text = script.render(nonce)
+    if root is not None:
+        text = _SYSTEM.sub(os.fsencode(root) + rb"/\1", text)
+    if first is not None:
+        text = text.replace(b"\nPATH=", b"\nPATH=" + os.fsencode(first) + b":")
+    argv, stdin = command(shell, way, text)
+    ran = subprocess.run(
+        [*before, *argv],
+        input=stdin,
+        capture_output=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, **(environment or {})},
+    )
+    return framing.parse(ran.stdout, nonce, stderr=ran.stderr)
+
+
+def part(name: str) -> str:
+    """The text of a shell variable of the script, such as `sample_awk`."""
+    whole = script.render("0" * 32).decode()
+    found = re.search(rf"^{name}='([^']*)'$", whole, re.MULTILINE)
+    assert found, name
+    return found[1]

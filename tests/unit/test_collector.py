@@ -1,0 +1,265 @@
+"""The collector, with connections made of nothing."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from ipvs_audit.probe import attempt
+from ipvs_audit.probe.collector import collect
+from ipvs_audit.snapshot import Failure, Snapshot
+from ipvs_audit.targets import Target
+from ipvs_audit.transport import Again, Limits, Output, TransportError
+from ipvs_audit.transport.settings import Settings
+
+SETTINGS = Settings(limits=Limits(connect=1, deadline=1))
+SLOW = replace(SETTINGS, limits=Limits(connect=1, deadline=30))
+
+
+def answer(script: bytes) -> bytes:
+    nonce = re.search(rb"nonce='([0-9a-f]{32})'", script)[1]
+    return b"%s host - 1.00 4 6\nechoanswer\n%s end 1\n" % (nonce, nonce)
+
+
+class Stub:
+    """A connection that behaves as it is told."""
+
+    fingerprint = "SHA256:stub"
+    via = "stub"
+
+    def __init__(self, behave: Any = None) -> None:
+        self.behave = behave or (lambda script: Output(0, answer(script), b""))
+        self.closed = 0
+        self.ended = threading.Event()
+
+    def run_script(self, script: bytes, **_limits: float) -> Any:
+        return self.behave(script)
+
+    def close(self) -> None:
+        self.closed += 1
+        self.ended.set()
+
+
+def targets(count: int) -> list[Target]:
+    return [Target(f"host{number}") for number in range(count)]
+
+
+def gather(count: int, open_connection: Any, **changes: Any) -> list[Snapshot | Failure]:
+    changes.setdefault("settings", SETTINGS)
+    return list(collect(targets(count), open_connection=open_connection, **changes))
+
+
+def test_every_host_comes_back_once() -> None:
+    stubs = []
+
+    def connect(_target: Target, _settings: Settings) -> Any:
+        stubs.append(Stub())
+        return stubs[-1]
+
+    taken = gather(50, connect, forks=7)
+    assert sorted(each.target for each in taken) == sorted(each.name for each in targets(50))
+    assert all(isinstance(each, Snapshot) for each in taken)
+    assert [stub.closed for stub in stubs] == [1] * 50
+
+
+def test_no_more_than_forks_are_under_way_or_read_ahead() -> None:
+    under_way, most, asked = [], [], []
+
+    def connect(target: Target, _settings: Settings) -> Any:
+        under_way.append(target.name)
+        most.append(len(under_way))
+        time.sleep(0.01)
+        under_way.remove(target.name)
+        return Stub()
+
+    def fleet() -> Any:
+        for target in targets(40):
+            asked.append(target)
+            yield target
+
+    results = collect(fleet(), open_connection=connect, settings=SETTINGS, forks=5)
+    next(results)
+    assert len(asked) <= 6
+    assert len(list(results)) == 39
+    assert max(most) <= 5
+
+
+def test_failed_host_is_data_and_the_others_are_unaffected() -> None:
+    def connect(target: Target, _settings: Settings) -> Any:
+        if target.name == "host1":
+            raise TransportError("authentication", "no way in")
+        return Stub()
+
+    taken = {each.target: each for each in gather(3, connect)}
+    assert isinstance(taken["host0"], Snapshot)
+    failed = taken["host1"]
+    assert isinstance(failed, Failure)
+    assert (failed.kind, failed.message) == ("authentication", "no way in")
+    assert failed.started <= failed.finished
+
+
+def test_surprise_in_a_library_is_one_hosts_failure() -> None:
+    def connect(_target: Target, _settings: Settings) -> None:
+        raise ZeroDivisionError("with distinctive-secret")
+
+    target = Target("host0", password=SecretStr("distinctive-secret"))
+    (taken,) = collect([target], open_connection=connect, settings=SETTINGS)
+    assert taken.kind == "protocol"
+    assert "ZeroDivisionError" in taken.message
+    assert "distinctive-secret" not in taken.message
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        lambda script: Output(0, answer(script)[:-10], b""),
+        lambda _script: Output(1, b"garbage \x1b[2J <script>", b""),
+        lambda _script: Output(None, b"", b"noise"),
+    ],
+)
+def test_garbled_output_is_a_failure_that_names_the_host(behave: Any) -> None:
+    (taken,) = gather(1, lambda *_: Stub(behave))
+    assert taken.kind == "protocol"
+    assert "host0" in taken.message
+    assert taken.message.isprintable()
+
+
+def test_host_that_hangs_in_a_library_is_given_up_on_and_takes_no_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ipvs_audit.probe.collector.GRACE", 0.2)
+    free = threading.Event()
+    hung = Stub(lambda _script: free.wait(20) and None)
+
+    def connect(target: Target, _settings: Settings) -> Any:
+        return hung if target.name == "host0" else Stub()
+
+    settings = replace(SETTINGS, limits=Limits(deadline=0.5))
+    begun = time.monotonic()
+    taken = {each.target: each for each in gather(10, connect, forks=1, settings=settings)}
+    assert time.monotonic() - begun < 5
+    assert taken["host0"].kind == "timeout"
+    assert all(isinstance(taken[f"host{n}"], Snapshot) for n in range(1, 10))
+    assert hung.closed
+    free.set()
+
+
+@pytest.mark.parametrize(("again", "tries"), [("never", 1), ("once", 2), ("backoff", 11)])
+def test_only_what_can_help_is_tried_again(
+    again: Again, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "_LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(attempt, "_FIRST_PAUSE", 0.01)
+    calls = []
+
+    def connect(*_: Any) -> None:
+        calls.append(1)
+        raise TransportError("unreachable", "no", again=again)
+
+    gather(1, connect, settings=SLOW)
+    assert len(calls) == tries
+
+
+def test_back_off_ends_in_success_when_the_server_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempt, "_FIRST_PAUSE", 0.01)
+    calls = []
+
+    def connect(*_: Any) -> Any:
+        calls.append(1)
+        if len(calls) < 4:
+            raise TransportError("unreachable", "busy", again="backoff")
+        return Stub()
+
+    (taken,) = gather(1, connect, settings=SLOW)
+    assert isinstance(taken, Snapshot)
+
+
+def test_kept_connections_stay_open_and_others_do_not() -> None:
+    stubs = {}
+
+    def connect(target: Target, _settings: Settings) -> Any:
+        stubs[target.name] = Stub()
+        return stubs[target.name]
+
+    gather(4, connect, keep=lambda target, _: target.name == "host2")
+    assert {name for name, stub in stubs.items() if not stub.closed} == {"host2"}
+
+
+def test_connection_is_closed_where_the_probe_fails() -> None:
+    stub = Stub(lambda _script: (_ for _ in ()).throw(TransportError("timeout", "slow")))
+    gather(1, lambda *_: stub, keep=lambda *_: True)
+    assert stub.closed
+
+
+def test_on_done_is_told_before_the_host_is_given() -> None:
+    told = []
+    for taken in collect(
+        targets(5), open_connection=lambda *_: Stub(), settings=SETTINGS, on_done=told.append
+    ):
+        assert told[-1] is taken
+    assert len(told) == 5
+
+
+def test_interrupt_gives_what_is_known_and_accounts_for_the_rest() -> None:
+    waiting = Stub()
+    waiting.behave = lambda _script: waiting.ended.wait(20) and Output(0, b"", b"")
+    results = collect(
+        targets(5),
+        open_connection=lambda target, _: Stub() if target.name == "host0" else waiting,
+        settings=SLOW,
+        forks=2,
+    )
+    taken = [next(results), results.throw(KeyboardInterrupt)]  # type: ignore[attr-defined]
+    with pytest.raises(KeyboardInterrupt):
+        taken.extend(iter(lambda: taken.append(next(results)), False))
+    assert isinstance(taken[0], Snapshot)
+    assert [each.kind for each in taken[1:]] == ["interrupted"] * 4
+    assert waiting.closed
+
+
+def test_walking_away_from_the_results_ends_what_is_under_way() -> None:
+    waiting = Stub()
+    waiting.behave = lambda _script: waiting.ended.wait(20) and Output(0, b"", b"")
+    results = collect(
+        targets(3),
+        open_connection=lambda target, _: Stub() if target.name == "host0" else waiting,
+        settings=SLOW,
+        forks=3,
+    )
+    next(results)
+    time.sleep(0.1)
+    results.close()
+    assert waiting.closed
+
+
+def test_any_executor_will_do() -> None:
+    with ThreadPoolExecutor(3) as pool:
+        taken = gather(10, lambda *_: Stub(), executor=pool, forks=3)
+    assert len(taken) == 10
+
+
+def test_job_and_errors_cross_process_boundaries() -> None:
+    job = attempt.Job(Target("web", password=SecretStr("x")), SETTINGS, SETTINGS_OPEN)
+    assert pickle.loads(pickle.dumps(job)) == job  # noqa: S301
+    error = TransportError("timeout", "slow", again="once")
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert (copy.kind, copy.message, copy.again) == ("timeout", "slow", "once")
+
+
+def SETTINGS_OPEN(*_: Any) -> Any:  # noqa: N802
+    return Stub()
+
+
+def test_no_thread_is_left() -> None:
+    before = threading.active_count()
+    gather(50, lambda *_: Stub(), forks=16)
+    time.sleep(0.1)
+    assert threading.active_count() == before

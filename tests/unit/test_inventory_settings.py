@@ -1,0 +1,155 @@
+"""Reading an inventory prints nothing, and depends on nothing that nobody named."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ipvs_audit.inventory import Inventory, InventoryError, read_inventory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+READ = """
+import sys
+from pathlib import Path
+from ipvs_audit.inventory import InventoryError, read_inventory
+try:
+    inventory = read_inventory(sys.argv[1:])
+    said = [(t.name, t.user, t.port) for t in inventory.targets]
+except InventoryError as error:
+    said = str(error)
+Path("said").write_text(ascii(said))
+assert sys.stdout.errors != "_replacing_warning_handler"
+"""
+
+
+def read_elsewhere(folder: Path, *sources: str, **environment: str) -> str:
+    """Read in a process of its own, started in a folder; what it prints is an error."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("ANSIBLE_", "LC_", "LANG"))}
+    done = subprocess.run(
+        [sys.executable, "-c", READ, *sources], capture_output=True, cwd=folder, check=False,
+        env=clean | environment,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == (b"", b"")
+    assert done.returncode == 0
+    return (folder / "said").read_text()
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Path:
+    (tmp_path / "inventory").mkdir()
+    path = tmp_path / "inventory" / "hosts.yml"
+    path.write_text(
+        "all: {hosts: {bücher: {ansible_user: jürgen, a: '{{ 1 }}'}, web1: }}\n", "utf-8"
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    "locale",
+    [
+        {"LC_ALL": "C"},
+        {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"LC_ALL": "nowhere.ISO-8859-1", "PYTHONUTF8": "0"},
+        {},
+    ],
+)
+def test_any_locale_will_do(hosts: Path, tmp_path: Path, locale: dict[str, str]) -> None:
+    said = read_elsewhere(tmp_path, str(hosts), **locale)
+    assert said == "[('b\\xfccher', 'j\\xfcrgen', None), ('web1', None, None)]"
+
+
+def test_the_working_directory_does_not_count(hosts: Path, tmp_path: Path) -> None:
+    start = tmp_path / "start"
+    (start / "group_vars").mkdir(parents=True)
+    (start / "group_vars" / "all.yml").write_text("ansible_port: 666\n")
+    (start / "plugins").mkdir()
+    (start / "plugins" / "evil.py").write_text("open('evil', 'w')\n")
+    (start / "ansible.cfg").write_text(
+        "[defaults]\ninventory_plugins = plugins\nvars_plugins = plugins\n"
+        "callback_plugins = plugins\nfilter_plugins = plugins\n[inventory]\nenable_plugins = evil\n"
+    )
+    said = read_elsewhere(start, str(hosts), HOME=str(start))
+    assert "('web1', None, None)" in said
+    assert not (start / "evil").exists()
+
+
+def test_settings_that_the_environment_names_count(hosts: Path, tmp_path: Path) -> None:
+    (tmp_path / "my.cfg").write_text("[inventory]\nenable_plugins = ini\n")
+    said = read_elsewhere(tmp_path, str(hosts), ANSIBLE_CONFIG=str(tmp_path / "my.cfg"))
+    assert "hosts.yml: " in said
+    said = read_elsewhere(tmp_path, str(hosts), ANSIBLE_CONFIG="/no/such.cfg")
+    assert said == "'ANSIBLE_CONFIG names /no/such.cfg, which does not exist: unset it'"
+
+
+def test_settings_that_ansible_refuses_are_an_error(hosts: Path, tmp_path: Path) -> None:
+    (tmp_path / "my.cfg").write_text("[defaults\n")
+    said = read_elsewhere(tmp_path, str(hosts), ANSIBLE_CONFIG=str(tmp_path / "my.cfg"))
+    assert "my.cfg" in said
+
+
+def test_this_process_keeps_its_streams_and_its_environment(
+    hosts: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = (sys.stdout, sys.stderr, dict(os.environ))
+    read_inventory([str(hosts)])
+    assert (sys.stdout, sys.stderr, dict(os.environ)) == before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_second_reading_sees_what_changed(hosts: Path) -> None:
+    first = read_inventory([str(hosts)])
+    (hosts.parent / "host_vars").mkdir()
+    (hosts.parent / "host_vars" / "web1.yml").write_text("ansible_port: 7\n")
+    second = read_inventory([str(hosts)])
+    (hosts.parent / "host_vars" / "web1.yml").write_text("ansible_port: 8\n")
+    third = read_inventory([str(hosts)])
+    assert [each.targets[1].port for each in (first, second, third)] == [None, 7, 8]
+    assert len({each.sha256 for each in (first, second, third)}) == 3
+
+
+class TestDigest:
+    def test_does_not_depend_on_where_the_files_lie_or_on_the_limit(self, tmp_path: Path) -> None:
+        digests = set()
+        for place in ("here", "there/and/deep"):
+            folder = tmp_path / place
+            (folder / "group_vars").mkdir(parents=True)
+            (folder / "group_vars" / "all").write_text("a: 1\n")
+            (folder / "hosts").write_text("web1\nweb2\n")
+            digests.add(read_inventory([str(folder / "hosts")]).sha256)
+            digests.add(read_inventory([str(folder / "hosts")], limit="web1").sha256)
+        assert len(digests) == 1
+
+    def test_changes_with_what_a_script_says(self, tmp_path: Path) -> None:
+        def read() -> Inventory:
+            return read_inventory([str(script)])
+
+        script = tmp_path / "hosts"
+        script.write_text("#!/bin/sh\ncat ${0%/*}/.said\n")
+        script.chmod(0o755)
+        said = tmp_path / ".said"
+        said.write_text('{"g": {"hosts": ["web1"]}, "_meta": {"hostvars": {}}}')
+        first, again = read().sha256, read().sha256
+        said.write_text('{"g": {"hosts": ["web1"]}, "_meta": {"hostvars": {"web1": {"a": 1}}}}')
+        assert first == again != read().sha256
+
+    def test_of_a_host_list_is_of_the_list(self) -> None:
+        assert read_inventory(["a,b,"]).sha256 == read_inventory(["a,b,"]).sha256
+        assert read_inventory(["a,b,"]).sha256 != read_inventory(["a,c,"]).sha256
+
+
+def test_sources_add_up_and_keep_their_order(hosts: Path) -> None:
+    inventory = read_inventory([str(hosts), "web9,web1,"])
+    assert [target.name for target in inventory.targets] == ["bücher", "web1", "web9"]
+    assert inventory.sources == (str(hosts), "web9,web1,")
+
+
+def test_no_plugin_reads_one_bad_source_beside_good_ones(hosts: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.yml").write_text("[web]\n")
+    with pytest.raises(InventoryError, match=r"bad\.yml"):
+        read_inventory([str(hosts), str(tmp_path / "bad.yml")])

@@ -1,0 +1,73 @@
+"""What modprobe reads: order, hiding, names, continuation, and what keeps a hook from running."""
+
+from __future__ import annotations
+
+import pytest
+from configured import HOOK, tree
+
+from ipvs_audit.snapshot.modprobe_config import ModprobeConfig, read_modprobe, underscored
+
+
+def config(files: dict[str, str], kmod: int | None = 30) -> ModprobeConfig:
+    return read_modprobe(tree(files), kmod)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["install ip_vs true", "install ip-vs true", "install ip?vs true", " install\tip_vs\ttrue",
+     "install ip_* true", "install [hi]p_vs true"],
+)  # fmt: skip
+def test_names_that_mean_ip_vs(line: str) -> None:
+    found = config({HOOK: line}).first("install", "ip_vs")
+    assert found is not None
+    assert found.rest == "true"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["#install ip_vs true", "install ip_vs", "install ip_vs_rr true", "Install ip_vs true",
+     "install ip]vs true", "install [ip_vs true", "include /etc/x", ""],
+)  # fmt: skip
+def test_lines_that_kmod_passes_over(line: str) -> None:
+    assert config({HOOK: line}).first("install", "ip_vs") is None
+
+
+def test_the_first_file_by_name_wins_whatever_its_directory() -> None:
+    files = {HOOK: "install ip_vs b", "/usr/lib/modprobe.d/aaa.conf": "install ip_vs a"}
+    found = config(files).first("install", "ip_vs")
+    assert found is not None
+    assert found.where == "/usr/lib/modprobe.d/aaa.conf:1"
+
+
+def test_a_hidden_hook_is_told() -> None:
+    files = {"/usr/lib/modprobe.d/ipvs.conf": "install ip_vs a", HOOK: "# nothing"}
+    assert config(files).hidden[0][1] == HOOK
+
+
+def test_old_kmod_does_not_read_usr_local() -> None:
+    files = {"/usr/local/lib/modprobe.d/a.conf": "install ip_vs a"}
+    assert config(files, kmod=28).directives == ()
+    assert config(files, kmod=30).directives != ()
+
+
+@pytest.mark.parametrize(
+    ("line", "bypassed"),
+    [
+        ("softdep ip_vs pre: nf_conntrack", True),
+        ("softdep ip_vs post: ip_vs_rr", True),
+        ("softdep ip_vs nf_conntrack", False),
+        ("softdep ip_vs pre:", False),
+        ("softdep ip_vs_rr pre: a", False),
+    ],
+)
+def test_soft_dependencies_bypass_the_hook(line: str, *, bypassed: bool) -> None:
+    assert (config({HOOK: line}).bypass("ip_vs") is not None) is bypassed
+
+
+def test_only_the_first_softdep_line_counts() -> None:
+    files = {HOOK: "softdep ip_vs x\nsoftdep ip_vs pre: a"}
+    assert config(files).bypass("ip_vs") is None
+
+
+def test_underscored() -> None:
+    assert underscored("ip[-_]vs-rr") == "ip[-_]vs_rr"
