@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 from lab.guest import GuestError
-from lab.kernels import KERNELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +24,13 @@ def packets(text: str) -> int:
     """The incoming packets of CPU 0, in a namespace's ip_vs_stats_percpu."""
     rows = (line.split() for line in text.splitlines())
     return next(int(row[2], 16) for row in rows if len(row) == 6 and row[0] == "0")
+
+
+def watch(host: Guest, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        host.check()
+        time.sleep(0.2)
 
 
 @pytest.mark.parametrize(
@@ -123,16 +129,9 @@ def test_drop_in_under_the_recipes_hook_is_lost_on_a_reload(boot: Callable[..., 
 
 def test_guest_that_dies_is_named_with_its_consoles_end(boot: Callable[..., Guest]) -> None:
     host = boot("5.10", name="doomed")
-    host.ssh("echo c > /proc/sysrq-trigger & sleep 30", check=False, timeout=90)
+    host.ssh("(sleep 0.3; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &")
     with pytest.raises(GuestError, match=r"(?s)doomed has panicked.*sysrq"):
-        host.check()
+        watch(host, 60)
     host.stop()
     with pytest.raises(GuestError, match="doomed has died"):
         host.check()
-
-
-@pytest.mark.parametrize("series", KERNELS)
-def test_every_kernel_has_a_saved_guest_of_its_own(boot: Callable[..., Guest], series: str) -> None:
-    began = time.monotonic()
-    assert boot(series).ssh("uname -r").stdout.startswith(f"{series}.")
-    assert time.monotonic() - began < 180

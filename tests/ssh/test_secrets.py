@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from ipvs_audit.transport.settings import Settings
+
 LOGIN = "distinctive-login-secret"
 SUDO = "distinctive-sudo-secret"
 

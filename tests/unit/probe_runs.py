@@ -65,6 +65,7 @@ def run(
     before: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     first: Path | None = None,
+    only: Path | None = None,
 ) -> dict[str, Section]:
     """The sections that the probe brings.
 
@@ -75,6 +76,7 @@ def run(
         before: what to put before the command, e.g. `unshare -n`.
         environment: variables beside the usual ones.
         first: a folder whose programs go before the system's.
+        only: a folder whose programs are the only ones.
     """
     nonce = script.new_nonce()
     text = script.render(nonce)
@@ -82,6 +84,8 @@ def run(
         text = _SYSTEM.sub(os.fsencode(root) + rb"/\1", text)
     if first is not None:
         text = text.replace(b"\nPATH=", b"\nPATH=" + os.fsencode(first) + b":")
+    if only is not None:
+        text = re.sub(rb"\nPATH=.*\n", b"\nPATH=" + os.fsencode(only) + b"\n", text)
     argv, stdin = command(shell, way, text)
     ran = subprocess.run(
         [*before, *argv],

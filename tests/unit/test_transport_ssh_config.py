@@ -29,7 +29,7 @@ CONFIGS = {
     "equals and quotes": 'Host = web1\n  User="some one"\n  Port = 2222\n',
     "comment at the end": "Host web1 # the first\n  Port 24 # not 22\n",
     "host name pattern": "Host web1\n  HostName %h.example.com\n",
-    "match host sees HostName": "Host web1\n  HostName db.example\nMatch host db.example\n  User d\n",
+    "match host sees HostName": "Host web1\n  HostName db.net\nMatch host db.net\n  User db\n",
     "match originalhost": "Match originalhost web1\n  User orig\n",
     "match user": "Host web1\n  User root\nMatch user root\n  Port 26\n",
     "match negated": "Match !host other\n  Port 27\n",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipvs_audit.inventory.errors import InventoryError
-from ipvs_audit.inventory.messages import Message, message_of
+from ipvs_audit.inventory.messages import Message, message_of, without_quotations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,8 +64,14 @@ def load_ansible() -> ModuleType:
     if named is not None and not Path(named).expanduser().exists():
         raise InventoryError(f"ANSIBLE_CONFIG names {named}, which does not exist: unset it")
     sink = _sink()
-    with redirect_stdout(sink), redirect_stderr(sink), _settings():
-        return import_module("ipvs_audit.inventory.ansible_core")
+    try:
+        with redirect_stdout(sink), redirect_stderr(sink), _settings():
+            return import_module("ipvs_audit.inventory.ansible_core")
+    except Exception as error:
+        if named is None:
+            raise
+        why = without_quotations(str(error).splitlines()[0])
+        raise InventoryError(f"{named}: ansible-core refuses these settings: {why}") from error
 
 
 @contextmanager

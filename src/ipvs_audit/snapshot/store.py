@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import os
 import zlib
 from dataclasses import asdict
@@ -115,7 +116,7 @@ def from_line(line: bytes) -> Snapshot | Failure:
     Raises:
         ValueError: the line is not what :func:`to_line` writes; says what is wrong.
     """
-    record = json.loads(line)
+    record = json.loads(line, parse_float=_finite, parse_constant=_finite)
     schema = record.get("schema") if isinstance(record, dict) else None
     if schema != SCHEMA:
         raise ValueError(f"its schema is {schema!r}, this version reads {SCHEMA!r}")
@@ -167,6 +168,13 @@ def read(path: Path) -> Iterator[Snapshot | Failure]:
         raise StoreError(f"{file}: {wrong.strerror or wrong}") from wrong
     if not number:
         raise StoreError(f"{file}: holds no host")
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(f"{text} is not a number that a host can have")
+    return found
 
 
 def _open(file: Path) -> IO[bytes]:

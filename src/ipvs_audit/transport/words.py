@@ -16,6 +16,7 @@ def quoted(
 ) -> str:
     r"""One harmless line of at most so many characters of what a host said, secrets starred out.
 
+    >>> from pydantic import SecretStr
     >>> quoted(b"\x1b[31mno\nway hunter2", (SecretStr("hunter2"),))
     '[31mno way ***'
     """
