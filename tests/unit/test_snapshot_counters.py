@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
@@ -56,7 +57,9 @@ def test_a_wrap_at_64_bits_is_not_growth() -> None:
 def test_another_number_of_cpus_proves_nothing_frozen() -> None:
     one = series((0, 5, 5), (2, 9, 5), (5.1, 12, 5))
     first, second, third = one.samples
-    assert replace(one, samples=(first, replace(second, cpus=3), third)).movement is Movement.TOO_FEW
+    assert (
+        replace(one, samples=(first, replace(second, cpus=3), third)).movement is Movement.TOO_FEW
+    )
 
 
 def test_growth_of_connections_alone_counts() -> None:
@@ -81,8 +84,11 @@ arrivals = st.lists(st.floats(-5, 8), max_size=30)
 PERIOD = 2.0
 
 
-def observed(times: list[float], packets: list[float], ticks: list[float], zeroed: float | None) -> Series:
+def observed(
+    times: list[float], packets: list[float], ticks: list[float], zeroed: float | None
+) -> Series:
     """Samples of a kernel where packets come at some moments and the estimator runs at others."""
+
     def counted(until: float) -> int:
         return sum(1 for packet in packets if packet <= until)
 
@@ -109,7 +115,7 @@ def test_what_runs_never_reads_frozen(
     packets: list[float], phase: float, late: list[float], middle: float, zeroed: float | None
 ) -> None:
     ticks = [-10 + phase + PERIOD * n + delay for n, delay in enumerate(late)]
-    assume(all(b - a < LAG for a, b in zip(ticks, ticks[1:], strict=False)))
+    assume(all(b - a < LAG for a, b in pairwise(ticks)))
     assert observed([0, middle, 5.1], packets, ticks, zeroed).movement is not Movement.FROZEN
 
 

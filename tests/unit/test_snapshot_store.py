@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import gzip
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ipvs_audit.snapshot import Failure, Section, Snapshot, Taken, store
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 text = st.text(st.characters(), max_size=30)
 sections = st.lists(
@@ -23,11 +26,11 @@ sections = st.lists(
     max_size=4,
     unique_by=lambda section: section.name,
 ).map(lambda found: {section.name: section for section in found})
-snapshots = st.builds(
-    Snapshot, text, st.builds(Taken, text, text, text, text, text), sections
-)
+snapshots = st.builds(Snapshot, text, st.builds(Taken, text, text, text, text, text), sections)
 failures = st.builds(Failure, text, text, text, text, text)
-hosts = st.lists(st.one_of(snapshots, failures), min_size=1, max_size=4, unique_by=lambda one: one.target)
+hosts = st.lists(
+    st.one_of(snapshots, failures), min_size=1, max_size=4, unique_by=lambda one: one.target
+)
 SNAPSHOT = Snapshot(
     "web1",
     Taken("2026-11-23T02:00:00.000Z", "2026-11-23T02:00:06.000Z", "local", "", "0" * 12),
@@ -60,7 +63,7 @@ def test_hosts_are_read_one_at_a_time(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_bytes(store.to_line(SNAPSHOT) + b"{broken\n")
     reading = store.read(tmp_path / "x.jsonl")
     assert next(reading) == SNAPSHOT
-    with pytest.raises(store.StoreError, match="x.jsonl:2: "):
+    with pytest.raises(store.StoreError, match=r"x\.jsonl:2: "):
         next(reading)
 
 
@@ -91,7 +94,9 @@ def line(**change: object) -> bytes:
     (b"\xff\xfe\n", "x.jsonl:1: "),
     (line().replace(b"1.0", b"NaN"), "x.jsonl:1: "),
 ])  # fmt: skip
-def test_what_is_wrong_is_named_with_file_and_line(tmp_path: Path, content: bytes, says: str) -> None:
+def test_what_is_wrong_is_named_with_file_and_line(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
     (tmp_path / "x.jsonl").write_bytes(content)
     with pytest.raises(store.StoreError) as refused:
         list(store.read(tmp_path / "x.jsonl"))
@@ -101,7 +106,9 @@ def test_what_is_wrong_is_named_with_file_and_line(tmp_path: Path, content: byte
 
 def test_a_cut_or_damaged_archive_is_named(tmp_path: Path) -> None:
     packed = gzip.compress(store.to_line(SNAPSHOT) * 1)
-    for number, content in enumerate([packed[:-4], packed[: len(packed) // 2], packed[:40] + b"x" * 9 + packed[49:]]):
+    for number, content in enumerate(
+        [packed[:-4], packed[: len(packed) // 2], packed[:40] + b"x" * 9 + packed[49:]]
+    ):
         file = tmp_path / f"{number}.gz"
         file.write_bytes(content)
         with pytest.raises(store.StoreError, match=f"{number}.gz"):
@@ -115,7 +122,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         list(store.read(tmp_path))
 
 
-def test_a_line_beyond_all_bounds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_beyond_all_bounds_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(store, "LONGEST_LINE", 100)
     (tmp_path / "x.jsonl").write_bytes(store.to_line(SNAPSHOT))
     with pytest.raises(store.StoreError, match="longer than 100 bytes"):
@@ -124,7 +133,7 @@ def test_a_line_beyond_all_bounds_is_refused(tmp_path: Path, monkeypatch: pytest
 
 def test_an_interrupted_run_keeps_what_is_known(tmp_path: Path) -> None:
     file = tmp_path / store.NAME
-    with pytest.raises(KeyboardInterrupt), store.Writer(file) as saved:
+    with pytest.raises(KeyboardInterrupt), store.Writer(file) as saved:  # noqa: PT012
         saved.write(SNAPSHOT)
         assert not file.exists()
         raise KeyboardInterrupt
@@ -133,7 +142,7 @@ def test_an_interrupted_run_keeps_what_is_known(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_nothing_under_the_final_name(tmp_path: Path) -> None:
     file = tmp_path / store.NAME
-    with pytest.raises(OSError, match="full"), store.Writer(file) as saved:
+    with pytest.raises(OSError, match="full"), store.Writer(file) as saved:  # noqa: PT012
         saved.write(SNAPSHOT)
         raise OSError(28, "full")
     assert list(tmp_path.iterdir()) == []

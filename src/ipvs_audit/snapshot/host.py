@@ -119,9 +119,9 @@ def parse_host(host: Section, identity: Section) -> Host:
     Raises:
         GarbledEvidenceError: uptime, clock or effective user is missing; a number is none.
     """
-    facts = _last(host)
+    facts = _first(host)
     release = _os_release(host)
-    who = _last(identity)
+    who = _first(identity)
     uid = number(identity, "the effective user id", who.get("uid", ""))
     ticks = who.get("ticks")
     return Host(
@@ -149,7 +149,7 @@ def parse_loaders(section: Section) -> Loaders:
         GarbledEvidenceError: the section is not whole.
     """
     section.whole_lines()
-    facts = _last(section)
+    facts = _first(section)
     sysctl = facts.get("sysctl-version", "")
     modprobe = facts.get("modprobe-version", "")
     systemd = re.match(r"(?:systemd )?([0-9]{1,5})", facts.get("systemd-version", ""))
@@ -188,8 +188,8 @@ def parse_consumers(section: Section) -> tuple[Consumer, ...]:
     return tuple(found)
 
 
-def _last(section: Section) -> dict[str, str]:
-    return {key: values[-1] for key, values in section.fields().items()}
+def _first(section: Section) -> dict[str, str]:
+    return {key: values[0] for key, values in section.fields().items()}
 
 
 def _os_release(section: Section) -> dict[str, str]:

@@ -55,10 +55,10 @@ def parse_kernel(host: Section) -> Kernel:
         GarbledEvidenceError: there is none, or it holds more than printable ASCII.
     """
     facts = host.fields()
-    release = facts.get("release", ("",))[-1]
+    release = facts.get("release", ("",))[0]
     if not _RELEASE.fullmatch(release):
         raise host.garbled(f"the kernel release is {release[:40]!r}")
-    return Kernel(release, facts.get("arch", ("",))[-1])
+    return Kernel(release, facts.get("arch", ("",))[0])
 
 
 def parse_module(section: Section) -> Module:
@@ -68,11 +68,11 @@ def parse_module(section: Section) -> Module:
         GarbledEvidenceError: the reference count is not a number.
     """
     facts = section.fields()
-    refcount = facts.get("refcnt", ("",))[-1]
+    refcount = facts.get("refcnt", ("",))[0]
     return Module(
         state=_state(facts),
-        file=facts.get("file", (None,))[-1],
-        knows_switch={"yes": True, "no": False}.get(facts.get("switch", ("",))[-1]),
+        file=facts.get("file", (None,))[0],
+        knows_switch={"yes": True, "no": False}.get(facts.get("switch", ("",))[0]),
         refcount=number(section, "the reference count", refcount) if refcount else None,
         kthreads=facts.get("kthread", ()),
     )
