@@ -35,7 +35,7 @@ def test_module_reload(snapshot: Snapshot, policy: Policy, case: Case) -> None:
 
     for when, outcome in (("a module reload", reload), ("a boot", boot)):
         assert outcome.holds(policy.accepts) is not False, (
-            f"after {when} the value is not {policy.demand}: {outcome.sentence}"
+            f"the value does not hold after {when}: {outcome.sentence}"
         )
     for when, outcome in (("a module reload", reload), ("a boot", boot)):
         if outcome.holds(policy.accepts) is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from lab import fleet
 from lab.oracle import reboots, trial
@@ -22,8 +23,13 @@ def main(argv: list[str] | None = None) -> int:
     folder = fleet.own_folder()
     tally = Tally(seed)
     try:
-        for kernel in asked.kernels.split(","):
-            _one_kernel(kernel, asked, seed, tally, str(folder))
+        with ThreadPoolExecutor() as pool:
+            on = [
+                pool.submit(_one_kernel, kernel, asked, seed, tally, str(folder))
+                for kernel in asked.kernels.split(",")
+            ]
+            for done in on:
+                done.result()
     finally:
         fleet.down(folder)
     print(tally.summary(), flush=True)

@@ -1,60 +1,65 @@
 #!/bin/sh
 # Runs in a guest: applies each case's tree with the real loaders, and prints what came of it, a
-# line for each: CASE WHAT VALUE STATUS. Usage: guest.sh FOLDER, with FOLDER/NUMBER/root and /trigger.
+# line for each: CASE WHAT VALUE STATUS. Usage: guest.sh FOLDER, with FOLDER/NUMBER.tar and .trigger.
+# Every program started costs a tenth of a second under emulation, so few are.
 key=/proc/sys/net/ipv4/vs/run_estimation
+rule=/etc/udev/rules.d/90-oracle.rules
+old=/opt/procps-3.3.17/lib
 mark=77
 
 clean() {
-  rm -rf /etc/sysctl.conf /etc/udev/rules.d/90-oracle.rules
+  dirs=''
   for top in /etc /run /usr/local/lib /usr/lib; do
-    for sub in sysctl.d modprobe.d modules-load.d; do
-      rm -rf "${top:?}/$sub"
-      mkdir -p "$top/$sub"
-    done
+    dirs="$dirs $top/sysctl.d $top/modprobe.d $top/modules-load.d"
   done
+  # shellcheck disable=SC2086 # a list of folders
+  busybox rm -rf /etc/sysctl.conf $rule $dirs
 }
 
 # Unloads ip_vs by itself: a case's own remove commands are not asked.
 unload() {
-  tries=0
-  while [ -e /sys/module/ip_vs ] && [ $tries -lt 20 ]; do
-    for module in ip_vs_rr ip_vs_wrr ip_vs_sh ip_vs; do rmmod $module 2>/dev/null; done
-    tries=$((tries + 1))
+  for module in ip_vs_rr ip_vs; do
+    [ ! -e /sys/module/$module ] || rmmod $module 2>/dev/null
   done
 }
 
-value() { if [ -e $key ]; then cat $key; else echo absent; fi; }
-
-# Runs a loader on a marked key: $1 is its name here, the rest the command.
-loader() {
-  name=$1
-  shift
-  echo $mark >$key
-  "$@" >/dev/null 2>&1 </dev/null
+say() {
   status=$?
-  echo "$case $name $(value) $status"
+  value=absent
+  [ ! -e $key ] || read -r value <$key
+  echo "$case $1 $value $status"
 }
 
-clean
-udevadm control --reload 2>/dev/null
-for folder in "$1"/[0-9]*; do
-  case=${folder##*/}
-  cp -a "$folder/root/." /
-  [ ! -e /etc/udev/rules.d/90-oracle.rules ] || udevadm control --reload
+for archive in "$1"/*.tar; do
+  case=${archive##*/}
+  case=${case%.tar}
+  clean
+  busybox tar -xf "$archive" -C /
+  read -r trigger <"${archive%.tar}.trigger"
   unload
-  timeout -s KILL 20 modprobe "$(cat "$folder/trigger")" >/dev/null 2>&1 </dev/null
+  [ ! -e $rule ] || udevadm control --reload
+  modprobe "$trigger" >/dev/null 2>&1 </dev/null
   status=$?
-  [ ! -e /etc/udev/rules.d/90-oracle.rules ] || udevadm settle -t 10
-  echo "$case reload $(value) $status"
+  [ ! -e $rule ] || udevadm settle -t 10
+  (exit $status)
+  say reload
   [ -e $key ] || modprobe -i ip_vs || insmod "$(modinfo -n ip_vs)"
-  loader sysctl-p sysctl -p
-  loader sysctl-system sysctl --system
-  loader systemd-sysctl /lib/systemd/systemd-sysctl
-  if [ -x /opt/procps-3.3.17/sysctl ]; then
-    loader sysctl-p-3.3.17 /opt/procps-3.3.17/sysctl -p
-    loader sysctl-system-3.3.17 /opt/procps-3.3.17/sysctl --system
-  fi
-  (cd "$folder/root" && find . ! -type d) | (cd / && tr '\n' '\0' | xargs -0 -r rm -f)
+  [ ! -e $rule ] || udevadm settle -t 10
+  echo $mark >$key
+  sysctl -p >/dev/null 2>&1
+  say sysctl-p
+  echo $mark >$key
+  sysctl --system >/dev/null 2>&1
+  say sysctl-system
+  echo $mark >$key
+  /lib/systemd/systemd-sysctl >/dev/null 2>&1
+  say systemd-sysctl
+  echo $mark >$key
+  LD_LIBRARY_PATH=$old $old/sysctl -p >/dev/null 2>&1
+  say sysctl-p-3.3.17
+  echo $mark >$key
+  LD_LIBRARY_PATH=$old $old/sysctl --system >/dev/null 2>&1
+  say sysctl-system-3.3.17
 done
 clean
 unload

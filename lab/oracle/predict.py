@@ -88,4 +88,5 @@ def _outcome(outcome: Outcome) -> Prediction:
     if outcome.doubt or outcome.fault:
         return Prediction(None, None, outcome.sentence)
     value = "absent" if outcome.value is None else str(outcome.value)
-    return Prediction(value, bool(outcome.notes) or None, outcome.told)
+    fails = any("reports a failure" in note for note in outcome.notes)
+    return Prediction(value, fails or None, outcome.told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import tarfile
 import tempfile
 from dataclasses import dataclass, replace
@@ -88,15 +89,17 @@ def run(guest: Guest, cases: Iterable[Case]) -> list[Seen]:
         top = Path(name)
         said: dict[str, dict[str, Prediction]] = {}
         for number, case in by_number.items():
-            root = top / number / "root"
-            root.mkdir(parents=True)
+            root = top / number
+            root.mkdir()
             lay(case, root)
-            (top / number / "trigger").write_text(case.trigger)
             said[number] = predict(root)
-        (top / "guest.sh").write_bytes(SCRIPT.read_bytes())
+            (top / f"{number}.tar").write_bytes(packed(root))
+            (top / f"{number}.trigger").write_text(f"{case.trigger}\n")
+            shutil.rmtree(root)
+        (top / SCRIPT.name).write_bytes(SCRIPT.read_bytes())
         archive = packed(top)
     fresh = f"rm -rf {_INSIDE} && mkdir {_INSIDE} && tar -xC {_INSIDE}"
-    command = f"{fresh} && sh {_INSIDE}/guest.sh {_INSIDE}"
+    command = f"{fresh} && sh {_INSIDE}/{SCRIPT.name} {_INSIDE}"
     done = guest.ssh(command, stdin=archive, timeout=60 + SECONDS_A_CASE * len(by_number))
     seen = []
     for line in done.stdout.splitlines():
@@ -121,12 +124,12 @@ def _as_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def shrink(guest: Guest, seen: Seen) -> Seen:
-    """The smallest case that still differs in the same try: files and lines taken away in turn."""
+    """A smallest case that still differs in the same try: files and lines taken away in turn."""
     smaller = True
     while smaller:
         smaller = False
-        for batch in batches(_smaller(seen.case)):
-            again = [one for one in run(guest, batch) if one.what == seen.what and one.wrong]
+        for case in _smaller(seen.case):
+            again = [one for one in run(guest, [case]) if one.what == seen.what and one.wrong]
             if again:
                 seen, smaller = again[0], True
                 break

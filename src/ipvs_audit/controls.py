@@ -153,6 +153,7 @@ def judge(check: Check, taken: Snapshot | Failure, policy: Policy, **fixtures: o
             observed=f"{taken.kind}: {taken.message}",
         )
     case = Case(taken)
+    severity = policy.severity.get(about.id, about.severity)
     verdict, message = Verdict.PASS, ""
     try:
         check(snapshot=taken, policy=policy, case=case, **fixtures)
@@ -166,7 +167,7 @@ def judge(check: Check, taken: Snapshot | Failure, policy: Policy, **fixtures: o
         about.id,
         about.name,
         verdict,
-        about.severity,
+        severity,
         message=message or case.observed,
         expected=case.expected,
         observed=case.observed,

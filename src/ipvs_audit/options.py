@@ -17,7 +17,10 @@ DEFAULT_POLICY = "inventories/policy.yml"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The audit's options, read once."""
+    """The audit's options, read once.
+
+    An empty ``inventory`` means this machine or, with ``snapshots``, the hosts that those hold.
+    """
 
     root: Path
     inventory: tuple[str, ...]
@@ -109,7 +112,7 @@ def read_options(config: pytest.Config) -> Options:
         policy = root / DEFAULT_POLICY
     return Options(
         root=root,
-        inventory=tuple(get("inventory")) or (str(root / DEFAULT_INVENTORY),),
+        inventory=tuple(get("inventory")),
         limit=get("limit"),
         policy=policy,
         estimation=get("estimation"),

@@ -67,13 +67,14 @@ class AuditRun:
         source = (
             f"saved evidence in {audit.options.snapshots}"
             if audit.options.snapshots
-            else ", ".join(audit.options.inventory)
+            else ", ".join(audit.inventory.sources)
         )
         excluded = len(audit.targets) - len(audit.audited)
         return (
             f"ipvs-audit: {len(audit.audited)} of {audit.inventory.total} hosts from {source}"
             + (f", {excluded} excluded" if excluded else "")
             + f"; IPVS estimation must be {audit.policy.estimation}"
+            + "".join(f"\nipvs-audit: {warning}" for warning in audit.inventory.warnings)
         )
 
     def needs(self, host: str, about: Control | None, *, connection: bool) -> None:
@@ -157,6 +158,7 @@ class AuditRun:
         """Write the reports and give the exit status of the run."""
         for connection in self._connections.values():
             connection.close()
+        self._mind_severities()
         run = self.audit.finish(self._needed)
         try:
             write_reports(run, self.snapshots, self.directory)
@@ -167,6 +169,13 @@ class AuditRun:
         self.snapshots.unlink(missing_ok=True)
         self._outcome = (run, self.directory)
         return int(pytest.ExitCode.INTERRUPTED) if self.audit.interrupted else exitstatus
+
+    def _mind_severities(self) -> None:
+        named = {control for policy in self.audit.policies.values() for control in policy.severity}
+        if unknown := sorted(named - self.audit.controls.keys()):
+            self.audit.notes.append(
+                f"The policy gives a severity to {', '.join(unknown)}, which was not judged."
+            )
 
     def summarise(self, terminalreporter: Any) -> None:  # noqa: ANN401
         """The run in words, at the end of pytest's own output."""

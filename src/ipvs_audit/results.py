@@ -39,6 +39,7 @@ class HostResult:
         facts: what else is known of it, label -> text, in the order to show, e.g.
             ``{"operating system": "Debian GNU/Linux 12", "machine id": ..., "exposure": ...}``.
         controls: results by the order of controls.
+        policy: what the inventory changes in the policy for this host.
     """
 
     name: str
@@ -51,6 +52,7 @@ class HostResult:
     controls: tuple[Result, ...] = ()
     started: str = ""
     finished: str = ""
+    policy: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:

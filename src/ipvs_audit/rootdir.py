@@ -3,8 +3,8 @@
 pytest looks for its configuration before it knows the options of a plugin: of
 ``pytest --inventory /etc/ansible/hosts`` it takes the path for a test folder, and makes
 /etc/ansible its root, where there is no audit. This plugin, loaded by entry point, notices that and
-starts pytest anew with ``-c pyproject.toml``. It does so while its options are asked for: before pytest captures
-any output, and before anything else has happened.
+starts pytest anew with ``-c pyproject.toml``. It does so while its options are asked for: before
+pytest captures any output, and before anything else has happened.
 """
 
 from __future__ import annotations

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from ipvs_audit import __version__
 from ipvs_audit.facts import facts_of
 from ipvs_audit.inventory import Inventory, read_inventory
-from ipvs_audit.options import Options, redact
+from ipvs_audit.options import DEFAULT_INVENTORY, Options, redact
 from ipvs_audit.policy import Policy, load_policy, policy_for
 from ipvs_audit.results import ControlInfo, HostResult, Run
+from ipvs_audit.saved import saved_inventory
 from ipvs_audit.snapshot import Failure, Snapshot
 from ipvs_audit.targets import Target, safe_ids
 from ipvs_audit.verdicts import Result, Verdict
@@ -58,11 +59,7 @@ class AuditSession:
         self.policy, self.policy_sha256 = load_policy(options.policy)
         if options.estimation:
             self.policy = self.policy.model_copy(update={"estimation": options.estimation})
-        self.inventory: Inventory = read_inventory(
-            options.inventory,
-            limit=options.limit,
-            vault_password_file=options.vault_password_file,
-        )
+        self.inventory = _inventory(options)
         self.targets: dict[str, Target] = {target.name: target for target in self.inventory.targets}
         self.ids = safe_ids(list(self.targets))
         self.policies: dict[str, Policy] = {
@@ -71,7 +68,7 @@ class AuditSession:
         self.collected: dict[str, Snapshot | Failure] = {}
         self.results: dict[str, dict[str, Result]] = {}
         self.controls: dict[str, Control] = {}
-        self.notes: list[str] = []
+        self.notes: list[str] = list(self.inventory.warnings)
         self.interrupted = False
 
     @property
@@ -111,7 +108,6 @@ class AuditSession:
                 the run ended become errors, so that nothing is missing silently.
         """
         hosts = tuple(self._host(target, expected) for target in self.targets.values())
-        options = self.options
         return Run(
             id=run_id(self.started),
             started=stamp(self.started),
@@ -125,7 +121,7 @@ class AuditSession:
             estimation=self.policy.estimation,
             policy_sha256=self.policy_sha256,
             inventory_sha256=self.inventory.sha256,
-            inventory=tuple(_shown(source) for source in options.inventory),
+            inventory=tuple(_shown(source) for source in self.inventory.sources),
             controls=tuple(
                 ControlInfo(c.id, c.name, c.severity, c.source, c.rationale, c.fix)
                 for c in sorted(self.controls.values(), key=lambda c: c.id)
@@ -138,7 +134,13 @@ class AuditSession:
     def _host(self, target: Target, expected: dict[str, set[str]]) -> HostResult:
         if target.excluded is not None:
             return HostResult(
-                target.name, self.ids[target.name], target.groups, "excluded", target.excluded, ""
+                target.name,
+                self.ids[target.name],
+                target.groups,
+                "excluded",
+                target.excluded,
+                "",
+                policy=target.policy,
             )
         taken = self.taken(target.name)
         results = dict(self.results.get(target.name, {}))
@@ -166,7 +168,18 @@ class AuditSession:
             controls=tuple(results[control] for control in sorted(results)),
             started=when.started,
             finished=when.finished,
+            policy=target.policy,
         )
+
+
+def _inventory(options: Options) -> Inventory:
+    if options.snapshots is not None and not options.inventory:
+        return saved_inventory(options.snapshots, limit=options.limit)
+    return read_inventory(
+        options.inventory or (str(options.root / DEFAULT_INVENTORY),),
+        limit=options.limit,
+        vault_password_file=options.vault_password_file,
+    )
 
 
 def run_id(started: datetime) -> str:

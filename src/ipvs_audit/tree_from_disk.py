@@ -98,7 +98,7 @@ def _add(root: Root, path: str, files: dict[str, ConfigFile], unreadable: list[s
         mode=about.st_mode & 0o7777,
         size=about.st_size,
         sha256=hashlib.sha256(content).hexdigest(),
-        lines=lines_of(content, joined="/sysctl." not in path),
+        lines=lines_of(content, joined="/modprobe.d/" in path or "/rules.d/" in path),
     )
 
 
@@ -108,7 +108,7 @@ def lines_of(content: bytes, *, joined: bool) -> tuple[Line, ...]:
     first, held = 0, ""
     for number, text in enumerate(content.decode(errors="backslashreplace").split("\n"), 1):
         first = first if held else number
-        if joined and text.endswith("\\"):
+        if joined and (len(text) - len(text.rstrip("\\"))) % 2:
             held += text[:-1]
         elif held or text.strip():
             found.append(Line(first, held + text))

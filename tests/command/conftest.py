@@ -1,4 +1,4 @@
-"""Runs the audit as a user does: pytest as a program, in the checkout, with an inventory elsewhere."""
+"""Runs the audit as a user does: pytest as a program, in the checkout."""
 
 from __future__ import annotations
 

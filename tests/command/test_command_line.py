@@ -108,7 +108,9 @@ class TestBadInput:
         assert "collected 1 of 1 hosts" not in ran.output
 
     @pytest.mark.skipif(os.getuid() != 0, reason="mounts a small file system: needs root")
-    def test_a_full_disk_is_said_and_leaves_no_half_report(self, here: Path, tmp_path: Path) -> None:
+    def test_a_full_disk_is_said_and_leaves_no_half_report(
+        self, here: Path, tmp_path: Path
+    ) -> None:
         small = tmp_path / "small"
         small.mkdir()
         subprocess.run(
@@ -179,9 +181,7 @@ class TestPytestsOwnHabits:
             f"--html={html}",
             "--self-contained-html",
         )
-        told = {
-            (one.get("name"), one.get("value")) for one in ET.parse(junit).iter("property")
-        }
+        told = {(one.get("name"), one.get("value")) for one in ET.parse(junit).iter("property")  # noqa: S314  # our own}
         assert {("control", "EST-4"), ("verdict", "not applicable")} <= told
         assert "EST-6" in html.read_text()
 
@@ -237,7 +237,9 @@ def test_plain(host):
     assert host.user("root").exists
 '''
         )
-        ran = audit("--inventory", here, mine, "-p", "ipvs_audit.plugin", "-c", ROOT / "pyproject.toml")
+        ran = audit(
+            "--inventory", here, mine, "-p", "ipvs_audit.plugin", "-c", ROOT / "pyproject.toml"
+        )
         assert ran.status == 1, ran.output
         (result,) = ran.results["hosts"][0]["controls"]
         assert (result["id"], result["verdict"]) == ("MY-1", "fail")
@@ -258,3 +260,20 @@ def test_plain(host):
         assert set(ran.verdicts()["mute"].values()) == {"error"}
         assert "error" not in ran.verdicts()["here"].values()
         assert "nterrupted" in ran.output
+
+    def test_saved_evidence_needs_no_inventory(self, audit: Audit, tmp_path: Path) -> None:
+        inventory = tmp_path / "two.yml"
+        inventory.write_text(
+            "all:\n  children:\n    mine:\n      hosts:\n"
+            "        here: {ansible_connection: local, ipvs_audit_ack: true}\n"
+            "        away: {ipvs_audit_exclude: in repair}\n"
+        )
+        live = audit("--inventory", inventory)
+        run = live.latest.resolve()
+        inventory.unlink()
+        again = audit("--from-snapshots", run)
+        assert again.results["hosts"] == live.results["hosts"]
+        assert again.results["run"]["counts"] == live.results["run"]["counts"]
+        assert "2 hosts in the inventory = 1 assessed + 0 unreachable + 1 excluded" in again.output
+        none = audit("--from-snapshots", run, "--limit", "mine:!here:!away")
+        assert none.status == 4

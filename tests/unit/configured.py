@@ -43,7 +43,7 @@ RECIPE = "install ip_vs /sbin/modprobe --ignore-install ip_vs && /sbin/sysctl -p
 
 def file(path: str, text: str, real: str | None = None) -> ConfigFile:
     """A file with content; ``real`` where it is a link."""
-    lines = lines_of(text.encode(), joined="sysctl" not in path)
+    lines = lines_of(text.encode(), joined="/modprobe.d/" in path or "/rules.d/" in path)
     return ConfigFile(path, path if real is None else real, 0, 0, 0o644, len(text), "", lines)
 
 

@@ -50,6 +50,7 @@ class Job:
         settings: how to connect, and the limits.
         open_connection: opens one.
         every_namespace: sample namespaces without IPVS rules too.
+        span: seconds over which the counters are sampled.
         keep: told of the connection after a success; true keeps it open.
     """
 
@@ -57,6 +58,7 @@ class Job:
     settings: Settings
     open_connection: Callable[[Target, Settings], Connection]
     every_namespace: bool = False
+    span: int = script.SHORTEST_SPAN
     keep: Callable[[Target, Connection], bool] | None = None
 
 
@@ -149,7 +151,7 @@ def _probe(job: Job, connection: Connection, deadline: Deadline, started: str) -
     limits = job.settings.limits
     nonce = script.new_nonce()
     output = connection.run_script(
-        script.render(nonce, every_namespace=job.every_namespace),
+        script.render(nonce, span=job.span, every_namespace=job.every_namespace),
         timeout=deadline.left(),
         max_output=limits.output,
     )

@@ -7,6 +7,7 @@ from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ipvs_audit.policy import Policy
 from ipvs_audit.probe.attempt import Handle, Job, collect_one, failure, utc_now
 from ipvs_audit.probe.threads import Threads
 from ipvs_audit.transport.deadline import Deadline
@@ -14,7 +15,6 @@ from ipvs_audit.transport.deadline import Deadline
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from ipvs_audit.policy import Policy
     from ipvs_audit.snapshot import Failure, Snapshot
     from ipvs_audit.targets import Target
     from ipvs_audit.transport import Connection
@@ -65,16 +65,19 @@ def collect(
     """
     own = executor is None
     run = _Run(executor or Threads(), forks, on_done, own=own)
-    jobs = (
-        Job(target, settings, open_connection, _every(policies, target), keep if own else None)
-        for target in targets
-    )
-    return run.through(jobs)
 
+    def job(target: Target) -> Job:
+        policy = (policies or {}).get(target.name, Policy())
+        return Job(
+            target,
+            settings,
+            open_connection,
+            every_namespace=policy.namespaces == "every",
+            span=policy.sample_seconds,
+            keep=keep if own else None,
+        )
 
-def _every(policies: Mapping[str, Policy] | None, target: Target) -> bool:
-    policy = (policies or {}).get(target.name)
-    return policy is not None and policy.namespaces == "every"
+    return run.through(map(job, targets))
 
 
 class _Run:

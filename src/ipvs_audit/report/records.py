@@ -5,7 +5,7 @@ docs/results.schema.json is made from these models; a test keeps the two alike.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -60,6 +60,9 @@ class HostRecord(_Record):
     started: Moment
     finished: Moment
     facts: dict[str, str]
+    policy: dict[str, Any] = Field(
+        default_factory=dict, description="what the inventory changes in the policy for this host"
+    )
     controls: tuple[ControlRecord, ...]
 
 

@@ -90,6 +90,7 @@ def host_record(host: HostResult) -> dict[str, object]:
         "started": host.started,
         "finished": host.finished,
         "facts": dict(host.facts),
+        "policy": dict(host.policy),
         "controls": [_control_record(result) for result in host.controls],
     }
 
@@ -179,6 +180,7 @@ def _host(record: HostRecord) -> HostResult:
         controls=tuple(map(_result, record.controls)),
         started=record.started,
         finished=record.finished,
+        policy=record.policy,
     )
 
 

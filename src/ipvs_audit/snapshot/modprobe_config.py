@@ -5,6 +5,7 @@ Facts of kmod 28 to 34 (``libkmod-config.c``, ``libkmod-module.c``).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ DIRECTORIES = (
     "/lib/modprobe.d",
 )
 _LOCAL_SINCE = 29  # kmod before 29 does not read /usr/local/lib/modprobe.d
+_BACKSLASH = re.compile(r"\\(.)", re.DOTALL)
 _VERBS = ("install", "remove", "alias", "blacklist", "softdep", "options")
 
 
@@ -123,7 +125,7 @@ def _directives(file: ConfigFile) -> list[Directive]:
 
 def _directive(line: Line, path: str) -> Directive | None:
     """A line as kmod splits it: at spaces and tabs only; None for what it ignores."""
-    text = line.text
+    text = _BACKSLASH.sub(r"\1", line.text)  # kmod drops every one, also from a command
     if text[:1] == "#":
         return None
     verb, rest = _word(text)
