@@ -47,7 +47,7 @@ BEGIN {
     one(substr(ARGV[a], 1, cut - 1), substr(ARGV[a], cut + 1))
     if (ARGV[a] ~ /self/ && length(raw) < 16384) own = raw
   }
-  printf "%s%s", ENVIRON["RS"], own
+  if (ENVIRON["RS"] != "") printf "%s%s", ENVIRON["RS"], own
   exit
 }'
 
@@ -61,7 +61,7 @@ sample() {
   set -f
   for line in $mounts; do
     mount_path "${line#*=}"
-    seen="$(nsenter --net="$path" awk "$sample_awk" "${line%%=*}=/proc/self/net" 2>/dev/null | grep "^$1 ")$nl$seen"
+    seen="$(nsenter --net="$path" awk "$sample_awk" "${line%%=*}=/proc/self/net" 2>/dev/null)$nl$seen"
   done
   IFS=$rs
   # shellcheck disable=SC2086 # split at the separator

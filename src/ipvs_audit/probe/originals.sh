@@ -1,0 +1,78 @@
+# shellcheck shell=sh
+# The files that a plan may change, whole, and the directories that it would write to. Part of the
+# script only where a plan is wanted; it reads like all the rest.
+
+# Names that would need quoting are left out: a plan does not touch such a file.
+odd() { case $1 in *"$nl"* | *\\* | *"	"*) return 0 ;; esac; return 1; }
+
+original() {
+  odd "$1" && return
+  real=$1
+  if [ -L "$1" ]; then real=$(readlink -f "$1"); fi
+  if [ -z "$real" ] || odd "$real"; then return; fi
+  text="${text}file $1${nl}real $real$nl"
+  if [ ! -f "$real" ]; then
+    text="${text}unread not a regular file$nl"
+    return
+  fi
+  note_directory "${real%/*}"
+  got=$(stat -Lc '%a %u %g %s %h' "$real" 2>/dev/null)
+  text="${text}stat $got$nl"
+  size=${got#* * * } size=${size%% *}
+  if [ ! -r "$real" ]; then
+    text="${text}unread permission denied$nl"
+  elif [ "${size:-65537}" -gt 65536 ]; then
+    text="${text}unread larger than 64 KiB$nl"
+  else
+    got=$(sha256sum <"$real")
+    text="${text}sha256 ${got%% *}${nl}hex $(od -An -v -tx1 <"$real" | tr -d ' \n')$nl"
+  fi
+  # shellcheck disable=SC2012 # its mode column tells of an ACL (+), in every ls
+  got=$(ls -ldn "$real" 2>/dev/null)
+  case ${got%% *} in *+) text="${text}acl$nl" ;; esac
+  got=$(lsattr -d "$real" 2>/dev/null)
+  case ${got%% *} in *i*) text="${text}attribute immutable$nl" ;; esac
+  case ${got%% *} in *a*) text="${text}attribute append-only$nl" ;; esac
+  got=$(stat -Lc %C "$real" 2>/dev/null)
+  case $got in '?' | '') ;; *) text="${text}label $got$nl" ;; esac
+}
+
+note_directory() { case $directories in *"$nl$1$nl"*) ;; *) directories="$directories$1$nl" ;; esac; }
+
+originals() {
+  text='' directories="$nl/etc$nl/etc/sysctl.d$nl/etc/modprobe.d$nl/var/lib$nl"
+  set --
+  [ ! -e /etc/sysctl.conf ] || set -- /etc/sysctl.conf
+  for file in /etc/sysctl.d/*.conf; do
+    grep -qsE 'run_estimation|[*?[]' "$file" && set -- "$@" "$file"
+  done
+  for file in /etc/modprobe.d/*.conf; do
+    grep -qsiE 'ip[_-]vs|install.*[*?[]' "$file" && set -- "$@" "$file"
+  done
+  for file; do original "$file"; done
+  IFS=$nl
+  for directory in $directories; do
+    unset IFS
+    [ -n "$directory" ] || continue
+    state=absent free=0
+    if [ -d "$directory" ]; then
+      state=writable
+      [ -w "$directory" ] && [ "$uid" = 0 ] || state=denied
+      # The mount that holds it: its free KiB, and whether it is read-only.
+      got=$(df -Pk "$directory" 2>/dev/null | awk 'NR > 1 { free = $4; mount = $6 }
+        END {
+          while ((getline line < "/proc/self/mountinfo") > 0) {
+            n = split(line, f, " ")
+            if (f[5] == mount) ro = ("," f[6] "," ~ /,ro,/ || "," f[n] "," ~ /,ro,/)
+          }
+          print free + 0, ro + 0
+        }')
+      free=${got% *}
+      case $got in *' 1') state=readonly ;; esac
+      case $(lsattr -d "$directory" 2>/dev/null) in *-i-*) state=immutable ;; esac
+    fi
+    text="${text}place $state ${free:-0} $directory$nl"
+  done
+  unset IFS
+  frame originals - 'od -An -v -tx1 /etc/sysctl.conf ...; lsattr -d; df -Pk' "${text}end$nl"
+}

@@ -1,0 +1,162 @@
+"""The files that a plan may change, byte for byte, and the places that it would write to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from ipvs_audit.snapshot.section import Section, number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ipvs_audit.snapshot import Snapshot
+
+SECTION = "originals"
+
+PlaceState = Literal["absent", "writable", "denied", "readonly", "immutable"]
+_STATES: tuple[PlaceState, ...] = ("absent", "writable", "denied", "readonly", "immutable")
+_STAT = re.compile(r"([0-7]{1,5}) ([0-9]{1,10}) ([0-9]{1,10}) [0-9]{1,15} ([0-9]{1,10})")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_LARGEST = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A file as it lay when the probe looked.
+
+    Attributes:
+        path: where a loader finds it.
+        real: after all symlinks.
+        mode: permission bits.
+        uid, gid: numeric owner.
+        links: hard links; more than one would part on a rename.
+        sha256: of the content; empty where not read.
+        content: None where not read.
+        unread: why not.
+        attributes: ``immutable``, ``append-only``.
+        label: SELinux label; empty for none.
+        acl: whether it has an access control list.
+    """
+
+    path: str
+    real: str
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+    links: int = 1
+    sha256: str = ""
+    content: bytes | None = None
+    unread: str = ""
+    attributes: tuple[str, ...] = ()
+    label: str = ""
+    acl: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A directory that a plan may write to.
+
+    Attributes:
+        path: of the directory.
+        state: ``writable``, or why it is not.
+        free: KiB free on its file system.
+    """
+
+    path: str
+    state: PlaceState
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class Originals:
+    """What a plan may change, by path."""
+
+    files: Mapping[str, Original]
+    places: Mapping[str, Place]
+
+    def of_real(self, real: str) -> Original | None:
+        """The file of that real path."""
+        return next((file for file in self.files.values() if file.real == real), None)
+
+
+def read_originals(snapshot: Snapshot) -> Originals | None:
+    """The originals that a snapshot holds; None where it was taken without a plan in mind.
+
+    Raises:
+        GarbledEvidenceError: the section is not whole, or a line is not of its form.
+    """
+    section = snapshot.sections.get(SECTION)
+    return None if section is None else parse_originals(section)
+
+
+def parse_originals(section: Section) -> Originals:
+    """Read the section that ``originals.sh`` prints.
+
+    Raises:
+        GarbledEvidenceError: it is not whole, or a line is not of its form.
+    """
+    files: dict[str, Original] = {}
+    places: dict[str, Place] = {}
+    current = ""
+    for line in section.whole_lines():
+        word, _, rest = line.partition(" ")
+        if word == "file":
+            if rest in files:
+                raise section.garbled(f"{rest[:60]!r} is there twice")
+            current = rest
+            files[rest] = Original(rest, rest)
+        elif word == "place":
+            place = _place(section, rest)
+            places[place.path] = place
+        elif not current:
+            raise section.garbled(f"line {line[:60]!r} is not of its form")
+        else:
+            files[current] = _with(section, files[current], word, rest)
+    return Originals(files, places)
+
+
+def _place(section: Section, rest: str) -> Place:
+    word, _, more = rest.partition(" ")
+    free, _, path = more.partition(" ")
+    state = next((one for one in _STATES if one == word), None)
+    if state is None or not path.startswith("/"):
+        raise section.garbled(f"place {rest[:60]!r} is not of its form")
+    return Place(path, state, number(section, "the free space", free))
+
+
+def _with(section: Section, file: Original, word: str, rest: str) -> Original:
+    found = None
+    if word == "real" and rest.startswith("/"):
+        found = replace(file, real=rest)
+    elif word == "stat" and (told := _STAT.fullmatch(rest)):
+        found = replace(
+            file,
+            mode=int(told[1], 8) & 0o7777,
+            uid=int(told[2]),
+            gid=int(told[3]),
+            links=int(told[4]),
+        )
+    elif word == "sha256" and _SHA256.fullmatch(rest):
+        found = replace(file, sha256=rest)
+    elif word == "hex" and len(rest) <= 2 * _LARGEST:
+        found = replace(file, content=_bytes(section, rest))
+    elif word == "unread":
+        found = replace(file, unread=rest, content=None)
+    elif word == "attribute":
+        found = replace(file, attributes=(*file.attributes, rest))
+    elif word == "label":
+        found = replace(file, label=rest)
+    elif word == "acl":
+        found = replace(file, acl=True)
+    if found is None:
+        raise section.garbled(f"line {word!r} {rest[:40]!r} is not of its form")
+    return found
+
+
+def _bytes(section: Section, text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise section.garbled("the content of a file is not hex") from None
