@@ -56,6 +56,11 @@ lab-status: setup
 lab-ssh: setup
 	@$(BIN)/python -m lab ssh $(HOST)
 
+.PHONY: bench-collect
+bench-collect: setup
+	@./tools/test-packages.sh
+	@$(BIN)/python bench/collect.py $(HOSTS)
+
 .PHONY: lock
 lock: setup
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv

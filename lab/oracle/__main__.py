@@ -48,7 +48,8 @@ def _one_kernel(
                 tally.add(kernel, seen)
             print(f"oracle: {kernel}: {tally.line(kernel, time.monotonic() - began)}", flush=True)
         for mismatch in tally.of(kernel)[: asked.shrink]:
-            print(tally.explain(trial.shrink(guest, mismatch)), flush=True)
+            smallest = tally.explain(trial.shrink(guest, mismatch))
+            print(f"{kernel}: made minimal: {smallest}", flush=True)
         for seen in reboots.run(guest, seed, asked.reboots):
             tally.add(kernel, seen)
             print(f"oracle: {kernel}: {tally.line(kernel, time.monotonic() - began)}", flush=True)

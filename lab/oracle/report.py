@@ -1,4 +1,4 @@
-"""The oracle's count, and its words for a mismatch."""
+"""The oracle's count, and its words for a mismatch, said at once."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Tally:
             self.silent[kernel, seen.what] += 1
         if seen.wrong:
             self.mismatches.append((kernel, seen))
+            print(f"{kernel}: {self.explain(seen)}", flush=True)
 
     def of(self, kernel: str) -> list[Seen]:
         """A kernel's mismatches, one for each kind of try first."""

@@ -48,6 +48,10 @@ class Policy(BaseModel):
             os-release's ID and major version run together, e.g. ``alinux3``.
         sample_seconds: how far apart the two readings of the counters are, 5 to 60 seconds.
         severity: control id to ``high``, ``medium`` or ``low``, where it is not the control's own.
+        remedy: where a remedy persists the value: the vendor's ``recipe`` (/etc/sysctl.conf and a
+            hook that runs ``sysctl -p``), or a ``drop-in`` in /etc/sysctl.d and a hook that reads it.
+        accept_statistics_loss: a remedy may switch estimation off although something on the host
+            reads IPVS statistics.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,6 +64,8 @@ class Policy(BaseModel):
     )
     sample_seconds: int = Field(default=5, ge=5, le=60)
     severity: dict[ControlId, Severity] = Field(default_factory=dict)
+    remedy: Literal["recipe", "drop-in"] = "recipe"
+    accept_statistics_loss: bool = False
 
     def accepts(self, value: int) -> bool:
         """Whether a value of run_estimation is what the policy asks; 0 is off, all else is on."""

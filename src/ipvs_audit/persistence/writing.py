@@ -73,9 +73,7 @@ def write(subject: Subject, text: str, printed: str | None, target: str, state: 
     """Write to a file: the key, another key, configuration, or nothing of interest."""
     state = replace(state, status=0, fed="")
     if not names_key(subject, target):
-        if any(part in target for part in _CONFIGURATION):
-            return state.unsure(f"{text!r} rewrites {target}")
-        return state
+        return _beside(subject, text, target, state)
     if not key_exists(subject, state):
         why = f"{target} does not exist"
         if not state.loaded and subject.needs_module:
@@ -88,3 +86,12 @@ def write(subject: Subject, text: str, printed: str | None, target: str, state: 
         why = f"the kernel refuses {printed!r}"
         return state.told(Step(text, f"writes nothing: {why}")).exits(1, f"{text!r}: {why}")
     return state.wrote(Step(text, f"writes {stores}", stores))
+
+
+def _beside(subject: Subject, text: str, target: str, state: State) -> State:
+    """Write to a file that is not the key."""
+    if any(part in target for part in _CONFIGURATION):
+        return state.unsure(f"{text!r} rewrites {target}")
+    if target.startswith(f"{_PROC_SYS}{subject.key.path}"):
+        return state.exits(1, f"{text!r}: {target!r} does not exist")
+    return state

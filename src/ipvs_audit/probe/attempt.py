@@ -51,6 +51,7 @@ class Job:
         open_connection: opens one.
         every_namespace: sample namespaces without IPVS rules too.
         span: seconds over which the counters are sampled.
+        originals: bring the files that a plan may change, whole.
         keep: told of the connection after a success; true keeps it open.
     """
 
@@ -59,6 +60,7 @@ class Job:
     open_connection: Callable[[Target, Settings], Connection]
     every_namespace: bool = False
     span: int = script.SHORTEST_SPAN
+    originals: bool = False
     keep: Callable[[Target, Connection], bool] | None = None
 
 
@@ -151,7 +153,12 @@ def _probe(job: Job, connection: Connection, deadline: Deadline, started: str) -
     limits = job.settings.limits
     nonce = script.new_nonce()
     output = connection.run_script(
-        script.render(nonce, span=job.span, every_namespace=job.every_namespace),
+        script.render(
+            nonce,
+            span=job.span,
+            every_namespace=job.every_namespace,
+            originals=job.originals,
+        ),
         timeout=deadline.left(),
         max_output=limits.output,
     )

@@ -41,6 +41,7 @@ def collect(
     open_connection: Callable[[Target, Settings], Connection],
     policies: Mapping[str, Policy] | None = None,
     forks: int = 64,
+    originals: bool = False,
     keep: Callable[[Target, Connection], bool] | None = None,
     on_done: Callable[[Snapshot | Failure], None] | None = None,
     executor: Executor | None = None,
@@ -57,6 +58,7 @@ def collect(
         open_connection: opens a connection to one of them.
         policies: by inventory name; they say which namespaces to sample.
         forks: hosts under way at a time.
+        originals: bring the files that a plan may change, whole.
         keep: told, in the collecting thread, of the connection to each host that was collected;
             true keeps it open. Only with the executor left out.
         on_done: told of each host that is done, before it is given.
@@ -74,6 +76,7 @@ def collect(
             open_connection,
             every_namespace=policy.namespaces == "every",
             span=policy.sample_seconds,
+            originals=originals,
             keep=keep if own else None,
         )
 

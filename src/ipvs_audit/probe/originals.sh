@@ -34,7 +34,7 @@ original() {
   case ${got%% *} in *i*) text="${text}attribute immutable$nl" ;; esac
   case ${got%% *} in *a*) text="${text}attribute append-only$nl" ;; esac
   got=$(stat -Lc %C "$real" 2>/dev/null)
-  case $got in '?' | '') ;; *) text="${text}label $got$nl" ;; esac
+  case $got in '?' | C | '') ;; *) text="${text}label $got$nl" ;; esac
 }
 
 note_directory() { case $directories in *"$nl$1$nl"*) ;; *) directories="$directories$1$nl" ;; esac; }

@@ -48,6 +48,8 @@ frame() {
   printf '%s %s %s %s %s %s\n%s%s\n' "$nonce" "$1" "$2" "$up" "${#3}" "${#out}" "$3" "$out"
 }
 
+originals() { :; } # originals.sh takes its place where a plan is wanted
+
 # @PARTS@
 
 main() {
@@ -70,6 +72,7 @@ main() {
   config
   loaders
   consumers
+  originals
   if [ -n "$tasks$mounts" ]; then
     until_then $((t0 + span - 310))
     sample 1

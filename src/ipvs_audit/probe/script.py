@@ -16,9 +16,13 @@ from importlib.resources import files
 #: The parts of the script beside probe.sh, in order: functions only.
 PARTS = ("host.sh", "namespaces.sh", "counters.sh", "config.sh", "loaders.sh")
 
+#: A part more, for a plan: the files that may have to change, whole.
+ORIGINALS = "originals.sh"
+
 #: Seconds between the first sample and the last, at least: the totals may lag behind by 3 of them.
 SHORTEST_SPAN = 5
 
+_LAST_LINE = "main </dev/null\n"
 _NONCE = re.compile(r"[0-9a-f]{32}")
 
 
@@ -36,17 +40,34 @@ def _template() -> str:
     folder = files(__package__)
     text = {name: (folder / name).read_text("utf-8") for name in ("probe.sh", *PARTS)}
     whole = text["probe.sh"].replace("# @PARTS@", "\n".join(text[name] for name in PARTS))
-    lines = (line.strip() for line in whole.splitlines())
+    return _bare(whole)
+
+
+@cache
+def _originals() -> str:
+    return _bare((files(__package__) / ORIGINALS).read_text("utf-8"))
+
+
+def _bare(text: str) -> str:
+    """A script without comments and indentation."""
+    lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("#")) + "\n"
 
 
-def render(nonce: str, *, span: int = SHORTEST_SPAN, every_namespace: bool = False) -> bytes:
+def render(
+    nonce: str,
+    *,
+    span: int = SHORTEST_SPAN,
+    every_namespace: bool = False,
+    originals: bool = False,
+) -> bytes:
     """The script as it goes to a host, to be fed to ``sh``; about 20 KiB.
 
     Args:
         nonce: from :func:`new_nonce`, for one host and one time.
         span: seconds between the first sample of the counters and the last.
         every_namespace: sample the counters of namespaces without IPVS rules too.
+        originals: bring the files that a plan may change, whole.
 
     Raises:
         ValueError: for a nonce that is not 32 hex digits, or too short a span.
@@ -62,6 +83,8 @@ def render(nonce: str, *, span: int = SHORTEST_SPAN, every_namespace: bool = Fal
         "@EVERY@": str(int(every_namespace)),
     }
     script = _template()
+    if originals:
+        script = script.replace(_LAST_LINE, _originals() + _LAST_LINE)
     for word, value in words.items():
         script = script.replace(word, value)
     return script.encode()

@@ -85,10 +85,10 @@ def unified(path: str, before: bytes | None, after: bytes) -> str:
     old = _shown(before or b"")
     new = _shown(after)
     source = "/dev/null" if before is None else f"a{path}"
-    made = []
-    for line in difflib.unified_diff(old, new, source, f"b{path}", n=2):
-        made.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
-    return "".join(made)
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        for line in difflib.unified_diff(old, new, source, f"b{path}", n=2)
+    )
 
 
 def _shown(content: bytes) -> list[str]:

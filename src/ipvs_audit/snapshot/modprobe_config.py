@@ -117,8 +117,6 @@ def read_modprobe(tree: ConfigTree, kmod: int | None) -> ModprobeConfig:
 
 
 def _directives(file: ConfigFile) -> list[Directive]:
-    if file.path.rpartition("/")[2].startswith("."):
-        return []
     understood = (_directive(line, file.path) for line in file.lines or ())
     return [directive for directive in understood if directive is not None]
 

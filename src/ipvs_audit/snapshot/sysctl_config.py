@@ -124,7 +124,8 @@ def reading(tree: ConfigTree, loader: Loader) -> Reading:
         found = tuple(file for _, file in named if file is not None and file.real)
         missing = tuple(path for path, file in named if file is None or not file.real)
         return Reading(found, {}, missing)
-    files, hidden = by_name(tree, _directories(loader), ".conf")
+    dotted = loader.program != "systemd"
+    files, hidden = by_name(tree, _directories(loader), ".conf", dotted=dotted)
     last = tree.files.get(SYSCTL_CONF)
     if loader.program != "systemd" and last is not None and not last.masks and last.real:
         files = (*files, last)
@@ -132,9 +133,15 @@ def reading(tree: ConfigTree, loader: Loader) -> Reading:
 
 
 def by_name(
-    tree: ConfigTree, directories: tuple[str, ...], *suffixes: str
+    tree: ConfigTree, directories: tuple[str, ...], *suffixes: str, dotted: bool = False
 ) -> tuple[tuple[ConfigFile, ...], dict[str, str]]:
     """Files by name, a name in an earlier directory hiding it in later ones.
+
+    Args:
+        tree: the files.
+        directories: the first hides what later ones hold under the same name.
+        suffixes: how names must end.
+        dotted: whether names that start with a dot are read; procps alone does.
 
     Returns:
         the files in order, and the hidden paths -> the path that hides them.
@@ -143,7 +150,7 @@ def by_name(
     found: dict[str, list[tuple[int, ConfigFile]]] = {}
     for path, file in tree.files.items():
         directory, _, name = path.rpartition("/")
-        if directory in rank and name.endswith(suffixes):
+        if directory in rank and name.endswith(suffixes) and (dotted or name[0] != "."):
             found.setdefault(name, []).append((rank[directory], file))
     files, hidden = [], {}
     for name in sorted(found):

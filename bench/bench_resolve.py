@@ -1,0 +1,68 @@
+"""Resolving one host's configuration, against merely reading its lines.
+
+50 files of 100 lines, one of them with the key: what EST-2 asks of a big host. Run it with
+``python bench/bench_resolve.py``; it prints milliseconds and the ratio.
+"""
+
+from __future__ import annotations
+
+import sys
+import timeit
+
+from ipvs_audit.persistence.judgement import persisted
+from ipvs_audit.persistence.subject import Subject
+from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree, Line
+from ipvs_audit.snapshot.host import Loaders
+
+FILES, LINES, ROUNDS = 50, 100, 50
+LIMIT_MS = 2.0
+_LOADERS = Loaders(
+    init="systemd",
+    systemd_sysctl="/usr/lib/systemd/systemd-sysctl",
+    systemd_version=252,
+    systemd_modules_load="/usr/lib/systemd/systemd-modules-load",
+    procps=(4, 0, 2),
+    sysctl_path="/usr/sbin/sysctl",
+    sysctl_kind="procps",
+    kmod=30,
+    modprobe="/usr/sbin/modprobe",
+    masked_units=(),
+)
+
+
+def tree() -> ConfigTree:
+    """A big host's files."""
+    files = {}
+    for number in range(FILES):
+        path = f"/etc/sysctl.d/{number:02}-some.conf"
+        lines = [Line(at, f"net.ipv4.conf.eth{at}.rp_filter = {number}") for at in range(LINES)]
+        if number == FILES // 2:
+            lines[7] = Line(7, "net.ipv4.vs.run_estimation = 0")
+        files[path] = ConfigFile(path, path, 0, 0, 0o644, 4000, "", tuple(lines))
+    return ConfigTree(files)
+
+
+def resolve(files: ConfigTree) -> None:
+    """What EST-2 does."""
+    assert persisted(Subject(files, _LOADERS), lambda value: value == 0).right
+
+
+def read(files: ConfigTree) -> int:
+    """Merely touch every line."""
+    return sum(len(line.text) for file in files.files.values() for line in file.lines or ())
+
+
+def main() -> int:
+    """Print the times; 1 where resolving takes too long."""
+    files = tree()
+    took = min(timeit.repeat(lambda: resolve(files), number=1, repeat=ROUNDS)) * 1000
+    touched = min(timeit.repeat(lambda: read(files), number=1, repeat=ROUNDS)) * 1000
+    print(
+        f"{FILES} files of {LINES} lines: resolved in {took:.2f} ms (limit {LIMIT_MS:.0f}), "
+        f"lines read in {touched:.2f} ms, ratio {took / touched:.1f}"
+    )
+    return int(took > LIMIT_MS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""The load hook in /etc/modprobe.d: kept where it serves, written where none does.
+
+The fix for EST-3. Writing needs root (CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipvs_audit.persistence.effect import Command, run_shell
+from ipvs_audit.persistence.reload import find_hook
+from ipvs_audit.persistence.state import State
+from ipvs_audit.persistence.subject import MODULE
+from ipvs_audit.remedy import edit
+from ipvs_audit.snapshot.sysctl_config import SYSCTL_CONF
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ipvs_audit.persistence.subject import Subject
+    from ipvs_audit.policy import Policy
+    from ipvs_audit.remedy.originals import Originals
+
+#: Files for the hook, in the order in which they are tried: of several hooks the first wins.
+HOOKS = ("/etc/modprobe.d/ipvs.conf", "/etc/modprobe.d/00-ipvs.conf")
+
+
+def hook_line(subject: Subject, reads: str) -> str:
+    """The document's line; ``sysctl -p`` names its file where it is another than its own.
+
+    The document calls /sbin/modprobe and /sbin/sysctl; a host that has them elsewhere than in a
+    ``sbin`` is taken at its word.
+    """
+    modprobe = _program(subject.loaders.modprobe, "/sbin/modprobe")
+    sysctl = _program(subject.loaders.sysctl_path, "/sbin/sysctl")
+    file = "" if reads == SYSCTL_CONF else f" {reads}"
+    return f"install ip_vs {modprobe} --ignore-install ip_vs && {sysctl} -p{file}"
+
+
+def _program(path: str | None, documented: str) -> str:
+    if path is None or path in (documented, f"/usr{documented}"):
+        return documented
+    return path
+
+
+def hook_drafts(
+    subject: Subject, originals: Originals, policy: Policy, *, reads: str
+) -> Iterator[Mapping[str, bytes]]:
+    """What to write to modprobe.d, by real path; the first that is judged right is taken.
+
+    First of all nothing: a hook, a udev rule or a built-in ip_vs that serves is left alone. A
+    hook that this audit cannot judge is never replaced: nobody knows what else it does.
+    """
+    yield {}
+    if unjudged(subject):
+        return
+    without = without_hooks(subject, originals)
+    if policy.estimation == "enabled":
+        yield without
+        return
+    for path in HOOKS:
+        known = originals.files.get(path)
+        real = known.real if known else path
+        if known is not None and (known.content is None or not real.startswith("/etc/")):
+            continue
+        before = without.get(real, (known.content or b"") if known else b"")
+        # kmod takes a carriage return for a part of the command.
+        yield {**without, real: edit.append(before, hook_line(subject, reads), end=b"\n")}
+
+
+def unjudged(subject: Subject) -> str:
+    """The hook that runs what this audit cannot judge; empty for none."""
+    hook, _ = find_hook(subject)
+    if hook is None:
+        return ""
+    ends = run_shell(subject, Command(hook.rest, hook.where), State())
+    return hook.where if any("not known to this audit" in end.doubt for end in ends) else ""
+
+
+def without_hooks(subject: Subject, originals: Originals) -> dict[str, bytes]:
+    """The files under /etc with every ``install ip_vs`` commented out, by real path."""
+    found: dict[str, set[int]] = {}
+    for directive in subject.modprobe.directives:
+        file = originals.files.get(directive.file)
+        if directive.verb != "install" or directive.module != MODULE or file is None:
+            continue
+        if file.content is not None and file.real.startswith("/etc/"):
+            numbers = edit.continued(file.content, directive.line)
+            found.setdefault(file.path, set()).update(numbers)
+    return {
+        originals.files[path].real: edit.comment_out(originals.files[path].content or b"", numbers)
+        for path, numbers in found.items()
+    }
+
+
+def breaks_loading(subject: Subject) -> str:
+    """Where the hook stands that fails on a kernel without the key; empty for none."""
+    if subject.has_switch is not False:
+        return ""
+    hook, _ = find_hook(subject)
+    if hook is None:
+        return ""
+    ends = run_shell(subject, Command(hook.rest, hook.where), State())
+    return hook.where if all(end.status or end.fault for end in ends) else ""

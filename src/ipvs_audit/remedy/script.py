@@ -1,0 +1,130 @@
+"""Puts together the script that changes a host, from ``change.sh`` and a plan.
+
+>>> script = render_undo("2026-11-23T02-00-00Z", who="ops@controller", nonce="0" * 32)
+>>> script.splitlines()[-1]
+b'main </dev/null'
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from ipvs_audit.remedy.steps import SetLive, WriteFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ipvs_audit.remedy.steps import Step
+
+#: Where a host keeps backups, its journal and the lock.
+STATE = "/var/lib/ipvs-audit"
+#: Seconds to wait for another run on the same host: to change it, and to undo.
+PATIENCE = 5
+UNDO_PATIENCE = 30
+
+_NONCE = re.compile(r"[0-9a-f]{32}")
+_RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,60}")
+_PATH = re.compile(r"/etc/[!-~][ -~]*")
+_PLAIN = frozenset(
+    b'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 =._/#&-:,;+@!"<>|$'
+)
+
+
+def render_apply(
+    run: str, steps: Iterable[Step], *, who: str, nonce: str, halt: int = 0, state: str = STATE
+) -> bytes:
+    """The script that does a plan's steps.
+
+    Args:
+        run: the run's id, which names the backup.
+        steps: what to do, in order.
+        who: operator, controller and process, for the host's journal.
+        nonce: 32 hex digits, for one host and one time.
+        halt: a point at which the script kills itself; for tests.
+        state: another place for backups, journal and lock; for tests.
+
+    Raises:
+        ValueError: a step cannot be put into a script, e.g. for an odd path; says which.
+    """
+    lines = [_line(number, step) for number, step in enumerate(steps, 1)]
+    return _render(
+        run,
+        {"@ACTION@": "apply", "@PATIENCE@": str(PATIENCE)},
+        who=who,
+        nonce=nonce,
+        halt=halt,
+        state=state,
+        steps="\n".join(lines),
+    )
+
+
+def render_undo(run: str, *, who: str, nonce: str, halt: int = 0, state: str = STATE) -> bytes:
+    """The script that undoes what a run did, from what the host has kept of it."""
+    return _render(
+        run,
+        {"@ACTION@": "undo", "@PATIENCE@": str(UNDO_PATIENCE)},
+        who=who,
+        nonce=nonce,
+        halt=halt,
+        state=state,
+    )
+
+
+@cache
+def _template() -> str:
+    text = (files(__package__) / "change.sh").read_text("utf-8")
+    lines = (line.strip() for line in text.splitlines())
+    kept = (line for line in lines if line and (not line.startswith("#") or "@STEPS@" in line))
+    return "\n".join(kept) + "\n"
+
+
+def _render(
+    run: str, words: dict[str, str], *, who: str, nonce: str, halt: int, state: str, steps: str = ""
+) -> bytes:
+    if not _NONCE.fullmatch(nonce):
+        raise ValueError(f"the nonce {nonce!r} is not 32 hex digits")
+    if not _RUN.fullmatch(run):
+        raise ValueError(f"the run {run!r} is not a run's id")
+    script = _template()
+    words = words | {
+        "@NONCE@": nonce,
+        "@RUN@": run,
+        "@WHO@": re.sub(r"[^A-Za-z0-9@._ -]", "?", who)[:200],
+        "@HALT@": str(halt),
+        "@STATE@": state,
+    }
+    for word, value in words.items():
+        script = script.replace(word, value)
+    return script.replace("# @STEPS@", steps).encode("ascii")
+
+
+def _line(number: int, step: Step) -> str:
+    if isinstance(step, WriteFile):
+        if not _PATH.fullmatch(step.path) or "/../" in step.path:
+            raise ValueError(f"{step.path!r} is not a path that a remedy changes")
+        return (
+            f"file {number} {step.before_sha256} {step.after_sha256}"
+            f" {shlex.quote(step.path)} '{percent_b(step.after)}'"
+        )
+    return _live(number, step)
+
+
+def _live(number: int, step: SetLive) -> str:
+    name = re.sub(r"[^A-Za-z0-9@._:/ ()-]", "?", step.name)[:100]
+    return (
+        f"live {number} {step.inode} {step.before} {step.after}"
+        f" {'own' if step.own else 'other'} {shlex.quote(name)}"
+    )
+
+
+def percent_b(content: bytes) -> str:
+    r"""Bytes as ``printf %b`` in any POSIX shell gives them back, within single quotes.
+
+    >>> percent_b(b"a = 1\n'\\")
+    'a = 1\\0012\\0047\\0134'
+    """
+    return "".join(chr(byte) if byte in _PLAIN else f"\\0{byte:03o}" for byte in content)

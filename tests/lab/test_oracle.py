@@ -1,0 +1,32 @@
+"""The model of the loaders against the loaders themselves: a short run of the oracle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from lab.oracle import reboots, trial
+from lab.oracle.cases import make
+from lab.oracle.report import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lab.guest import Guest
+
+SEED = 20261123
+CASES = 30
+REBOOTS = {"6.1": 2, "6.12": 1}
+
+
+@pytest.mark.parametrize("kernel", REBOOTS)
+def test_predictions_come_true_in_a_real_guest(kernel: str, boot: Callable[..., Guest]) -> None:
+    guest, tally = boot(kernel, name=f"oracle-{kernel}"), Tally(SEED)
+    for batch in trial.batches([make(SEED, number) for number in range(CASES)]):
+        for seen in trial.run(guest, batch):
+            tally.add(kernel, seen)
+    for seen in reboots.run(guest, SEED, REBOOTS[kernel]):
+        tally.add(kernel, seen)
+    assert not tally.mismatches, "\n".join(tally.explain(seen) for seen in tally.of(kernel))
+    assert tally.tries[kernel, "reload"] == CASES
+    assert tally.tries[kernel, "boot"] == REBOOTS[kernel]

@@ -1,0 +1,55 @@
+"""Every scenario folder, planned for: what a plan promises, the checks confirm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from configured import SCENARIOS, scenario
+from made import verdict
+from planned import scenario_host, then
+
+from ipvs_audit.remedy.edit import MARKER, lines_of
+from ipvs_audit.remedy.plan import plan
+from ipvs_audit.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ipvs_audit.remedy.steps import Plan
+
+FOLDERS = sorted(folder for folder in SCENARIOS.iterdir() if folder.is_dir())
+
+
+@pytest.mark.parametrize("remedy", ["recipe", "drop-in"])
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_what_is_planned_passes_and_leaves_the_rest_alone(folder: Path, remedy: str) -> None:
+    taken, policy = scenario(folder)
+    policy = policy.model_copy(update={"remedy": remedy})
+    taken = scenario_host(taken, folder)
+    made = plan(taken, policy)
+    if made.impossible or taken.module.state == "absent":
+        return
+    after = then(taken, made)
+    if taken.census.host.raw is not None:
+        for control in ("EST-2", "EST-3"):
+            result = verdict(control, after, policy)
+            assert result.verdict is Verdict.PASS, f"{result.message}\n{_shown(made)}"
+    assert not plan(after, policy).steps, _shown(plan(after, policy))
+    for step in made.files:
+        assert step.path.startswith("/etc/")
+        _only_ours_changed(step.before or b"", step.after)
+
+
+def _only_ours_changed(before: bytes, after: bytes) -> None:
+    """Every line that is gone concerned the key; all others are there, in their order."""
+    left = [line.removeprefix(MARKER.encode()).strip() for line in lines_of(after)]
+    for line in lines_of(before):
+        if line.strip() in left:
+            left = left[left.index(line.strip()) + 1 :]
+        else:
+            assert b"run_estimation" in line, line
+
+
+def _shown(made: Plan) -> str:
+    return "\n".join([made.status, *(step.detail for step in made.steps)])
