@@ -8,7 +8,6 @@ import pytest
 from probe_runs import AWKS, SHELLS, run
 
 from ipvs_audit.snapshot.config_files import ConfigTree, Line, parse_config_files
-from ipvs_audit.snapshot.host import parse_loaders
 
 RECIPE = "install ip_vs /sbin/modprobe --ignore-install ip_vs && /sbin/sysctl -p\n"
 
@@ -307,18 +306,3 @@ def test_every_awk_reads_the_same(root: Path, awk: str, tmp_path: Path) -> None:
     hook = read.files[f"{root}/etc/modprobe.d/ipvs.conf"].lines
     assert hook is not None
     assert hook[1] == Line(2, "install ip_vs sysctl  -p")
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_masked_units_and_the_system_manager(root: Path, shell: str) -> None:
-    (root / "etc/systemd/system").mkdir(parents=True)
-    (root / "etc/systemd/system/systemd-sysctl.service").symlink_to("/dev/null")
-    put(root, "etc/systemd/system/kmod.service")
-    put(root, "etc/systemd/system/procps.service", "[Unit]\n")
-    put(root, "usr/lib/systemd/systemd-sysctl", "", 0o755)
-    put(root, "usr/lib/systemd/libsystemd-shared-255.4-1.fc40.so")
-    found = parse_loaders(run(SHELLS[shell], root=root)["loaders"])
-    assert set(found.masked_units) == {"systemd-sysctl.service", "kmod.service"}
-    assert found.systemd_version == 255
-    assert found.systemd_sysctl == f"{root}/usr/lib/systemd/systemd-sysctl"
-    assert found.systemd_modules_load is None

@@ -85,6 +85,7 @@ module() {
     esac
   fi
   # Estimator threads: their parent is kthreadd (process 2); a process that only took the name is not.
+  set -f
   IFS=$nl
   for line in $comms; do
     case $line in
@@ -96,6 +97,7 @@ module() {
     esac
   done
   unset IFS
+  set +f
   frame module - 'ls /sys/module/ip_vs /proc/net/ip_vs; grep ip_vs.ko modules.dep modules.builtin; grep ipvs-e /proc/[0-9]*/comm' "$text"
 }
 

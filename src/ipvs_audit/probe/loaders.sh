@@ -48,14 +48,15 @@ loaders() {
 # Names only, and of node_exporter the two kinds of flag that matter: a command line may hold secrets.
 consumers() {
   text=''
+  set -f
   IFS=$nl
   for line in $comms; do
     name=${line#*:} pid=${line#/proc/} pid=${pid%%/*} flags=''
     case $name in
       ipvs-e:*) continue ;;
       node_exporter | prometheus-node)
-        flags=$(grep -aoE -e '--(no-)?collector\.(ipvs|disable-defaults)(=(true|false))?' "/proc/$pid/cmdline" 2>&1) ||
-          case $flags in ?*) flags='command line not readable' ;; esac
+        flags=$({ tr '\000' '\n' <"/proc/$pid/cmdline"; } 2>/dev/null |
+          grep -E '^--(no-)?collector\.(ipvs|disable-defaults)(=(true|false))?$')
         ;;
     esac
     text="$text$pid $name"
@@ -63,5 +64,6 @@ consumers() {
     text=$text$nl
   done
   unset IFS
+  set +f
   frame consumers - "grep -E 'node_exporter|keepalived|...' /proc/[0-9]*/comm" "${text}end$nl"
 }

@@ -91,8 +91,9 @@ find_namespaces() {
   set -- $own
   own_inode=$3 own_services=$6 own_destinations=$7
   [ "$peek" = 1 ] || gaps="${gaps}gap the probe ran as $user and may not look at the namespaces of other users' processes$nl"
-  [ "$4" = 4026531836 ] || gaps="${gaps}gap the probe ran inside a container (pid namespace $4): it sees only the processes there$nl"
-  [ "$5" = 4026531837 ] || gaps="${gaps}gap the probe ran inside a user namespace ($5)$nl"
+  # The first namespaces have fixed numbers (include/linux/proc_ns.h); 0: a kernel without that kind.
+  case $4 in 0 | 4026531836) ;; *) gaps="${gaps}gap the probe ran inside a container (pid namespace $4): it sees only the processes there$nl" ;; esac
+  case $5 in 0 | 4026531837) ;; *) gaps="${gaps}gap the probe ran inside a user namespace ($5)$nl" ;; esac
   if [ "$peek" = 1 ] && [ "$2" != "$count" ]; then
     case $(stat -Lc %i /proc/[0-9]*/task/[0-9]*/ns/net 2>&1 >/dev/null) in
       *ermission\ denied* | *not\ permitted*) gaps="${gaps}gap some processes do not show their namespace even to $user$nl" ;;

@@ -92,6 +92,7 @@ class Exchange:
         self._stderr = bytearray()
         self._stderr_marked = False
         self._outbox = bytearray()
+        self._noise = 0
         self.started = False
         self.input_over = inline
         self.command = self._build_command(seconds, script if inline else None)
@@ -140,8 +141,10 @@ class Exchange:
                 if self._password is not None:
                     self._send_script()
             elif len(self._stdout) > _NOISE_CAP:
-                del self._stdout[: -len(self._mark) - _NOISE_CAP // 2]
-        if len(self._stdout) > self._max_output:
+                surplus = len(self._stdout) - len(self._mark) - _NOISE_CAP // 2
+                del self._stdout[:surplus]
+                self._noise += surplus
+        if self._noise + len(self._stdout) > self._max_output:
             raise TransportError(
                 "too-much-output",
                 f"{self._where}: the output passed {self._max_output} bytes and was cut off; "

@@ -1,0 +1,129 @@
+"""What applies settings and loads modules, and who reads IPVS statistics."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from probe_runs import SHELLS, run
+
+from ipvs_audit.snapshot import GarbledEvidenceError, Section
+from ipvs_audit.snapshot.host import parse_consumers, parse_host, parse_loaders
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def section(name: str, text: str) -> Section:
+    return Section(name, "", text, None, 1.0)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_masked_units_and_the_system_manager(tmp_path: Path, shell: str) -> None:
+    units, programs = tmp_path / "etc/systemd/system", tmp_path / "usr/lib/systemd"
+    units.mkdir(parents=True)
+    programs.mkdir(parents=True)
+    (units / "systemd-sysctl.service").symlink_to("/dev/null")
+    (units / "kmod.service").touch()
+    (units / "procps.service").write_text("[Unit]\n")
+    (programs / "systemd-sysctl").touch(0o755)
+    (programs / "libsystemd-shared-255.4-1.fc40.so").touch()
+    found = parse_loaders(run(SHELLS[shell], root=tmp_path)["loaders"])
+    assert set(found.masked_units) == {"systemd-sysctl.service", "kmod.service"}
+    assert found.systemd_version == 255
+    assert found.systemd_sysctl == f"{programs}/systemd-sysctl"
+    assert found.systemd_modules_load is None
+
+
+@pytest.mark.parametrize(("said", "procps", "kind"), [
+    ("sysctl from procps-ng 4.0.2", (4, 0, 2), "procps"),
+    ("sysctl from procps-ng 3.3.15", (3, 3, 15), "procps"),
+    ("sysctl (procps version 3.2.8)", (3, 2, 8), "procps"),
+    ("sysctl from procps-ng 4.0.4.dev", (4, 0, 4), "procps"),
+    ("busybox", None, "busybox"),
+    ("BusyBox v1.36.1 multi-call binary.", None, "busybox"),
+    ("toybox", None, "toybox"),
+    ("sysctl: unknown option", None, "unknown"),
+])  # fmt: skip
+def test_versions_of_sysctl(said: str, procps: tuple[int, ...] | None, kind: str) -> None:
+    text = f"sysctl=/sbin/sysctl\nsysctl-version={said}\nend\n"
+    found = parse_loaders(section("loaders", text))
+    assert (found.procps, found.sysctl_kind) == (procps, kind)
+
+
+@pytest.mark.parametrize(("said", "kmod"), [
+    ("kmod version 30", 30), ("kmod version 31.1", 31), ("busybox", None), ("", None),
+    ("module-init-tools version 3.9", None),
+])  # fmt: skip
+def test_versions_of_modprobe(said: str, kmod: int | None) -> None:
+    text = f"modprobe=/sbin/modprobe\nmodprobe-version={said}\nend\n"
+    assert parse_loaders(section("loaders", text)).kmod == kmod
+
+
+@pytest.mark.parametrize(("flags", "loses"), [
+    ("", True), ("--no-collector.ipvs", False), ("--collector.disable-defaults", False),
+    ("--collector.disable-defaults --collector.ipvs", True), ("--collector.ipvs=false", False),
+])  # fmt: skip
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_node_exporter_is_found_and_its_flags_are_understood(
+    tmp_path: Path, shell: str, flags: str, *, loses: bool
+) -> None:
+    program = tmp_path / "node_exporter"
+    shutil.copy(shutil.which("bash") or "", program)
+    argv = [str(program), "-c", "read -t 60 x", "--password=hunter2", *flags.split()]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE) as process:
+        time.sleep(0.1)
+        section_ = run(SHELLS[shell])["consumers"]
+        process.kill()
+    (found,) = [one for one in parse_consumers(section_) if one.pid == process.pid]
+    assert found.name == "node_exporter"
+    assert found.loses is loses
+    assert "hunter2" not in section_.output
+
+
+def test_kube_proxy_is_reported_and_loses_nothing() -> None:
+    (found,) = parse_consumers(section("consumers", "812 kube-proxy\nend\n"))
+    assert (found.name, found.pid, found.loses) == ("kube-proxy", 812, False)
+
+
+@pytest.mark.parametrize("text", ["", "812 keepalived\n", "x keepalived\nend\n"])
+def test_garbled_consumers(text: str) -> None:
+    with pytest.raises(GarbledEvidenceError):
+        parse_consumers(section("consumers", text))
+
+
+IDENTITY = "uid=0\nuser=root\nticks=3\nblind=no awk\nblind=no stat\n"
+HOST = 'uptime=12.50 3.00\nclock=1700000000\npossible=0-3,8\nos ID="alinux"\nos VERSION_ID="3"\n'
+
+
+def test_a_host() -> None:
+    host = parse_host(section("host", HOST), section("identity", IDENTITY))
+    assert (host.os_id, host.os_version, host.possible_cpus) == ("alinux", "3", 5)
+    assert (host.uptime, host.clock, host.cpu_seconds) == (12.5, 1_700_000_000, 0.03)
+    assert host.blind == ("no awk", "no stat")
+    assert host.user == "root (uid 0)"
+
+
+def test_what_comes_later_cannot_make_an_ordinary_user_root() -> None:
+    lies = "uid=1000\nuser=joe\nsudo-user=x\nuid=0\n"
+    assert not parse_host(section("host", HOST), section("identity", lies)).root
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("clock=17", "clock=x17"), ("uptime=12.50", "uptime=soon"), ("possible=0-3", "possible=3-0"),
+    ("possible=0-3", "possible=0-"), ("clock=1700000000\n", ""), ("clock=1", "clock=-1"),
+])  # fmt: skip
+def test_a_garbled_host(old: str, new: str) -> None:
+    with pytest.raises(GarbledEvidenceError):
+        parse_host(section("host", HOST.replace(old, new)), section("identity", IDENTITY))
+
+
+def test_quoting_of_os_release_is_a_shell_s() -> None:
+    text = HOST + "os PRETTY_NAME='It\\'\n"
+    host = parse_host(section("host", text), section("identity", IDENTITY))
+    assert host.os_name == "It\\"
+    odd = HOST + 'os PRETTY_NAME="open\n'
+    assert parse_host(section("host", odd), section("identity", IDENTITY)).os_name == '"open'
