@@ -7,12 +7,13 @@ The same seed and number give the same case, whatever else is asked for.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 KEY = "net.ipv4.vs.run_estimation"
 CONF = "etc/sysctl.conf"
 SYSCTL = ("etc", "run", "usr/local/lib", "usr/lib")
 
+_BESIDE = ("install ip_vs_rr", "install ip_vs*", 'ip_vs_rr"', 'ip_vs*"', "softdep ip_vs_rr")
 _NAMES = (
     *("10-a.conf", "50-b.conf", "90-ipvs.conf", "90-ipvs.conf", "99-sysctl.conf", "99-z.conf"),
     *("Z.conf", "_x.conf", "zz.conf", "90-ipvs.conf.bak", "90-ipvs", ".hidden.conf", "9.CONF"),
@@ -76,7 +77,9 @@ def make(seed: int, number: int) -> Case:
         name = rng.choice(("ip_vs", "ip-vs", "ip_vs_rr", "# ip_vs", "; ip_vs", " ip_vs ", "nf_nat"))
         where = rng.choice(("etc", "usr/lib"))
         case.files[f"{where}/modules-load.d/oracle.conf"] = f"{name}\n"
-    return case
+    beside = any(name in text for text in case.files.values() for name in _BESIDE)
+    # A hook or rule on the module that needs ip_vs is another question than the one that is asked.
+    return replace(case, trigger="ip_vs") if beside else case
 
 
 def _put(rng: random.Random, case: Case, path: str) -> None:

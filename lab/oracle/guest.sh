@@ -6,6 +6,7 @@ key=/proc/sys/net/ipv4/vs/run_estimation
 rule=/etc/udev/rules.d/90-oracle.rules
 old=/opt/procps-3.3.17/lib
 mark=77
+ruled=yes
 
 clean() {
   dirs=''
@@ -37,7 +38,10 @@ for archive in "$1"/*.tar; do
   busybox tar -xf "$archive" -C /
   read -r trigger <"${archive%.tar}.trigger"
   unload
-  [ ! -e $rule ] || udevadm control --reload
+  # udevd keeps the rules of the case before until it is told.
+  [ "$ruled" = no ] && [ ! -e $rule ] || udevadm control --reload
+  ruled=no
+  [ ! -e $rule ] || ruled=yes
   modprobe "$trigger" >/dev/null 2>&1 </dev/null
   status=$?
   [ ! -e $rule ] || udevadm settle -t 10

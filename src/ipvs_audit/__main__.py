@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from ipvs_audit import explain
+from ipvs_audit import explain, render, verify
 
-_COMMANDS = {"explain": explain.main}
+_COMMANDS = {"explain": explain.main, "render": render.main, "verify": verify.main}
 
 
 def main(argv: list[str]) -> int:

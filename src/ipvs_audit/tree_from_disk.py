@@ -41,6 +41,7 @@ _PROCPS_LIBRARIES = (
     (re.compile(r"libprocps\.so\.7"), (3, 3, 15)),
     (re.compile(r"libprocps\.so\.[1-6]"), (3, 3, 10)),
 )
+_NO_FILES = ("/dev/", "/proc/", "/sys/")
 _UNITS = ("systemd-sysctl.service", "systemd-modules-load.service")
 
 
@@ -67,7 +68,8 @@ def read_tree(top: Path) -> ConfigTree:
     if sysctl_config.SYSCTL_CONF in _listed(root, "/etc"):
         _add(root, sysctl_config.SYSCTL_CONF, files, unreadable)
     for path in list(_named(files)):
-        if path not in files and not path.startswith(("/dev/", "/proc/", "/sys/")):
+        in_place = path.rpartition("/")[0] in sysctl_config.DIRECTORIES
+        if path not in files and not in_place and not path.startswith(_NO_FILES):
             _add(root, path, files, unreadable)
     return ConfigTree(files=files, unreadable=tuple(unreadable))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ipvs_audit.snapshot.sysctl_config import Loader, reading, settings
+from ipvs_audit.snapshot.sysctl_config import Loader, candidates, reading, settings
 from ipvs_audit.snapshot.sysctl_key import is_glob, resolved
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _REFUSALS_FAIL = (4, 0, 0)  # before, procps says so and exits 0
 def failures(subject: Subject, loader: Loader, *, key_exists: bool) -> tuple[str, ...]:
     """Each reason why the loader exits with a failure; empty where none is known.
 
-    What other keys accept is not known: a value that their kernel refuses stays unseen.
+    What other keys accept is not known: a value that the kernel refuses there stays unseen.
     """
     read = reading(subject.tree, loader)
     found = [f"{path} does not exist" for path in read.missing]
@@ -27,59 +27,61 @@ def failures(subject: Subject, loader: Loader, *, key_exists: bool) -> tuple[str
             found.append(f"{file.path} is a link to nothing")
         for line in file.lines or ():
             if loader.program == "systemd":
-                why = _systemd(subject, loader, file, line, key_exists=key_exists)
+                why = _not_an_assignment(line)
             else:
-                why = _procps(subject, loader, file, line, key_exists=key_exists)
+                why = _missing_key(subject, loader, file, line, key_exists=key_exists)
             if why:
                 found.append(f"{file.path}:{line.number} {why}")
+    if key_exists and (loader.program == "systemd" or _refusals_fail(loader)):
+        found += [
+            f"{entry.where} sets {entry.setting.value!r}, which the kernel refuses"
+            for entry in subject.resolve(loader).assignments
+            if entry.refused and not entry.setting.lenient
+        ]
     return tuple(found)
 
 
-def _procps(
-    subject: Subject, loader: Loader, file: ConfigFile, line: Line, *, key_exists: bool
-) -> str:
-    for setting in settings(file, line, loader):
-        if setting.value is None or (is_glob(setting.path) and loader.globs):
-            continue
-        if resolved(setting.path) == subject.key.path:
-            if not key_exists:
-                missing = True
-            elif subject.key.stores(setting.value) is None and _refusals_fail(loader):
-                return f"sets {setting.value!r}, which the kernel refuses"
-            else:
-                missing = False
-        else:
-            missing = not _exists(subject, setting)
-        if missing and not loader.forgiving:
-            return f"sets {setting.spelled}, which this kernel does not have"
-    return ""
+def unclear(subject: Subject, loader: Loader) -> bool:
+    """Whether a pattern reaches keys of many kinds, some of which may refuse the value."""
+    return loader.globs and any(
+        setting.value is not None and is_glob(setting.path.rpartition("/")[2])
+        for file in reading(subject.tree, loader).files
+        for line in candidates(file, subject.key)
+        for setting in settings(file, line, loader)
+    )
 
 
 def _refusals_fail(loader: Loader) -> bool:
     return loader.program == "procps" and (not loader.version or loader.version >= _REFUSALS_FAIL)
 
 
+def _not_an_assignment(line: Line) -> str:
+    text = line.text.strip()
+    if not text or "=" in text or text.startswith(("-", "#", ";")):
+        return ""
+    return "is no assignment"
+
+
+def _missing_key(
+    subject: Subject, loader: Loader, file: ConfigFile, line: Line, *, key_exists: bool
+) -> str:
+    if loader.forgiving:
+        return ""
+    for setting in settings(file, line, loader):
+        if setting.value is None or (is_glob(setting.path) and loader.globs):
+            continue
+        ours = resolved(setting.path) == subject.key.path
+        if not (key_exists if ours else _exists(subject, setting)):
+            return f"sets {setting.spelled}, which this kernel does not have"
+    return ""
+
+
 def _exists(subject: Subject, setting: Setting) -> bool:
     """Whether another key exists; taken to where the probe did not look."""
     known = subject.tree.keys.get(setting.spelled)
+    if is_glob(setting.path):
+        return False  # no file of that very name
     if known is None:
         misspelled = setting.path.strip(" -/").replace(".", "/").replace("//", "/")
         return misspelled != subject.key.path
     return known
-
-
-def _systemd(
-    subject: Subject, loader: Loader, file: ConfigFile, line: Line, *, key_exists: bool
-) -> str:
-    if "=" not in line.text and not line.text.strip().startswith(("-", "#", ";")):
-        return "is no assignment"
-    for setting in settings(file, line, loader):
-        if (
-            setting.value is not None
-            and not setting.lenient
-            and key_exists
-            and setting.path == subject.key.path
-            and subject.key.stores(setting.value) is None
-        ):
-            return f"sets {setting.value!r}, which the kernel refuses"
-    return ""

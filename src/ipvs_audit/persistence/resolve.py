@@ -39,11 +39,13 @@ class Assignment:
         setting: what the loader reads there.
         stores: what the kernel would hold; None where it refuses the value, or for an exclusion.
         why: why it does not decide; empty for the winner.
+        refused: whether the loader writes it and the kernel refuses.
     """
 
     setting: Setting
     stores: Value | None
     why: str = ""
+    refused: bool = False
 
     @property
     def wins(self) -> bool:
@@ -242,7 +244,8 @@ def _as_systemd(
 def _written(setting: Setting, key: Key, why: str) -> Assignment:
     stores = key.stores(setting.value or "")
     if stores is None and not why:
-        why = f"the kernel refuses {_quoted(setting.value or '')}"
+        refusal = f"the kernel refuses {_quoted(setting.value or '')}"
+        return Assignment(setting, None, refusal, refused=True)
     return Assignment(setting, stores, why)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.failures import failures
+from ipvs_audit.persistence.failures import failures, unclear
 from ipvs_audit.persistence.state import State, Step
 from ipvs_audit.persistence.writing import key_exists
 from ipvs_audit.snapshot.config_files import ConfigFile, Line
@@ -40,22 +40,22 @@ def run_sysctl(subject: Subject, command: Simple, state: State) -> tuple[State, 
     state = replace(state, status=0, fed=None)
     call = _parsed(command.words[1:])
     if subject.loaders.sysctl_path is None:
-        state = state.exits(1, "the host has no sysctl program")
-    elif call.beyond:
-        state = state.unsure(f"sysctl's option {call.beyond} is not known to this audit")
-    elif call.load and not call.shows:
-        state = _load_files(subject, call, command.text, state)
-    elif call.system and not call.shows:
-        state = _load(subject, subject.sysctl_system, command.text, state)
-    elif not call.shows:
-        state = _assign(subject, call, command.text, state)
-    return (state,)
+        return (state.exits(1, "the host has no sysctl program"),)
+    if call.beyond:
+        return (state.unsure(f"sysctl's option {call.beyond} is not known to this audit"),)
+    if call.shows:
+        return (state,)
+    if call.load:
+        return _load_files(subject, call, command.text, state)
+    if call.system:
+        return _load(subject, subject.sysctl_system, command.text, state)
+    return (_assign(subject, call, command.text, state),)
 
 
-def _load_files(subject: Subject, call: _Call, text: str, state: State) -> State:
+def _load_files(subject: Subject, call: _Call, text: str, state: State) -> tuple[State, ...]:
     files, doubt = _files(subject, call)
     if doubt:
-        return state.unsure(doubt)
+        return (state.unsure(doubt),)
     loader = replace(subject.sysctl_p, files=files, forgiving=call.forgiving)
     return _load(subject, loader, text, state)
 
@@ -150,7 +150,7 @@ def run_systemd_sysctl(
     if through_unit:
         if not subject.systemd_runs:
             return (state.exits(1, "systemd-sysctl.service does not run here"),)
-        return (_load(subject, subject.systemd_sysctl, command.text, state),)
+        return _load(subject, subject.systemd_sysctl, command.text, state)
     prefixes: list[str] = []
     files: list[str] = []
     words = iter([word.text for word in command.words[1:]])
@@ -169,19 +169,27 @@ def run_systemd_sysctl(
     loader = replace(
         subject.systemd_sysctl, prefixes=tuple(prefixes), files=tuple(files) if files else None
     )
-    return (_load(subject, loader, command.text, state),)
+    return _load(subject, loader, command.text, state)
 
 
-def _load(subject: Subject, loader: Loader, text: str, state: State) -> State:
-    """Let a loader read its files, and tell what came of it."""
+def _load(subject: Subject, loader: Loader, text: str, state: State) -> tuple[State, ...]:
+    """Let a loader read its files: the states that it may leave, one where all is known."""
     exists = key_exists(subject, state)
-    found = subject.resolve(loader)
     failed = tuple(f"{text!r}: {why}" for why in failures(subject, loader, key_exists=exists))
+    state = _applied(subject, loader, text, state)
     state = replace(state, status=int(bool(failed)), failed=(*state.failed, *failed))
+    if not failed and unclear(subject, loader):
+        return (state, replace(state, status=1))
+    return (state,)
+
+
+def _applied(subject: Subject, loader: Loader, text: str, state: State) -> State:
+    """What a loader leaves in the key."""
+    found = subject.resolve(loader)
     doubt = found.doubt
     if loader.program == "busybox" and not _plain(found):
         doubt = doubt or "busybox sysctl reads unusual spellings in its own way"
-    if not exists:
+    if not key_exists(subject, state):
         why = "the key does not exist"
         if not state.loaded and subject.needs_module:
             why = "it runs before ip_vs is loaded"
@@ -190,8 +198,7 @@ def _load(subject: Subject, loader: Loader, text: str, state: State) -> State:
         return state.unsure(doubt).told(Step(text, f"is in doubt: {doubt}", None, found))
     if found.winner is None or found.value is None:
         return state.told(Step(text, "sets nothing: no line that it reads counts", None, found))
-    step = Step(text, f"sets {found.value} ({found.winner.where})", found.value, found)
-    return replace(state.wrote(step), status=int(bool(failed)))
+    return state.wrote(Step(text, f"sets {found.value} ({found.winner.where})", found.value, found))
 
 
 def _plain(found: Resolution) -> bool:
