@@ -46,23 +46,25 @@ function hook_of(text,   w, n, i, path, on) {
   }
 }
 function take(k, number, text) {
-  if (k == 1) { if (text ~ /^[ \t\r]*$/ || text ~ /^[ \t]*[#;]/) return }
+  # A comment with a carriage return is kept: systemd ends the line there.
+  if (k == 1) { if (text ~ /^[ \t\r]*$/ || text ~ /^[ \t]*[#;][^\r]*\r?$/) return }
   else if (text ~ /^[ \t]*#/) return
   else if (k == 2) { split(text, word, " "); if (text !~ /[iI][pP][_-][vV][sS]/ && word[2] !~ /[*?\[]/) return }
   else if (k == 3) { if (text !~ /ip[_-]vs|sysctl/) return }
-  else if (text !~ /ip[_-]vs/) return
+  else if (text !~ /ip[_-]?vs/) return
   gsub(/\036/, "?", text)
   if (k == 1) key_of(text)
   if (k == 2) hook_of(text)
   if (length(text) > 4096) text = substr(text, 1, 4096) "[cut]"
   put(k, "line " number " " text)
 }
+function odd(text,   n) { n = 0; while (substr(text, length(text) - n, 1) == "\\") n++; return n % 2 }
 function lines(k, path,   text, n, first, joined, had) {
   n = 0; joined = ""; had = 0
   while ((getline text < path) > 0) {
     n++
     if (!had) first = n
-    if (k != 1 && text ~ /\\$/) { joined = joined substr(text, 1, length(text) - 1); had = 1; continue }
+    if (k != 4 && k != 1 && odd(text)) { joined = joined substr(text, 1, length(text) - 1); had = 1; continue }
     take(k, first, joined text); joined = ""; had = 0
     if (size[k] > 393216) { put(k, "unread more lines than the probe brings"); break }
   }
@@ -151,7 +153,7 @@ look_at() {
 
 config() {
   marks1='' marks2='' marks3='' marks4='' only=''
-  matched=$(grep -lsE 'ip[_-]vs|sysctl' /etc/udev/rules.d/*.rules /run/udev/rules.d/*.rules \
+  matched=$(grep -lsE 'ip[_-]?vs|sysctl' /etc/udev/rules.d/*.rules /run/udev/rules.d/*.rules \
     /usr/local/lib/udev/rules.d/*.rules /usr/lib/udev/rules.d/*.rules /lib/udev/rules.d/*.rules \
     /etc/modules-load.d/*.conf /run/modules-load.d/*.conf /usr/local/lib/modules-load.d/*.conf \
     /usr/lib/modules-load.d/*.conf /lib/modules-load.d/*.conf /etc/modules)
@@ -166,13 +168,16 @@ config() {
       elif [ ! -r "$dir" ] || [ ! -x "$dir" ]; then
         mark "unreadable $dir: permission denied"
       else
-        for file in "$dir"/*; do
+        hidden="$dir/.[!.]*.conf" # procps reads these
+        [ "$k" = 1 ] || hidden=''
+        # shellcheck disable=SC2086 # a pattern, in a directory of a fixed name
+        for file in "$dir"/* $hidden; do
           case $file in
             *".$ending")
               look_at "$file"
               [ "$worth" = 0 ] || set -- "$@" "$file"
               ;;
-            "$dir/*") ;;
+            "$dir/*" | "$hidden") ;;
             /etc/sysctl.d/* | /etc/modprobe.d/*) k=0 look_at "$file"; mark "ignored $plain" ;;
           esac
         done
@@ -193,25 +198,31 @@ config() {
   frame sysctl - 'cat /etc/sysctl.conf {/etc,/run,/usr/local/lib,/usr/lib,/lib}/sysctl.d/*.conf' "$marks1${part1}end$nl"
   frame modprobe - 'cat /etc/modprobe.conf {/etc,/run,/usr/local/lib,/usr/lib,/lib}/modprobe.d/*.conf' "$marks2${part2}end$nl"
   frame udev - "grep -E 'ip[_-]vs|sysctl' {/etc,/run,/usr/local/lib,/usr/lib,/lib}/udev/rules.d/*.rules" "$marks3${part3}end$nl"
-  frame modules-load - "grep -E 'ip[_-]vs' /etc/modules {/etc,/run,/usr/local/lib,/usr/lib,/lib}/modules-load.d/*.conf" "$marks4${part4}end$nl"
-  keys=$part5
+  frame modules-load - "grep -E 'ip[_-]?vs' /etc/modules {/etc,/run,/usr/local/lib,/usr/lib,/lib}/modules-load.d/*.conf" "$marks4${part4}end$nl"
+  keys=$part5 missing=''
   set --
   set -f
   IFS=$nl
   for file in $part6; do
     case $listed in *"$nl$file$nl"*) continue ;; esac
     listed=$listed$file$nl
-    [ ! -f "$file" ] || set -- "$@" "$file"
+    if [ -f "$file" ]; then
+      set -- "$@" "$file"
+    elif [ ! -e "$file" ] && [ -x "${file%/*}/" ]; then
+      missing="${missing}file $file${nl}dangling$nl"
+    fi
   done
   unset IFS
   set +f
+  part1=''
   if [ $# -gt 0 ]; then
     wanted=$# only=1
     about "$@"
     split_told
-    frame sysctl-named - 'cat the files that a hook gives to sysctl -p' "${part1}end$nl"
     keys=$keys$part5
   fi
+  [ -z "$missing$part1" ] ||
+    frame sysctl-named - 'cat the files that a hook gives to sysctl -p' "$missing${part1}end$nl"
   text=''
   set -f
   IFS=$nl

@@ -68,7 +68,7 @@ originals() {
           print free + 0, ro + 0
         }')
       free=${got% *}
-      case $got in *' 1') state=readonly ;; esac
+      case $got in *' 1') state='readonly' ;; esac
       case $(lsattr -d "$directory" 2>/dev/null) in *-i-*) state=immutable ;; esac
     fi
     text="${text}place $state ${free:-0} $directory$nl"
