@@ -16,7 +16,8 @@ EVIDENCE = ("modprobe", "udev", "modules-load", "sysctl", "sysctl-named", "loade
     severity="high",
     source="vendor document: step 3, IPVS module reloads",
     fix="In /etc/modprobe.d/ipvs.conf: install ip_vs /sbin/modprobe --ignore-install ip_vs && "
-    "/sbin/sysctl -p; and the value in the file that this command reads, /etc/sysctl.conf.",
+    "/sbin/sysctl -p; and the value in the file that this command reads, /etc/sysctl.conf. "
+    "On a kernel without the key (EST-1) remove the hook: it breaks modprobe there.",
 )
 def test_module_reload(snapshot: Snapshot, policy: Policy, case: Case) -> None:
     """Each load of ip_vs puts the value back to 1, and at boot sysctl runs before ip_vs is there.

@@ -87,4 +87,4 @@ def _disproven(netns: Netns, snapshot: Snapshot, policy: Policy) -> bool:
 
 def _shown(netns: Netns) -> str:
     value = f"= {netns.raw}" if netns.raw is not None else f"not read ({netns.why_unread})"
-    return f"{netns.name} (net:[{netns.inode}], {netns.services or 0} services): {value}"
+    return f"{netns.name} (net:[{netns.inode}], IPVS services: {netns.services or 0}): {value}"

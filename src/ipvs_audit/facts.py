@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ipvs_audit.snapshot import Failure, GarbledEvidenceError, Snapshot
@@ -61,8 +61,8 @@ def _exposure(taken: Snapshot) -> str:
         return ""
     cpus = exposure.possible_cpus or 0
     return (
-        f"{exposure.services} services, {exposure.destinations} destinations,"
-        f" {cpus} possible CPUs: {exposure.reads_per_tick} reads per 2 s tick"
+        f"IPVS services: {exposure.services}, destinations: {exposure.destinations},"
+        f" possible CPUs: {cpus}; {exposure.reads_per_tick} reads per 2 s tick"
         f" while estimation runs ({exposure.generation} generation)"
     )
 
@@ -90,7 +90,7 @@ _FACTS: dict[str, Callable[[Snapshot], str]] = {
     "probed as": lambda taken: taken.host.user,
     "machine id": lambda taken: taken.host.machine_id,
     "boot id": lambda taken: taken.host.boot_id,
-    "up for": lambda taken: f"{taken.host.uptime / 3600:.1f} h",
+    "up for": lambda taken: str(timedelta(seconds=int(taken.host.uptime))),
     "clock": _clock,
     "could not see": lambda taken: "; ".join(taken.host.blind),
     "probe": lambda taken: (

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import ROOT, Audit
+from program import ROOT, Audit
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -70,7 +70,7 @@ def test_numbers_keys_and_patterns_take_any_text(text: str, pattern: str) -> Non
 
 
 def test_a_hostile_pattern_takes_no_time() -> None:
-    before = time.perf_counter()
+    before = time.process_time()
     assert not name_matches("*?" * 500, "run_estimation")
     assert not name_matches("*a" * 500 + "b", "a" * 500)
-    assert time.perf_counter() - before < 1
+    assert time.process_time() - before < 1

@@ -10,7 +10,7 @@ from ipvs_audit.persistence.state import State, Step
 from ipvs_audit.persistence.writing import key_exists
 from ipvs_audit.snapshot.config_files import ConfigFile, Line
 from ipvs_audit.snapshot.sysctl_config import DIRECTORIES, SYSCTL_CONF, Loader, settings
-from ipvs_audit.snapshot.sysctl_key import loader_path, name_matches, resolved
+from ipvs_audit.snapshot.sysctl_key import is_glob, loader_path, name_matches, resolved
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.resolve import Resolution
@@ -228,7 +228,9 @@ def _assign_one(subject: Subject, argument: str, text: str, call: _Call, state: 
         return state.exits(1, f"{text!r}: {argument!r} is no assignment")
     setting = found[0]
     if resolved(setting.path) != subject.key.path:
-        if subject.tree.keys.get(setting.spelled) is False and not call.forgiving:
+        # On the command line a pattern is a name like any other, and no key has it.
+        missing = is_glob(setting.path) or subject.tree.keys.get(setting.spelled) is False
+        if missing and not call.forgiving:
             return state.exits(1, f"{text!r}: the kernel has no {setting.spelled}")
         return state
     if not key_exists(subject, state):

@@ -101,10 +101,11 @@ find_namespaces() {
   fi
 }
 
-# enter_namespace PATH: reads the switch inside; sets $inside to the words for the netns section.
-enter_namespace() {
+# read_switch [COMMAND...]: reads the switch, by that command; sets $inside to the words for the netns
+# section. By grep: a shell that reads byte by byte gets the first digit only of a file in /proc/sys.
+read_switch() {
   # shellcheck disable=SC2086 # the list of keys
-  got=$(nsenter --net="$1" grep -H '' $keys 2>&1)
+  got=$("$@" grep -H '' $keys 2>&1)
   inside='' unread=''
   IFS=$nl
   for line in $got; do
@@ -135,18 +136,13 @@ mount_path() {
 # that are sampled: $tasks (through /proc, without entering), $mounts (entered).
 namespaces() {
   text='' keys='' tasks='' mounts='' others=0
-  for key in run_estimation est_cpulist estimation_timer_work run_estimation_target; do
+  for key in est_cpulist estimation_timer_work run_estimation_target; do
     [ -e "$vs/$key" ] && keys="$keys $vs/$key"
   done
-  case $keys in *"/run_estimation "* | *"/run_estimation") ;; *) keys="$vs/run_estimation $keys" ;; esac
-  line="host $own_inode "
-  for key in $keys; do
-    if get "$key" || [ -r "$key" ]; then line="$line${key##*/}=$got "
-    elif [ "$key" != "$vs/run_estimation" ]; then :
-    elif [ -e "$key" ]; then line="${line}unread=denied "
-    else line="${line}unread=absent "; fi
-  done
-  text="${line}services=$own_services destinations=$own_destinations name=host$nl"
+  keys="$vs/run_estimation$keys"
+  inside='unread=absent '
+  [ ! -d "$vs" ] || read_switch
+  text="host $own_inode ${inside}services=$own_services destinations=$own_destinations name=host$nl"
   case $own_services:$every in [1-9]* | *:1) tasks="$own_inode=/proc/self/net" ;; esac
   able=1
   [ "$enter" = 1 ] && have nsenter || able=0
@@ -189,16 +185,16 @@ values() {
     elif [ "$able" = 0 ]; then inside='unread=unentered '
     else
       inside='unread=gone '
-      [ "$2" = - ] || enter_namespace "$2/ns/net"
+      [ "$2" = - ] || read_switch nsenter --net="$2/ns/net"
       case $inside:$3 in
         unread=gone\ :-) # the processes ended; others may be there still
           again=$(stat -Lc '%i %n' /proc/[0-9]*/task/[0-9]*/ns/net 2>/dev/null | grep "^$1 ")
           again=${again%%"$nl"*}
-          [ -z "$again" ] || enter_namespace "${again#* }"
+          [ -z "$again" ] || read_switch nsenter --net="${again#* }"
           ;;
         unread=gone*)
           mount_path "$3"
-          enter_namespace "$path"
+          read_switch nsenter --net="$path"
           ;;
       esac
     fi

@@ -1,0 +1,77 @@
+"""Runs the audit as a user does: pytest as a program, in the checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+RECORDINGS = ROOT / "tests" / "recordings"
+PYTEST = Path(sys.executable).with_name("pytest")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run left behind."""
+
+    status: int
+    output: str
+    reports: Path
+
+    @property
+    def latest(self) -> Path:
+        return self.reports / "latest"
+
+    @property
+    def results(self) -> dict[str, Any]:
+        return json.loads((self.latest / "results.json").read_text())  # type: ignore[no-any-return]
+
+    def verdicts(self) -> dict[str, dict[str, str]]:
+        return {
+            host["name"]: {one["id"]: one["verdict"] for one in host["controls"]}
+            for host in self.results["hosts"]
+        }
+
+
+class Audit:
+    """The command line, with reports in a place of its own."""
+
+    def __init__(self, reports: Path) -> None:
+        self.reports = reports
+
+    def argv(self, *arguments: str | Path) -> list[str]:
+        return [str(PYTEST), "--reports", str(self.reports), *map(str, arguments)]
+
+    def __call__(self, *arguments: str | Path, timeout: float = 120) -> Ran:
+        done = subprocess.run(
+            self.argv(*arguments),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            env=os.environ | {"COLUMNS": "100"},
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, self.reports)
+
+    def interrupted(self, *arguments: str | Path, after: float, timeout: float = 60) -> Ran:
+        """Press Ctrl-C after some seconds."""
+        process = subprocess.Popen(
+            self.argv(*arguments),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        time.sleep(after)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=timeout)
+        return Ran(process.returncode, output, self.reports)
