@@ -10,6 +10,10 @@ help:
 	@echo 'make audit INVENTORY=path   audit yours (ARGS="--limit web ..." goes to pytest)'
 	@echo 'make setup                  only install; then: $(BIN)/pytest'
 	@echo 'make test | lint            the tests of the suite itself'
+	@echo 'make oracle N=500           hold EST-2 and EST-3 against the real loaders, in lab guests'
+	@echo 'make fuzz | bench           random input for the parsers; measured figures'
+	@echo 'make faults                 kill and cut remedies at every point, on lab guests (long)'
+	@echo 'make screenshots            docs/report.png from the lab evidence'
 	@echo 'make lab-up | lab-down | lab-status | lab-ssh HOST=compliant'
 	@echo 'make lock                   refresh requirements.lock'
 
@@ -35,12 +39,37 @@ test: setup
 	@./tools/test-packages.sh
 	$(BIN)/pytest tests $(ARGS)
 
+.PHONY: faults
+faults: setup
+	@./tools/lab-packages.sh
+	$(BIN)/pytest tests/lab/faults.py -s $(ARGS)
+
+.PHONY: oracle
+oracle: setup
+	@./tools/lab-packages.sh
+	@$(BIN)/python -m lab.oracle --cases $(or $(N),100) --reboots $(or $(REBOOTS),12) \
+		$(if $(SEED),--seed $(SEED))
+
+.PHONY: fuzz
+fuzz: setup
+	@$(BIN)/python bench/fuzz.py $(or $(EXAMPLES),100000) $(or $(SECONDS),600)
+
+.PHONY: bench
+bench: setup bench-collect
+	@$(BIN)/python bench/bench_resolve.py
+
 .PHONY: lint
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/shellcheck -s sh tools/*.sh .ci/run
+	@./tools/lint-jenkinsfile.sh
+
+.PHONY: screenshots
+screenshots: setup
+	@./tools/test-packages.sh
+	@./tools/screenshots.sh "$(BIN)" $(RUN)
 
 .PHONY: lab-build lab-up lab-down lab-ssh lab-status
 lab-build: setup

@@ -67,6 +67,7 @@ def gather(
             open_connection=open_connection,
             policies=audit.policies,
             forks=options.forks,
+            originals=bool(options.remedy.mode),
             keep=keep,
         ):
             saved.write(taken)

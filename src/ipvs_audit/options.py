@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ipvs_audit.remedy.options import RemedyOptions, add_remedy_options
+from ipvs_audit.report.outputs import Outputs, add_output_options
 
 if TYPE_CHECKING:
     import pytest
@@ -25,6 +29,7 @@ class Options:
     root: Path
     inventory: tuple[str, ...]
     limit: str | None
+    shard: tuple[int, int]
     policy: Path | None
     estimation: str | None
     snapshots: Path | None
@@ -37,6 +42,11 @@ class Options:
     known_hosts: tuple[Path, ...]
     ssh_config: Path | None
     vault_password_file: Path | None
+    waivers: Path | None
+    waiver_warning_days: int
+    baseline: Path | None
+    outputs: Outputs
+    remedy: RemedyOptions
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -50,6 +60,12 @@ def add_options(parser: pytest.Parser) -> None:
         help=f"Ansible inventory to audit; repeatable (default: {DEFAULT_INVENTORY}, this machine)",
     )
     group.addoption("--limit", metavar="PATTERN", help="Ansible host pattern, e.g. 'ipvs:&eu:!old'")
+    group.addoption(
+        "--shard",
+        type=_shard,
+        metavar="K/N",
+        help="of the hosts, only every N-th, from the K-th on: for N audits side by side",
+    )
     group.addoption("--policy", metavar="FILE", help=f"what to demand (default: {DEFAULT_POLICY})")
     group.addoption(
         "--estimation",
@@ -96,6 +112,21 @@ def add_options(parser: pytest.Parser) -> None:
     )
     # --ssh-config is pytest-testinfra's own option, and means the same here.
     group.addoption("--vault-password-file", metavar="FILE", help="for Ansible vaults")
+    group.addoption(
+        "--waivers", metavar="FILE", help="accepted failures: who approved which, until when"
+    )
+    group.addoption(
+        "--waiver-warning-days",
+        type=int,
+        default=14,
+        metavar="N",
+        help="list waivers that end within N days (default 14)",
+    )
+    group.addoption(
+        "--baseline", metavar="RUN", help="compare with an earlier run: its directory, or latest"
+    )
+    add_output_options(group.addoption)
+    add_remedy_options(group.addoption)
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -114,6 +145,7 @@ def read_options(config: pytest.Config) -> Options:
         root=root,
         inventory=tuple(get("inventory")),
         limit=get("limit"),
+        shard=get("shard") or (1, 1),
         policy=policy,
         estimation=get("estimation"),
         snapshots=path("from_snapshots"),
@@ -126,7 +158,19 @@ def read_options(config: pytest.Config) -> Options:
         known_hosts=tuple(Path(value).expanduser() for value in get("known_hosts")),
         ssh_config=path("ssh_config"),
         vault_password_file=path("vault_password_file"),
+        waivers=path("waivers"),
+        waiver_warning_days=get("waiver_warning_days"),
+        baseline=path("baseline"),
+        outputs=Outputs.chosen(get("format"), get("junit_split"), path("sign")),
+        remedy=RemedyOptions.read(get),
     )
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
+        return int(number), int(count)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a shard: say K/N, e.g. 2/4")
 
 
 _SECRET_WORDS = ("password", "secret", "token")

@@ -6,24 +6,37 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ipvs_audit.baseline import BaselineError
 from ipvs_audit.controls import Case, Check, control_of, judge
 from ipvs_audit.inventory import InventoryError
 from ipvs_audit.options import add_options, read_options
 from ipvs_audit.outcome import deliver, describe, recorded
 from ipvs_audit.policy import Policy, PolicyError
 from ipvs_audit.pytest_run import AuditRun, is_controller, is_worker
+from ipvs_audit.remedy.options import RemedyOptionError
+from ipvs_audit.report.signature import SignatureError, check_key
 from ipvs_audit.session import AuditSession
 from ipvs_audit.snapshot import Failure, Snapshot
 from ipvs_audit.verdicts import Result, Verdict
+from ipvs_audit.waiver_file import WaiverError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from testinfra.host import Host
 
+    from ipvs_audit.remedy.session import Remediation
     from ipvs_audit.targets import Target
 
 RUN = pytest.StashKey[AuditRun]()
+_USAGE_ERRORS = (
+    InventoryError,
+    RemedyOptionError,
+    PolicyError,
+    WaiverError,
+    BaselineError,
+    SignatureError,
+)
 RESULT = pytest.StashKey[Result]()
 
 
@@ -43,10 +56,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Read policy and inventory; what is wrong with them ends the run here, with exit 4."""
     config = session.config
-    arguments = tuple(str(word) for word in config.invocation_params.args)
+    arguments = ("pytest", *(str(word) for word in config.invocation_params.args))
     try:
         audit = AuditSession(read_options(config), arguments)
-    except (InventoryError, PolicyError) as wrong:
+        if not is_worker(config):
+            check_key(audit.options.outputs.sign)
+            audit.read_baseline()
+    except _USAGE_ERRORS as wrong:
         raise pytest.UsageError(str(wrong)) from None
     run = AuditRun(config, audit)
     config.stash[RUN] = run
@@ -81,8 +97,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         if (target := _target(item)) is not None:
             about = control_of(getattr(item, "obj", None))
             run.needs(target.name, about, connection="host" in getattr(item, "fixturenames", ()))
+            if run.remediation is not None and about is not None:
+                run.remediation.needs(target.name, item.obj)  # type: ignore[attr-defined]
     if not is_worker(config):
         run.gather()
+        run.remediate()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -129,6 +148,12 @@ def case(snapshot: Snapshot) -> Case:
 
 
 @pytest.fixture
+def remediation(request: pytest.FixtureRequest) -> Remediation | None:
+    """What was planned and done beside judging; None in an audit. No check depends on it."""
+    return request.config.stash[RUN].remediation
+
+
+@pytest.fixture
 def host(target: Target, request: pytest.FixtureRequest) -> Host:
     """An ordinary testinfra host, over the connection that brought the evidence."""
     return request.config.stash[RUN].host(target)
@@ -150,6 +175,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     set_up = yield
     try:
         result = judge(check, taken, policy, **_extra_arguments(item))
+        result = run.audit.waivers.over(target.name, result)
     except Exception as fault:
         _hold(item, recorded(about, fault))
         raise

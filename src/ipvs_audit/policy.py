@@ -49,7 +49,7 @@ class Policy(BaseModel):
         sample_seconds: how far apart the two readings of the counters are, 5 to 60 seconds.
         severity: control id to ``high``, ``medium`` or ``low``, where it is not the control's own.
         remedy: where a remedy persists the value: the vendor's ``recipe`` (/etc/sysctl.conf and a
-            hook that runs ``sysctl -p``), or a ``drop-in`` in /etc/sysctl.d and a hook that reads it.
+            hook that runs ``sysctl -p``), or a ``drop-in`` in /etc/sysctl.d and a hook for it.
         accept_statistics_loss: a remedy may switch estimation off although something on the host
             reads IPVS statistics.
     """

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from ipvs_audit.gather import gather, settings_of
 from ipvs_audit.outcome import understand
 from ipvs_audit.progress import Progress
+from ipvs_audit.remedy.journal import JournalError
+from ipvs_audit.remedy.pytest_side import remediation_of
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.terminal import render_summary
 from ipvs_audit.report.write import point_latest, write_reports
@@ -55,11 +58,13 @@ class AuditRun:
         self._connections: dict[str, Connection] = {}
         self._hosts: dict[str, Host] = {}
         self._outcome: tuple[Run, Path] | str | None = None
+        self._beside: dict[str, Path] = {}
         self.directory = _free(audit.options.reports / run_id(audit.started))
         told = getattr(config, "workerinput", {}).get("ipvs_audit_snapshots")
         self.snapshots = (
             Path(told) if told else self.directory.with_name(f".{self.directory.name}.collecting")
         )
+        self.remediation = remediation_of(config, audit, self.directory, self._say)
 
     def header(self) -> str:
         """The line under pytest's own header."""
@@ -118,6 +123,28 @@ class AuditRun:
                 " make room or choose another place with --reports DIR"
             ) from None
 
+    def remediate(self) -> None:
+        """Plan, and change hosts where that is asked for; the state after is what is judged."""
+        remedy = self.remediation
+        if remedy is None or not self.gathered or self.audit.interrupted:
+            return
+        before = dict(self.audit.collected)
+        try:
+            self.audit.notes += remedy.go(self.audit.collected)
+            if remedy.journal.exists():
+                self._beside = {remedy.journal.name: remedy.journal}
+            if self.audit.collected != before:
+                kept = self.snapshots.with_name(f"{self.snapshots.name}.before")
+                self._beside["snapshots-before.jsonl.gz"] = self.snapshots.rename(kept)
+                store.write(self.snapshots, self.audit.collected.values())
+        except (JournalError, OSError) as wrong:
+            self._give_up()
+            raise pytest.UsageError(str(wrong)) from None
+        self.audit.interrupted = remedy.interrupted
+
+    def _say(self, line: str) -> None:
+        self._console().print(Text(line), soft_wrap=True)
+
     def _give_up(self) -> None:
         """Nothing can be judged: write no report, leave nothing behind."""
         self.gathered = False
@@ -160,13 +187,24 @@ class AuditRun:
             connection.close()
         self._mind_severities()
         run = self.audit.finish(self._needed)
+        if self.remediation is not None:
+            run = self.remediation.told(run)
+            exitstatus = exitstatus or int(self.remediation.failed)
         try:
-            write_reports(run, self.snapshots, self.directory)
+            write_reports(
+                run,
+                self.snapshots,
+                self.directory,
+                self.audit.options.outputs,
+                beside=self._beside,
+            )
             point_latest(self.directory.parent, self.directory)
         except ReportError as wrong:
             self._outcome = str(wrong)
             return int(pytest.ExitCode.INTERNAL_ERROR)
         self.snapshots.unlink(missing_ok=True)
+        if (kept := self._beside.get("snapshots-before.jsonl.gz")) is not None:
+            kept.unlink(missing_ok=True)
         self._outcome = (run, self.directory)
         return int(pytest.ExitCode.INTERRUPTED) if self.audit.interrupted else exitstatus
 

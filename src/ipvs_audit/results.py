@@ -10,6 +10,9 @@ from ipvs_audit.verdicts import Result, Verdict, worst
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ipvs_audit.changes import Comparison
+    from ipvs_audit.waivers import Account
+
 SCHEMA = "ipvs-audit/results/1"
 
 
@@ -23,6 +26,35 @@ class ControlInfo:
     source: str
     rationale: str
     fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One step of a remedy's plan, and what became of it; empty where it was not come to."""
+
+    control: str
+    title: str
+    reason: str
+    detail: str
+    outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemedyResult:
+    """What a remedy planned or did on a host.
+
+    Attributes:
+        status: ``nothing to do``, ``planned``, ``held back``, ``not possible``, ``fixed``,
+            ``partly fixed``, ``put back``, ``failed``, ``not attempted`` or ``rolled back``.
+        message: why, in words; may be empty.
+        notes: what an operator should know besides.
+        steps: the plan.
+    """
+
+    status: str
+    message: str = ""
+    notes: tuple[str, ...] = ()
+    steps: tuple[StepResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +72,7 @@ class HostResult:
             ``{"operating system": "Debian GNU/Linux 12", "machine id": ..., "exposure": ...}``.
         controls: results by the order of controls.
         policy: what the inventory changes in the policy for this host.
+        remedy: what a remedy planned or did there; None where none was asked for.
     """
 
     name: str
@@ -53,6 +86,7 @@ class HostResult:
     started: str = ""
     finished: str = ""
     policy: Mapping[str, object] = field(default_factory=dict)
+    remedy: RemedyResult | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -83,6 +117,11 @@ class Run:
         hosts: every host of the inventory within ``--limit``, in its order.
         interrupted: whether the run was ended before all was judged.
         notes: what a reader must know, e.g. "12 controls of 3 hosts were deselected".
+        policy: the whole policy, before what the inventory changes in it for a host.
+        job: the CI job's address, http or https; empty where there is none.
+        waivers: every waiver of the file, and what became of it.
+        waivers_sha256: digest of the waiver file; empty where there was none.
+        baseline: what changed since an earlier run; None where none was asked for or there.
     """
 
     id: str
@@ -101,6 +140,11 @@ class Run:
     hosts: tuple[HostResult, ...]
     interrupted: bool = False
     notes: tuple[str, ...] = ()
+    policy: Mapping[str, object] = field(default_factory=dict)
+    job: str = ""
+    waivers: tuple[Account, ...] = ()
+    waivers_sha256: str = ""
+    baseline: Comparison | None = None
 
     def completed(self) -> Self:
         """The run in which every unreachable host has an error for every control.

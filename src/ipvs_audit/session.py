@@ -6,13 +6,16 @@ import getpass
 import os
 import platform
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from ipvs_audit import __version__
+from ipvs_audit.baseline import Baseline, compare, find_baseline
 from ipvs_audit.facts import facts_of
 from ipvs_audit.inventory import Inventory, read_inventory
+from ipvs_audit.job import job_link
 from ipvs_audit.options import DEFAULT_INVENTORY, Options, redact
 from ipvs_audit.policy import Policy, load_policy, policy_for
 from ipvs_audit.results import ControlInfo, HostResult, Run
@@ -20,6 +23,7 @@ from ipvs_audit.saved import saved_inventory
 from ipvs_audit.snapshot import Failure, Snapshot
 from ipvs_audit.targets import Target, safe_ids
 from ipvs_audit.verdicts import Result, Verdict
+from ipvs_audit.waived import Waivers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +55,7 @@ class AuditSession:
         """Read policy and inventory; contact nobody.
 
         Raises:
-            InventoryError, PolicyError: with file and place; nothing was contacted.
+            InventoryError, PolicyError, WaiverError: with file and place; nothing was contacted.
         """
         self.options = options
         self.argv = argv
@@ -65,6 +69,9 @@ class AuditSession:
         self.policies: dict[str, Policy] = {
             target.name: policy_for(self.policy, target) for target in self.inventory.targets
         }
+        groups = {target.name: target.groups for target in self.inventory.targets}
+        self.waivers = Waivers.read(options.waivers, groups, self.started.date())
+        self.baseline: Baseline | None = None
         self.collected: dict[str, Snapshot | Failure] = {}
         self.results: dict[str, dict[str, Result]] = {}
         self.controls: dict[str, Control] = {}
@@ -75,6 +82,17 @@ class AuditSession:
     def audited(self) -> list[Target]:
         """The targets that are not excluded, in inventory order."""
         return [target for target in self.targets.values() if target.excluded is None]
+
+    def read_baseline(self) -> None:
+        """Read the run to compare with, where one is asked for.
+
+        Raises:
+            BaselineError: it cannot be read. That ``latest`` is not there yet is only noted.
+        """
+        if (asked := self.options.baseline) is not None:
+            self.baseline = find_baseline(asked, self.options.reports)
+            if self.baseline is None:
+                self.notes.append("There is no earlier run to compare with yet.")
 
     def hold(self, taken: Iterable[Snapshot | Failure]) -> None:
         """Keep what was collected, by host."""
@@ -108,7 +126,7 @@ class AuditSession:
                 the run ended become errors, so that nothing is missing silently.
         """
         hosts = tuple(self._host(target, expected) for target in self.targets.values())
-        return Run(
+        run = Run(
             id=run_id(self.started),
             started=stamp(self.started),
             finished=stamp(utc_now()),
@@ -129,7 +147,12 @@ class AuditSession:
             hosts=hosts,
             interrupted=self.interrupted,
             notes=tuple(self.notes),
+            policy=self.policy.model_dump(mode="json"),
+            job=job_link(os.environ),
+            waivers=self.waivers.account(hosts, self.options.waiver_warning_days),
+            waivers_sha256=self.waivers.sha256,
         )
+        return replace(run, baseline=compare(self.baseline, run) if self.baseline else None)
 
     def _host(self, target: Target, expected: dict[str, set[str]]) -> HostResult:
         if target.excluded is not None:
@@ -173,6 +196,12 @@ class AuditSession:
 
 
 def _inventory(options: Options) -> Inventory:
+    number, count = options.shard
+    whole = _whole_inventory(options)
+    return replace(whole, targets=whole.targets[number - 1 :: count])
+
+
+def _whole_inventory(options: Options) -> Inventory:
     if options.snapshots is not None and not options.inventory:
         return saved_inventory(options.snapshots, limit=options.limit)
     return read_inventory(

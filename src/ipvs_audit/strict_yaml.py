@@ -48,9 +48,9 @@ class StrictYaml:
         """
         if len(raw) > _MAX_BYTES:
             raise StrictYamlError(f"{name}: {len(raw):,} bytes is too large for a settings file")
-        loader: yaml.SafeLoader | None = None
+        loader: _Loader | None = None
         try:
-            loader = yaml.SafeLoader(raw.decode("utf-8"))
+            loader = _Loader(raw.decode("utf-8"))
             root = loader.get_single_node()
             for node in _repeated_keys(root, set()):
                 line = node.start_mark.line + 1
@@ -84,6 +84,18 @@ class StrictYaml:
             else:
                 break
         return self.name if at is None else f"{self.name}:{at.start_mark.line + 1}"
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML, where a value that cannot be made, e.g. the date 2026-13-01, has a line too."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as wrong:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{node.value} cannot be: {wrong}", node.start_mark
+            ) from None
 
 
 def _repeated_keys(node: yaml.Node | None, done: set[int]) -> Iterator[yaml.Node]:

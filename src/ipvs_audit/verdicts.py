@@ -61,6 +61,7 @@ class Result:
     """The verdict of one control on one host.
 
     ``verdict`` is always the raw one; ``waiver`` names the waiver that covers a failure, if any.
+    ``before`` is the verdict before a remedy, where one was at work; None otherwise.
     """
 
     control: str
@@ -72,6 +73,7 @@ class Result:
     observed: str
     evidence: tuple[Evidence, ...] = ()
     waiver: str | None = None
+    before: Verdict | None = None
 
     @property
     def waived(self) -> bool:

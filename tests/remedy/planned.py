@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configured import LOADERS, file
@@ -12,7 +11,7 @@ from made import census, netns, snapshot
 
 from ipvs_audit.inside import Root, UnreadableError
 from ipvs_audit.policy import Policy
-from ipvs_audit.remedy.originals import SECTION
+from ipvs_audit.remedy.originals import SECTION, read_originals
 from ipvs_audit.remedy.plan import plan
 from ipvs_audit.remedy.simulate import changed
 from ipvs_audit.snapshot.config_files import ConfigTree
@@ -20,6 +19,7 @@ from ipvs_audit.snapshot.section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from ipvs_audit.remedy.steps import Plan
     from ipvs_audit.snapshot import Snapshot
@@ -53,7 +53,9 @@ def section(lines: Iterable[str]) -> Section:
 
 def with_originals(taken: Snapshot, lines: list[str]) -> Snapshot:
     found = replace(taken, sections={SECTION: section(lines)})
-    found.__dict__.update({name: value for name, value in taken.__dict__.items() if name != "sections"})
+    found.__dict__.update(
+        {name: value for name, value in taken.__dict__.items() if name != "sections"}
+    )
     return found
 
 
@@ -109,8 +111,6 @@ def then(taken: Snapshot, made: Plan) -> Snapshot:
 
 
 def _content(taken: Snapshot, made: Plan, real: str) -> bytes:
-    from ipvs_audit.remedy.originals import read_originals
-
     for step in made.files:
         if step.path == real:
             return step.after

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,6 @@ from ipvs_audit.transport.connect import open_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 PASSWORD = "distinctive-become-password"
 
@@ -236,3 +236,17 @@ def test_secrets_are_on_no_command_line(
     output = run(connection, b"ps -eo args; cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'")
     assert re.search(rb"sudo -S -p", output.stdout)
     assert person.password.get_secret_value().encode() not in output.stdout
+
+
+def documented_sudoers() -> str:
+    """The lines of docs/least-privilege.md, for the account of the test."""
+    text = (Path(__file__).parents[2] / "docs" / "least-privilege.md").read_text()
+    block = text[text.index("    # /etc/sudoers.d/ipvs-audit") :].partition("\n\n")[0]
+    return "\n".join(line.strip() for line in block.splitlines()).replace("ipvs-audit", "{name}")
+
+
+def test_real_sudo_with_the_documented_rules_runs_the_probe(
+    enter: Callable[..., Connection], sudoers: Callable[[str], None]
+) -> None:
+    sudoers(documented_sudoers())
+    assert run(enter(), b"id -un").stdout == b"root\n"

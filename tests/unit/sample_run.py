@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ipvs_audit.changes import Change, Comparison
 from ipvs_audit.results import ControlInfo, HostResult, Run
 from ipvs_audit.verdicts import Evidence, Result, Verdict
+from ipvs_audit.waivers import Account, State, Waiver
 
 CONTROLS = (
     ControlInfo(
@@ -306,6 +308,75 @@ def fleet(size: int) -> tuple[HostResult, ...]:
     return tuple(hosts)
 
 
+OLD = Waiver(
+    "inventories/waivers.yml:9",
+    "old*:&ipvs",
+    "EST-1",
+    "replaced in summer",
+    "OPS-1001",
+    "A. Auditor",
+    "2026-09-30",
+)
+
+
+def accompanied(run: Run, text: str = "") -> Run:
+    """The run with all that comes beside results: policy, job, waivers, a comparison."""
+    old = (
+        replace(OLD, **dict.fromkeys(("place", "hosts", "justification", "ticket"), text))
+        if (text)
+        else OLD
+    )
+    names = [host.name for host in run.hosts] or ["web1"]
+    change = Change(names[0], "EST-4", "pass", "fail")
+    return replace(
+        run,
+        policy={
+            "estimation": "disabled",
+            "ack": False,
+            "floors": {text or "alinux3": "5.10.134-14"},
+            "sample_seconds": 5,
+        },
+        job="https://ci.example.com/job/ipvs-audit/12/",
+        waivers=(
+            Account(
+                replace(
+                    old,
+                    place="inventories/waivers.yml:2",
+                    control="EST-5",
+                    ticket=text or "OPS-1412",
+                    expires="2026-12-08",
+                    justification=text or "red is torn down on 2026-12-01",
+                ),
+                State.IN_FORCE,
+                1,
+                {"fail": 1},
+                ends_soon=True,
+            ),
+            Account(old, State.EXPIRED, 1, {"fail": 1}),
+            Account(replace(old, hosts="gone*", expires="2027-01-31"), State.UNMATCHED, 0),
+            Account(
+                replace(old, control="EST-4", expires="2027-01-31"),
+                State.NOT_NEEDED,
+                2,
+                {"pass": 2},
+            ),
+        ),
+        waivers_sha256="ab" * 32,
+        baseline=Comparison(
+            id=text or "2026-11-22T02-00-00Z",
+            finished="2026-11-22T02:00:11Z",
+            sha256="cd" * 32,
+            newly_failing=(change, replace(change, host=names[-1], was="")),
+            fixed=(Change(names[0], "EST-2", "fail", "pass"),),
+            still_failing=tuple(Change(name, "EST-1", "fail", "fail") for name in names),
+            unproven=(Change(names[-1], "EST-4", "pass", "error"),),
+            appeared=(names[-1],),
+            gone=(text or "retired",),
+            notes=(text or "The policy differs from then.",),
+        ),
+    )
+
+
 #: What a hostile host would print to break out of a report, or to lie in it.
 HOSTILE = (
     "<script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">"
@@ -350,7 +421,8 @@ def hostile_run() -> Run:
         for state in ("assessed", "unreachable", "excluded")
     )
     return replace(
-        run(hosts),
+        accompanied(run(hosts), HOSTILE),
+        job="javascript:alert(1)",
         operator=HOSTILE,
         controller=HOSTILE,
         argv=(HOSTILE,),

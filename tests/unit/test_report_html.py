@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import itertools
 import re
 from dataclasses import replace
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sample_run
 
-from ipvs_audit.report import html
+from ipvs_audit.report import html, html_view
 from ipvs_audit.report.sanitise import bounded
 from ipvs_audit.verdicts import WORST_FIRST, Evidence, Result, Verdict
 
@@ -18,13 +20,15 @@ if TYPE_CHECKING:
 
     from ipvs_audit.results import Run
 
-WITH_EXCLUDED = sample_run.run((*sample_run.lab_hosts(), sample_run.EXCLUDED))
+WITH_EXCLUDED = sample_run.accompanied(
+    sample_run.run((*sample_run.lab_hosts(), sample_run.EXCLUDED))
+)
 
 
 class Page(HTMLParser):
     """What a page is made of: tags, attributes, ids, links, and its text."""
 
-    VOID = frozenset({"meta", "link", "use", "path"})
+    VOID = frozenset({"meta", "link", "use", "path", "rect"})
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -62,7 +66,11 @@ class Page(HTMLParser):
 
 def pages(run: Run, tmp_path: Path) -> dict[str, Page]:
     html.write(bounded(run.completed()), tmp_path)
-    return {one.name: Page(one.read_text()) for one in sorted(tmp_path.glob("*.html"))}
+    return {
+        one.name: Page(one.read_text())
+        for one in sorted(tmp_path.glob("*.html"))
+        if one.name != "report.html"
+    }
 
 
 @pytest.fixture
@@ -133,7 +141,7 @@ def test_every_link_leads_somewhere_and_every_id_is_one_of_a_kind(run: Run, tmp_
         assert len(ids[name]) == len(set(ids[name]))
         for link in page.all("href"):
             target, _, anchor = link.partition("#")
-            if target.endswith(".html") or not target:
+            if (target.endswith(".html") or not target) and "://" not in target:
                 assert anchor == "" or anchor in ids[target or name], link
 
 
@@ -161,11 +169,12 @@ def test_failing_hosts_come_first(tmp_path: Path) -> None:
 def test_the_pages_stand_under_jenkins_content_policy(run: Run, tmp_path: Path) -> None:
     for page in pages(run, tmp_path).values():
         assert not page.open
-        assert not set(page.tags) & {"script", "style", "img", "iframe", "object", "b:", "base"}
+        assert page.tags.count("script") == page.all("src").count("report.js")
+        assert not set(page.tags) & {"style", "img", "iframe", "object", "b:", "base"}
         for name, value in page.attributes:
             assert not name.startswith("on")
             assert name not in {"style", "srcdoc", "action", "xlink:href"}
-            if name in {"href", "src"}:
+            if name in {"href", "src"} and value != WITH_EXCLUDED.job:
                 assert re.fullmatch(r"(?:[\w.-]+)?(?:#[\w.:-]+)?", value), value
     css = (tmp_path / "style.css").read_text()
     assert "url(" not in css
@@ -221,7 +230,11 @@ def test_an_inventory_without_hosts_still_makes_a_page(tmp_path: Path) -> None:
 def test_above_500_hosts_details_go_to_pages_of_100(tmp_path: Path) -> None:
     assert list(pages(sample_run.run(sample_run.fleet(500)), tmp_path)) == ["index.html"]
     made = pages(sample_run.run(sample_run.fleet(501)), tmp_path)
-    assert list(made) == [*(f"hosts-00{number}.html" for number in range(1, 7)), "index.html"]
+    assert list(made) == [
+        "findings.html",
+        *(f"hosts-00{number}.html" for number in range(1, 7)),
+        "index.html",
+    ]
     shown = [name for page in made for name in made[page].words if page != "index.html"]
     for host in sample_run.fleet(501):
         assert host.name in shown
@@ -246,3 +259,89 @@ def test_the_index_of_10000_hosts_stays_small_however_they_fail(tmp_path: Path) 
         fleet.append(replace(host, state="assessed", controls=controls, facts={}))
     html.write(sample_run.run(tuple(fleet)), tmp_path)
     assert (tmp_path / "index.html").stat().st_size < 3_000_000
+
+
+def test_scores_changes_findings_and_waivers_are_told(lab: Page) -> None:
+    for text in (
+        "score = pass ÷ (pass + fail + error + inconclusive)",
+        "all controls 58.3 % 60 %",
+        "2 newly failing 1 no longer known 8 still failing 1 fixed 1 host appeared 1 gone",
+        "results.json sha256 " + "cd" * 32,
+        "The policy differs from then.",
+        "10 causes.",
+        "fail 1 host EST-1 kernel-support high severity kernel 5.10.0-36-amd64 cannot switch",
+        "expired : expired on 2026-09-30; 1 failure no longer covered",
+        "matches nothing : no host of this run matches its pattern",
+        "not needed : nothing to waive: pass on 2 hosts; remove it",
+        "in force : covers 1 failure; ends soon, on 2026-12-08",
+        "floors: alinux3 5.10.134-14",
+        "https://ci.example.com/job/ipvs-audit/12/",
+    ):
+        assert text in lab.text, text
+
+
+def test_every_bar_is_told_in_words(lab: Page) -> None:
+    bars = [label for label in lab.all("aria-label") if " %:" in label or "no score" in label]
+    assert "before waivers: 0 %: 1 fail, 1 error, 5 not applicable" in bars
+    assert "after waivers: 0 %: 1 error, 1 waived fail, 5 not applicable" in bars
+    assert len(bars) == lab.all("class").count("bar")
+
+
+def test_sections_stand_in_the_order_of_an_auditor(lab: Page) -> None:
+    order = ["verdict", "characteristics", "scores", "changes", "matrix", "findings", "waivers"]
+    order += ["hosts", "controls"]
+    assert [one for one in lab.all("id") if one in order] == order
+
+
+def test_what_was_not_asked_for_has_no_section(tmp_path: Path) -> None:
+    page = pages(sample_run.run((sample_run.host("web1"),)), tmp_path)["index.html"]
+    assert not {"changes", "waivers"} & set(page.all("id"))
+    assert "Before waivers" not in page.text
+    assert "Nothing fails, and nothing was left unproven." in page.text
+
+
+@pytest.mark.parametrize("run", [WITH_EXCLUDED, sample_run.hostile_run()], ids=["lab", "hostile"])
+def test_report_html_is_the_same_in_one_file_that_lets_nothing_else_in(
+    run: Run, tmp_path: Path
+) -> None:
+    index = pages(run, tmp_path)["index.html"]
+    text = (tmp_path / "report.html").read_text()
+    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)
+    script = re.search(r"<script>(.*?)</script>", text, re.DOTALL)
+    assert style is not None
+    assert script is not None
+    alone = Page(text.replace(style[0], "").replace(script[0], ""))
+    (policy,) = (one for one in alone.all("content") if one.startswith("default-src"))
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    for held in (style[1], script[1]):
+        digest = hashlib.sha256(held.encode()).digest()
+        assert base64.b64encode(digest).decode() in policy
+    assert not {"src", "style"} & {name for name, _ in alone.attributes}
+    for link in alone.all("href"):
+        assert link.startswith("#") or link == WITH_EXCLUDED.job
+    told = alone.text
+    assert told[told.index("Scores") :] == index.text[index.text.index("Scores") :]
+
+
+def test_the_page_alone_of_a_large_fleet_says_what_it_leaves_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(html_view, "INLINE_LIMIT", 20)
+    pages(sample_run.run(sample_run.fleet(200)), tmp_path)
+    alone = Page((tmp_path / "report.html").read_text())
+    assert "This file holds the details of 20 of 200 hosts" in alone.text
+    assert alone.all("class").count("host") == 20
+    ids = set(alone.all("id"))
+    assert all(link[1:] in ids for link in alone.all("href") if link.startswith("#h"))
+
+
+def test_findings_html_of_a_large_fleet_names_every_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(html_view, "INLINE_LIMIT", 20)
+    run = sample_run.accompanied(sample_run.run(sample_run.fleet(600))).completed()
+    made = pages(run, tmp_path)
+    for host in run.hosts:
+        assert host.name in made["findings.html"].words
+    assert "findings.html#finding-1" in made["index.html"].all("href")
+    assert "finding-1" in made["findings.html"].all("id")

@@ -19,7 +19,7 @@ def test_a_run_directory_holds_every_report(tmp_path: Path) -> None:
     into = tmp_path / "reports" / "2026-11-23T02-00-00Z"
     files = write_reports(sample_run.run(), saved, into)
     assert [file.name for file in files] == [
-        *("index.html", "junit.xml", "manifest.sha256"),
+        *("index.html", "junit.xml", "manifest.sha256", "report.html", "report.js"),
         *("results.json", "snapshots.jsonl.gz", "style.css"),
     ]
     assert (into / "snapshots.jsonl.gz").read_bytes() == saved.read_bytes()

@@ -107,11 +107,16 @@ def test_output_beyond_the_cap_is_an_error() -> None:
 
 def test_endless_noise_before_the_start_is_bounded() -> None:
     talk = exchange(max_output=1 << 20)
-    for _ in range(100):
-        talk.feed_stdout(b"n" * 65536)
-        talk.feed_stderr(b"n" * 65536)
-    assert len(talk._stdout) < 200_000
-    assert len(talk._stderr) <= 65536
+    fed = 0
+    with pytest.raises(TransportError) as caught:
+        for _ in range(100):
+            talk.feed_stderr(b"n" * 65536)
+            talk.feed_stdout(b"n" * 65536)
+            fed += 65536
+            assert len(talk._stdout) < 200_000
+            assert len(talk._stderr) <= 65536
+    assert caught.value.kind == "too-much-output"
+    assert fed in range((1 << 20) - 65536, (1 << 20) + 1)
 
 
 def test_script_that_was_cut_on_its_way_is_not_run() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def matching(hosts: Mapping[str, Sequence[str]], pattern: str) -> list[str]:
-    """The names that an Ansible pattern selects, in their order.
+    """The names that ``--limit`` selects, in their order.
 
     Import this module through :func:`ipvs_audit.inventory.quiet.load_ansible`'s caller only.
 
@@ -26,6 +26,36 @@ def matching(hosts: Mapping[str, Sequence[str]], pattern: str) -> list[str]:
     Raises:
         InventoryError: for a pattern that is none.
     """
+    manager = _manager(hosts)
+    try:
+        manager.subset(pattern)
+        chosen = {str(host.name) for host in manager.get_hosts("all")}
+    except (AnsibleError, OSError, ValueError, LookupError) as error:
+        raise InventoryError(f"--limit {pattern!r}: {error}") from None
+    return [name for name in hosts if name in chosen]
+
+
+class Patterns:
+    """Hosts that many patterns are asked of."""
+
+    def __init__(self, hosts: Mapping[str, Sequence[str]]) -> None:
+        self._names = tuple(hosts)
+        self._manager = _manager(hosts)
+
+    def select(self, pattern: str) -> list[str]:
+        """The names that a pattern selects, in their order.
+
+        Raises:
+            InventoryError: for a pattern that is none.
+        """
+        try:
+            chosen = {str(host.name) for host in self._manager.get_hosts(pattern)}
+        except (AnsibleError, OSError, ValueError, LookupError) as error:
+            raise InventoryError(f"{pattern!r} is not a host pattern: {error}") from None
+        return [name for name in self._names if name in chosen]
+
+
+def _manager(hosts: Mapping[str, Sequence[str]]) -> InventoryManager:
     manager = InventoryManager(loader=DataLoader(), sources=[])
     for group in dict.fromkeys(group for groups in hosts.values() for group in groups):
         manager.add_group(group)
@@ -34,9 +64,4 @@ def matching(hosts: Mapping[str, Sequence[str]], pattern: str) -> list[str]:
         for group in groups:
             manager.groups[group].add_host(manager.hosts[name])
     manager.reconcile_inventory()
-    try:
-        manager.subset(pattern)
-        chosen = {str(host.name) for host in manager.get_hosts("all")}
-    except (AnsibleError, OSError, ValueError, LookupError) as error:
-        raise InventoryError(f"--limit {pattern!r}: {error}") from None
-    return [name for name in hosts if name in chosen]
+    return manager

@@ -1,4 +1,4 @@
-"""Puts together the script that changes a host, from ``change.sh`` and a plan.
+"""Puts together the script that changes a host, from ``change.sh``, its parts and a plan.
 
 >>> script = render_undo("2026-11-23T02-00-00Z", who="ops@controller", nonce="0" * 32)
 >>> script.splitlines()[-1]
@@ -75,8 +75,10 @@ def render_undo(run: str, *, who: str, nonce: str, halt: int = 0, state: str = S
 
 
 @cache
-def _template() -> str:
-    text = (files(__package__) / "change.sh").read_text("utf-8")
+def _template(action: str) -> str:
+    folder = files(__package__)
+    text = (folder / "change.sh").read_text("utf-8")
+    text = text.replace("# @PARTS@", (folder / f"{action}.sh").read_text("utf-8"))
     lines = (line.strip() for line in text.splitlines())
     kept = (line for line in lines if line and (not line.startswith("#") or "@STEPS@" in line))
     return "\n".join(kept) + "\n"
@@ -89,7 +91,7 @@ def _render(
         raise ValueError(f"the nonce {nonce!r} is not 32 hex digits")
     if not _RUN.fullmatch(run):
         raise ValueError(f"the run {run!r} is not a run's id")
-    script = _template()
+    script = _template(words["@ACTION@"])
     words = words | {
         "@NONCE@": nonce,
         "@RUN@": run,

@@ -1,19 +1,27 @@
-"""index.html and its style.css: the page an auditor reads, prints and signs.
+"""index.html: the page an auditor reads, prints and signs; and report.html, the same in one file.
 
-Plain and static: complete without JavaScript, no inline style, nothing from elsewhere, so that
-it stands whole under Jenkins' content policy (``default-src 'none'; style-src 'self'``).
+Plain and static: complete without JavaScript, which only adds, no inline style, nothing from
+elsewhere, so that it stands whole under Jenkins' content policy (``default-src 'none'; style-src
+'self'``).
 Every string passes :func:`~ipvs_audit.report.sanitise.visible` and Jinja's escaping on its way.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from ipvs_audit.job import safe_link
+from ipvs_audit.report import scores
+from ipvs_audit.report.changes_view import kinds
+from ipvs_audit.report.findings import findings
 from ipvs_audit.report.html_view import Fleet, evidence_shown, span, utc
 from ipvs_audit.report.sanitise import visible
 from ipvs_audit.report.summary import Standing, headline, tally
@@ -23,6 +31,10 @@ if TYPE_CHECKING:
 
     from ipvs_audit.results import Run
 
+#: The page of a large fleet that names every host of every finding and change.
+FINDINGS = "findings.html"
+#: Hosts that index.html of a large fleet names for each finding and change.
+NAMES_SHOWN = 12
 _TEMPLATES = Path(__file__).parent / "templates"
 #: Shapes that the page draws; a standing without one of its own borrows.
 _SHAPES = {standing: standing.value for standing in Standing} | {
@@ -32,7 +44,10 @@ _SHAPES = {standing: standing.value for standing in Standing} | {
 
 
 def write(run: Run, directory: Path, *, files: tuple[str, ...] = ()) -> None:
-    """Write the pages: index.html, style.css, and hosts-001.html ... for a large fleet.
+    """Write the pages.
+
+    index.html with style.css and report.js; for a large fleet hosts-001.html ... and
+    findings.html; and report.html, which is all of it in one file.
 
     Args:
         run: what was found.
@@ -44,13 +59,56 @@ def write(run: Run, directory: Path, *, files: tuple[str, ...] = ()) -> None:
     """
     environment = _environment()
     fleet = Fleet.of(run)
-    shared = {"run": run, "fleet": fleet, "headline": headline(run)}
+    shared = {
+        "run": run,
+        "headline": headline(run),
+        "tally": tally(run),
+        "files": files,
+        "controls_scored": scores.of_controls(run),
+        "groups_scored": scores.of_groups(
+            (group.name, [row.host for row in group.rows]) for group in fleet.groups
+        ),
+        "formula": scores.FORMULA,
+        "findings": findings(run),
+        "changes": kinds(run.baseline) if run.baseline is not None else (),
+        "alone": None,
+    }
+    shown = {"shown": NAMES_SHOWN if fleet.large else None, "fleet": fleet}
     index = environment.get_template("index.html")
-    _write(index.generate(**shared, tally=tally(run), files=files), directory / "index.html")
-    hosts = environment.get_template("hosts.html")
+    _write(index.generate(**shared, **shown), directory / "index.html")
     for page in fleet.pages:
-        _write(hosts.generate(**shared, page=page), directory / page.name)
-    shutil.copyfile(_TEMPLATES / "style.css", directory / "style.css")
+        hosts = environment.get_template("hosts.html")
+        _write(hosts.generate(**shared, **shown, page=page), directory / page.name)
+    if fleet.large:
+        whole = environment.get_template("findings.html")
+        _write(whole.generate(**shared, fleet=fleet, shown=None), directory / FINDINGS)
+    for name in ("style.css", "report.js"):
+        shutil.copyfile(_TEMPLATES / name, directory / name)
+    shared |= {"alone": _Alone.read(), "fleet": Fleet.of(run, alone=True), "shown": None}
+    _write(index.generate(**shared), directory / "report.html")
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """What a page that stands alone holds in itself, and the policy that lets nothing else in."""
+
+    style: Markup
+    script: Markup
+    policy: str
+
+    @classmethod
+    def read(cls) -> _Alone:
+        style, script = ((_TEMPLATES / name).read_text() for name in ("style.css", "report.js"))
+        policy = (
+            f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)};"
+            " base-uri 'none'; form-action 'none'"
+        )
+        return cls(Markup(style), Markup(script), policy)  # noqa: S704  # our own files
+
+
+def _source(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
 
 
 def _write(parts: Iterable[str], path: Path) -> None:
@@ -68,10 +126,22 @@ def _environment() -> Environment:
         finalize=_finalize,
     )
     environment.filters["utc"] = utc
+    environment.filters["link"] = safe_link
+    environment.filters["setting"] = _setting
     environment.filters["shown"] = evidence_shown
     environment.globals["span"] = span
     environment.globals["shapes"] = _SHAPES
+    environment.globals["standings"] = Standing
     return environment
+
+
+def _setting(value: object) -> str:
+    """A setting of the policy as people read it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {each}" for name, each in value.items()) or "none"
+    return (
+        {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    )
 
 
 def _finalize(value: object) -> object:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ipvs_audit.report.sanitise import clipped, visible_head
-from ipvs_audit.report.summary import Standing, grouped, host_standing, standing
+from ipvs_audit.report.summary import Standing, badness, grouped, host_standing, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ class Cell:
         result: None where it was not judged.
         stands: its word and shape.
         anchor: id of its details.
-        href: link to its details.
+        href: link to its details; empty where they are not to be had from this page.
     """
 
     about: ControlInfo
@@ -110,31 +110,68 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """All rows, in the order of the report; ``pages`` is empty where index.html holds all."""
+    """All hosts in the order of the report.
+
+    Attributes:
+        groups: every host.
+        pages: where the details of a large fleet are; empty where index.html holds them.
+        detailed: hosts whose details stand on the page itself.
+        large: the fleet is too large for a row for each host.
+    """
 
     groups: tuple[Group, ...]
     pages: tuple[Page, ...]
+    detailed: tuple[Row, ...]
+    large: bool
 
     @property
     def rows(self) -> tuple[Row, ...]:
         """Every host, failing first within its group."""
         return tuple(row for group in self.groups for row in group.rows)
 
+    @property
+    def links(self) -> dict[str, str]:
+        """Where each host's details are, by its name."""
+        return {row.host.name: row.href for row in self.rows}
+
     @classmethod
-    def of(cls, run: Run) -> Fleet:
-        """Arrange a run."""
-        paged = len(run.hosts) > INLINE_LIMIT
+    def of(cls, run: Run, *, alone: bool = False) -> Fleet:
+        """Arrange a run.
+
+        Args:
+            run: the run.
+            alone: for a page that stands alone, without pages for hosts: it holds the details of
+                a large fleet's worst hosts only.
+        """
+        large = len(run.hosts) > INLINE_LIMIT
+        held = _held(run) if alone and large else None
         anchors = _anchors(run)
         groups, placed = [], 0
         for name, hosts in grouped(run.hosts).items():
             rows = []
             for host in hosts:
-                page = _page_name(placed // HOSTS_A_PAGE + 1) if paged else ""
+                page: str | None = ""
+                if held is not None:
+                    page = "" if host.name in held else None
+                elif large:
+                    page = _page_name(placed // HOSTS_A_PAGE + 1)
                 rows.append(_row(run, host, anchors[host.name], page))
                 placed += 1
             groups.append(Group(name, tuple(rows)))
-        fleet = cls(tuple(groups), ())
-        return cls(fleet.groups, tuple(_pages(fleet.rows))) if paged else fleet
+        every = tuple(row for group in groups for row in group.rows)
+        return cls(
+            groups=tuple(groups),
+            pages=tuple(_pages(every)) if large and held is None else (),
+            detailed=tuple(row for row in every if row.href.startswith("#")),
+            large=large,
+        )
+
+
+def _held(run: Run) -> set[str]:
+    """The hosts of a large fleet that a page alone has room for: the worst."""
+    quiet = {Standing.PASS, Standing.NOT_APPLICABLE, Standing.EXCLUDED}
+    worst = sorted((host for host in run.hosts if host_standing(host) not in quiet), key=badness)
+    return {host.name for host in worst[:INLINE_LIMIT]}
 
 
 def _pages(rows: tuple[Row, ...]) -> Iterator[Page]:
@@ -157,14 +194,18 @@ def _anchors(run: Run) -> dict[str, str]:
     return anchors
 
 
-def _row(run: Run, host: HostResult, anchor: str, page: str) -> Row:
+def _row(run: Run, host: HostResult, anchor: str, page: str | None) -> Row:
     found = {result.control: result for result in host.controls}
     cells = []
     for number, about in enumerate(run.controls, 1):
         result = found.get(about.id)
         place = f"{anchor}:{about.id if _SAFE.fullmatch(about.id) else number}"
-        cells.append(Cell(about, result, standing(result), place, f"{page}#{place}"))
-    return Row(host, host_standing(host), anchor, f"{page}#{anchor}", tuple(cells))
+        cells.append(Cell(about, result, standing(result), place, _href(page, place)))
+    return Row(host, host_standing(host), anchor, _href(page, anchor), tuple(cells))
+
+
+def _href(page: str | None, anchor: str) -> str:
+    return "" if page is None else f"{page}#{anchor}"
 
 
 def evidence_shown(shown: Evidence) -> tuple[str, int]:

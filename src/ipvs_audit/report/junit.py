@@ -11,6 +11,7 @@ of 10,000 hosts never stands in memory as one tree.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,21 @@ def write(run: Run, path: Path) -> None:
     """
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(_parts(run))
+
+
+def write_split(run: Run, directory: Path, hosts: int) -> list[Path]:
+    """Write junit-001.xml and so on, each with some of the hosts; one where there is no host.
+
+    Jenkins loads each file as a DOM, so a large fleet in one file needs much of its memory.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    paths = []
+    for number, start in enumerate(range(0, max(len(run.hosts), 1), hosts), 1):
+        paths.append(directory / f"junit-{number:03d}.xml")
+        write(replace(run, hosts=run.hosts[start : start + hosts]), paths[-1])
+    return paths
 
 
 def _parts(run: Run) -> Iterator[str]:
@@ -97,6 +113,11 @@ def _properties(host: HostResult) -> Iterator[tuple[str, str]]:
         yield "kernel", _message(host.kernel)
     for label, text in host.facts.items():
         yield _name(label), _message(text)
+    if host.remedy is not None:
+        yield "remedy", _message(": ".join(filter(None, (host.remedy.status, host.remedy.message))))
+        changed = [f"{one.control} {one.before.word}" for one in host.controls if one.before]
+        if changed:
+            yield "before the remedy", _message(", ".join(changed))
 
 
 def _case(host: HostResult, result: Result) -> tuple[TestCase, str]:
@@ -145,6 +166,8 @@ def _text(result: Result) -> str:
         f"expected: {result.expected}",
         f"observed: {result.observed}",
     ]
+    if result.before is not None:
+        lines.append(f"before:   {result.before.word}")
     if result.waiver is not None:
         lines.append(f"waiver:   {result.waiver}")
     if result.message:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING
+
+from ipvs_audit.report.errors import ReportError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "manifest.sha256"
+#: The signature of the manifest; it cannot stand in it.
+SIGNATURE = f"{NAME}.sig"
+
+_LINE = re.compile(r"([0-9a-f]{64})  ([^/\x00]+)")
 
 
 def write(directory: Path) -> Path:
@@ -19,14 +26,38 @@ def write(directory: Path) -> Path:
     """
     path = directory / NAME
     lines = [
-        f"{_sha256(file)}  {file.name}\n"
+        f"{sha256(file)}  {file.name}\n"
         for file in sorted(directory.iterdir())
-        if file.name != NAME
+        if file.name not in (NAME, SIGNATURE)
     ]
     path.write_text("".join(lines), encoding="utf-8", newline="\n")
     return path
 
 
-def _sha256(path: Path) -> str:
+def entries(directory: Path) -> dict[str, str]:
+    """What the manifest says: file name -> sha256; empty where there is no manifest.
+
+    Raises:
+        OSError: it cannot be read.
+        ReportError: it is not a manifest.
+    """
+    path = directory / NAME
+    if not path.exists():
+        return {}
+    found: dict[str, str] = {}
+    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+        read = _LINE.fullmatch(line)
+        if read is None or read[2] in found:
+            raise ReportError(f"{path}:{number}: not a line of a manifest, or a name again")
+        found[read[2]] = read[1]
+    return found
+
+
+def sha256(path: Path) -> str:
+    """A file's digest.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ipvs_audit.verdicts import Verdict  # noqa: TC001  # pydantic reads it
+from ipvs_audit.waivers import State  # noqa: TC001  # pydantic reads it
 
 Count = Annotated[int, Field(ge=0)]
 #: UTC, ISO 8601 with Z; empty where nothing was begun.
@@ -39,11 +40,33 @@ class ControlRecord(_Record):
     name: str = Field(description="e.g. live-value")
     verdict: Verdict = Field(description="the raw verdict, whatever a waiver says")
     waiver: str | None = Field(description="the waiver that covers a failure, or null")
+    before: Verdict | None = Field(
+        default=None, description="the verdict before a remedy; null where none was at work"
+    )
     severity: str
     message: str
     expected: str
     observed: str
     evidence: tuple[EvidenceRecord, ...]
+
+
+class StepRecord(_Record):
+    """One step of a remedy's plan."""
+
+    control: str
+    title: str
+    reason: str
+    detail: str = Field(description="a unified diff, or the exact command")
+    outcome: str = Field(description="what became of it; empty where it was not come to")
+
+
+class RemedyRecord(_Record):
+    """What a remedy planned or did on a host."""
+
+    status: str = Field(description="e.g. nothing to do, planned, held back, fixed, put back")
+    message: str
+    notes: tuple[str, ...]
+    steps: tuple[StepRecord, ...]
 
 
 class HostRecord(_Record):
@@ -62,6 +85,9 @@ class HostRecord(_Record):
     facts: dict[str, str]
     policy: dict[str, Any] = Field(
         default_factory=dict, description="what the inventory changes in the policy for this host"
+    )
+    remedy: RemedyRecord | None = Field(
+        default=None, description="null where the run was a mere audit"
     )
     controls: tuple[ControlRecord, ...]
 
@@ -106,6 +132,50 @@ class ControlInfoRecord(_Record):
     fix: str
 
 
+class WaiverRecord(_Record):
+    """A waiver of the run's file, and what became of it."""
+
+    place: str = Field(description="file:line of the entry")
+    hosts: str = Field(description="an Ansible host pattern")
+    control: str
+    justification: str
+    ticket: str
+    approver: str
+    expires: Annotated[
+        str, Field(pattern=r"^\d{4}-\d\d-\d\d$", description="the last day, UTC, on which it holds")
+    ]
+    state: State
+    matched: Count = Field(description="hosts of this run that its pattern selects")
+    found: dict[str, Count] = Field(description="raw verdict of its control -> hosts")
+    ends_soon: bool
+
+
+class ChangeRecord(_Record):
+    """One control on one host, in the earlier run and in this one."""
+
+    host: str
+    control: str
+    was: str = Field(description="raw verdict, empty where it was not judged")
+    now: str
+
+
+class ComparisonRecord(_Record):
+    """What changed since an earlier run, by raw verdicts."""
+
+    id: str
+    finished: Moment
+    sha256: str = Field(description="of the earlier results.json")
+    newly_failing: tuple[ChangeRecord, ...]
+    fixed: tuple[ChangeRecord, ...]
+    still_failing: tuple[ChangeRecord, ...]
+    unproven: tuple[ChangeRecord, ...] = Field(
+        description="failed or passed then, neither now: nobody knows"
+    )
+    appeared: tuple[str, ...]
+    gone: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
 class RunRecord(_Record):
     """What was run, by whom, from where, on what."""
 
@@ -125,6 +195,13 @@ class RunRecord(_Record):
     notes: tuple[str, ...]
     counts: Counts
     controls: tuple[ControlInfoRecord, ...]
+    policy: dict[str, Any] = Field(
+        default_factory=dict, description="the whole policy, before what a host changes in it"
+    )
+    job: str = Field(default="", description="the CI job's address, http or https; or empty")
+    waivers: tuple[WaiverRecord, ...] = ()
+    waivers_sha256: str = Field(default="", description="empty where no waiver file was given")
+    baseline: ComparisonRecord | None = None
 
 
 class Document(_Record):

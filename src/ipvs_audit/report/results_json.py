@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from ipvs_audit.report import companions
 from ipvs_audit.report.errors import ReportError
-from ipvs_audit.report.records import ControlRecord, Document, HostRecord, RunRecord
-from ipvs_audit.results import SCHEMA, ControlInfo, HostResult, Run
+from ipvs_audit.report.records import ControlRecord, Document, HostRecord, RemedyRecord, RunRecord
+from ipvs_audit.results import SCHEMA, ControlInfo, HostResult, RemedyResult, Run, StepResult
 from ipvs_audit.verdicts import Evidence, Result
 
 if TYPE_CHECKING:
@@ -73,6 +74,11 @@ def run_record(run: Run) -> dict[str, object]:
         "notes": run.notes,
         "counts": counts(run),
         "controls": [asdict(control) for control in run.controls],
+        "policy": dict(run.policy),
+        "job": run.job,
+        "waivers": [companions.of_account(account) for account in run.waivers],
+        "waivers_sha256": run.waivers_sha256,
+        "baseline": None if run.baseline is None else asdict(run.baseline),
     }
 
 
@@ -91,6 +97,7 @@ def host_record(host: HostResult) -> dict[str, object]:
         "finished": host.finished,
         "facts": dict(host.facts),
         "policy": dict(host.policy),
+        "remedy": None if host.remedy is None else asdict(host.remedy),
         "controls": [_control_record(result) for result in host.controls],
     }
 
@@ -101,6 +108,7 @@ def _control_record(result: Result) -> dict[str, object]:
         "name": result.name,
         "verdict": result.verdict,
         "waiver": result.waiver,
+        "before": result.before,
         "severity": result.severity,
         "message": result.message,
         "expected": result.expected,
@@ -134,6 +142,12 @@ def load(path: Path) -> Run:
             f"{path}: run.counts says {said}, but its hosts add up to {found}: "
             "the file was changed after it was written; take it from the run again"
         )
+    for host, record in zip(run.hosts, document.hosts, strict=True):
+        if host.verdict is not record.verdict:
+            raise ReportError(
+                f"{path}: {record.name} is said to be {record.verdict.word}, but the worst of its"
+                f" controls is {host.verdict.word}: the file was changed after it was written"
+            )
     return run
 
 
@@ -165,6 +179,8 @@ def _run(record: RunRecord, hosts: tuple[HostResult, ...]) -> Run:
         name: getattr(record, name) for name in RunRecord.model_fields if name != "counts"
     }
     fields["controls"] = tuple(ControlInfo(**control.model_dump()) for control in record.controls)
+    fields["waivers"] = tuple(map(companions.to_account, record.waivers))
+    fields["baseline"] = companions.to_comparison(record.baseline)
     return Run(**fields, hosts=hosts)
 
 
@@ -181,7 +197,13 @@ def _host(record: HostRecord) -> HostResult:
         started=record.started,
         finished=record.finished,
         policy=record.policy,
+        remedy=None if record.remedy is None else _remedy(record.remedy),
     )
+
+
+def _remedy(record: RemedyRecord) -> RemedyResult:
+    steps = tuple(StepResult(**step.model_dump()) for step in record.steps)
+    return RemedyResult(record.status, record.message, record.notes, steps)
 
 
 def _result(record: ControlRecord) -> Result:
@@ -198,6 +220,7 @@ def _result(record: ControlRecord) -> Result:
             for shown in record.evidence
         ),
         waiver=record.waiver,
+        before=record.before,
     )
 
 

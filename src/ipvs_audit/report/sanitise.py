@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ipvs_audit.results import ControlInfo, HostResult, Run
+    from ipvs_audit.changes import Change, Comparison
+    from ipvs_audit.results import ControlInfo, HostResult, RemedyResult, Run
     from ipvs_audit.verdicts import Evidence, Result
+    from ipvs_audit.waivers import Waiver
 
 #: Characters of one field, e.g. a message, that a report keeps.
 FIELD_LIMIT = 16_384
@@ -109,12 +111,53 @@ def bounded(run: Run) -> Run:
         operator=_field(run.operator),
         controller=_field(run.controller),
         argv=tuple(map(_field, run.argv)),
-        versions=_facts(run.versions),
+        versions=bounded_facts(run.versions),
         inventory=tuple(map(_field, run.inventory)),
         notes=tuple(map(_field, run.notes)),
         controls=tuple(map(_control, run.controls)),
         hosts=tuple(map(_host, run.hosts)),
+        policy={_name(key): _plain(value) for key, value in run.policy.items()},
+        job=_field(run.job),
+        waivers=tuple(replace(one, waiver=_waiver(one.waiver)) for one in run.waivers),
+        baseline=None if run.baseline is None else _compared(run.baseline),
     )
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, str):
+        return _field(value)
+    if isinstance(value, dict):
+        return {_name(str(key)): _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
+
+
+def _waiver(waiver: Waiver) -> Waiver:
+    return replace(
+        waiver,
+        place=_field(waiver.place),
+        hosts=_field(waiver.hosts),
+        justification=_field(waiver.justification),
+        ticket=_field(waiver.ticket),
+        approver=_field(waiver.approver),
+    )
+
+
+def _compared(found: Comparison) -> Comparison:
+    return replace(
+        found,
+        id=_name(found.id),
+        newly_failing=tuple(map(_change, found.newly_failing)),
+        fixed=tuple(map(_change, found.fixed)),
+        still_failing=tuple(map(_change, found.still_failing)),
+        unproven=tuple(map(_change, found.unproven)),
+        appeared=tuple(map(_name, found.appeared)),
+        gone=tuple(map(_name, found.gone)),
+        notes=tuple(map(_field, found.notes)),
+    )
+
+
+def _change(change: Change) -> Change:
+    return replace(change, host=_name(change.host), control=_name(change.control))
 
 
 def _field(text: str) -> str:
@@ -125,7 +168,8 @@ def _name(text: str) -> str:
     return clipped(encodable(text), NAME_LIMIT)
 
 
-def _facts(facts: Mapping[str, str]) -> dict[str, str]:
+def bounded_facts(facts: Mapping[str, str]) -> dict[str, str]:
+    """Facts of a host, as :func:`bounded` leaves them."""
     return {_name(label): _field(text) for label, text in facts.items()}
 
 
@@ -149,12 +193,34 @@ def _host(host: HostResult) -> HostResult:
         groups=tuple(map(_name, host.groups)),
         reason=_field(host.reason),
         kernel=_name(host.kernel),
-        facts=_facts(host.facts),
-        controls=tuple(map(_result, host.controls)),
+        facts=bounded_facts(host.facts),
+        controls=tuple(map(bounded_result, host.controls)),
+        remedy=None if host.remedy is None else _remedy(host.remedy),
     )
 
 
-def _result(result: Result) -> Result:
+def _remedy(remedy: RemedyResult) -> RemedyResult:
+    return replace(
+        remedy,
+        status=_name(remedy.status),
+        message=_field(remedy.message),
+        notes=tuple(map(_field, remedy.notes)),
+        steps=tuple(
+            replace(
+                step,
+                control=_name(step.control),
+                title=_field(step.title),
+                reason=_field(step.reason),
+                detail=clipped(encodable(step.detail), OUTPUT_LIMIT),
+                outcome=_field(step.outcome),
+            )
+            for step in remedy.steps
+        ),
+    )
+
+
+def bounded_result(result: Result) -> Result:
+    """One result, as :func:`bounded` leaves it."""
     return replace(
         result,
         control=_name(result.control),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from ipvs_audit.report.asides import change_lines, waiver_lines
 from ipvs_audit.report.sanitise import bounded, clipped, one_line
 from ipvs_audit.report.summary import (
     Standing,
@@ -18,6 +19,7 @@ from ipvs_audit.report.summary import (
     headline,
     host_standing,
     reconciliation,
+    remedy_lines,
     standing,
 )
 
@@ -70,6 +72,8 @@ def render_summary(run: Run, reports: Path, console: Console) -> None:
         _print_table(run, console)
         console.print()
     _print_findings(run, console)
+    for line in (*remedy_lines(run), *waiver_lines(run), *change_lines(run)):
+        _print_plain(console, clipped(one_line(line), _MESSAGE_WIDTH))
     for note in run.notes[:MAX_NOTES]:
         _print_plain(console, f"note: {clipped(one_line(note), _MESSAGE_WIDTH)}")
     if (more := len(run.notes) - MAX_NOTES) > 0:

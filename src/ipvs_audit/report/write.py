@@ -8,28 +8,55 @@ import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ipvs_audit.report import html, junit, manifest, results_json
+from ipvs_audit.report import (
+    csv,
+    hdf,
+    html,
+    junit,
+    manifest,
+    prometheus,
+    results_json,
+    sarif,
+    signature,
+)
 from ipvs_audit.report.errors import ReportError
+from ipvs_audit.report.outputs import FORMATS, Outputs
 from ipvs_audit.report.sanitise import bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from ipvs_audit.results import Run
 
 SNAPSHOTS = "snapshots.jsonl.gz"
+PLAIN = Outputs()
+_FORMATS: dict[str, Callable[[Run, Path], None]] = {
+    "csv": csv.write,
+    "sarif": sarif.write,
+    "hdf": hdf.write,
+    "prometheus": prometheus.write,
+}
 
 
-def write_reports(run: Run, snapshots: Path | None, into: Path) -> list[Path]:
+def write_reports(
+    run: Run,
+    snapshots: Path | None,
+    into: Path,
+    outputs: Outputs = PLAIN,
+    *,
+    beside: Mapping[str, Path] | None = None,
+) -> list[Path]:
     """Write all reports of a run, and move them to ``into`` as the last act.
 
     Args:
         run: what was found.
         snapshots: the saved evidence, which is copied in as ``snapshots.jsonl.gz``; None where
             there is none.
-        into: the run's directory, which must not exist yet, e.g.
-            ``reports/2026-11-23T02-00-00Z``.
+        into: the run's directory, e.g. ``reports/2026-11-23T02-00-00Z``. It must not exist yet,
+            or hold nothing but files that are copied in from there.
+        outputs: what to write beside the reports that are always written, and how.
+        beside: other files to copy in, by the name that they get.
 
     Returns:
         The files, under their final names, in the order of their names.
@@ -38,22 +65,68 @@ def write_reports(run: Run, snapshots: Path | None, into: Path) -> list[Path]:
         ReportError: nothing stands under the final name, and nothing half-written beside it.
     """
     run = bounded(run.completed())
-    if into.exists():
+    beside = beside or {}
+    ours = {one.resolve() for one in beside.values()}
+    if into.exists() and (not ours or {one.resolve() for one in into.iterdir()} - ours):
         raise ReportError(f"{into}: is there already; name another directory, or remove it")
-    with _staged(into) as staging:
-        junit.write(run, staging / "junit.xml")
-        results_json.write(run, staging / "results.json")
+    with staged(into) as staging:
         if snapshots is not None:
             shutil.copyfile(snapshots, staging / SNAPSHOTS)
-        files = tuple(sorted(file.name for file in staging.iterdir()))
-        html.write(run, staging, files=(*files, manifest.NAME))
-        manifest.write(staging)
+        for name, source in beside.items():
+            shutil.copyfile(source, staging / name)
+        results_json.write(run, staging / "results.json")
+        fill(run, staging, outputs)
         for file in staging.iterdir():
             _sync(file)
         _sync(staging)
-        staging.rename(into)
+        put(staging, into)
         _sync(into.parent)
     return sorted(into.iterdir())
+
+
+def put(staging: Path, into: Path) -> None:
+    """Give the directory its name; what stood there before is whole in it."""
+    aside = into.with_name(f".{into.name}.{os.getpid()}.journal")
+    if into.exists():
+        into.rename(aside)
+    staging.rename(into)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def fill(run: Run, directory: Path, outputs: Outputs, *, signed: bool = False) -> None:
+    """Write what follows from results.json beside it, and the manifest last.
+
+    Args:
+        run: completed and bounded, as results.json holds it.
+        directory: holds results.json, and the saved evidence where there is some.
+        outputs: what to write beside, and how.
+        signed: a signature will stand beside, though it is not made here.
+
+    Raises:
+        OSError: a file cannot be written.
+        ReportError: the manifest cannot be signed.
+    """
+    if outputs.junit_split:
+        junit.write_split(run, directory, outputs.junit_split)
+    else:
+        junit.write(run, directory / "junit.xml")
+    for name in outputs.formats:
+        _FORMATS[name](run, directory / FORMATS[name])
+    pages = (".html", ".css", ".js")
+    files = [
+        file.name
+        for file in directory.iterdir()
+        if file.suffix not in pages and file.name not in (manifest.NAME, manifest.SIGNATURE)
+    ]
+    signed = signed or outputs.sign is not None
+    last = [manifest.NAME, manifest.SIGNATURE] if signed else [manifest.NAME]
+    html.write(run, directory, files=(*sorted(files), *last))
+    manifest.write(directory)
+    if outputs.sign is not None:
+        try:
+            signature.sign(directory, outputs.sign)
+        except signature.SignatureError as wrong:
+            raise ReportError(f"{directory.name}: {wrong}") from None
 
 
 def point_latest(reports: Path, run: Path) -> Path:
@@ -78,7 +151,7 @@ def point_latest(reports: Path, run: Path) -> Path:
 
 
 @contextmanager
-def _staged(into: Path) -> Iterator[Path]:
+def staged(into: Path) -> Iterator[Path]:
     """A directory beside the final one, gone again where the body does not reach its end."""
     staging = into.with_name(f"{into.name}.{os.getpid()}.partial")
     try:

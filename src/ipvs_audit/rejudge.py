@@ -1,0 +1,159 @@
+"""Whether a run's results follow from its evidence: every snapshot judged again, and compared."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from ipvs_audit.checks_found import needs_host
+from ipvs_audit.controls import control_of, judge
+from ipvs_audit.facts import facts_of
+from ipvs_audit.policy import Policy, PolicyError, policy_for
+from ipvs_audit.report.sanitise import bounded_facts, bounded_result
+from ipvs_audit.snapshot import Failure
+from ipvs_audit.targets import Target
+from ipvs_audit.verdicts import Result, Verdict
+from ipvs_audit.waived import Waivers, matched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from ipvs_audit.controls import Check
+    from ipvs_audit.results import HostResult, Run
+    from ipvs_audit.snapshot import Snapshot
+
+_OF_UNREACHABLE = ("verdict", "message")
+_COMPARED = ("verdict", "severity", "message", "expected", "observed", "evidence", "waiver")
+#: What a run says of a control that it did not come to.
+_NOT_COME_TO = "the run was ended before"
+
+
+@dataclass(slots=True)
+class Rejudged:
+    """What came of judging again.
+
+    Attributes:
+        results: how many results follow from the evidence.
+        wrong: what does not, in words, each with its host and control.
+        passed_over: what the evidence cannot show, in words.
+    """
+
+    results: int = 0
+    wrong: list[str] = field(default_factory=list)
+    passed_over: dict[str, int] = field(default_factory=dict)
+
+    def pass_over(self, why: str) -> None:
+        """Count a result that the evidence cannot show."""
+        self.passed_over[why] = self.passed_over.get(why, 0) + 1
+
+
+def rejudge(
+    run: Run, evidence: Iterable[Snapshot | Failure], checks: Mapping[str, Check]
+) -> Rejudged:
+    """Judge a run's evidence again by its own policy, and compare with its results.
+
+    Raises:
+        PolicyError: the run does not say by which policy it was judged.
+    """
+    found = Rejudged()
+    policy = _policy(run)
+    waivers = _waivers(run)
+    taken = {one.target: one for one in evidence}
+    known = {host.name for host in run.hosts}
+    found.wrong += [
+        f"{name}: is in the evidence, but not in the results" for name in taken.keys() - known
+    ]
+    found.wrong += _controls(run, checks)
+    for host in run.hosts:
+        if host.state == "excluded":
+            found.wrong += [f"{host.name}: is excluded, yet has results"] if host.controls else []
+        elif host.name in taken:
+            found.wrong += _state(host, taken[host.name])
+            own = policy_for(policy, Target(host.name, policy=host.policy))
+            _host(found, host, checks, _judging(host.name, taken[host.name], own, waivers))
+        else:
+            _without(found, host)
+    return found
+
+
+def _controls(run: Run, checks: Mapping[str, Check]) -> Iterator[str]:
+    for said in run.controls:
+        about = control_of(checks.get(said.id))
+        if about is not None and asdict(about) != asdict(said):
+            yield f"{said.id}: what is said of the control is not what its check says"
+
+
+def _policy(run: Run) -> Policy:
+    if not run.policy:
+        raise PolicyError("results.json does not hold the policy: an older version wrote it")
+    try:
+        return Policy.model_validate(dict(run.policy))
+    except ValidationError as wrong:
+        raise PolicyError(f"results.json: run.policy: {wrong.errors()[0]['msg']}") from None
+
+
+def _waivers(run: Run) -> Waivers:
+    groups = {host.name: host.groups for host in run.hosts}
+    waivers = [account.waiver for account in run.waivers]
+    return Waivers(matched(waivers, groups), datetime.fromisoformat(run.started).date())
+
+
+def _judging(
+    host: str, taken: Snapshot | Failure, policy: Policy, waivers: Waivers
+) -> Callable[[Check], Result]:
+    return lambda check: bounded_result(waivers.over(host, judge(check, taken, policy)))
+
+
+def _state(host: HostResult, taken: Snapshot | Failure) -> list[str]:
+    state = "unreachable" if isinstance(taken, Failure) else "assessed"
+    if state != host.state:
+        return [f"{host.name}: is {host.state} in the results, {state} in the evidence"]
+    if dict(host.facts) != bounded_facts(facts_of(taken)):
+        return [f"{host.name}: its facts are not those of the evidence"]
+    return []
+
+
+def _host(
+    found: Rejudged,
+    host: HostResult,
+    checks: Mapping[str, Check],
+    again: Callable[[Check], Result],
+) -> None:
+    for said in host.controls:
+        check = checks.get(said.control)
+        if said.verdict is Verdict.ERROR and said.observed == _NOT_COME_TO:
+            found.pass_over("were not judged when the run was ended")
+        elif check is None:
+            found.pass_over(f"of {said.control}, of which there is no check here")
+        elif needs_host(check) and host.state == "assessed":
+            found.pass_over(f"of {said.control}, whose check asks the host itself")
+        else:
+            fields = _OF_UNREACHABLE if host.state == "unreachable" else _COMPARED
+            differing = list(_differing(said, again(check), fields))
+            found.wrong += [f"{host.name} {said.control}: {one}" for one in differing]
+            found.results += not differing
+
+
+def _without(found: Rejudged, host: HostResult) -> None:
+    """A host of which nothing was collected can only be in error."""
+    for said in host.controls:
+        if said.verdict is Verdict.ERROR:
+            found.pass_over("are errors of hosts that were not collected")
+        else:
+            found.wrong.append(
+                f"{host.name} {said.control}: {said.verdict.word} without any evidence"
+            )
+
+
+def _differing(said: Result, again: Result, fields: tuple[str, ...]) -> Iterator[str]:
+    for name in fields:
+        one, other = getattr(said, name), getattr(again, name)
+        if one != other:
+            shown = (
+                "" if name == "evidence" else f" {str(one)!r}, the evidence gives {str(other)!r}"
+            )
+            yield f"{name} is{shown}" if shown else "the evidence shown is not what was collected"
+            return

@@ -1,0 +1,36 @@
+"""Whether a host is better than before: the same checks, before and after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipvs_audit.verdicts import Result, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BAD = (Verdict.FAIL, Verdict.ERROR)
+
+Judged = dict[str, Result]
+
+
+def worse(before: Mapping[str, Result], after: Mapping[str, Result]) -> list[Result]:
+    """The controls that fail now and did not before."""
+    return [
+        result
+        for control, result in after.items()
+        if result.verdict in _BAD and (control not in before or before[control].verdict not in _BAD)
+    ]
+
+
+def improved(before: Mapping[str, Result], after: Mapping[str, Result]) -> bool:
+    """Whether a control that failed does not any more."""
+    return any(
+        result.verdict in _BAD and control in after and after[control].verdict not in _BAD
+        for control, result in before.items()
+    )
+
+
+def failing(judged: Mapping[str, Result]) -> list[str]:
+    """The controls that fail."""
+    return [control for control, result in judged.items() if result.verdict in _BAD]

@@ -1,0 +1,85 @@
+# shellcheck shell=sh
+# Undoing a run, from what the host has kept of it; as often as one likes.
+
+undo() {
+  prepare || return
+  if [ ! -e "$home/manifest" ]; then
+    rm -rf "$home"
+    say note nothing "no change of run $run was begun here"
+    return
+  fi
+  log "$state/journal" "undo $run by $who"
+  # Back to front: running values first, then a hook before the value that it reads.
+  backwards=$(awk '{ line[NR] = $0 } END { for (i = NR; i; i--) print line[i] }' "$home/manifest")
+  set -f
+  IFS=$nl
+  for entry in $backwards; do
+    unset IFS
+    set +f
+    undo_step "$entry"
+  done
+  unset IFS
+  set +f
+  [ "$broken" != 0 ] || log "$home/journal" undone
+  log "$state/journal" "undid $run refused=$broken"
+}
+
+undo_step() {
+  number=${1#* } number=${number%% *}
+  grep -q " begin $number\$" "$home/journal" 2>/dev/null || return
+  point
+  case $1 in
+    file*)
+      rest=${1#file * } before=${rest%% *}
+      rest=${rest#* } after=${rest%% *}
+      undo_file "$number" "$before" "$after" "${rest#* }"
+      ;;
+    live*)
+      # shellcheck disable=SC2086 # its words; the name comes last
+      set -- $1
+      set_value "$3" "$5" "$4" "$6"
+      live_words "$number"
+      case $told in changed*) broken=1 ;; esac
+      ;;
+  esac
+  point
+}
+
+undo_file() {
+  new=${4%/*}/.ipvs-audit.$run.$1.new
+  rm -f "$new"
+  got=-
+  [ ! -e "$4" ] || sum "$4"
+  [ ! -L "$4" ] || got='a link'
+  if [ "$got" = "$2" ]; then
+    touch -r "$home/directory.$1" "${4%/*}"
+    say step "$1" already "$4 is as it was"
+    return
+  fi
+  why="$4 was changed since: it is left as it is; what it was lies in $home/file.$1"
+  if [ "$got" = "$3" ] && put_back "$@"; then
+    settle "${4%/*}"
+    touch -r "$home/directory.$1" "${4%/*}"
+    say step "$1" restored
+  else
+    rm -f "$new"
+    say step "$1" refused "$why"
+    broken=1
+  fi
+}
+
+put_back() {
+  why="$4 cannot be removed"
+  point
+  if [ "$2" = - ]; then
+    rm -f "$4"
+    return
+  fi
+  why="$4 cannot be written, or its backup in $home is damaged"
+  cp -a "$home/file.$1" "$new" 2>/dev/null
+  sum "$new"
+  [ "$got" = "$2" ] || return
+  settle "$new"
+  point
+  mv -f "$new" "$4" 2>/dev/null
+}

@@ -1,0 +1,52 @@
+"""results.csv: one line for each control on each host, for spreadsheets.
+
+A spreadsheet takes a field that begins with ``=``, ``+``, ``-`` or ``@`` for a formula, and hosts
+write fields: such a field gets an apostrophe before it.
+"""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+from ipvs_audit.report.sanitise import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ipvs_audit.results import HostResult, Run
+
+COLUMNS = (
+    *("run", "host", "groups", "state", "reason", "kernel"),
+    *("control", "name", "severity", "verdict", "waiver"),
+    *("message", "expected", "observed", "at"),
+)
+_FORMULA = ("=", "+", "-", "@")
+
+
+def write(run: Run, path: Path) -> None:
+    """Write the run; a host without results has one line without a control.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(COLUMNS)
+        for host in run.hosts:
+            table.writerows([_field(one) for one in row] for row in _rows(run, host))
+
+
+def _rows(run: Run, host: HostResult) -> Iterator[tuple[str, ...]]:
+    about = (run.id, host.name, " ".join(host.groups), host.state, host.reason, host.kernel)
+    for one in host.controls:
+        judged = (one.control, one.name, one.severity, one.verdict.word, one.waiver or "")
+        yield (*about, *judged, one.message, one.expected, one.observed, host.finished)
+    if not host.controls:
+        yield (*about, *("",) * 8, host.finished)
+
+
+def _field(text: str) -> str:
+    shown = one_line(text)
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown

@@ -1,0 +1,119 @@
+"""results.hdf.json: Heimdall Data Format, what Heimdall takes as InSpec's exec JSON.
+
+A control is a control, and its results are the hosts: Heimdall's format knows one target a file,
+and a file for each of thousands of hosts would compare nothing. A control fails in Heimdall where
+one host does; ``code_desc`` says which.
+
+Heimdall has no word for a waived result among others: a waived fail is ``skipped``, says so, and
+keeps its raw verdict in the message.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ipvs_audit.report.sanitise import clipped, one_line, visible
+from ipvs_audit.verdicts import Result, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ipvs_audit.results import ControlInfo, HostResult, Run
+
+_IMPACT = {"high": 0.7, "medium": 0.5, "low": 0.3}
+_STATUS = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.ERROR: "error"}
+_TEXT = 4_000
+
+
+def write(run: Run, path: Path) -> None:
+    """Write the run.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with path.open("w", encoding="ascii", newline="\n") as file:
+        file.writelines(_parts(run))
+
+
+def _parts(run: Run) -> Iterator[str]:
+    head: dict[str, object] = {
+        "platform": {
+            "name": "ipvs-audit",
+            "release": visible(run.version),
+            "target_id": visible(", ".join(run.inventory)),
+        },
+        "version": visible(run.version),
+        "statistics": {"duration": _seconds(run.started, run.finished)},
+    }
+    yield _dump(head).removesuffix("}") + ',\n"profiles":[' + _dump(_profile(run)).removesuffix("}")
+    yield ',\n"controls":['
+    for number, about in enumerate(run.controls):
+        yield (",\n" if number else "\n") + _dump(_control(about)).removesuffix("}")
+        yield ',"results":['
+        apart = "\n"
+        for host in run.hosts:
+            if (result := host.result(about.id)) is not None:
+                yield apart + _dump(_result(host, result))
+                apart = ",\n"
+        yield "\n]}"
+    yield "\n]}]}\n"
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+
+
+def _profile(run: Run) -> dict[str, object]:
+    return {
+        "name": "ipvs-audit",
+        "title": f"IPVS estimation is {run.estimation}",
+        "version": visible(run.version),
+        "summary": f"run {visible(run.id)} by {visible(run.operator)} on {visible(run.controller)}",
+        "sha256": run.policy_sha256,
+        "status": "loaded",
+        "supports": [],
+        "attributes": [],
+        "groups": [],
+    }
+
+
+def _control(about: ControlInfo) -> dict[str, object]:
+    return {
+        "id": visible(about.id),
+        "title": visible(about.name),
+        "desc": visible(about.rationale),
+        "descriptions": [{"label": "fix", "data": visible(about.fix)}],
+        "impact": _IMPACT.get(about.severity, 0.5),
+        "tags": {"severity": visible(about.severity), "source": visible(about.source)},
+        "refs": [{"ref": visible(about.source)}],
+        "source_location": {},
+        "code": "",
+    }
+
+
+def _result(host: HostResult, result: Result) -> dict[str, object]:
+    message = clipped(visible(result.message), _TEXT)
+    status = "skipped" if result.waived else _STATUS.get(result.verdict, "skipped")
+    made: dict[str, object] = {
+        "status": status,
+        "code_desc": one_line(f"{host.name}: {clipped(result.expected, _TEXT)}"),
+        "start_time": host.started,
+        "run_time": _seconds(host.started, host.finished),
+        "message": message or result.verdict.word,
+    }
+    if result.waived:
+        made["skip_message"] = clipped(visible(f"waived fail: {message} ({result.waiver})"), _TEXT)
+    elif status == "skipped":
+        made["skip_message"] = f"{result.verdict.word}: {message}"
+    return made
+
+
+def _seconds(started: str, finished: str) -> float:
+    try:
+        took = datetime.fromisoformat(finished) - datetime.fromisoformat(started)
+    except (ValueError, TypeError):
+        return 0.0
+    return max(took.total_seconds(), 0.0)

@@ -1,0 +1,115 @@
+"""Scores: how much of what was judged passes, by control and by group, before and after waivers.
+
+>>> percent(2_999, 3_000)
+'99.9 %'
+>>> percent(0, 0)
+'no score'
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipvs_audit.report.summary import Standing, standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ipvs_audit.results import HostResult, Run
+
+FORMULA = "score = pass ÷ (pass + fail + error + inconclusive)"
+#: What counts in the sum; not applicable and not judged do not, nor do waived fails after waivers.
+_COUNTED = (Standing.FAIL, Standing.ERROR, Standing.INCONCLUSIVE, Standing.PASS)
+#: The order of a bar's segments.
+_SHOWN = (
+    *(Standing.FAIL, Standing.ERROR, Standing.INCONCLUSIVE, Standing.WAIVED),
+    *(Standing.PASS, Standing.NOT_APPLICABLE, Standing.NOT_JUDGED),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a bar: where it begins and how wide it is, in percent."""
+
+    stands: Standing
+    count: int
+    start: str
+    width: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Results by standing, and the score that they give."""
+
+    segments: tuple[Segment, ...]
+    score: str
+
+    @property
+    def told(self) -> str:
+        """The bar in words."""
+        parts = ", ".join(f"{one.count:,} {one.stands.word}" for one in self.segments)
+        return f"{self.score}: {parts}" if parts else self.score
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A control's or a group's score."""
+
+    label: str
+    name: str
+    before: Bar
+    after: Bar
+
+    @property
+    def moved(self) -> bool:
+        """Whether waivers make a difference."""
+        return self.before != self.after
+
+
+def of_controls(run: Run) -> tuple[Score, ...]:
+    """A score for each control, and one for all together where there are several."""
+    counts = {about.id: Counter[Standing]() for about in run.controls}
+    for host in run.hosts:
+        for result in host.controls:
+            if result.control in counts:
+                counts[result.control][standing(result)] += 1
+    scores = tuple(_score(about.id, about.name, counts[about.id]) for about in run.controls)
+    if len(scores) < 2:  # noqa: PLR2004  # one is all there is
+        return scores
+    return (*scores, _score("all", "controls", sum(counts.values(), Counter())))
+
+
+def of_groups(groups: Iterable[tuple[str, Sequence[HostResult]]]) -> tuple[Score, ...]:
+    """A score for each group of hosts, over all their controls."""
+    return tuple(
+        _score(name, "", Counter(standing(one) for host in hosts for one in host.controls))
+        for name, hosts in groups
+    )
+
+
+def percent(part: int, whole: int) -> str:
+    """A share to one decimal, never rounded up: 100 % means all."""
+    if not whole:
+        return "no score"
+    tenths = part * 1000 // whole
+    return f"{tenths // 10} %" if tenths % 10 == 0 else f"{tenths // 10}.{tenths % 10} %"
+
+
+def _score(label: str, name: str, count: Mapping[Standing, int]) -> Score:
+    before = Counter(count)
+    before[Standing.FAIL] += before.pop(Standing.WAIVED, 0)
+    return Score(label, name, _bar(before), _bar(count))
+
+
+def _bar(count: Mapping[Standing, int]) -> Bar:
+    total = sum(count.get(one, 0) for one in _SHOWN)
+    segments, begun = [], 0
+    for one in _SHOWN:
+        if number := count.get(one, 0):
+            start, width = 100 * begun / total, 100 * number / total
+            segments.append(Segment(one, number, f"{start:.3f}%", f"{width:.3f}%"))
+            begun += number
+    counted = sum(count.get(one, 0) for one in _COUNTED)
+    return Bar(tuple(segments), percent(count.get(Standing.PASS, 0), counted))

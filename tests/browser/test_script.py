@@ -1,0 +1,151 @@
+"""What report.js adds, and that nothing is missing where it may not run."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+import sample_run
+from webdriver import browser
+
+from ipvs_audit.report.write import write_reports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from webdriver import Browser
+
+RUN = sample_run.accompanied(sample_run.run((*sample_run.lab_hosts(), sample_run.EXCLUDED)))
+SHOWN = """
+    return [...document.querySelectorAll(arguments[0])]
+        .filter(element => element.checkVisibility()).map(element => element.textContent.trim())
+"""
+ROWS = "#matrix tbody th[scope=row] a"
+#: The words of each verdict in the matrix and of each host's details, as drawn.
+VERDICTS = "#matrix td[class^=v-] a, #hosts .control .verdict"
+
+
+@pytest.fixture(scope="module")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    driver = shutil.which("chromedriver")
+    if driver is None:
+        pytest.skip("no chromedriver: apt-get install chromium-driver")
+    with browser(driver, str(tmp_path_factory.mktemp("chrome"))) as made:
+        yield made
+
+
+@pytest.fixture(params=["index.html", "report.html"])
+def page(
+    request: pytest.FixtureRequest, chrome: Browser, tmp_path: Path, serve: Callable[[bool], str]
+) -> Browser:
+    write_reports(RUN, None, tmp_path / "run")
+    chrome.go(f"{serve(False)}/run/{request.param}")
+    return chrome
+
+
+def test_without_scripts_every_verdict_is_there_and_nothing_is_offered_that_would_not_work(
+    chrome: Browser, tmp_path: Path, serve: Callable[[bool], str]
+) -> None:
+    write_reports(RUN, None, tmp_path / "run")
+    chrome.go(f"{serve(True)}/run/index.html")
+    under_policy = chrome.run(SHOWN, VERDICTS)
+    assert chrome.run(SHOWN, ".tools") == []
+    chrome.go(f"{serve(False)}/run/index.html")
+    assert len(chrome.run(SHOWN, ".tools")) == 1
+    assert chrome.run(SHOWN, VERDICTS) == under_policy
+    assert len(under_policy) == 84
+
+
+def test_search_shows_the_hosts_that_match_and_says_how_many(page: Browser) -> None:
+    page.type("#tools-search", "lega")
+    assert page.run(SHOWN, ROWS) == ["legacy"]
+    assert page.run(SHOWN, "#hosts .host h3") == ["legacy"]
+    assert page.run("return document.querySelector('output').value") == "1 of 8 hosts"
+    assert all("legacy" in text for text in page.run(SHOWN, ".finding"))
+    page.type("#tools-search", "\ue00c")
+    assert len(page.run(SHOWN, ROWS)) == 8
+
+
+def test_a_verdict_filters_and_another_adds(page: Browser) -> None:
+    page.run("document.querySelector('.tools button[value=error]').click()")
+    assert page.run(SHOWN, ROWS) == ["down"]
+    page.run("document.querySelector('.tools button[value=waived]').click()")
+    assert page.run(SHOWN, ROWS) == ["down", "namespaced"]
+    pressed = page.run("return document.querySelectorAll('.tools [aria-pressed=true]').length")
+    assert pressed == 2
+    page.run("document.querySelectorAll('.tools [aria-pressed=true]').forEach(one => one.click())")
+    assert len(page.run(SHOWN, ROWS)) == 8
+
+
+def test_filtering_never_reaches_the_paper(
+    tmp_path: Path, printed: Callable[..., str], serve: Callable[[bool], str]
+) -> None:
+    write_reports(RUN, None, tmp_path / "run")
+    script = tmp_path / "run" / "report.js"
+    script.write_text(
+        script.read_text().replace("\n})();", '\n  search.value = "legacy"; apply();\n})();')
+    )
+    paper = printed(f"{serve(False)}/run/index.html")
+    for host in RUN.hosts:
+        assert paper.count(host.name) >= 2
+
+
+def test_columns_sort_and_a_third_press_gives_the_order_back(page: Browser) -> None:
+    before = page.run(SHOWN, ROWS)
+    press = "document.querySelectorAll('#matrix thead button')[arguments[0]].click()"
+    page.run(press, 0)
+    assert page.run(SHOWN, ROWS)[:7] == sorted(before[:7])
+    assert page.run(SHOWN, "th[aria-sort=descending]") == ["Host"]
+    page.run(press, 0)
+    assert page.run(SHOWN, ROWS)[:7] == sorted(before[:7], reverse=True)
+    page.run(press, 0)
+    assert page.run(SHOWN, ROWS) == before
+    page.run(press, 1)
+    assert page.run(SHOWN, ROWS)[:2] == ["legacy", "down"]
+
+
+def test_the_keyboard_reaches_search_filter_and_sort(page: Browser) -> None:
+    page.press("/")
+    assert page.run("return document.activeElement.id") == "tools-search"
+    page.press("\ue004 ")
+    assert page.run(SHOWN, ".tools [aria-pressed=true]") == ["fail"]
+    assert page.run(SHOWN, ROWS) == ["drifted", "legacy", "trap"]
+    reached = set()
+    for _ in range(40):
+        page.press("\ue004")
+        reached.add(page.run("return document.activeElement.closest('table,div.tools')?.className"))
+    assert {"tools", "matrix"} <= reached
+
+
+def test_a_link_to_what_is_filtered_away_shows_it(page: Browser) -> None:
+    page.type("#tools-search", "legacy")
+    page.run("location.hash = '#h-trap:EST-3'")
+    assert "trap" in page.run(SHOWN, "#hosts .host h3")
+
+
+def test_no_hostile_string_runs_or_breaks_the_script(
+    chrome: Browser, tmp_path: Path, serve: Callable[[bool], str]
+) -> None:
+    write_reports(sample_run.hostile_run(), None, tmp_path / "run")
+    for name in ("index.html", "report.html"):
+        chrome.go(f"{serve(False)}/run/{name}")
+        assert chrome.run("return document.title").startswith("Not compliant")
+        assert len(chrome.run(SHOWN, ".tools")) == 1
+        assert chrome.run("return document.querySelectorAll('main script, main img').length") == 0
+
+
+def test_a_large_fleet_is_searched_by_name_and_painted_soon(
+    chrome: Browser, tmp_path: Path, serve: Callable[[bool], str]
+) -> None:
+    write_reports(sample_run.run(sample_run.fleet(1_500)), None, tmp_path / "run")
+    chrome.go(f"{serve(False)}/run/index.html")
+    paint = chrome.run(
+        "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+    )
+    assert paint is not None
+    assert paint < 2_000
+    chrome.type("#tools-search", "lb-01234")
+    assert chrome.run(SHOWN, "#matrix .names a") == ["lb-01234.prod.example.com"]
+    assert chrome.run("return document.querySelector('output').value") == "1 of 1,500 hosts"

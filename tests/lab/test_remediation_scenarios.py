@@ -1,0 +1,120 @@
+"""Files as operators leave them, places that cannot be written, namespaces that resist: on 6.12."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from remedied import Remedied
+
+from ipvs_audit.policy import Policy
+from lab import fleet as lab_fleet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONF, HOOK = "/etc/sysctl.conf", "/etc/modprobe.d/ipvs.conf"
+ON = "net.ipv4.vs.run_estimation = 1\n"
+#: CRLF, another spelling, no final newline.
+CRLF = "# kept\r\nkernel.panic = 0\r\nnet/ipv4/vs/run_estimation  = 1\r\nkernel.sysrq = 1"
+
+
+@pytest.fixture(scope="module")
+def guest(_qemu_works: None) -> Iterator[Remedied]:
+    folder = lab_fleet.own_folder() / "remediation-scenarios"
+    made = Remedied(lab_fleet.boot("6.12", folder, name="odd", states=["unset"]))
+    yield made
+    made.guest.stop()
+
+
+@pytest.fixture
+def host(guest: Remedied) -> Iterator[Remedied]:
+    """The guest with its /etc and running value as they were."""
+    guest.policy = Policy()
+    guest.guest.ssh("rm -rf /root/etc && cp -a /etc /root/etc")
+    yield guest
+    guest.guest.ssh(
+        "umount -q /etc/modprobe.d; umount -q /etc; "
+        "for name in sysctl.conf sysctl.d modprobe.d; do "
+        "rm -rf /etc/$name; cp -a /root/etc/$name /etc/$name; done; "
+        "rm -f /usr/lib/sysctl.d/95-vendor.conf; echo 1 >/proc/sys/net/ipv4/vs/run_estimation"
+    )
+
+
+def persists(host: Remedied) -> bool:
+    found = host.verdicts(host.look())
+    return {found[name] for name in ("EST-1", "EST-2", "EST-3", "EST-4")} == {"pass"}
+
+
+def test_files_as_operators_leave_them_keep_what_is_theirs(host: Remedied) -> None:
+    host.guest.put(CONF, CRLF, 0o600)
+    host.guest.put("/etc/sysctl.d/99-zz.conf", f"kernel.panic = 0\n{ON}")
+    host.guest.put("/usr/lib/sysctl.d/95-vendor.conf", ON)
+    host.guest.ssh(f"chown 12:34 {CONF}; ln -sf ../sysctl.conf /etc/sysctl.d/99-sysctl.conf")
+    before = host.etc()
+    made = host.plan()
+    assert made.ready, made.impossible
+    report = host.apply(made)
+    assert report.whole, report
+    assert not report.wrong, report
+    told = host.guest.ssh(f"stat -c '%a %u %g' {CONF}; readlink /etc/sysctl.d/99-sysctl.conf")
+    assert told.stdout.split("\n")[:2] == ["600 12 34", "../sysctl.conf"]
+    read = host.guest.ssh(f"od -An -c {CONF}").stdout
+    assert read.count(r"\r") == 3
+    zz = host.guest.ssh("cat /etc/sysctl.d/99-zz.conf").stdout
+    assert zz == f"kernel.panic = 0\n# ipvs-audit: {ON}"
+    assert host.guest.ssh("cat /usr/lib/sysctl.d/95-vendor.conf").stdout == ON
+    assert persists(host)
+    assert not host.undo().wrong
+    assert (host.etc(), host.value()) == (before, "1")
+
+
+def test_a_missing_sysctl_conf_is_made_and_taken_away_again(host: Remedied) -> None:
+    host.guest.ssh(f"rm {CONF}")
+    before = host.etc()
+    assert not host.apply(host.plan()).wrong
+    assert persists(host)
+    assert not host.undo().wrong
+    assert host.etc() == before
+
+
+def test_a_read_only_etc_is_said_and_nothing_is_done(host: Remedied) -> None:
+    host.guest.ssh("mount --bind /etc /etc && mount -o remount,ro,bind /etc")
+    made = host.plan()
+    assert "read-only" in made.impossible
+    assert not made.ready
+
+
+def test_a_full_disk_is_seen_before_and_survived_when_it_fills_meanwhile(host: Remedied) -> None:
+    before = host.etc()
+    made = host.plan()
+    small = "mount -t tmpfs -o size=4k none /etc/modprobe.d"
+    host.guest.ssh(f"{small}; yes >/etc/modprobe.d/full 2>/dev/null; true")
+    report = host.apply(made)
+    assert {answer.number: answer.word for answer in report.answers} == {1: "written", 2: "failed"}
+    assert "KiB free" in host.plan().impossible
+    assert not host.undo().wrong
+    host.guest.ssh("umount /etc/modprobe.d")
+    assert host.etc() == before
+
+
+def test_namespaces_that_resist_or_end_are_said_and_the_others_set(host: Remedied) -> None:
+    host.policy = Policy(namespaces="every")
+    hold = "sleep 900 </dev/null >/dev/null 2>&1 & echo $!; "
+    started = host.guest.ssh(
+        "sysctl -q user.max_user_namespaces=100; "
+        f"setsid unshare -Un {hold} setsid unshare -n {hold} setsid unshare -n {hold} sleep 1"
+    )
+    _, ends, _ = processes = started.stdout.split()
+    try:
+        made = host.plan()
+        assert len(made.namespaces) == 4, [step.name for step in made.namespaces]
+        host.guest.ssh(f"kill {ends}; sleep 1")
+        report = host.apply(made)
+        assert report.whole, report
+        words = sorted(answer.word for answer in report.answers[-4:])
+        assert words == ["gone", "refused", "set", "set"], report
+        assert not host.undo().wrong or "user namespace" in report.why
+        assert host.value() == "1"
+    finally:
+        host.guest.ssh(f"kill {' '.join(processes)} 2>/dev/null; true")

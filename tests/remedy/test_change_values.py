@@ -1,0 +1,117 @@
+"""Running values are set in the namespace that was meant, found anew, and put back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from changing import STAND_IN, Box, live
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MANY = 200
+
+
+def _can_unshare() -> bool:
+    with contextlib.suppress(OSError):
+        return subprocess.run(["unshare", "-n", "true"], check=False).returncode == 0
+    return False
+
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not _can_unshare(), reason="making namespaces needs root"
+)
+
+
+class Space:
+    """A network namespace, held by a sleeping process."""
+
+    def __init__(self, *words: str) -> None:
+        self.process = subprocess.Popen(
+            ["unshare", "-n", *words, "sh", "-c", f"echo 1 >{STAND_IN}; echo; exec sleep 300"],
+            stdout=subprocess.PIPE,
+        )
+        assert self.process.stdout is not None
+        self.process.stdout.readline()
+        self.inode = Path(f"/proc/{self.process.pid}/ns/net").stat().st_ino
+
+    def value(self) -> str:
+        asked = ["nsenter", f"--net=/proc/{self.process.pid}/ns/net", "cat", STAND_IN]
+        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+@pytest.fixture
+def spaces() -> Iterator[list[Space]]:
+    made = [Space() for _ in range(3)]
+    yield made
+    for one in made:
+        one.end()
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path)
+
+
+@pytest.mark.parametrize("shell", [["dash"], ["bash"]], ids=lambda argv: argv[0])
+def test_only_the_namespaces_named_are_set_and_put_back(
+    box: Box, spaces: list[Space], shell: list[str]
+) -> None:
+    here = Path(STAND_IN).read_text()
+    report = box.apply([live(one.inode, 1, 0) for one in spaces[:2]], shell=shell)
+    assert [answer.word for answer in report.answers] == ["set", "set"], (report, box.said)
+    assert [one.value() for one in spaces] == ["0", "0", "1"]
+    assert Path(STAND_IN).read_text() == here
+    assert [answer.word for answer in box.undo(shell=shell).answers] == ["set", "set"]
+    assert [one.value() for one in spaces] == ["1", "1", "1"]
+
+
+def test_a_namespace_that_ended_is_no_error(box: Box, spaces: list[Space]) -> None:
+    spaces[0].end()
+    report = box.apply([live(one.inode, 1, 0) for one in spaces])
+    assert [answer.word for answer in report.answers] == ["gone", "set", "set"]
+    assert not report.wrong
+
+
+def test_a_value_that_somebody_changed_is_left_alone(box: Box, spaces: list[Space]) -> None:
+    report = box.apply([live(spaces[0].inode, 2, 0)])
+    assert report.of(1).word == "changed"
+    assert report.outdated
+    assert spaces[0].value() == "1"
+    assert box.apply([live(spaces[0].inode, 0, 1)], run="r2").of(1).word == "already"
+
+
+def test_undo_leaves_what_was_not_set(box: Box, spaces: list[Space]) -> None:
+    steps = [live(one.inode, 1, 0) for one in spaces[:2]]
+    report = box.apply(steps, halt=7)
+    assert not report.whole
+    values = [one.value() for one in spaces[:2]]
+    assert "1" in values
+    box.undo()
+    assert [one.value() for one in spaces[:2]] == ["1", "1"]
+
+
+def test_many_namespaces_take_no_longer_than_their_forks(box: Box) -> None:
+    made = [Space() for _ in range(MANY)]
+    try:
+        began = time.monotonic()
+        report = box.apply([live(one.inode, 1, 0) for one in made])
+        took = time.monotonic() - began
+        assert [answer.word for answer in report.answers] == ["set"] * MANY
+        assert {one.value() for one in made[:: MANY // 10]} == {"0"}
+        assert took < MANY * 0.2
+    finally:
+        for one in made:
+            one.end()

@@ -1,0 +1,79 @@
+"""The remedy as an operator types it: what is refused before any host is contacted, and reports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from planned import host
+
+from ipvs_audit.snapshot import store
+
+ROOT = Path(__file__).parents[2]
+
+
+def audit(reports: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "--reports", str(reports), *map(str, arguments)],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--remediate"], "there is no terminal to ask at: add --yes"),
+        (["--rollback", "r1"], "there is no terminal to ask at: add --yes"),
+        (["--rollback", "r1", "--yes"], "no such journal"),
+        (["--remediate", "--remediate-plan"], "give one of"),
+        (["--remediate", "--yes", "--from-snapshots", "x"], "has no hosts to change"),
+        (["--remediate", "--yes", "--batches", "1,x"], "--batches: 'x' is not a number of hosts"),
+        (["--remediate", "--yes", "-n", "2"], "leave -n out"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_done_is_said_and_exits_4(
+    tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    done = audit(tmp_path / "reports", *arguments)
+    assert said in done.stdout, done.stdout
+    assert done.returncode == 4
+
+
+def test_a_host_with_nothing_to_do_is_not_touched(tmp_path: Path) -> None:
+    done = audit(tmp_path / "reports", "--remediate", "--yes")
+    assert done.returncode == 0, done.stdout
+    results = json.loads((tmp_path / "reports" / "latest" / "results.json").read_text())
+    assert results["hosts"][0]["remedy"]["status"] in ("nothing to do", "not possible")
+    assert not (tmp_path / "reports" / "latest" / "journal.jsonl").exists()
+
+
+def test_plans_of_saved_evidence_stand_in_terminal_and_page(tmp_path: Path) -> None:
+    taken = ROOT / "tests" / "recordings" / "drifted.jsonl"
+    evidence = tmp_path / "snapshots.jsonl"
+    [saved] = store.read(taken)
+    sections = {**saved.sections, **host({"/etc/sysctl.conf": ""}).sections}  # type: ignore[union-attr]
+    conf = saved.config.files.get("/etc/sysctl.conf")  # type: ignore[union-attr]
+    text = sections["originals"].output
+    if conf is not None and conf.sha256:
+        empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        text = text.replace(empty, conf.sha256)
+    sections["originals"] = type(sections["originals"])("originals", "od", text, None, 1.0)
+    saved = type(saved)(saved.target, saved.taken, sections)  # type: ignore[call-arg, union-attr]
+    store.write(evidence, [saved])
+    done = audit(tmp_path / "reports", "--remediate-plan", "--from-snapshots", evidence)
+    assert done.returncode == 1, done.stdout
+    assert "+net.ipv4.vs.run_estimation = 0" in done.stdout
+    assert "1 hosts to change: 2 files, 1 running values" in done.stdout
+    page = (tmp_path / "reports" / "latest" / "index.html").read_text()
+    assert "Remedy: planned" in page
+    assert "+net.ipv4.vs.run_estimation = 0" in page

@@ -1,0 +1,194 @@
+"""What a plan says for one state of a host at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from configured import CONF, DROP_IN, HOOK, LOADERS, OFF, ON, RECIPE
+from made import HOST, LOADED, census, netns, snapshot
+from planned import host, original, places, planned, with_originals
+
+from ipvs_audit.policy import Policy
+from ipvs_audit.remedy.plan import plan
+from ipvs_audit.snapshot import Failure
+from ipvs_audit.snapshot.host import Consumer
+from ipvs_audit.snapshot.kernel import Module
+
+KEY = "net.ipv4.vs.run_estimation"
+EXPORTER = Consumer("node_exporter", 812, "its ipvs collector reads ip_vs_stats", loses=True)
+WRONG_VENDOR = {"/usr/lib/sysctl.d/95-vendor.conf": ON}
+
+
+def contents(made: object) -> dict[str, bytes]:
+    return {step.path: step.after for step in made.files}  # type: ignore[attr-defined]
+
+
+def test_a_host_that_is_right_has_an_empty_plan() -> None:
+    made = planned({CONF: OFF, HOOK: RECIPE}, census=census(netns(raw="0")))
+    assert made.status == "nothing to do"
+    assert made.steps == ()
+
+
+def test_the_recipe_is_the_documents() -> None:
+    made = planned({CONF: "# mine\nkernel.x = 1\n"})
+    assert contents(made) == {
+        CONF: b"# mine\nkernel.x = 1\nnet.ipv4.vs.run_estimation = 0\n",
+        HOOK: RECIPE.encode(),
+    }
+    assert [step.control for step in made.steps] == ["EST-2", "EST-3", "EST-4"]
+    assert made.namespaces[0].detail == "echo 0 >/proc/sys/net/ipv4/vs/run_estimation"
+
+
+def test_the_drop_in_gets_a_hook_that_reads_just_it() -> None:
+    made = planned({CONF: ""}, Policy(remedy="drop-in"))
+    assert contents(made) == {
+        DROP_IN: OFF.encode(),
+        HOOK: RECIPE.replace("sysctl -p", f"sysctl -p {DROP_IN}").encode(),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        (KEY + "=1", KEY + "=0"),
+        (
+            "a = 1\nnet/ipv4/vs/run_estimation  =  1  \n",
+            "a = 1\nnet/ipv4/vs/run_estimation  =  0  \n",
+        ),
+        (f"-{ON}", f"-{OFF}"),
+        (f"a = 1\r\n{KEY} = 1\r\n", f"a = 1\r\n{KEY} = 0\r\n"),
+        (KEY + " = 1 # x\n", KEY + " = 0 # x\n"),
+        ("kernel.x = 1", "kernel.x = 1\n" + OFF),
+        ("a = 1\r\nb = 2", f"a = 1\r\nb = 2\r\n{KEY} = 0\r\n"),
+        (ON + ON, "# ipvs-audit: " + ON + OFF),
+        (OFF + ON, OFF + OFF),
+        (KEY + ' = "0"\n', OFF),
+    ],
+    ids=[
+        "no-end",
+        "slashes",
+        "dash",
+        "crlf",
+        "note",
+        "append",
+        "append-crlf",
+        "twice",
+        "both",
+        "quoted",
+    ],
+)
+def test_assignments_are_edited_in_place(text: str, after: str) -> None:
+    assert contents(planned({CONF: text, HOOK: RECIPE}))[CONF] == after.encode()
+
+
+def test_what_contradicts_under_etc_is_commented_and_vendor_files_are_overridden() -> None:
+    made = planned({CONF: "", "/etc/sysctl.d/99-z.conf": "a = 1\n" + ON, **WRONG_VENDOR})
+    after = contents(made)
+    assert after["/etc/sysctl.d/99-z.conf"] == b"a = 1\n# ipvs-audit: " + ON.encode()
+    assert not any(path.startswith("/usr") for path in after)
+    assert after["/etc/sysctl.d/99-ipvs.conf"] == OFF.encode()
+
+
+def test_a_linked_file_is_changed_at_its_real_place_once() -> None:
+    made = planned({CONF: ON, "/etc/sysctl.d/99-sysctl.conf": f"->{CONF}"})
+    assert sorted(contents(made)) == [HOOK, CONF]
+
+
+def test_a_hook_that_cannot_be_judged_is_never_replaced() -> None:
+    made = planned({CONF: "", HOOK: "install ip_vs /usr/local/bin/load-it\n"})
+    assert made.status == "not possible"
+    assert "cannot judge" in made.impossible
+    assert not made.files
+
+
+def test_statistics_consumers_hold_a_host_back_unless_accepted() -> None:
+    taken = host({CONF: ""}, consumers=(EXPORTER,))
+    made = plan(taken, Policy())
+    assert made.status == "held back"
+    assert "node_exporter (pid 812)" in made.held_back
+    assert made.steps
+    assert not made.ready
+    assert plan(taken, Policy(), accept_statistics_loss=True).ready
+    assert plan(taken, Policy(accept_statistics_loss=True)).ready
+
+
+def test_switching_estimation_on_again_follows_the_document() -> None:
+    taken = host({CONF: OFF, HOOK: RECIPE}, census=census(netns(raw="0")), consumers=(EXPORTER,))
+    made = plan(taken, Policy(estimation="enabled"))
+    assert made.ready
+    assert contents(made) == {CONF: ON.encode()}
+    assert [step.after for step in made.namespaces] == [1]
+
+
+def test_without_the_key_no_hook_is_written_and_a_breaking_one_is_taken_away() -> None:
+    old = {"module": replace(LOADED), "census": census(netns(raw=None, why_unread="absent"))}
+    made = planned({CONF: ""}, **old)
+    assert made.status == "not possible"
+    assert "update the kernel" in made.impossible
+    made = planned({CONF: OFF, HOOK: RECIPE}, **old)
+    assert contents(made) == {HOOK: b"# ipvs-audit: " + RECIPE.encode()}
+    assert "update the kernel" in made.notes[0]
+
+
+def test_an_unknown_kernel_gets_no_hook() -> None:
+    module = Module("available", None, None, None, ())
+    made = planned({CONF: ""}, module=module, census=census(netns(raw=None, why_unread="absent")))
+    assert "not known" in made.impossible
+
+
+@pytest.mark.parametrize(
+    ("states", "more", "said"),
+    [
+        ({"modprobe_d": "readonly"}, [], "/etc/modprobe.d is on a read-only file system"),
+        ({"etc": "denied"}, [], "ansible_become"),
+        ({"modprobe_d": "absent"}, [], "/etc/modprobe.d does not exist"),
+        ({}, ["attribute immutable"], "/etc/sysctl.conf is immutable"),
+    ],
+)
+def test_what_cannot_be_written_is_said_and_nothing_is_done_by_half(
+    states: dict[str, str], more: list[str], said: str
+) -> None:
+    taken = with_originals(host({CONF: ""}), [*original(CONF, b"", *more), *places(**states)])
+    made = plan(taken, Policy())
+    assert said in made.impossible
+    assert not made.ready
+    assert made.steps
+
+
+def test_a_full_disk_and_missing_rights_are_seen_before() -> None:
+    full = [line.replace("999999", "12") for line in places()]
+    made = plan(with_originals(host({CONF: ""}), [*original(CONF, b""), *full]), Policy())
+    assert "12 KiB free" in made.impossible
+    made = planned({CONF: ""}, host=replace(HOST, root=False, user="audit (uid 1000)"))
+    assert "audit (uid 1000)" in made.impossible
+
+
+def test_evidence_without_originals_says_how_to_get_them() -> None:
+    taken = host({CONF: ""})
+    bare = replace(taken, sections={})
+    bare.__dict__.update({name: one for name, one in taken.__dict__.items() if name != "sections"})
+    assert "--remediate-plan" in plan(bare, Policy()).impossible
+
+
+def test_namespaces_are_those_that_est_5_judges() -> None:
+    others = (
+        netns(2, "ip netns blue", "1"),
+        netns(3, "ip netns empty", "1", services=0),
+        netns(4, "container x", None, why_unread="absent"),
+        netns(5, "ip netns right", "0"),
+    )
+    right = {CONF: OFF, HOOK: RECIPE}
+    made = planned(right, census=census(netns(raw="0"), *others))
+    assert [step.inode for step in made.steps] == [2]
+    assert "container x" in made.notes[0]
+    made = planned(right, Policy(namespaces="every"), census=census(netns(raw="0"), *others))
+    assert [step.inode for step in made.steps] == [2, 3]
+    assert not planned(right, Policy(ack=True), census=census(netns(raw="0"), *others)).steps
+
+
+def test_a_host_that_was_not_reached_or_has_no_ip_vs_has_no_steps() -> None:
+    lost = Failure("down", "unreachable", "down: refused", "", "")
+    assert plan(lost, Policy()).impossible == "down: refused"
+    bare = plan(snapshot(module=Module("absent", None, None, None, ()), loaders=LOADERS), Policy())
+    assert bare.status == "nothing to do"

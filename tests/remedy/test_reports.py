@@ -1,0 +1,63 @@
+"""A remedied run in the reports: before and after, plan and outcome, in every one of them."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from sample_run import host, run
+
+from ipvs_audit.report import html, junit, results_json
+from ipvs_audit.report.sanitise import bounded
+from ipvs_audit.report.terminal import render_summary
+from ipvs_audit.results import RemedyResult, StepResult
+from ipvs_audit.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from ipvs_audit.results import Run
+
+NASTY = "<script>alert(1)</script>\x1b[31m & \u202e"
+STEP = StepResult("EST-2", f"change /etc/{NASTY}", NASTY, f"+{NASTY}", "written")
+REMEDY = RemedyResult("fixed", NASTY, (NASTY,), (STEP,))
+
+
+def remedied() -> Run:
+    made = host("web1")
+    controls = tuple(replace(one, before=Verdict.FAIL) for one in made.controls)
+    return bounded(run((replace(made, controls=controls, remedy=REMEDY),)).completed())
+
+
+def test_results_json_comes_back_as_it_was(tmp_path: Path) -> None:
+    made = remedied()
+    results_json.write(made, tmp_path / "results.json")
+    found = results_json.load(tmp_path / "results.json")
+    assert found.hosts == made.hosts
+    assert found.hosts[0].remedy == made.hosts[0].remedy
+    assert found.hosts[0].controls[0].before is Verdict.FAIL
+
+
+def test_junit_tells_what_was_before(tmp_path: Path) -> None:
+    junit.write(remedied(), tmp_path / "junit.xml")
+    text = (tmp_path / "junit.xml").read_text()
+    assert 'name="remedy"' in text
+    assert 'name="before the remedy"' in text
+    assert "EST-2 fail" in text
+    assert "\x1b" not in text
+
+
+def test_the_page_shows_before_and_after_and_the_steps_inert(tmp_path: Path) -> None:
+    html.write(remedied(), tmp_path)
+    page = (tmp_path / "index.html").read_text()
+    assert "Remedy: fixed" in page
+    assert "fail →" in page
+    assert "<script>alert" not in page
+    assert "\u202e" not in page
+
+
+def test_the_terminal_says_how_many_hosts_became_what() -> None:
+    out = io.StringIO()
+    render_summary(remedied(), Path("reports/r1"), Console(file=out, width=100))
+    assert "remedy: 1 fixed" in out.getvalue()
