@@ -108,7 +108,7 @@ def test_output_beyond_the_cap_is_an_error() -> None:
 def test_endless_noise_before_the_start_is_bounded() -> None:
     talk = exchange(max_output=1 << 20)
     fed = 0
-    with pytest.raises(TransportError) as caught:
+    with pytest.raises(TransportError) as caught:  # noqa: PT012
         for _ in range(100):
             talk.feed_stderr(b"n" * 65536)
             talk.feed_stdout(b"n" * 65536)
