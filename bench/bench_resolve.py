@@ -8,26 +8,18 @@ from __future__ import annotations
 
 import sys
 import timeit
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit"))
+
+from configured import LOADERS
 
 from ipvs_audit.persistence.judgement import persisted
 from ipvs_audit.persistence.subject import Subject
 from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree, Line
-from ipvs_audit.snapshot.host import Loaders
 
 FILES, LINES, ROUNDS = 50, 100, 50
 LIMIT_MS = 2.0
-_LOADERS = Loaders(
-    init="systemd",
-    systemd_sysctl="/usr/lib/systemd/systemd-sysctl",
-    systemd_version=252,
-    systemd_modules_load="/usr/lib/systemd/systemd-modules-load",
-    procps=(4, 0, 2),
-    sysctl_path="/usr/sbin/sysctl",
-    sysctl_kind="procps",
-    kmod=30,
-    modprobe="/usr/sbin/modprobe",
-    masked_units=(),
-)
 
 
 def tree() -> ConfigTree:
@@ -44,7 +36,7 @@ def tree() -> ConfigTree:
 
 def resolve(files: ConfigTree) -> None:
     """What EST-2 does."""
-    assert persisted(Subject(files, _LOADERS), lambda value: value == 0).right
+    assert persisted(Subject(files, LOADERS), lambda value: value == 0).right
 
 
 def read(files: ConfigTree) -> int:
