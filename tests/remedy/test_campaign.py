@@ -76,7 +76,13 @@ class World:
 
 
 def run(
-    world: World, path: Path, hosts: int = 5, *, sizes: str = "1,10%,100%", most: int = 0
+    world: World,
+    path: Path,
+    hosts: int = 5,
+    *,
+    sizes: str = "1,10%,100%",
+    most: int = 0,
+    unreachable: int = 0,
 ) -> dict[str, Treated]:
     names = [f"h{number}" for number in range(1, hosts + 1)]
     with Journal(path / "journal.jsonl", run="r1", who="ops") as journal:
@@ -89,6 +95,7 @@ def run(
             sizes=parse_batches(sizes),
             max_failures=most,
             forks=1,
+            unreachable=unreachable,
         )
 
 
@@ -115,6 +122,20 @@ def test_max_failures_lets_some_fail(tmp_path: Path) -> None:
     world = World(after={"h1": verdicts(Verdict.FAIL)})
     done = run(world, tmp_path, most=1)
     assert [one.status for one in done.values()] == ["put back", *["fixed"] * 4]
+
+
+def test_a_host_that_is_unreachable_from_the_start_counts_as_failed(tmp_path: Path) -> None:
+    world = World()
+    done = run(world, tmp_path, unreachable=1)
+    assert {one.status for one in done.values()} == {"not attempted"}
+    assert "--max-failures" in done["h1"].message
+    assert world.acts == []
+
+
+def test_unreachable_hosts_use_up_what_may_fail(tmp_path: Path) -> None:
+    world = World(after={"h1": verdicts(Verdict.FAIL)})
+    done = run(world, tmp_path, unreachable=1, most=1)
+    assert [one.status for one in done.values()] == ["put back", *["not attempted"] * 4]
 
 
 def test_a_host_that_got_worse_is_put_back(tmp_path: Path) -> None:

@@ -86,12 +86,14 @@ def campaign(
     sizes: Sequence[Size],
     max_failures: int,
     forks: int,
+    unreachable: int = 0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Treated]:
     """Do the plans that are ready.
 
     A batch starts only when the one before it is done and verified, and no more than
-    ``max_failures`` hosts have failed so far. A host that is lost on the way counts as failed.
+    ``max_failures`` hosts have failed so far. A host that is lost on the way counts as failed, and
+    so do those that were ``unreachable`` from the start: who cannot see them cannot know.
     Interrupted (Ctrl-C), it ends the hosts under way and attempts no other.
 
     Returns:
@@ -99,7 +101,12 @@ def campaign(
     """
     done = {host: Treated(plan, plan.status) for host, plan in plans.items() if not plan.ready}
     ready = [host for host, plan in plans.items() if plan.ready]
-    failures, stopped = 0, ""
+    failures, stopped = unreachable, ""
+    if failures > max_failures:
+        stopped = (
+            f"{failures} unreachable from the start, and --max-failures is {max_failures}: raise"
+            " it, or leave them out with --limit"
+        )
     work = _Work(plans, before, door, judge, journal)
     for number, batch in enumerate(batches(ready, sizes), 1):
         if stopped:

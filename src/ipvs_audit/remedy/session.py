@@ -15,6 +15,7 @@ from ipvs_audit.remedy.plan import plan
 from ipvs_audit.remedy.rollback import roll_back
 from ipvs_audit.remedy.show import plan_lines, question
 from ipvs_audit.results import RemedyResult, StepResult
+from ipvs_audit.snapshot import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ipvs_audit.remedy.options import RemedyOptions
     from ipvs_audit.remedy.steps import Plan
     from ipvs_audit.results import HostResult, Run
-    from ipvs_audit.snapshot import Failure, Snapshot
+    from ipvs_audit.snapshot import Snapshot
 
 _USUAL = {"snapshot", "policy", "case"}
 
@@ -139,6 +140,7 @@ class Remediation:
                 sizes=self.options.batches,
                 max_failures=self.options.max_failures,
                 forks=self.forks,
+                unreachable=sum(isinstance(taken, Failure) for taken in collected.values()),
                 tell=self.say,
             )
             journal.note("end")
