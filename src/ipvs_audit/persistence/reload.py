@@ -154,6 +154,8 @@ def _with_udev(subject: Subject, by_hook: Outcome, *, written: bool) -> Outcome:
     """What udev's rules add; they run beside the hook, in no certain order."""
     if by_hook.fault or subject.loaders.init != "systemd":
         return by_hook
+    if by_hook.value is None and not by_hook.doubt:
+        return by_hook  # no key came, so nothing that was added can set it
     outcome = by_hook
     for rule in rules(subject):
         outcome = _one_rule(subject, outcome, rule, written=written)
