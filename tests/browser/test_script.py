@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -136,16 +137,25 @@ def test_no_hostile_string_runs_or_breaks_the_script(
         assert chrome.run("return document.querySelectorAll('main script, main img').length") == 0
 
 
+def first_paint(chrome: Browser, url: str) -> float:
+    """Milliseconds from the start of loading a page to its first content."""
+    chrome.go(url)
+    asked = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+    for _ in range(100):
+        if (paint := chrome.run(asked)) is not None:
+            return float(paint)
+        time.sleep(0.1)
+    raise AssertionError(f"{url} was not painted in 10 s")
+
+
 def test_a_large_fleet_is_searched_by_name_and_painted_soon(
     chrome: Browser, tmp_path: Path, serve: Callable[[bool], str]
 ) -> None:
-    write_reports(sample_run.run(sample_run.fleet(1_500)), None, tmp_path / "run")
-    chrome.go(f"{serve(False)}/run/index.html")
-    paint = chrome.run(
-        "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-    )
-    assert paint is not None
-    assert paint < 2_000
+    for name, hosts in (("one", 1), ("run", 1_500)):
+        write_reports(sample_run.run(sample_run.fleet(hosts)), None, tmp_path / name)
+    one = first_paint(chrome, f"{serve(False)}/one/index.html")
+    many = first_paint(chrome, f"{serve(False)}/run/index.html")
+    assert many < 30 * max(one, 50)  # not with the number of hosts; figures are in docs/reports.md
     chrome.type("#tools-search", "lb-01234")
     assert chrome.run(SHOWN, "#matrix .names a") == ["lb-01234.prod.example.com"]
     assert chrome.run("return document.querySelector('output').value") == "1 of 1,500 hosts"

@@ -179,7 +179,7 @@ def test_interrupt_ends_the_run_soon_with_every_host_accounted_for(
                 ),
             )
         )
-    assert time.monotonic() - begun < 6
+    assert time.monotonic() - begun < 12
     timer.join()
     assert len(taken) == 30
     assert {each.kind for each in taken} == {"interrupted"}

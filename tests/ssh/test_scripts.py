@@ -86,7 +86,7 @@ def test_endless_output_is_cut_off_and_its_process_ended(connection: Connection)
     begun = time.monotonic()
     error = failure(connection, b"yes ipvs-audit-flood-%d" % os.getpid())
     assert error.kind == "too-much-output"
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 12
     assert wait_until(lambda: not running(f"yes ipvs-audit-flood-{os.getpid()}"))
 
 
@@ -94,7 +94,7 @@ def test_hanging_script_ends_at_its_deadline_and_leaves_no_process(connection: C
     begun = time.monotonic()
     error = failure(connection, b"echo before; sleep 1000.%d" % os.getpid(), timeout=1)
     assert error.kind == "timeout"
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 10
     assert wait_until(lambda: not running(f"sleep 1000.{os.getpid()}"))
 
 
@@ -112,7 +112,7 @@ def test_background_process_does_not_keep_the_script_open(connection: Connection
     output = run(connection, b"sleep 30.%d & echo done" % os.getpid(), timeout=20)
     assert output.stdout == b"done\n"
     assert output.status == 0
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 12
     for pid in running(f"sleep 30.{os.getpid()}"):
         os.kill(pid, 9)
 
@@ -143,7 +143,7 @@ def test_close_from_another_thread_ends_a_running_script(sshd: Server) -> None:
     error = failure(connection, b"sleep 3000.%d" % os.getpid(), timeout=4)
     timer.join()
     assert error.kind == "protocol"
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 10
     assert wait_until(lambda: not running(f"sleep 3000.{os.getpid()}"), 8)
 
 
