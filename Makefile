@@ -54,9 +54,11 @@ oracle: setup
 fuzz: setup
 	@$(BIN)/python bench/fuzz.py $(or $(EXAMPLES),100000) $(or $(SECONDS),600)
 
-.PHONY: bench
-bench: setup bench-collect
+.PHONY: bench bench-reports
+bench: bench-collect bench-reports
 	@$(BIN)/python bench/bench_resolve.py
+bench-reports: setup
+	@$(BIN)/python bench/reports.py $(HOSTS)
 
 .PHONY: lint
 lint: setup
