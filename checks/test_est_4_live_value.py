@@ -29,10 +29,9 @@ def test_live_value(snapshot: Snapshot, policy: Policy, case: Case) -> None:
             f" ({host.why_unread}) as {snapshot.host.user}"
         )
     case.observe(f"net.ipv4.vs.run_estimation = {host.raw}", "netns")
-    stopped = host.est_cpulist is not None and not host.est_cpulist.strip() and host.value != 0
     aside = (
         "; est_cpulist is empty, which stops the estimator for now, but the switch is still on"
-        if stopped
+        if host.stopped and host.value != 0
         else ""
     )
     assert policy.accepts(host.value), (

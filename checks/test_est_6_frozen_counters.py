@@ -66,6 +66,13 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, case: Case) -> None
         case.inconclusive(
             "; ".join(f"{netns.name}: {_WORDS[movement]}" for netns, movement in open_[:_MOST])
         )
+    if at_odds := [
+        netns.name for netns in judged if off and netns.value not in (None, 0) and not netns.stopped
+    ]:
+        case.inconclusive(
+            f"{_WORDS[proven]}, but the switch reads otherwise in {', '.join(at_odds[:_MOST])}:"
+            " somebody may have zeroed the totals (ipvsadm -Z) meanwhile"
+        )
     if not census.complete and not policy.ack:
         case.inconclusive(
             f"{_WORDS[proven]}, where it could be seen; but not every namespace could be looked"

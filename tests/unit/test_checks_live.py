@@ -188,6 +188,15 @@ def test_est_6(
     assert verdict("EST-6", taken, policy).verdict.value == expected
 
 
+@pytest.mark.parametrize(
+    ("cpulist", "expected"), [(None, "inconclusive"), ("0-3", "inconclusive"), ("", "pass")]
+)
+def test_est_6_does_not_pass_against_the_switch(cpulist: str | None, expected: str) -> None:
+    """Totals that were zeroed in between may stand still by chance."""
+    taken = snapshot(census=census(netns(raw="1", est_cpulist=cpulist)))
+    assert verdict("EST-6", taken).verdict.value == expected
+
+
 def test_est_6_never_passes_on_an_incomplete_census() -> None:
     taken = snapshot(census=census(None, gaps=GAP))
     assert verdict("EST-6", taken).verdict.value == "inconclusive"

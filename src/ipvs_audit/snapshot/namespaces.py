@@ -45,6 +45,11 @@ class Netns:
         return None if self.raw is None else int(self.raw)
 
     @property
+    def stopped(self) -> bool:
+        """Whether an empty ``est_cpulist`` stops the estimator, whatever the switch reads."""
+        return self.est_cpulist is not None and not self.est_cpulist.strip()
+
+    @property
     def holds_rules(self) -> bool | None:
         """Whether any IPVS service is configured here; None where it could not be seen."""
         return None if self.services is None else self.services > 0

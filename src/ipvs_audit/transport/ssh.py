@@ -91,7 +91,13 @@ class SshConnection:
         except TimeoutError:
             raise exchange.timed_out(timeout) from None
         except (OSError, EOFError, paramiko.SSHException):
-            raise exchange.cut_off() from None
+            # A program that ends without reading its input closes it under our hands: no fault of
+            # the connection, and what it said tells why.
+            if not self._line.wire.is_active() or channel.exit_status < 0:
+                raise exchange.cut_off() from None
+            while _drain(channel, exchange):
+                pass
+            finished = True
         finally:
             self._let_go(channel, finished=finished)
             self._channel = None
