@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit import __version__
 from ipvs_audit.baseline import Baseline, compare, find_baseline
+from ipvs_audit.clock import stamp
 from ipvs_audit.facts import facts_of
 from ipvs_audit.inventory import Inventory, read_inventory
 from ipvs_audit.job import job_link
@@ -37,15 +38,6 @@ STACK = ("pytest", "pytest-testinfra", "paramiko", "junit-xml", "pytest-html", "
 def utc_now() -> datetime:
     """The controller's clock, in UTC."""
     return datetime.now(tz=UTC)
-
-
-def stamp(moment: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds and ``Z``.
-
-    >>> stamp(datetime(2026, 11, 23, 2, 0, tzinfo=UTC))
-    '2026-11-23T02:00:00.000Z'
-    """
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class AuditSession:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ipvs_audit.clock import stamp
 from ipvs_audit.probe import framing, script
 from ipvs_audit.snapshot import Failure, Snapshot, Taken
 from ipvs_audit.transport import Again, Connection, FailureKind, TransportError
@@ -38,7 +39,7 @@ def utc_now() -> str:
     >>> len(utc_now())
     24
     """
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return stamp(datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from ipvs_audit.clock import stamp
 from ipvs_audit.remedy.steps import WriteFile
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Journal:
 
     def note(self, event: str, host: str = "", **more: Any) -> None:  # noqa: ANN401  # any JSON
         """Add a record; it is on disk when this returns."""
-        at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        at = stamp(datetime.now(UTC))
         record = {"schema": SCHEMA, "at": at, "run": self.run, "who": self.who, "event": event}
         if host:
             record["host"] = host

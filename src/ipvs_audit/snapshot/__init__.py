@@ -8,10 +8,11 @@ evidence take the same way, and a better parser can read old evidence again.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ipvs_audit.clock import stamp
 from ipvs_audit.snapshot.config_files import ConfigTree, parse_config_files
 from ipvs_audit.snapshot.counters import Counters, parse_counters
 from ipvs_audit.snapshot.errors import GarbledEvidenceError
@@ -171,4 +172,4 @@ class Snapshot:
             at = max(started, finished - timedelta(seconds=before))
         except (ValueError, TypeError, OverflowError):
             return self.taken.started
-        return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return stamp(at)

@@ -1,0 +1,14 @@
+"""The one way in which moments are written: UTC, ISO 8601, milliseconds, ``Z``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as evidence, journals and reports show it.
+
+    >>> stamp(datetime(2026, 11, 23, 2, 0, tzinfo=UTC))
+    '2026-11-23T02:00:00.000Z'
+    """
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
