@@ -13,7 +13,7 @@ KEY = "net.ipv4.vs.run_estimation"
 CONF = "etc/sysctl.conf"
 SYSCTL = ("etc", "run", "usr/local/lib", "usr/lib")
 
-_BESIDE = ("install ip_vs_rr", "install ip_vs*", 'ip_vs_rr"', 'ip_vs*"', "softdep ip_vs_rr")
+_BESIDE = ("softdep ip_vs_rr",)
 _NAMES = (
     *("10-a.conf", "50-b.conf", "90-ipvs.conf", "90-ipvs.conf", "99-sysctl.conf", "99-z.conf"),
     *("Z.conf", "_x.conf", "zz.conf", "90-ipvs.conf.bak", "90-ipvs", ".hidden.conf", "9.CONF"),
@@ -78,7 +78,7 @@ def make(seed: int, number: int) -> Case:
         where = rng.choice(("etc", "usr/lib"))
         case.files[f"{where}/modules-load.d/oracle.conf"] = f"{name}\n"
     beside = any(name in text for text in case.files.values() for name in _BESIDE)
-    # A hook or rule on the module that needs ip_vs is another question than the one that is asked.
+    # A dependency that is named twice is another question than the one that is asked.
     return replace(case, trigger="ip_vs") if beside else case
 
 
@@ -149,7 +149,8 @@ def _directive(rng: random.Random, case: Case) -> str:
             )
         )
     name = rng.choice(
-        ("ip_vs",) * 10 + ("ip-vs", "ip_v?", "ip*vs", "ip_vs_rr", "[ij]p_vs", "ip[_-]vs", "ip_vs*")
+        ("ip_vs",) * 10
+        + ("ip-vs", "ip_v?", "ip*vs", "ip_vs_rr", "ip-vs-rr", "[ij]p_vs", "ip[_-]vs", "ip_vs*")
     )
     before = rng.choice(("", "", "", "", " ", "\t", "#"))
     gap = rng.choice((" ", " ", " ", "  ", "\t", " \\\n "))
@@ -157,7 +158,7 @@ def _directive(rng: random.Random, case: Case) -> str:
 
 
 def _command(rng: random.Random, case: Case, name: str) -> str:
-    target = "ip_vs_rr" if name == "ip_vs_rr" else "ip_vs"
+    target = "ip_vs_rr" if name in ("ip_vs_rr", "ip-vs-rr") else "ip_vs"
     load = rng.choice(
         (
             *(f"/sbin/modprobe --ignore-install {target}",) * 4,
@@ -221,10 +222,17 @@ def _apply(rng: random.Random, case: Case) -> str:
 
 
 def _rule(rng: random.Random) -> str:
-    action = rng.choice(('ACTION=="add"', 'ACTION=="add|change"', 'ACTION!="remove"'))
+    action = rng.choice(
+        ('ACTION=="add"', 'ACTION=="add|change"', 'ACTION!="remove"', 'ACTION=="remove"')
+    )
     name = rng.choice(('KERNEL=="ip_vs"', 'KERNEL=="ip_vs*"', 'DEVPATH=="/module/ip_vs"'))
     if rng.random() < 0.15:
-        name = rng.choice(('KERNEL=="ip_vs_rr"', 'KERNEL!="ip_vs"', 'KERNEL=="ip-vs"'))
+        name = rng.choice(
+            (
+                *('KERNEL=="ip_vs_rr"', 'KERNEL!="ip_vs"', 'KERNEL=="ip-vs"'),
+                *('KERNEL=="nf_conntrack"', 'ATTR{refcnt}=="0"'),
+            )
+        )
     run = rng.choice(
         (
             *("/usr/lib/systemd/systemd-sysctl --prefix=/net/ipv4/vs",) * 3,

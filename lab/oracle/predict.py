@@ -51,8 +51,13 @@ class Prediction:
     why: str
 
 
-def predict(folder: Path) -> dict[str, Prediction]:
-    """The predictions for a tree on disk, by the name that guest.sh gives to each try."""
+def predict(folder: Path, trigger: str = "ip_vs") -> dict[str, Prediction]:
+    """The predictions for a tree on disk, by the name that guest.sh gives to each try.
+
+    Args:
+        folder: the tree.
+        trigger: the module that is asked for, ip_vs or one that needs it.
+    """
     tree = replace(read_tree(folder), keys=_KEYS)
     subject = Subject(tree, GUEST, has_switch=True)
     found = {
@@ -63,6 +68,8 @@ def predict(folder: Path) -> dict[str, Prediction]:
         # Its status is that of a later modprobe, which finds ip_vs loaded where that is early.
         "boot": replace(_outcome(after_boot(subject, _off)), fails=None),
     }
+    for name in ("reload", "boot"):
+        found[name] = _with_hook_of(subject, trigger, found[name])
     old = Subject(tree, replace(GUEST, procps=(3, 3, 17)), has_switch=True)
     found["sysctl-p-3.3.17"] = _loader(old, old.sysctl_p)
     found["sysctl-system-3.3.17"] = _loader(old, old.sysctl_system)
@@ -71,6 +78,16 @@ def predict(folder: Path) -> dict[str, Prediction]:
 
 def _off(value: int) -> bool:
     return value == 0
+
+
+def _with_hook_of(subject: Subject, trigger: str, said: Prediction) -> Prediction:
+    """What is said of ip_vs, where a hook of the module asked for runs as well.
+
+    The model says that such a hook does no harm to a right value, and nothing more.
+    """
+    if trigger == "ip_vs" or subject.modprobe.first("install", trigger) is None:
+        return said
+    return replace(said, value=said.value if said.value == "0" else None, fails=None)
 
 
 def _loader(subject: Subject, loader: Loader) -> Prediction:

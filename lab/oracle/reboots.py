@@ -45,7 +45,7 @@ def run(guest: Guest, seed: int, wanted: int) -> Iterator[trial.Seen]:
         with tempfile.TemporaryDirectory(prefix="oracle-") as name:
             root = Path(name)
             trial.lay(case, root)
-            said = predict(root)["boot"]
+            said = predict(root, case.trigger)["boot"]
             if said.value is None:
                 continue
             _install(guest, root)

@@ -92,7 +92,7 @@ def run(guest: Guest, cases: Iterable[Case]) -> list[Seen]:
             root = top / number
             root.mkdir()
             lay(case, root)
-            said[number] = predict(root)
+            said[number] = predict(root, case.trigger)
             (top / f"{number}.tar").write_bytes(packed(root))
             (top / f"{number}.trigger").write_text(f"{case.trigger}\n")
             shutil.rmtree(root)

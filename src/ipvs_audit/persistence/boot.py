@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ipvs_audit.persistence.beside import late_writes
 from ipvs_audit.persistence.early import Early, loaded_early
 from ipvs_audit.persistence.outcome import Accepts, Outcome
 from ipvs_audit.persistence.reload import after_reload, without_switch
@@ -56,7 +57,8 @@ def _early(subject: Subject, early: Early, accepts: Accepts) -> Outcome:
         f"{how}, and systemd-sysctl, which runs after it, "
         f"sets {applied.value} ({applied.winner.where})"
     )
-    return replace(first, value=applied.value, because=because, doubt="")
+    race = late_writes(subject, applied.value)
+    return replace(first, value=applied.value, because=because, doubt=race)
 
 
 def _builtin(subject: Subject) -> Outcome:

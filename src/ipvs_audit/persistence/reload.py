@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ipvs_audit.persistence.beside import with_dependents, with_udev
 from ipvs_audit.persistence.effect import Command, loaded, run_shell
 from ipvs_audit.persistence.outcome import Accepts, Outcome, wanted
-from ipvs_audit.persistence.programs import run_program
 from ipvs_audit.persistence.state import State
 from ipvs_audit.persistence.subject import MODULE, Subject
-from ipvs_audit.persistence.udev import Rule, rules, unreadable
 
 if TYPE_CHECKING:
     from ipvs_audit.snapshot.modprobe_config import Directive
@@ -31,7 +30,8 @@ def after_reload(subject: Subject, accepts: Accepts) -> Outcome:
         ends = run_shell(subject, Command(hook.rest, hook.where), State())
         by_hook = _told(subject, hook, ends, accepts)
         state = ends[0]
-    outcome = _with_udev(subject, by_hook, written=hook is not None and state.written)
+    outcome = with_udev(subject, by_hook, written=hook is not None and state.written)
+    outcome = with_dependents(subject, outcome, accepts)
     return without_switch(subject, outcome, accepts)
 
 
@@ -148,43 +148,3 @@ def elsewhere(subject: Subject, accepts: Accepts) -> str:
         if found.winner is not None and wanted(accepts, found.value):
             return f"the value is in {found.winner.where}"
     return "the value is in no file that a loader reads"
-
-
-def _with_udev(subject: Subject, by_hook: Outcome, *, written: bool) -> Outcome:
-    """What udev's rules add; they run beside the hook, in no certain order."""
-    if by_hook.fault or subject.loaders.init != "systemd":
-        return by_hook
-    if by_hook.value is None and not by_hook.doubt:
-        return by_hook  # no key came, so nothing that was added can set it
-    outcome = by_hook
-    for rule in rules(subject):
-        outcome = _one_rule(subject, outcome, rule, written=written)
-    closed = unreadable(subject)
-    if closed and outcome == by_hook and not outcome.doubt:
-        return outcome if written else replace(outcome, doubt=f"{closed} could not be read")
-    return outcome
-
-
-def _one_rule(subject: Subject, before: Outcome, rule: Rule, *, written: bool) -> Outcome:
-    def no_shell(text: str, state: State) -> tuple[State, ...]:
-        return run_shell(subject, Command(text, rule.where, "udev"), state)
-
-    ends = run_program(subject, rule.command, loaded(subject), no_shell)
-    doubt = rule.doubt or next((end.doubt for end in ends if end.doubt), "")
-    state = ends[0]
-    if doubt:
-        return replace(before, doubt=before.doubt or f"{rule.where} runs {rule.text!r}: {doubt}")
-    if not state.written:
-        note = f"{rule.where} runs {rule.text!r}, which does not set the key"
-        return replace(before, notes=(*before.notes, note))
-    if written and before.value != state.value:
-        race = (
-            f"{rule.where} sets {state.value} while the hook sets {before.value}, "
-            "and either may come last"
-        )
-        return replace(before, doubt=before.doubt or race)
-    did = [step.did for step in state.steps][-1]
-    because = f"the udev rule of {rule.where} runs {rule.text!r}, which {did}"
-    return replace(
-        before, value=state.value, because=because, doubt="" if not written else before.doubt
-    )

@@ -36,6 +36,7 @@ _TOKEN = re.compile(r'\s*,?\s*([A-Z_]+)(\{[^}]*\})?\s*(==|!=|\+=|-=|:=|=)\s*e?"(
 _PIECE = re.compile(r"'([^']*)'|\"([^\"]*)\"|(\S+)")
 _CONCERNS = re.compile(r"ip[_-]vs|sysctl")
 _MATCHES = ("==", "!=")
+_LEAVING = frozenset(("remove", "unbind", "offline"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +48,18 @@ class Rule:
         text: as written in the rule.
         where: file and line.
         doubt: a condition whose outcome is not known; empty where the rule surely matches.
+        ours: whether it runs when ip_vs itself is added; else on some other event.
     """
 
     command: Simple
     text: str
     where: str
     doubt: str
+    ours: bool = True
 
 
 def rules(subject: Subject) -> tuple[Rule, ...]:
-    """The programs that udev runs when ip_vs is added, in order."""
+    """The programs that udev runs, in order: when ip_vs is added, or on another event."""
     files, _ = by_name(subject.tree, DIRECTORIES, ".rules")
     found: list[Rule] = []
     for file in files:
@@ -64,14 +67,14 @@ def rules(subject: Subject) -> tuple[Rule, ...]:
             if _CONCERNS.search(line.text) is None:
                 continue
             where = f"{file.path}:{line.number}"
-            matched, doubt, assigned = _read(line.text)
-            if not matched:
+            ours, doubt, assigned = _read(line.text)
+            if ours is None:
                 continue
             for key, operator, value in assigned:
-                if key == "RUN" and operator in ("=", ":="):
-                    found = []
+                if key == "RUN" and operator in ("=", ":=") and ours and not doubt:
+                    found = [rule for rule in found if not rule.ours]
                 if key == "RUN" and operator != "-=" and value:
-                    found.append(Rule(_command(value), value, where, doubt))
+                    found.append(Rule(_command(value), value, where, doubt, ours))
     return tuple(found)
 
 
@@ -86,11 +89,15 @@ def unreadable(subject: Subject) -> str:
     )
 
 
-def _read(text: str) -> tuple[bool, str, list[tuple[str, str, str]]]:
-    """Whether a rule matches the event, what is unsure about it, and what it assigns."""
+def _read(text: str) -> tuple[bool | None, str, list[tuple[str, str, str]]]:
+    """Whether a rule matches ip_vs's event, what is unsure about it, and what it assigns.
+
+    None in the first place for a comment, and for what runs only when something is removed. A rule
+    that names no device at all may stand behind a GOTO, and is taken for another event's.
+    """
     if text.lstrip().startswith("#"):
-        return False, "", []
-    doubt, specific = "", False
+        return None, "", []
+    doubt, specific, ours = "", False, True
     assigned: list[tuple[str, str, str]] = []
     for key, attribute, operator, raw in _TOKEN.findall(text):
         value = raw.replace('\\"', '"')
@@ -99,13 +106,15 @@ def _read(text: str) -> tuple[bool, str, list[tuple[str, str, str]]]:
                 assigned.append((key, operator, value))
             continue
         if key in _EVENT and not attribute:
-            hit = any(name_matches(each, _EVENT[key]) for each in value.split("|"))
-            if hit != (operator == "=="):
-                return False, "", []
+            wanted = value.split("|")
+            if key == "ACTION" and operator == "==" and set(wanted) <= _LEAVING:
+                return None, "", []
+            hit = any(name_matches(each, _EVENT[key]) for each in wanted)
+            ours = ours and hit == (operator == "==")
             specific = specific or key in ("KERNEL", "SUBSYSTEM", "DEVPATH")
         else:
             doubt = doubt or f"its condition {key}{attribute} is not known to this audit"
-    return specific, doubt, assigned
+    return ours and specific, doubt, assigned
 
 
 def _command(text: str) -> Simple:
