@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ipvs_audit.clock import stamp
+from ipvs_audit.latency import trace
 from ipvs_audit.snapshot.config_files import ConfigTree, parse_config_files
 from ipvs_audit.snapshot.counters import Counters, parse_counters
 from ipvs_audit.snapshot.errors import GarbledEvidenceError
@@ -141,6 +142,19 @@ class Snapshot:
     def exposure(self) -> Exposure:
         """How much work estimation is there."""
         return expose(self.host, self.module, self.census)
+
+    @cached_property
+    def latency(self) -> trace.Trace | None:
+        """Round trips to it; None where they were not measured."""
+        return self._trace(trace.SECTION)
+
+    @cached_property
+    def latency_before(self) -> trace.Trace | None:
+        """The same before a remedy; None where there was none, or nothing was measured."""
+        return self._trace(trace.BEFORE)
+
+    def _trace(self, name: str) -> trace.Trace | None:
+        return trace.decode(self.sections[name]) if name in self.sections else None
 
     def evidence(self, name: str) -> Evidence | None:
         """What a section shows, for people; None where the probe did not bring it.
