@@ -20,7 +20,8 @@ from ipvs_audit.persistence.boot import after_boot
 from ipvs_audit.persistence.judgement import counting
 from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.persistence.subject import Subject, subject_of
-from ipvs_audit.snapshot import Failure, GarbledEvidenceError, Snapshot
+from ipvs_audit.report.sanitise import visible
+from ipvs_audit.snapshot import Failure, GarbledEvidenceError
 from ipvs_audit.snapshot.store import NAME, StoreError, read
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, Key, parse_key
 from ipvs_audit.tree_from_disk import loaders_on_disk, read_tree
@@ -39,20 +40,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Explain a tree or a saved run.
 
     Returns:
-        0 when it was explained, 2 when it could not be read.
+        0 when it was explained, 2 when it, or a host of it, could not be read.
     """
     asked = _arguments().parse_args(argv)
     console = Console(highlight=False, soft_wrap=True)
+    status = 0
     try:
         for name, subject in _subjects(asked.path, parse_key(asked.key)):
             if name:
-                console.print(Text(name, style="bold"))
+                console.print(Text(visible(name), style="bold"))
+            if isinstance(subject, str):
+                console.print(Text(visible(f"cannot be explained: {subject}")))
+                status = _USAGE
+                continue
             chosen = _as_if(subject, asked)
             _explain(console, chosen, _chosen(chosen, asked.loader))
     except (OSError, StoreError, GarbledEvidenceError) as error:
-        Console(stderr=True, highlight=False).print(Text(f"explain: {error}"))
+        Console(stderr=True, highlight=False).print(Text(visible(f"explain: {error}")))
         return _USAGE
-    return 0
+    return status
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -87,14 +93,17 @@ def _as_if(subject: Subject, asked: argparse.Namespace) -> Subject:
     return replace(subject, loaders=loaders, _resolved={})
 
 
-def _subjects(path: Path, key: Key) -> Iterator[tuple[str, Subject]]:
-    """The hosts of a saved run, or the one that a tree is."""
+def _subjects(path: Path, key: Key) -> Iterator[tuple[str, Subject | str]]:
+    """The hosts of a saved run, or the one that a tree is; in words why one cannot be read."""
     if path.is_file() or (path / NAME).is_file():
         for taken in read(path):
-            if isinstance(taken, Snapshot):
+            if isinstance(taken, Failure):
+                yield taken.target, f"it was not collected: {taken.message}"
+                continue
+            try:
                 yield taken.target, subject_of(taken, key)
-            elif isinstance(taken, Failure):
-                raise StoreError(f"{taken.target} was not collected: {taken.message}")
+            except GarbledEvidenceError as garbled:
+                yield taken.target, str(garbled)
     else:
         yield "", Subject(read_tree(path), loaders_on_disk(path), key=key)
 
@@ -111,8 +120,8 @@ def _explain(console: Console, subject: Subject, loaders: tuple[Loader, ...]) ->
     for loader in loaders:
         console.print(_table(subject.resolve(loader)))
     if subject.needs_module:
-        console.print(Text(f"after a reload: {after_reload(subject, _off).told}"))
-    console.print(Text(f"after a boot: {after_boot(subject, _off).told}"))
+        console.print(Text(visible(f"after a reload: {after_reload(subject, _off).told}")))
+    console.print(Text(visible(f"after a boot: {after_boot(subject, _off).told}")))
 
 
 def _off(value: int) -> bool:
@@ -127,11 +136,12 @@ def _table(found: Resolution) -> Table:
     for entry in found.assignments:
         stores = "" if entry.stores is None else str(entry.stores)
         row = ("wins" if entry.wins else "", entry.where, entry.setting.text, stores, entry.why)
-        table.add_row(*map(Text, row), style="bold" if entry.wins else None)
+        shown = [Text(visible(text)) for text in row]
+        table.add_row(*shown, style="bold" if entry.wins else None)
     if not found.assignments:
         table.add_row(
             "", Text(f"no line for it in the {len(found.files)} files that it reads"), "", "", ""
         )
     if found.doubt:
-        table.caption = Text(f"not certain: {found.doubt}")
+        table.caption = Text(visible(f"not certain: {found.doubt}"))
     return table

@@ -10,10 +10,13 @@ from configured import OFF, ON, RECIPE, SCENARIOS
 
 from ipvs_audit import explain
 from ipvs_audit.inside import LARGEST, Root
+from ipvs_audit.snapshot import Failure, store
 from ipvs_audit.tree_from_disk import loaders_on_disk, read_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+RECORDINGS = SCENARIOS.parent / "recordings"
 
 
 @pytest.fixture
@@ -70,6 +73,30 @@ def test_a_path_that_is_not_there_is_said(
 ) -> None:
     assert explain.main([str(tmp_path / "none")]) == 2
     assert "none" in capsys.readouterr().err
+
+
+def test_what_a_tree_holds_does_nothing_to_the_terminal(
+    image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(image, "etc/sysctl.conf", "net.ipv4.vs.run_estimation = 0 # \x1b]0;owned\x07\n")
+    assert explain.main([str(image)]) == 0
+    told = capsys.readouterr().out
+    assert "\x1b" not in told
+    assert "owned" in told
+
+
+def test_a_host_that_was_not_collected_hides_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = tmp_path / "saved.jsonl.gz"
+    gone = Failure("gone", "unreachable", "gone: refused", "", "")
+    with store.Writer(saved) as writer:
+        for one in (gone, *store.read(RECORDINGS / "compliant.jsonl")):
+            writer.write(one)
+    assert explain.main([str(saved)]) == 2
+    told = capsys.readouterr().out
+    assert "it was not collected: gone: refused" in told
+    assert "wins" in told
 
 
 def test_links_are_followed_inside_the_tree_only(tmp_path: Path) -> None:
