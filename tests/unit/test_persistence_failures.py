@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from configured import CONF, DROP_IN, LOADERS, OFF, subject
+from configured import CONF, DROP_IN, HOOK, LOADERS, OFF, off, subject
 
 from ipvs_audit.persistence.failures import failures
+from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.snapshot.config_files import ConfigTree
 
 if TYPE_CHECKING:
@@ -65,3 +66,16 @@ def test_the_key_itself_may_be_missing() -> None:
 def test_a_missing_sysctl_conf_fails_sysctl_p() -> None:
     about = subject({DROP_IN: OFF})
     assert failures(about, about.sysctl_p, key_exists=True) == (f"{CONF} does not exist",)
+
+
+def test_an_earlier_command_that_fails_is_not_the_status_of_the_hook() -> None:
+    """The oracle found it (seed 4242, case 165): the last command's pattern may reach any key."""
+    hook = "install ip_vs modprobe -i ip_vs; sysctl -w net.bogus.*.x=1; sysctl --system\n"
+    drop_in = "net.ipv4.vs.run_estim* = 0\n"
+    notes = after_reload(subject({DROP_IN: drop_in, HOOK: hook}), off).notes
+    assert len(notes) == 1
+    assert "is not certain" in notes[0]
+    certain = hook.replace("; sysctl --system", "; sysctl --system; false")
+    notes = after_reload(subject({DROP_IN: drop_in, HOOK: certain}), off).notes
+    assert "reports a failure" in notes[0]
+    assert after_reload(subject({DROP_IN: OFF, HOOK: hook}), off).notes == ()

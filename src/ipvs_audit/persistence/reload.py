@@ -104,11 +104,12 @@ def _consequences(
     subject: Subject, hook: Directive, ends: tuple[State, ...]
 ) -> tuple[tuple[str, ...], str]:
     """What a hook that reports a failure causes: notes, and a fault where it is for good."""
-    why = next((end.failed[-1] for end in ends if end.status and end.failed), "")
-    if not why:
-        if not all(end.status for end in ends):
-            return (), ""
-        why = "its last command fails"
+    if not all(end.status for end in ends):
+        if any(end.status for end in ends):
+            why = f"whether the hook of {hook.where} succeeds, and modprobe with it, is not certain"
+            return (why,), ""
+        return (), ""
+    why = next((end.failed[-1] for end in ends if end.failed), "its last command fails")
     if subject.has_switch is False:
         return (), (
             f"this kernel has no {subject.key.dotted}, so the hook of {hook.where} fails and "
