@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from ipvs_audit import explain, render, verify
+from ipvs_audit import explain, merge, render, verify
 
-_COMMANDS = {"explain": explain.main, "render": render.main, "verify": verify.main}
+_COMMANDS = {
+    "explain": explain.main,
+    "merge": merge.main,
+    "render": render.main,
+    "verify": verify.main,
+}
 
 
 def main(argv: list[str]) -> int:

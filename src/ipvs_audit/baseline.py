@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.changes import Change, Comparison, kind_of
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ipvs_audit.results import Run
+    from ipvs_audit.shards import Shard
 
 
 class BaselineError(Exception):
@@ -32,6 +33,11 @@ class Baseline:
     policy_sha256: str
     controls: frozenset[str]
     verdicts: Mapping[str, Mapping[str, str]] = field(repr=False)
+
+    def within(self, shard: Shard) -> Baseline:
+        """The same, of the hosts of one shard: the others are not gone, but elsewhere."""
+        held = {name: found for name, found in self.verdicts.items() if shard.holds(name)}
+        return replace(self, verdicts=held)
 
 
 def find_baseline(asked: Path, reports: Path) -> Baseline | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.remedy.options import RemedyOptions, add_remedy_options
 from ipvs_audit.report.outputs import Outputs, add_output_options
+from ipvs_audit.shards import Shard
 
 if TYPE_CHECKING:
     import pytest
@@ -29,7 +30,7 @@ class Options:
     root: Path
     inventory: tuple[str, ...]
     limit: str | None
-    shard: tuple[int, int]
+    shard: Shard | None
     policy: Path | None
     estimation: str | None
     snapshots: Path | None
@@ -64,7 +65,8 @@ def add_options(parser: pytest.Parser) -> None:
         "--shard",
         type=_shard,
         metavar="K/N",
-        help="of the hosts, only every N-th, from the K-th on: for N audits side by side",
+        help="only the K-th of N parts of the hosts, which their names decide: for N audits that"
+        " 'python -m ipvs_audit merge' puts together",
     )
     group.addoption("--policy", metavar="FILE", help=f"what to demand (default: {DEFAULT_POLICY})")
     group.addoption(
@@ -145,7 +147,7 @@ def read_options(config: pytest.Config) -> Options:
         root=root,
         inventory=tuple(get("inventory")),
         limit=get("limit"),
-        shard=get("shard") or (1, 1),
+        shard=get("shard"),
         policy=policy,
         estimation=get("estimation"),
         snapshots=path("from_snapshots"),
@@ -166,11 +168,11 @@ def read_options(config: pytest.Config) -> Options:
     )
 
 
-def _shard(text: str) -> tuple[int, int]:
-    number, _, count = text.partition("/")
-    if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
-        return int(number), int(count)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a shard: say K/N, e.g. 2/4")
+def _shard(text: str) -> Shard:
+    try:
+        return Shard.parse(text)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from None
 
 
 _SECRET_WORDS = ("password", "secret", "token")

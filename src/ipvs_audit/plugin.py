@@ -17,6 +17,7 @@ from ipvs_audit.remedy.options import RemedyOptionError
 from ipvs_audit.report.signature import SignatureError, check_key
 from ipvs_audit.session import AuditSession
 from ipvs_audit.snapshot import Failure, Snapshot
+from ipvs_audit.targets import Target
 from ipvs_audit.verdicts import Result, Verdict
 from ipvs_audit.waiver_file import WaiverError
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from testinfra.host import Host
 
     from ipvs_audit.remedy.session import Remediation
-    from ipvs_audit.targets import Target
 
 RUN = pytest.StashKey[AuditRun]()
 _USAGE_ERRORS = (
@@ -226,7 +226,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:  # noqa: ANN401
 
 def _target(item: pytest.Item) -> Target | None:
     callspec = getattr(item, "callspec", None)
-    return callspec.params.get("target") if callspec is not None else None
+    found = callspec.params.get("target") if callspec is not None else None
+    # Where no host is to be audited, pytest puts a mark of its own in its place.
+    return found if isinstance(found, Target) else None
 
 
 def _hold(item: pytest.Item, result: Result) -> None:

@@ -100,8 +100,12 @@ class AuditRun:
                 self._needed.setdefault(name, set())
 
     def gather(self) -> None:
-        """Collect the evidence of every host that is needed. Nothing to do without one."""
+        """Collect the evidence of every host that is needed. Nothing to do without one.
+
+        Where every host is excluded, or none falls into the shard, the report says that.
+        """
         if not self._needed:
+            self.gathered = not self.audit.audited
             return
         self.gathered = True
         progress = Progress(self._console())
@@ -193,7 +197,7 @@ class AuditRun:
         try:
             write_reports(
                 run,
-                self.snapshots,
+                self.snapshots if self._needed else None,
                 self.directory,
                 self.audit.options.outputs,
                 beside=self._beside,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ipvs_audit.changes import Comparison
+    from ipvs_audit.shards import Part, Source
     from ipvs_audit.waivers import Account
 
 SCHEMA = "ipvs-audit/results/1"
@@ -122,6 +123,8 @@ class Run:
         waivers: every waiver of the file, and what became of it.
         waivers_sha256: digest of the waiver file; empty where there was none.
         baseline: what changed since an earlier run; None where none was asked for or there.
+        shard: which part of a fleet this is; None for the whole.
+        merged: the runs that this one was put together from; empty where it was not.
     """
 
     id: str
@@ -145,6 +148,8 @@ class Run:
     waivers: tuple[Account, ...] = ()
     waivers_sha256: str = ""
     baseline: Comparison | None = None
+    shard: Part | None = None
+    merged: tuple[Source, ...] = ()
 
     def completed(self) -> Self:
         """The run in which every unreachable host has an error for every control.

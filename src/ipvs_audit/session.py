@@ -21,6 +21,7 @@ from ipvs_audit.options import DEFAULT_INVENTORY, Options, redact
 from ipvs_audit.policy import Policy, load_policy, policy_for
 from ipvs_audit.results import ControlInfo, HostResult, Run
 from ipvs_audit.saved import saved_inventory
+from ipvs_audit.shards import Part, names_digest
 from ipvs_audit.snapshot import Failure, Snapshot
 from ipvs_audit.targets import Target, safe_ids
 from ipvs_audit.verdicts import Result, Verdict
@@ -55,19 +56,26 @@ class AuditSession:
         self.policy, self.policy_sha256 = load_policy(options.policy)
         if options.estimation:
             self.policy = self.policy.model_copy(update={"estimation": options.estimation})
-        self.inventory = _inventory(options)
+        whole = _inventory(options)
+        self.part, self.inventory = _part_of(whole, options)
         self.targets: dict[str, Target] = {target.name: target for target in self.inventory.targets}
-        self.ids = safe_ids(list(self.targets))
+        # Ids and waivers look at the whole fleet, so that shards agree on them.
+        self.ids = safe_ids([target.name for target in whole.targets])
         self.policies: dict[str, Policy] = {
             target.name: policy_for(self.policy, target) for target in self.inventory.targets
         }
-        groups = {target.name: target.groups for target in self.inventory.targets}
+        groups = {target.name: target.groups for target in whole.targets}
         self.waivers = Waivers.read(options.waivers, groups, self.started.date())
         self.baseline: Baseline | None = None
         self.collected: dict[str, Snapshot | Failure] = {}
         self.results: dict[str, dict[str, Result]] = {}
         self.controls: dict[str, Control] = {}
         self.notes: list[str] = list(self.inventory.warnings)
+        if self.part is not None:
+            self.notes.append(
+                f"This is shard {self.part.shard} of a fleet: {len(self.targets):,} of"
+                f" {self.part.total:,} hosts."
+            )
         self.interrupted = False
 
     @property
@@ -83,6 +91,8 @@ class AuditSession:
         """
         if (asked := self.options.baseline) is not None:
             self.baseline = find_baseline(asked, self.options.reports)
+            if self.baseline is not None and self.part is not None:
+                self.baseline = self.baseline.within(self.part.shard)
             if self.baseline is None:
                 self.notes.append("There is no earlier run to compare with yet.")
 
@@ -143,6 +153,7 @@ class AuditSession:
             job=job_link(os.environ),
             waivers=self.waivers.account(hosts, self.options.waiver_warning_days),
             waivers_sha256=self.waivers.sha256,
+            shard=self.part,
         )
         return replace(run, baseline=compare(self.baseline, run) if self.baseline else None)
 
@@ -187,13 +198,26 @@ class AuditSession:
         )
 
 
+def _part_of(whole: Inventory, options: Options) -> tuple[Part | None, Inventory]:
+    """The shard that is asked for, and its hosts; without one, the whole inventory."""
+    shard = options.shard
+    if shard is None:
+        return None, whole
+    held = [
+        (place, target) for place, target in enumerate(whole.targets) if shard.holds(target.name)
+    ]
+    part = Part(
+        shard.number,
+        shard.count,
+        options.limit or "",
+        len(whole.targets),
+        names_digest(target.name for target in whole.targets),
+        tuple(place for place, _ in held),
+    )
+    return part, replace(whole, targets=tuple(target for _, target in held))
+
+
 def _inventory(options: Options) -> Inventory:
-    number, count = options.shard
-    whole = _whole_inventory(options)
-    return replace(whole, targets=whole.targets[number - 1 :: count])
-
-
-def _whole_inventory(options: Options) -> Inventory:
     if options.snapshots is not None and not options.inventory:
         return saved_inventory(options.snapshots, limit=options.limit)
     return read_inventory(

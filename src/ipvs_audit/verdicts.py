@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Verdict(StrEnum):
@@ -62,6 +66,7 @@ class Result:
 
     ``verdict`` is always the raw one; ``waiver`` names the waiver that covers a failure, if any.
     ``before`` is the verdict before a remedy, where one was at work; None otherwise.
+    ``evidence`` is a tuple but in a merged run, which leaves it on disk.
     """
 
     control: str
@@ -71,7 +76,7 @@ class Result:
     message: str
     expected: str
     observed: str
-    evidence: tuple[Evidence, ...] = ()
+    evidence: Sequence[Evidence] = ()
     waiver: str | None = None
     before: Verdict | None = None
 

@@ -130,12 +130,13 @@ def _signature(asked: argparse.Namespace, say: _Say) -> None:
 
 def _results(asked: argparse.Namespace, say: _Say) -> None:
     run = results_json.load(asked.run / "results.json")
-    if not (asked.run / store.NAME).exists():
+    there = (asked.run / store.NAME).exists()
+    if not there and any(host.state != "excluded" for host in run.hosts):
         say.bad(f"results: {store.NAME} is missing, so nothing shows that they are true")
         return
     if run.version != __version__:
         say.note(f"results: written by ipvs-audit {run.version}, judged again by {__version__}")
-    found = rejudge(run, store.read(asked.run), find_checks(asked.checks))
+    found = rejudge(run, store.read(asked.run) if there else (), find_checks(asked.checks))
     for trouble in found.wrong[:_MOST]:
         say.bad(f"results: {trouble}")
     if (more := len(found.wrong) - _MOST) > 0:

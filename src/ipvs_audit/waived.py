@@ -74,14 +74,18 @@ class Waivers:
         results = [host.result(waiver.control) for host in hosts]
         found = Counter(result.verdict.value for result in results if result is not None)
         holds = waiver.holds(self._day)
-        if not holds:
-            state = State.EXPIRED
-        elif not found:
-            state = State.UNMATCHED
-        else:
-            state = State.IN_FORCE if found["fail"] else State.NOT_NEEDED
+        state = state_of(found, holds=holds)
         soon = holds and waiver.days_left(self._day) <= warning_days
         return Account(waiver, state, len(hosts), dict(sorted(found.items())), ends_soon=soon)
+
+
+def state_of(found: Mapping[str, int], *, holds: bool) -> State:
+    """What became of a waiver, from what its control came out as: raw verdict -> hosts."""
+    if not holds:
+        return State.EXPIRED
+    if not found:
+        return State.UNMATCHED
+    return State.IN_FORCE if found.get("fail") else State.NOT_NEEDED
 
 
 def matched(

@@ -248,14 +248,6 @@ class TestVerify:
         assert ran.returncode == 1
         assert "manifest.sha256.sig: does not hold for ci@example.com" in ran.stdout
 
-    def test_two_shards_are_the_fleet(self, audit: Audit, saved: Path) -> None:
-        parts = [
-            set(audit("--from-snapshots", saved, "--shard", shard).verdicts())
-            for shard in ("1/2", "2/2")
-        ]
-        assert [len(part) for part in parts] == [3, 2]
-        assert len(parts[0] | parts[1]) == 5
-
     def test_what_cannot_be_looked_at_is_exit_2(self, run: Path, tmp_path: Path) -> None:
         for arguments in ((tmp_path / "none",), (run, "--checks", tmp_path / "none")):
             ran = tool("verify", *arguments)

@@ -1,4 +1,4 @@
-"""Waivers and the comparison with an earlier run, as results.json holds them."""
+"""Waivers, the comparison with an earlier run, and shards, as results.json holds them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ipvs_audit.changes import KINDS, Change, Comparison
+from ipvs_audit.shards import Part, Source
 from ipvs_audit.waivers import Account, Waiver
 
 if TYPE_CHECKING:
-    from ipvs_audit.report.records import ComparisonRecord, WaiverRecord
+    from ipvs_audit.report.records import (
+        ComparisonRecord,
+        PartRecord,
+        SourceRecord,
+        WaiverRecord,
+    )
 
 _OF_WAIVER = ("place", "hosts", "control", "justification", "ticket", "approver", "expires")
 
@@ -40,3 +46,13 @@ def to_comparison(record: ComparisonRecord | None) -> Comparison | None:
     for kind in KINDS:
         fields[kind] = tuple(Change(**dict(change)) for change in fields[kind])
     return Comparison(**fields)
+
+
+def to_part(record: PartRecord | None) -> Part | None:
+    """The part of a fleet that a ``shard`` records."""
+    return None if record is None else Part(**dict(record))
+
+
+def to_source(record: SourceRecord) -> Source:
+    """One run that a merged run was put together from."""
+    return Source(**dict(record))

@@ -21,7 +21,7 @@ from ipvs_audit.report.sanitise import clipped, one_line, visible, visible_head
 from ipvs_audit.verdicts import Evidence, Result, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from ipvs_audit.results import HostResult, Run
@@ -175,7 +175,7 @@ def _text(result: Result) -> str:
     return clipped(visible("\n".join(lines)), _TEXT_LIMIT)
 
 
-def _printed(evidence: tuple[Evidence, ...], limit: int) -> str:
+def _printed(evidence: Sequence[Evidence], limit: int) -> str:
     """The evidence as text, each command given its share of the limit."""
     share = limit // max(len(evidence), 1)
     return "\n".join(_one(shown, share) for shown in evidence)[:limit]

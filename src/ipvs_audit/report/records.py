@@ -176,6 +176,34 @@ class ComparisonRecord(_Record):
     notes: tuple[str, ...]
 
 
+class PartRecord(_Record):
+    """Which part of a fleet a run is."""
+
+    number: Annotated[int, Field(ge=1)]
+    count: Annotated[int, Field(ge=1)]
+    limit: str = Field(description="--limit as it was given; or empty")
+    total: Count = Field(description="hosts of all shards together")
+    sha256: str = Field(description="of their names, in inventory order, each with a NUL behind")
+    places: tuple[Count, ...] = Field(
+        description="where the hosts of this run stand among them, from 0"
+    )
+
+
+class SourceRecord(_Record):
+    """One run of those that a merged run was put together from."""
+
+    shard: str = Field(description="K/N")
+    limit: str
+    hosts: Count
+    id: str
+    started: Moment
+    finished: Moment
+    operator: str
+    controller: str
+    argv: tuple[str, ...]
+    sha256: str = Field(description="of its results.json")
+
+
 class RunRecord(_Record):
     """What was run, by whom, from where, on what."""
 
@@ -202,6 +230,10 @@ class RunRecord(_Record):
     waivers: tuple[WaiverRecord, ...] = ()
     waivers_sha256: str = Field(default="", description="empty where no waiver file was given")
     baseline: ComparisonRecord | None = None
+    shard: PartRecord | None = Field(default=None, description="null for a whole fleet")
+    merged: tuple[SourceRecord, ...] = Field(
+        default=(), description="the runs that this one was put together from"
+    )
 
 
 class Document(_Record):

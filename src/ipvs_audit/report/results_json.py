@@ -22,7 +22,7 @@ from ipvs_audit.results import SCHEMA, ControlInfo, HostResult, RemedyResult, Ru
 from ipvs_audit.verdicts import Evidence, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -32,14 +32,16 @@ def write(run: Run, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    hosts = (_dump(host_record(host)) for host in run.hosts)
     with path.open("w", encoding="ascii", newline="\n") as file:
-        file.writelines(_lines(run))
+        file.writelines(lines(run_record(run), hosts))
 
 
-def _lines(run: Run) -> Iterator[str]:
-    yield f'{{"schema":{_dump(SCHEMA)},\n"run":{_dump(run_record(run))},\n"hosts":['
-    for number, host in enumerate(run.hosts):
-        yield (",\n" if number else "\n") + _dump(host_record(host))
+def lines(run: Mapping[str, object], hosts: Iterable[str]) -> Iterator[str]:
+    """The file, from its ``run`` part and each host as JSON."""
+    yield f'{{"schema":{_dump(SCHEMA)},\n"run":{_dump(run)},\n"hosts":['
+    for number, host in enumerate(hosts):
+        yield (",\n" if number else "\n") + host
     yield "\n]}\n"
 
 
@@ -79,6 +81,8 @@ def run_record(run: Run) -> dict[str, object]:
         "waivers": [companions.of_account(account) for account in run.waivers],
         "waivers_sha256": run.waivers_sha256,
         "baseline": None if run.baseline is None else asdict(run.baseline),
+        "shard": None if run.shard is None else asdict(run.shard),
+        "merged": [asdict(source) for source in run.merged],
     }
 
 
@@ -135,7 +139,7 @@ def load(path: Path) -> Run:
             counts are not what its hosts add up to. Names the file and the place.
     """
     document = _parsed(path)
-    run = _run(document.run, tuple(map(_host, document.hosts)))
+    run = run_of(document.run, tuple(map(host_of, document.hosts)))
     said = document.run.counts.model_dump(by_alias=True)
     if said != (found := counts(run)):
         raise ReportError(
@@ -174,17 +178,21 @@ def _parsed(path: Path) -> Document:
         ) from None
 
 
-def _run(record: RunRecord, hosts: tuple[HostResult, ...]) -> Run:
+def run_of(record: RunRecord, hosts: tuple[HostResult, ...]) -> Run:
+    """The reverse of :func:`run_record`, with these hosts."""
     fields: dict[str, Any] = {
         name: getattr(record, name) for name in RunRecord.model_fields if name != "counts"
     }
     fields["controls"] = tuple(ControlInfo(**control.model_dump()) for control in record.controls)
     fields["waivers"] = tuple(map(companions.to_account, record.waivers))
     fields["baseline"] = companions.to_comparison(record.baseline)
+    fields["shard"] = companions.to_part(record.shard)
+    fields["merged"] = tuple(map(companions.to_source, record.merged))
     return Run(**fields, hosts=hosts)
 
 
-def _host(record: HostRecord) -> HostResult:
+def host_of(record: HostRecord) -> HostResult:
+    """The reverse of :func:`host_record`."""
     return HostResult(
         name=record.name,
         id=record.id,

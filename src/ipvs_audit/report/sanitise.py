@@ -120,6 +120,7 @@ def bounded(run: Run) -> Run:
         job=_field(run.job),
         waivers=tuple(replace(one, waiver=_waiver(one.waiver)) for one in run.waivers),
         baseline=None if run.baseline is None else _compared(run.baseline),
+        shard=None if run.shard is None else replace(run.shard, limit=_field(run.shard.limit)),
     )
 
 
