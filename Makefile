@@ -14,7 +14,7 @@ help:
 	@echo 'make fuzz | bench           random input for the parsers; measured figures'
 	@echo 'make faults                 kill and cut remedies at every point, on lab guests (long)'
 	@echo 'make screenshots            docs/report.png from the lab evidence'
-	@echo 'make lab-up | lab-down | lab-status | lab-ssh HOST=compliant'
+	@echo 'make lab-up [HOST=jittery] | lab-down | lab-status | lab-ssh HOST=compliant'
 	@echo 'make lock                   refresh requirements.lock'
 
 .PHONY: setup
@@ -79,7 +79,7 @@ lab-build: setup
 	@$(BIN)/python -m lab build
 lab-up: setup
 	@./tools/lab-packages.sh
-	@$(BIN)/python -m lab up
+	@$(BIN)/python -m lab up $(HOST)
 lab-down: setup
 	@$(BIN)/python -m lab down
 lab-status: setup

@@ -7,14 +7,14 @@ import os
 import sys
 from pathlib import Path
 
-from lab import expected, fleet, image, paths, warm
+from lab import expected, fleet, image, paths, qemu, warm
 from lab.kernels import KERNELS
 from lab.run import LabError
 
 
 def build(_: argparse.Namespace) -> int:
     """Builds the image and saves a booted guest of each kernel, where that is not done yet."""
-    warm.ensure_all(image.ensure(), KERNELS)
+    warm.ensure_all(image.ensure(), map(qemu.Machine, KERNELS))
     return 0
 
 
@@ -69,7 +69,12 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         one = commands.add_parser(function.__name__, help=function.__doc__)
         one.set_defaults(function=function)
         if function is up:
-            one.add_argument("hosts", nargs="*", metavar="HOST", help="only these; all by default")
+            one.add_argument(
+                "hosts",
+                nargs="*",
+                metavar="HOST",
+                help="only these; by default all that are not optional",
+            )
         if function is ssh:
             one.add_argument("--user", default="root")
             one.add_argument("host")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from lab import image as images
-from lab import paths, qemu, warm
+from lab import paths, qemu, quiet, warm
 from lab.guest import Guest, free_port, started
 from lab.identity import settle
 from lab.run import LabError
@@ -29,6 +29,8 @@ class Host:
 
     name: str
     kernel: str | None = None
+    machine: dict[str, Any] = field(default_factory=dict)
+    optional: bool = False
     states: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     expected: dict[str, Any] = field(default_factory=dict)
@@ -42,6 +44,8 @@ def hosts() -> list[Host]:
         Host(
             name=name,
             kernel=host.get("kernel"),
+            machine=host.get("machine", {}),
+            optional=host.get("optional", False),
             states=tuple(host.get("states", ())),
             groups=tuple(host.get("groups", ())),
             expected=host["expected"],
@@ -58,6 +62,7 @@ def boot(
     name: str = "guest",
     states: Sequence[str] = (),
     machine: qemu.Machine | None = None,
+    favoured: bool = False,
 ) -> Guest:
     """A guest of its own, ready for ssh; `guest.stop()` ends it.
 
@@ -66,17 +71,17 @@ def boot(
         folder: Where its console and keys are kept; made when missing.
         name: Its host name.
         states: What it is to be in, folders of states/.
-        machine: Another machine than the usual one; it is booted from power-on then.
+        machine: Another machine than the usual one of that kernel.
+        favoured: It is to be timed: it runs before what else this machine does.
 
     Raises:
         LabError: It did not come up; names it and shows its console's end.
     """
     folder.mkdir(parents=True, exist_ok=True)
     image = images.ensure()
-    if machine:
-        guest = warm.boot_cold(image, machine, name, folder)
-    else:
-        guest = warm.resume(image, qemu.Machine(series), name, folder)
+    guest = warm.resume(image, machine or qemu.Machine(series), name, folder)
+    if favoured:
+        quiet.favour(guest.pid)
     try:
         settle(guest, states)
     except BaseException:
@@ -90,7 +95,7 @@ def up(folder: Path, only: Sequence[str] = ()) -> Path:
 
     Args:
         folder: Where the run is kept.
-        only: Names of hosts; all when empty.
+        only: Names of hosts; when empty, all but those that are optional.
 
     Raises:
         LabError: A guest did not come up. All are stopped then.
@@ -100,7 +105,10 @@ def up(folder: Path, only: Sequence[str] = ()) -> Path:
 
 
 def _up(folder: Path, only: Sequence[str]) -> Path:
-    wanted = [host for host in hosts() if not only or host.name in only]
+    known = hosts()
+    if unknown := set(only) - {host.name for host in known}:
+        raise LabError(f"no host is named {', '.join(sorted(unknown))} in fleet.yml")
+    wanted = [host for host in known if (host.name in only if only else not host.optional)]
     real = [host for host in wanted if host.kernel]
     running = {guest.name for guest in guests(folder) if guest.runs() and guest.answers()}
     if (folder / INVENTORY).exists() and running >= {host.name for host in real}:
@@ -108,7 +116,8 @@ def _up(folder: Path, only: Sequence[str]) -> Path:
     down(folder)
     folder.mkdir(parents=True)
     image = images.ensure()
-    warm.ensure_all(image, sorted({host.kernel for host in real if host.kernel}))
+    machines = {host.name: qemu.Machine(str(host.kernel), **host.machine) for host in real}
+    warm.ensure_all(image, set(machines.values()))
     workers = max(2, os.cpu_count() or 2)
     with ThreadPoolExecutor(max_workers=workers) as pool:
         booting = [
@@ -118,6 +127,7 @@ def _up(folder: Path, only: Sequence[str]) -> Path:
                 folder / host.name,
                 name=host.name,
                 states=host.states,
+                machine=machines[host.name],
             )
             for host in real
         ]

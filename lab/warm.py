@@ -1,4 +1,4 @@
-"""Guests that have booted already: each kernel is booted once, saved, and gone on from.
+"""Guests that have booted already: each kind is booted once, saved, and gone on from.
 
 A saved guest has run up to multi-user.target, with ip_vs not loaded and no state of any host yet.
 Under emulation that turns a boot of 15 s into one of a second or two.
@@ -53,12 +53,12 @@ def ensure(image: images.Image, machine: qemu.Machine) -> Warm:
     return Warm(folder / "disk.qcow2", folder / "memory")
 
 
-def ensure_all(image: images.Image, series: Iterable[str]) -> None:
-    """The saved guests of some kernels, two boots at a time; nothing where hardware is fast."""
+def ensure_all(image: images.Image, machines: Iterable[qemu.Machine]) -> None:
+    """The saved guests of some kinds, two boots at a time; nothing where hardware is fast."""
     if qemu.accelerator(image) != "tcg":
         return
     with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2)) as pool:
-        list(pool.map(lambda one: ensure(image, qemu.Machine(one)), series))
+        list(pool.map(lambda one: ensure(image, one), machines))
 
 
 def _save(image: images.Image, machine: qemu.Machine, final: Path) -> None:

@@ -1,0 +1,1 @@
+enable lab-crowd.service
