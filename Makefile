@@ -11,11 +11,11 @@ help:
 	@echo 'make setup                  only install; then: $(BIN)/pytest'
 	@echo 'make test | lint            the tests of the suite itself'
 	@echo 'make oracle N=500           hold EST-2 and EST-3 against the real loaders, in lab guests'
-	@echo 'make fuzz | bench           random input for the parsers; measured figures'
+	@echo 'make fuzz | bench           random input for the parsers; measured figures (docs/performance.md)'
 	@echo 'make faults                 kill and cut remedies at every point, on lab guests (long)'
 	@echo 'make screenshots            docs/report.png from the lab evidence'
 	@echo 'make lab-up [HOST=jittery] | lab-down | lab-status | lab-ssh HOST=compliant'
-	@echo 'make lock                   refresh requirements.lock'
+	@echo 'make lock                   refresh requirements.lock and bench/requirements.lock'
 
 .PHONY: setup
 setup: $(VENV)/.done
@@ -54,11 +54,21 @@ oracle: setup
 fuzz: setup
 	@$(BIN)/python bench/fuzz.py $(or $(EXAMPLES),100000) $(or $(SECONDS),600)
 
-.PHONY: bench bench-reports
-bench: bench-collect bench-reports
-	@$(BIN)/python bench/bench_resolve.py
+BENCHES := bench-collect bench-sampled bench-judge bench-inventory bench-probe
+.PHONY: bench bench-reports bench-resolve $(BENCHES)
+bench: $(BENCHES) bench-resolve
+$(BENCHES): bench-%: setup .venv-bench/.done
+	@./tools/test-packages.sh
+	@$(BIN)/python bench/$*.py $(HOSTS)
 bench-reports: setup
 	@$(BIN)/python bench/reports.py $(HOSTS)
+bench-resolve: setup
+	@$(BIN)/python bench/bench_resolve.py
+.venv-bench/.done: bench/requirements.lock
+	@[ -x .venv-bench/bin/python ] || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r bench/requirements.lock
+	@touch $@
 
 .PHONY: lint
 lint: setup
@@ -87,17 +97,15 @@ lab-status: setup
 lab-ssh: setup
 	@$(BIN)/python -m lab ssh $(HOST)
 
-.PHONY: bench-collect
-bench-collect: setup
-	@./tools/test-packages.sh
-	@$(BIN)/python bench/collect.py $(HOSTS)
-
 .PHONY: lock
 lock: setup
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --upgrade --python-version 3.11 --generate-hashes --extra dev \
 		--no-emit-index-url --no-header --quiet pyproject.toml --output-file requirements.lock
+	$(BIN)/python -c 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"]))' \
+		| $(BIN)/uv pip compile --upgrade --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --quiet - --output-file bench/requirements.lock
 
 .PHONY: clean
 clean:
-	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-bench .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,66 +1,158 @@
-"""How fast hosts are collected: loopback hosts through one real sshd, and a whole run with reports.
+"""How fast hosts are collected, beside what people use today, in one run.
 
-    make bench-collect [HOSTS=200]
+    make bench-collect [HOSTS=400]
 
-Prints hosts/s of collecting, CPU seconds of the audit itself (``wait4``), and the time of the
-whole run, reports included. The sshd and the probes share the same cores.
+Loopback hosts of one real sshd, then the same hosts with 20 ms more for each round trip. The server
+and the probes share the cores with whatever is measured, so all figures are too low for a real
+fleet; it is their ratios that count.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
+import shutil
 import sys
-import tempfile
-import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "ssh"))
+from ipvs_audit.probe import script
+from loopback import ME, ROOT, Fleet, delayed, fleet, quiet_environment
+from measured import Measured, goal, note, run, table
 
-from openssh import ME, keygen, serve  # noqa: E402  # beside the tests that need it too
+HERE = Path(__file__).parent
+BIN = Path(sys.executable).parent
+PEERS = ROOT / ".venv-bench" / "bin" / "python"
+STOCK_HOSTS = 40
+DELAY_MS = 20
+FORKS = 64
+OURS, BARE = "ipvs-audit, collecting", "bare paramiko, same script, 32 threads"
+STOCK, STOCK8 = "testinfra + paramiko, 12 commands", "the same, xdist -n 8"
+ANSIBLE = "ansible -m raw -a true, 64 forks"
+PARALLEL, XARGS = "parallel-ssh, same script, pool 32", "xargs -P32 ssh, same script"
+
+
+def measure(there: Fleet, hosts: int) -> dict[str, tuple[int, Measured]]:
+    """Hosts and figures of each program."""
+    probe = there.folder / "probe.sh"
+    probe.write_bytes(script.render(script.new_nonce()))
+    inventory, config = there.inventory(hosts), there.ssh_config()
+    settings = there.folder / "none.cfg"
+    settings.touch()
+    names = there.folder / "names"
+    names.write_text("".join(f"host{number}\n" for number in range(hosts)))
+    # Out of reach of this project's conftest.py.
+    questions = there.folder / "test_stock.py"
+    shutil.copyfile(HERE / "peer_testinfra.py", questions)
+    environment = quiet_environment()
+    login = (str(there.port), ME, there.key)
+    python = (sys.executable, "-W", "ignore")
+    ansible_options = "-o KexAlgorithms=curve25519-sha256 -o ControlMaster=no -F " + str(config)
+
+    def stock(*more: str) -> Measured:
+        to = ",".join(f"paramiko://host{number}" for number in range(STOCK_HOSTS))
+        return run(
+            [
+                *(BIN / "pytest", "-q", "-c", "/dev/null", "-p", "no:cacheprovider"),
+                *("--rootdir", there.folder, questions, "--hosts", to),
+                *("--ssh-config", config, "--tb=no", *more),
+            ],
+            cwd=there.folder,
+            env=environment,
+        )
+
+    programs = {
+        OURS: lambda: run(
+            [*python, HERE / "ours.py", inventory, there.known_hosts, "s.gz", str(FORKS)],
+            cwd=there.folder,
+            env=environment,
+        ),
+        BARE: lambda: run(
+            [*python, HERE / "peer_paramiko.py", *login, there.known_hosts, probe, str(hosts)],
+            cwd=there.folder,
+            env=environment,
+        ),
+        PARALLEL: lambda: run(
+            [PEERS, HERE / "peer_parallel_ssh.py", *login, probe, str(hosts)],
+            cwd=there.folder,
+            env=environment,
+        ),
+        XARGS: lambda: run(
+            [
+                *("xargs", "-P32", "-I{}", "-a", names),
+                *("sh", "-c", f"ssh -F {config} {{}} sh -s <{probe} >/dev/null"),
+            ],
+            cwd=there.folder,
+            env=environment,
+        ),
+        ANSIBLE: lambda: run(
+            [BIN / "ansible", "all", "-i", inventory, "-m", "raw", "-a", "true", "-f", "64", "-o"],
+            cwd=there.folder,
+            env={
+                **environment,
+                "ANSIBLE_CONFIG": str(settings),
+                "ANSIBLE_SSH_ARGS": ansible_options,
+                "ANSIBLE_TIMEOUT": "120",
+                "ANSIBLE_HOME": str(there.folder / "ansible"),
+            },
+        ),
+        STOCK: stock,
+        STOCK8: lambda: stock("-n", "8"),
+    }
+    found = {}
+    for name, program in programs.items():
+        found[name] = (STOCK_HOSTS if name in (STOCK, STOCK8) else hosts, program())
+        note(f"{name}: {found[name][1].seconds:.1f} s")
+    return found
+
+
+def show(title: str, found: dict[str, tuple[int, Measured]]) -> None:
+    """The figures, and which goals they meet."""
+    rate = {name: hosts / took.working for name, (hosts, took) in found.items()}
+    cpu = {name: 1000 * took.working_cpu / hosts for name, (hosts, took) in found.items()}
+    rows = [
+        [
+            name,
+            str(found[name][0]),
+            f"{found[name][1].seconds:.1f}",
+            f"{found[name][1].working:.1f}",
+            f"{rate[name]:.1f}",
+            f"{cpu[name]:.1f}",
+            f"{rate[OURS] / rate[name]:.1f}",
+        ]
+        for name in found
+    ]
+    head = [
+        "program",
+        "hosts",
+        "s",
+        "s without start-up",
+        "hosts/s",
+        "client CPU, ms/host",
+        "ours is faster, times",
+    ]
+    table(title, head, rows)
+    goals = [
+        ("times stock testinfra, per host", rate[OURS] / rate[STOCK], ">=", 25.0),
+        ("times ansible", rate[OURS] / rate[ANSIBLE], ">=", 4.0),
+        ("times parallel-ssh", rate[OURS] / rate[PARALLEL], ">=", 1.0),
+        ("client CPU, times bare paramiko", cpu[OURS] / cpu[BARE], "<=", 1.2),
+    ]
+    table(
+        f"{title}: goals",
+        ["", "found", "goal", ""],
+        [
+            [what, f"{seen:.2f}", f"{sign} {want:g}", goal((seen >= want) is (sign == ">="))]
+            for what, seen, sign, want in goals
+        ],
+    )  # fmt: skip
 
 
 def main(hosts: int) -> int:
-    """Audit that many names of one sshd; 0 where every one of them was assessed."""
-    with tempfile.TemporaryDirectory(prefix="ipvs-audit-bench-") as name:
-        room = Path(name)
-        room.chmod(0o755)
-        key = keygen(room / "user")
-        with serve(room, {"ed25519": keygen(room / "host")}, key) as server:
-            (room / "known_hosts").write_text(server.known())
-            inventory = room / "hosts.ini"
-            inventory.write_text(
-                f"host[0001:{hosts:04d}] ansible_host=127.0.0.1 ansible_port={server.port}"
-                f" ansible_user={ME} ansible_ssh_private_key_file={key}\n"
-            )
-            command = [
-                Path(sys.executable).with_name("pytest"),
-                *("--inventory", inventory, "--known-hosts", room / "known_hosts"),
-                *("--ssh-config", os.devnull, "--reports", room / "reports", "-q"),
-            ]
-            start = time.perf_counter()
-            with (room / "said").open("w+", encoding="utf-8") as said:
-                audit = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said)
-                _, status, used = os.wait4(audit.pid, 0)
-                audit.returncode = os.waitstatus_to_exitcode(status)
-                seconds = time.perf_counter() - start
-                said.seek(0)
-                output = said.read()
-    collected = re.search(r"collected (\d+) of \d+ hosts in ([\d.]+) s, (\d+) unreach", output)
-    reconciled = re.search(r"hosts in the inventory = (\d+) assessed", output)
-    if collected is None or reconciled is None:
-        print(output, file=sys.stderr)
-        return 1
-    done, took, unreachable = int(collected[1]), float(collected[2]), int(collected[3])
-    print(f"collected    {done} hosts in {took:.1f} s: {done / took:.1f} hosts/s")
-    print(f"whole run    {seconds:.1f} s, all reports written, exit {audit.returncode}")
-    own = used.ru_utime + used.ru_stime
-    print(f"this side    {own:.1f} s of CPU in all, {1000 * own / hosts:.0f} ms a host")
-    print(f"unreachable  {unreachable}; assessed {reconciled[1]}")
-    return int(unreachable > 0 or int(reconciled[1]) != hosts)
+    """Measure both fleets; 0 whatever the figures are, unless a program fails."""
+    with fleet() as near:
+        show(f"Collecting {hosts} loopback hosts", measure(near, hosts))
+        with delayed(near, DELAY_MS) as far:
+            show(f"The same with {DELAY_MS} ms added to each round trip", measure(far, hosts))
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200))
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 400))

@@ -1,0 +1,120 @@
+"""How long reading a big YAML inventory takes, beside ``ansible-inventory --list``.
+
+    make bench-inventory [HOSTS=10000]
+
+Both read the same file; their hosts, groups and variables are compared.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from loopback import quiet_environment
+from measured import goal, note, run, say_started, table
+
+LEAST_TIMES = 3.0
+_GROUPS = 40
+
+
+def write(path: Path, hosts: int) -> Path:
+    """A fleet as its operators write it: regions, roles, a variable or two for each host."""
+    lines = [
+        "all:",
+        "  vars:",
+        "    ansible_user: audit",
+        "    ansible_become: true",
+        "  children:",
+    ]
+    for group in range(_GROUPS):
+        lines += [f"    region{group:02d}:", "      vars:", f"        region: r{group:02d}"]
+        lines += ["      hosts:"]
+        for number in range(group, hosts, _GROUPS):
+            lines += [
+                f"        host{number:06d}.example.com:",
+                f"          ansible_host: 10.{number >> 16}.{number >> 8 & 255}.{number & 255}",
+                f"          rack: k{number % 97}",
+            ]
+    for role in ("lb", "edge", "db"):
+        lines += [f"    {role}:", "      vars: {ansible_port: 2222}", "      hosts:"]
+        step = {"lb": 3, "edge": 5, "db": 11}[role]
+        lines += [f"        host{number:06d}.example.com:" for number in range(0, hosts, step)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def ours(source: str, out: str) -> int:
+    """Read it as an audit does, and save what it knows for the comparison."""
+    from ipvs_audit.inventory import read_inventory  # noqa: PLC0415  # its import is measured
+
+    say_started()
+    found = read_inventory([source])
+    told = {
+        target.name: [list(target.groups), target.address, target.user, target.port,
+                      target.become is not None]
+        for target in found.targets
+    }  # fmt: skip
+    Path(out).write_text(json.dumps(told))
+    return 0
+
+
+def theirs(listed: str) -> dict[str, list[object]]:
+    """The same from Ansible's own list."""
+    whole = json.loads(listed[listed.index("{") :])
+    variables = whole["_meta"]["hostvars"]
+    groups: dict[str, list[str]] = {name: [] for name in variables}
+    for group, told in whole.items():
+        if group not in ("_meta", "all", "ungrouped"):
+            for name in told.get("hosts", ()):
+                groups[name].append(group)
+    return {
+        name: [sorted(groups[name]), own.get("ansible_host", name), own.get("ansible_user"),
+               own.get("ansible_port"), own.get("ansible_become", False)]
+        for name, own in variables.items()
+    }  # fmt: skip
+
+
+def main(hosts: int) -> int:
+    """Measure and compare; 1 where the two do not say the same."""
+    with tempfile.TemporaryDirectory(prefix="ipvs-audit-bench-") as name:
+        room = Path(name)
+        source, told = write(room / "hosts.yml", hosts), room / "told.json"
+        (room / "none.cfg").touch()
+        environment = quiet_environment()
+        command = [sys.executable, Path(__file__), "read", source, told]
+        took = run(command, cwd=room, env=environment)
+        note(f"ipvs-audit: {took.seconds:.1f} s")
+        listed = run(
+            [Path(sys.executable).with_name("ansible-inventory"), "--list", "-i", source],
+            cwd=room,
+            env={**environment, "ANSIBLE_CONFIG": str(room / "none.cfg")},
+        )
+        note(f"ansible-inventory: {listed.seconds:.1f} s")
+        same = json.loads(told.read_text()) == theirs(listed.output)
+    times = listed.seconds / took.seconds
+    table(
+        f"Reading a YAML inventory of {hosts:,} hosts",
+        ["program", "s", "CPU s", "peak, MiB"],
+        [
+            ["ipvs-audit", f"{took.seconds:.1f}", f"{took.cpu:.1f}", f"{took.peak:.0f}"],
+            ["ansible-inventory --list", f"{listed.seconds:.1f}", f"{listed.cpu:.1f}",
+             f"{listed.peak:.0f}"],
+        ],
+    )  # fmt: skip
+    table(
+        "Inventory: goals",
+        ["", "found", "goal", ""],
+        [
+            ["times as fast", f"{times:.2f}", f">= {LEAST_TIMES}", goal(times >= LEAST_TIMES)],
+            ["same hosts, groups and variables", str(same), "True", goal(same)],
+        ],
+    )
+    return int(not same)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["read"]:
+        sys.exit(ours(*sys.argv[2:4]))
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000))

@@ -1,0 +1,106 @@
+"""The fleet that collecting is measured on: many names of one real sshd on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "ssh"))
+
+from openssh import ME, Server, free_port, keygen, public, serve, wait_until  # noqa: E402
+from openssh import _answers as answers  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Where the hosts are, and what each program needs to reach them.
+
+    Attributes:
+        folder: for files that a peer wants.
+        port: of 127.0.0.1; every host's.
+        key: the user's private key.
+        known_hosts: says the server's host key.
+    """
+
+    folder: Path
+    port: int
+    key: Path
+    known_hosts: Path
+
+    def inventory(self, hosts: int) -> Path:
+        """An Ansible inventory of that many names of the server."""
+        path = self.folder / f"hosts-{hosts}-{self.port}.ini"
+        path.write_text(
+            f"host[0001:{hosts:04d}] ansible_host=127.0.0.1 ansible_port={self.port}"
+            f" ansible_user={ME} ansible_ssh_private_key_file={self.key}\n"
+        )
+        return path
+
+    def ssh_config(self) -> Path:
+        """What OpenSSH's own clients need; its cheapest key exchange, as ours."""
+        path = self.folder / f"ssh_config-{self.port}"
+        path.write_text(
+            "Host *\n HostName 127.0.0.1\n"
+            f" Port {self.port}\n User {ME}\n IdentityFile {self.key}\n IdentitiesOnly yes\n"
+            f" UserKnownHostsFile {self.known_hosts}\n GlobalKnownHostsFile /dev/null\n"
+            f" HostKeyAlias [127.0.0.1]:{self.port}\n BatchMode yes\n LogLevel ERROR\n"
+            " KexAlgorithms curve25519-sha256\n ControlMaster no\n"
+        )
+        return path
+
+
+@contextlib.contextmanager
+def fleet() -> Iterator[Fleet]:
+    """Start the server; it is ended with the block."""
+    with tempfile.TemporaryDirectory(prefix="ipvs-audit-bench-") as name:
+        room = Path(name)
+        room.chmod(0o755)
+        key = keygen(room / "user")
+        # A loopback port per host would need as many servers; one takes all sessions.
+        with serve(room, {"ed25519": keygen(room / "host")}, key, "LogLevel ERROR") as server:
+            yield _fleet(room, server, server.port)
+
+
+def _fleet(room: Path, server: Server, port: int) -> Fleet:
+    known = room / f"known_hosts-{port}"
+    known.write_text(
+        "".join(f"[127.0.0.1]:{port} {public(path)}\n" for path in server.host_keys.values())
+    )
+    return Fleet(room, port, server.user_key, known)
+
+
+@contextlib.contextmanager
+def delayed(near: Fleet, milliseconds: float) -> Iterator[Fleet]:
+    """The same fleet behind a proxy on loopback that adds this much to each round trip."""
+    port = free_port()
+    command = [sys.executable, str(Path(__file__).with_name("delay.py"))]
+    proxy = subprocess.Popen([*command, str(port), str(near.port), str(milliseconds / 2)])
+    try:
+        if not wait_until(lambda: answers(port) or proxy.poll() is not None):
+            raise RuntimeError("the delaying proxy does not answer")
+        known = near.folder / f"known_hosts-{port}"
+        known.write_text(near.known_hosts.read_text().replace(f":{near.port} ", f":{port} "))
+        yield Fleet(near.folder, port, near.key, known)
+    finally:
+        proxy.terminate()
+        proxy.wait(10)
+
+
+def quiet_environment() -> dict[str, str]:
+    """The environment without anybody's agent, Ansible settings and pytest options."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ANSIBLE_", "SSH_", "PYTEST_"))
+    }
+    return {**kept, "LC_ALL": "C.UTF-8"}

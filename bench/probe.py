@@ -1,0 +1,108 @@
+"""What the probe costs a host: CPU seconds, beside ``sh -c true`` over the same connection.
+
+    make bench-probe [NAMESPACES=500]
+
+On this machine, through a real sshd. CPU is user and system time of the shell that runs the script
+and of its children. As root the probe is measured again with that many network namespaces, which
+are made for it and go with it. Where the kernel has no ip_vs there are no counters to sample; the
+table says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from openssh import Server, keygen, serve
+
+from ipvs_audit.probe import framing, script
+from ipvs_audit.transport.connect import open_connection
+from loopback import ROOT  # noqa: F401  # makes openssh importable
+from measured import goal, note, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROUNDS = 5
+MOST_SECONDS = 3.0
+_TICK = os.sysconf("SC_CLK_TCK")
+_TOLD = b"\nread -r ticks </proc/$$/stat; echo; echo ticks $ticks\n"
+
+
+@contextlib.contextmanager
+def namespaces(count: int) -> Iterator[None]:
+    """Keep that many network namespaces, each held by a process that does nothing."""
+    hold = f"i=0; while [ $i -lt {count} ]; do unshare -n sleep 600 & i=$((i+1)); done; echo; wait"
+    holder = subprocess.Popen(
+        ["unshare", "--pid", "--fork", "--kill-child", "sh", "-c", hold], stdout=subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    try:
+        holder.stdout.readline()
+        yield
+    finally:
+        holder.kill()
+        holder.wait(10)
+
+
+def ask(text: bytes, server: Server) -> tuple[float, bytes]:
+    """Run a script over a connection of its own: the CPU seconds that it used, and what it said."""
+    connection = open_connection(server.target(), server.settings)
+    try:
+        out = connection.run_script(text + _TOLD, timeout=120, max_output=64 << 20).stdout
+    finally:
+        connection.close()
+    fields = out.rpartition(b"\nticks ")[2].rpartition(b")")[2].split()
+    return sum(map(int, fields[11:15])) / _TICK, out
+
+
+def measure(server: Server) -> tuple[float, float, int]:
+    """Medians for ``sh -c true`` and for the probe, and how many namespaces it found."""
+    trues, probes, found = [], [], 0
+    for _ in range(ROUNDS):
+        trues.append(ask(b"sh -c true\n", server)[0])
+        nonce = script.new_nonce()
+        took, out = ask(script.render(nonce), server)
+        found = len(list(framing.parse(out, nonce)["netns"].lines())) - 1
+        probes.append(took)
+    return median(trues), median(probes), found
+
+
+def main(count: int) -> int:
+    """Measure; 0 whatever the figures are."""
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="ipvs-audit-bench-") as name:
+        room = Path(name)
+        room.chmod(0o755)
+        with serve(room, {"ed25519": keygen(room / "host")}, keygen(room / "user")) as server:
+            rows.append(("as it is", *measure(server)))
+            if os.geteuid() == 0:
+                with namespaces(count):
+                    rows.append((f"with {count} namespaces more", *measure(server)))
+            else:
+                note("not root: not measured with more namespaces")
+    sampled = Path("/proc/net/ip_vs_stats").exists()
+    table(
+        "CPU seconds on the target" + ("" if sampled else " (no ip_vs here: nothing is sampled)"),
+        ["this machine", "sh -c true", "the probe", "namespaces found"],
+        [[what, f"{true:.2f}", f"{probe:.2f}", str(found)] for what, true, probe, found in rows],
+    )
+    most = rows[-1][2]
+    shown = [
+        f"CPU s, {rows[-1][0]}",
+        f"{most:.2f}",
+        f"< {MOST_SECONDS:g}",
+        goal(most < MOST_SECONDS),
+    ]
+    table("Probe: goals", ["", "found", "goal", ""], [shown])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 500))

@@ -1,0 +1,97 @@
+"""Whether the waits of sampled hosts overlap: 2,000 hosts that each take 5 s between their samples.
+
+    make bench-sampled [HOSTS=2000]
+
+A stub stands for the hosts (bench/stub_sshd.py): real handshakes, then a recording, once at once
+and once after the wait. The first run's time is what the handshakes cost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evidence import RECORDINGS
+from loopback import Fleet, answers, free_port, keygen, public, quiet_environment, wait_until
+from measured import Measured, goal, note, run, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).parent
+PEERS = HERE.parent / ".venv-bench" / "bin" / "python"
+WAIT, MOST_TIMES, ENOUGH = 5.0, 1.5, 30.0
+
+
+@contextlib.contextmanager
+def stub(room: Path, wait: float) -> Iterator[Fleet]:
+    """The fleet that the stub plays."""
+    import subprocess  # noqa: PLC0415
+
+    port, host_key, key = free_port(), room / f"host-{wait}", room / f"user-{wait}"
+    keygen(host_key)
+    keygen(key)
+    command = [PEERS, HERE / "stub_sshd.py", port, host_key, RECORDINGS / "drifted.jsonl", wait]
+    process = subprocess.Popen([str(word) for word in command])
+    try:
+        if not wait_until(lambda: answers(port) or process.poll() is not None, 20):
+            raise RuntimeError("the stub does not answer")
+        known = room / f"known_hosts-{port}"
+        known.write_text(f"[127.0.0.1]:{port} {public(host_key)}\n")
+        yield Fleet(room, port, key, known)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def collect(there: Fleet, hosts: int) -> Measured:
+    """Collect every host once, as an audit does by default."""
+    took = run(
+        [
+            *(
+                sys.executable,
+                HERE / "ours.py",
+                there.inventory(hosts),
+                there.known_hosts,
+                "out.gz",
+            ),
+        ],
+        cwd=there.folder,
+        env=quiet_environment(),
+    )
+    note(f"{hosts} hosts: {took.seconds:.1f} s")
+    return took
+
+
+def main(hosts: int) -> int:
+    """Measure; 0 whatever the figures are, unless a program fails."""
+    with tempfile.TemporaryDirectory(prefix="ipvs-audit-bench-") as name:
+        room = Path(name)
+        with stub(room, 0) as there:
+            handshakes = collect(there, hosts)
+        with stub(room, WAIT) as there:
+            sampled = collect(there, hosts)
+    limit = max(MOST_TIMES * handshakes.working, ENOUGH)
+    table(
+        f"{hosts:,} sampled hosts, {WAIT:g} s between samples, default --forks",
+        ["", "s", "hosts/s", "CPU, ms/host", "peak, MiB"],
+        [
+            [what, f"{took.working:.1f}", f"{hosts / took.working:.1f}",
+             f"{1000 * took.working_cpu / hosts:.1f}", f"{took.peak:.0f}"]
+            for what, took in (("answered at once", handshakes), ("sampled", sampled))
+        ],
+    )  # fmt: skip
+    table(
+        "Sampled hosts: goals",
+        ["", "found", "goal", ""],
+        [["s", f"{sampled.working:.1f}", f"<= {limit:.1f} (1.5 times, or 30 s)",
+          goal(sampled.working <= limit)]],
+    )  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 2_000))
