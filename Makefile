@@ -12,6 +12,7 @@ help:
 	@echo 'make test | lint            the tests of the suite itself'
 	@echo 'make oracle N=500           hold EST-2 and EST-3 against the real loaders, in lab guests'
 	@echo 'make fuzz | bench           random input for the parsers; measured figures (docs/performance.md)'
+	@echo 'make soak HOSTS=1000        a fleet of which a third misbehaves'
 	@echo 'make faults                 kill and cut remedies at every point, on lab guests (long)'
 	@echo 'make screenshots            docs/report.png from the lab evidence'
 	@echo 'make lab-up [HOST=jittery] | lab-down | lab-status | lab-ssh HOST=compliant'
@@ -49,6 +50,11 @@ oracle: setup
 	@./tools/lab-packages.sh
 	@$(BIN)/python -m lab.oracle --cases $(or $(N),100) --reboots $(or $(REBOOTS),12) \
 		$(if $(SEED),--seed $(SEED))
+
+.PHONY: soak
+soak: setup
+	@./tools/test-packages.sh
+	IPVS_AUDIT_SOAK_HOSTS=$(or $(HOSTS),1000) $(BIN)/pytest tests/ssh/test_soak.py -s $(ARGS)
 
 .PHONY: fuzz
 fuzz: setup

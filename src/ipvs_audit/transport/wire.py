@@ -140,7 +140,9 @@ def _no_handshake(where: str, error: Exception | None, banner: str) -> Transport
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
         return TransportError("protocol", f"{where}: no algorithm in common: {quoted(str(error))}")
     if not banner:
-        if isinstance(error, paramiko.SSHException) and "Indecipherable" in str(error):
+        # Too many lines before the banner, or one that is no text: both come from no SSH server.
+        words = ("Indecipherable", "can't decode")
+        if isinstance(error, paramiko.SSHException) and any(word in str(error) for word in words):
             return TransportError("protocol", f"{where}: no SSH server: {quoted(str(error))}")
         return TransportError(
             "unreachable",
