@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ipvs_audit.descriptors import make_room
 from ipvs_audit.probe.collector import collect
 from ipvs_audit.snapshot import store
 from ipvs_audit.transport import Limits
@@ -37,8 +38,11 @@ def gather(
     progress: Progress,
     *,
     keep: Callable[[Target, Connection], bool] | None = None,
+    kept: int = 0,
 ) -> None:
     """Collect the hosts named, or read their saved evidence; every one ends up in the session.
+
+    Where an earlier run is resumed, its evidence is taken over, and only the others are collected.
 
     Args:
         audit: the run.
@@ -46,6 +50,7 @@ def gather(
         into: the ``snapshots.jsonl.gz`` to write as evidence arrives.
         progress: told of every host that is done.
         keep: told of each connection; true keeps it open, for checks that use ``host``.
+        kept: how many it will keep.
 
     Raises:
         store.StoreError: saved evidence cannot be read; nothing was judged.
@@ -53,23 +58,50 @@ def gather(
     """
     targets = [target for target in audit.audited if target.name in names]
     options = audit.options
-    with store.Writer(into) as saved, progress.over(len(targets)) as tell:
+    with store.Writer(into) as saved:
         if options.snapshots is not None:
-            for taken in store.read(options.snapshots):
-                if taken.target in names:
-                    saved.write(taken)
-                    audit.hold([taken])
-                    tell(taken)
+            with progress.over(len(targets)) as tell:
+                for taken in store.read(options.snapshots):
+                    if taken.target in names:
+                        saved.write(taken)
+                        audit.hold([taken])
+                        tell(taken)
             return
-        for taken in collect(
-            targets,
-            settings=settings_of(options),
-            open_connection=open_connection,
-            policies=audit.policies,
-            forks=options.forks,
-            originals=bool(options.remedy.mode),
-            keep=keep,
-        ):
+        if audit.earlier is not None:
+            targets = _take_over(audit, targets, saved, progress)
+        forks, told = make_room(options.forks, kept)
+        if told:
+            audit.notes.append(told)
+            progress.say(f"ipvs-audit: {told}")
+        with progress.over(len(targets)) as tell:
+            for taken in collect(
+                targets,
+                settings=settings_of(options),
+                open_connection=open_connection,
+                policies=audit.policies,
+                forks=forks,
+                originals=bool(options.remedy.mode),
+                keep=keep,
+            ):
+                saved.write(taken)
+                audit.hold([taken])
+                tell(taken)
+
+
+def _take_over(
+    audit: AuditSession, targets: list[Target], saved: store.Writer, progress: Progress
+) -> list[Target]:
+    """Keep the evidence of the run that is resumed; the hosts of which it has none."""
+    assert audit.earlier is not None  # noqa: S101  # the caller has looked
+    missing = {target.name: target for target in targets}
+    for taken in audit.earlier.snapshots():
+        if missing.pop(taken.target, None) is not None:
             saved.write(taken)
             audit.hold([taken])
-            tell(taken)
+    told = (
+        f"Resumed from {audit.earlier.begun.id}: the evidence of {len(targets) - len(missing):,}"
+        f" hosts is from there, {len(missing):,} were left to collect."
+    )
+    audit.notes.append(told)
+    progress.say(f"ipvs-audit: {told}")
+    return list(missing.values())

@@ -34,6 +34,7 @@ class Options:
     policy: Path | None
     estimation: str | None
     snapshots: Path | None
+    resume: Path | None
     reports: Path
     strict: bool
     forks: int
@@ -78,6 +79,11 @@ def add_options(parser: pytest.Parser) -> None:
         "--from-snapshots",
         metavar="PATH",
         help="judge the saved evidence of a run (its directory or snapshots.jsonl.gz), no host",
+    )
+    group.addoption(
+        "--resume",
+        metavar="RUN",
+        help="take over the evidence of a run that was interrupted or killed, collect the rest",
     )
     group.addoption(
         "--reports", metavar="DIR", help="where runs land (default: reports, in the checkout)"
@@ -151,6 +157,7 @@ def read_options(config: pytest.Config) -> Options:
         policy=policy,
         estimation=get("estimation"),
         snapshots=path("from_snapshots"),
+        resume=path("resume"),
         reports=path("reports") or root / "reports",
         strict=bool(config.getini("strict")),
         forks=get("forks"),

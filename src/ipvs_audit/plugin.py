@@ -15,6 +15,7 @@ from ipvs_audit.policy import Policy, PolicyError
 from ipvs_audit.pytest_run import AuditRun, is_controller, is_worker
 from ipvs_audit.remedy.options import RemedyOptionError
 from ipvs_audit.report.signature import SignatureError, check_key
+from ipvs_audit.resume import ResumeError
 from ipvs_audit.session import AuditSession
 from ipvs_audit.snapshot import Failure, Snapshot
 from ipvs_audit.targets import Target
@@ -36,6 +37,7 @@ _USAGE_ERRORS = (
     WaiverError,
     BaselineError,
     SignatureError,
+    ResumeError,
 )
 RESULT = pytest.StashKey[Result]()
 
@@ -62,6 +64,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         if not is_worker(config):
             check_key(audit.options.outputs.sign)
             audit.read_baseline()
+            audit.find_earlier()
     except _USAGE_ERRORS as wrong:
         raise pytest.UsageError(str(wrong)) from None
     run = AuditRun(config, audit)

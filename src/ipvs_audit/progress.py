@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -21,8 +22,47 @@ LINE_EVERY = 5.0
 Tell = Callable[[Snapshot | Failure], None]
 
 
+@dataclass(slots=True)
+class Tally:
+    """Hosts that are done, of how many, since when."""
+
+    total: int
+    begun: float = field(default_factory=time.monotonic)
+    done: int = 0
+    unreachable: int = 0
+
+    def count(self, taken: Snapshot | Failure) -> None:
+        """One more host is done."""
+        self.done += 1
+        self.unreachable += isinstance(taken, Failure)
+
+    def rate(self, now: float) -> float:
+        """Hosts a second."""
+        return self.done / max(now - self.begun, 1e-3)
+
+    def line(self, now: float) -> str:
+        """Where it stands, in words."""
+        rate = self.rate(now)
+        left = f", about {(self.total - self.done) / rate:.0f} s left" if rate else ""
+        return (
+            f"collecting: {self.done} of {self.total} hosts, {self.unreachable} unreachable,"
+            f" {rate:.1f} hosts/s{left}"
+        )
+
+    def end(self, now: float) -> str:
+        """What came of it, in words."""
+        seconds = now - self.begun
+        return (
+            f"collected {self.done} of {self.total} hosts in {seconds:.1f} s,"
+            f" {self.unreachable} unreachable"
+        )
+
+
 class Progress:
-    """Tells a person how the collecting goes."""
+    """Tells a person how the collecting goes.
+
+    How many hosts fail is not known before they are judged: pytest's own progress shows that.
+    """
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -34,53 +74,44 @@ class Progress:
         with drawing as tell:
             yield tell
 
+    def say(self, text: str) -> None:
+        """A line of its own."""
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
     @contextmanager
     def _bar(self, total: int) -> Iterator[Tell]:
-        failed = 0
         with Bar(
             TextColumn("collecting"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("hosts, {task.fields[failed]} unreachable,"),
+            TextColumn("hosts, {task.fields[unreachable]} unreachable,"),
             TextColumn("{task.fields[rate]:.1f}/s,"),
             TimeRemainingColumn(),
             console=self.console,
             transient=True,
         ) as bar:
-            task = bar.add_task("", total=total, failed=0, rate=0.0)
-            start = time.monotonic()
-            done = 0
+            tally = Tally(total)
+            task = bar.add_task("", total=total, unreachable=0, rate=0.0)
 
             def tell(taken: Snapshot | Failure) -> None:
-                nonlocal failed, done
-                done += 1
-                failed += isinstance(taken, Failure)
-                rate = done / max(time.monotonic() - start, 1e-3)
-                bar.update(task, advance=1, failed=failed, rate=rate)
+                tally.count(taken)
+                rate = tally.rate(time.monotonic())
+                bar.update(task, advance=1, unreachable=tally.unreachable, rate=rate)
 
             yield tell
 
     @contextmanager
     def _lines(self, total: int) -> Iterator[Tell]:
-        start = last = time.monotonic()
-        done = failed = 0
+        tally = Tally(total)
+        last = tally.begun
 
         def tell(taken: Snapshot | Failure) -> None:
-            nonlocal done, failed, last
-            done += 1
-            failed += isinstance(taken, Failure)
+            nonlocal last
+            tally.count(taken)
             now = time.monotonic()
             if now - last >= LINE_EVERY:
                 last = now
-                rate = done / max(now - start, 1e-3)
-                self._line(
-                    f"collecting: {done} of {total} hosts, {failed} unreachable,"
-                    f" {rate:.1f} hosts/s, about {(total - done) / rate:.0f} s left"
-                )
+                self.say(tally.line(now))
 
         yield tell
-        seconds = time.monotonic() - start
-        self._line(f"collected {done} of {total} hosts in {seconds:.1f} s, {failed} unreachable")
-
-    def _line(self, text: str) -> None:
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self.say(tally.end(time.monotonic()))

@@ -20,6 +20,7 @@ from ipvs_audit.remedy.pytest_side import remediation_of
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.terminal import render_summary
 from ipvs_audit.report.write import point_latest, write_reports
+from ipvs_audit.resume import begun_beside, collecting, write_begun
 from ipvs_audit.session import run_id
 from ipvs_audit.snapshot import store
 from ipvs_audit.transport.connect import open_connection
@@ -61,9 +62,7 @@ class AuditRun:
         self._beside: dict[str, Path] = {}
         self.directory = _free(audit.options.reports / run_id(audit.started))
         told = getattr(config, "workerinput", {}).get("ipvs_audit_snapshots")
-        self.snapshots = (
-            Path(told) if told else self.directory.with_name(f".{self.directory.name}.collecting")
-        )
+        self.snapshots = Path(told) if told else collecting(self.directory)
         self.remediation = remediation_of(config, audit, self.directory, self._say)
 
     def header(self) -> str:
@@ -111,7 +110,12 @@ class AuditRun:
         progress = Progress(self._console())
         try:
             self.snapshots.parent.mkdir(parents=True, exist_ok=True)
-            gather(self.audit, set(self._needed), self.snapshots, progress, keep=self._kept)
+            write_begun(self.snapshots, self.audit.begun)
+            gather(
+                *(self.audit, set(self._needed), self.snapshots, progress),
+                keep=self._kept,
+                kept=len(self._keep),
+            )
         except KeyboardInterrupt:
             self.audit.interrupted = True
             self.audit.notes.append(
@@ -152,8 +156,9 @@ class AuditRun:
     def _give_up(self) -> None:
         """Nothing can be judged: write no report, leave nothing behind."""
         self.gathered = False
-        with contextlib.suppress(OSError):
-            self.snapshots.unlink()
+        for path in (self.snapshots, begun_beside(self.snapshots)):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     def taken(self, name: str) -> Snapshot | Failure:
         """The evidence of a host. A worker reads what the controller has put on disk."""
@@ -206,7 +211,9 @@ class AuditRun:
         except ReportError as wrong:
             self._outcome = str(wrong)
             return int(pytest.ExitCode.INTERNAL_ERROR)
-        self.snapshots.unlink(missing_ok=True)
+        taken_over = self.audit.earlier.leftovers if self.audit.earlier else ()
+        for path in (self.snapshots, begun_beside(self.snapshots), *taken_over):
+            path.unlink(missing_ok=True)
         if (kept := self._beside.get("snapshots-before.jsonl.gz")) is not None:
             kept.unlink(missing_ok=True)
         self._outcome = (run, self.directory)

@@ -20,6 +20,7 @@ from ipvs_audit.job import job_link
 from ipvs_audit.options import DEFAULT_INVENTORY, Options, redact
 from ipvs_audit.policy import Policy, load_policy, policy_for
 from ipvs_audit.results import ControlInfo, HostResult, Run
+from ipvs_audit.resume import Begun, Earlier, ResumeError, find_earlier
 from ipvs_audit.saved import saved_inventory
 from ipvs_audit.shards import Part, names_digest
 from ipvs_audit.snapshot import Failure, Snapshot
@@ -67,6 +68,7 @@ class AuditSession:
         groups = {target.name: target.groups for target in whole.targets}
         self.waivers = Waivers.read(options.waivers, groups, self.started.date())
         self.baseline: Baseline | None = None
+        self.earlier: Earlier | None = None
         self.collected: dict[str, Snapshot | Failure] = {}
         self.results: dict[str, dict[str, Result]] = {}
         self.controls: dict[str, Control] = {}
@@ -95,6 +97,30 @@ class AuditSession:
                 self.baseline = self.baseline.within(self.part.shard)
             if self.baseline is None:
                 self.notes.append("There is no earlier run to compare with yet.")
+
+    @property
+    def begun(self) -> Begun:
+        """What this run is about."""
+        return Begun(
+            run_id(self.started),
+            __version__,
+            self.policy.estimation,
+            self.policy_sha256,
+            self.inventory.sha256,
+        )
+
+    def find_earlier(self) -> None:
+        """Find the run to resume, where that is asked for.
+
+        Raises:
+            ResumeError: there is none, or it is about something else.
+        """
+        if (asked := self.options.resume) is None:
+            return
+        if self.options.snapshots is not None or self.options.remedy.mode:
+            raise ResumeError("--resume is for audits of hosts, without --from-snapshots or remedy")
+        self.earlier = find_earlier(asked)
+        self.earlier.refuse_other(self.begun)
 
     def hold(self, taken: Iterable[Snapshot | Failure]) -> None:
         """Keep what was collected, by host."""

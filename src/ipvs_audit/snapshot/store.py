@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import json
 import math
@@ -42,8 +43,14 @@ class StoreError(Exception):
     """Saved evidence cannot be read; names the file, the line and what is wrong."""
 
 
+class CutShortError(StoreError):
+    """The evidence ends before its end: whoever wrote it was killed, or the disk was full."""
+
+
 class Writer:
     """Writes hosts as they come. The file has its name only once it is whole.
+
+    As long as it is being written, it is locked (flock).
 
     Raises:
         OSError: the file cannot be written; nothing stays behind.
@@ -55,13 +62,15 @@ class Writer:
 
     def __enter__(self) -> Self:
         self._raw: IO[bytes] = self._part.open("wb")
+        fcntl.flock(self._raw, fcntl.LOCK_EX)
         # No name and no time in it: the same evidence gives the same file.
         self._file = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0)
         return self
 
     def write(self, taken: Snapshot | Failure) -> None:
-        """Add one host."""
+        """Add one host. It is there, too, where this process is then killed."""
         self._file.write(to_line(taken))
+        self._file.flush()
 
     def __exit__(
         self,
@@ -150,7 +159,7 @@ def read(path: Path) -> Iterator[Snapshot | Failure]:
                 if len(line) > LONGEST_LINE:
                     raise StoreError(f"{file}:{number}: longer than {LONGEST_LINE} bytes")
                 if not line.endswith(b"\n"):
-                    raise StoreError(f"{file}:{number}: cut short: it has no end")
+                    raise CutShortError(f"{file}:{number}: cut short: it has no end")
                 taken = from_line(line)
                 if taken.target in targets:
                     raise StoreError(f"{file}:{number}: {taken.target!r} is there twice")
@@ -163,11 +172,24 @@ def read(path: Path) -> Iterator[Snapshot | Failure]:
     except (ValueError, RecursionError) as wrong:
         raise StoreError(f"{file}:{number}: {wrong}") from wrong
     except (EOFError, zlib.error, gzip.BadGzipFile) as wrong:
-        raise StoreError(f"{file}: after line {number}: cut short or damaged: {wrong}") from wrong
+        where = f"{file}: after line {number}"
+        raise CutShortError(f"{where}: cut short or damaged: {wrong}") from wrong
     except OSError as wrong:
         raise StoreError(f"{file}: {wrong.strerror or wrong}") from wrong
     if not number:
-        raise StoreError(f"{file}: holds no host")
+        raise CutShortError(f"{file}: holds no host")
+
+
+def read_unfinished(path: Path) -> Iterator[Snapshot | Failure]:
+    """The saved hosts of a run that may have been killed: those before the cut.
+
+    Raises:
+        StoreError: it cannot be read for another reason; names the file and the line.
+    """
+    try:
+        yield from read(path)
+    except CutShortError:
+        return
 
 
 def _finite(text: str) -> float:
