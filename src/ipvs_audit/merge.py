@@ -182,7 +182,8 @@ def _given(path: Path, results: Results) -> Given:
         states[host.state] += 1
         verdicts.update(result.verdict.value for result in host.controls)
         verdicts["waived"] += sum(result.waived for result in host.controls)
-    states["inventory"] = len(names)
+    states["left_out"] = run.left_out
+    states["inventory"] = len(names) + run.left_out
     found = {"hosts": states, "verdicts": verdicts}
     if any(
         found[kind][word] != count for kind in found for word, count in results.said[kind].items()
@@ -201,18 +202,25 @@ def _write_results(
     run: Run, results: Sequence[Results], numbers: Iterator[int], path: Path
 ) -> None:
     """results.json of the merged run; each host's line as it stands in its shard's file."""
-    record = results_json.run_record(run) | {"counts": _counts(results)}
+    record = results_json.run_record(run) | {"counts": _counts(run, results)}
     with path.open("w", encoding="ascii", newline="\n") as file:
         lines = [one.lines() for one in results]
         hosts = (next(lines[number]).decode("ascii") for number in numbers)
         file.writelines(results_json.lines(record, hosts))
 
 
-def _counts(results: Sequence[Results]) -> dict[str, dict[str, int]]:
-    return {
+def _counts(run: Run, results: Sequence[Results]) -> dict[str, dict[str, int]]:
+    counts = {
         kind: {word: sum(one.said[kind][word] for one in results) for word in results[0].said[kind]}
         for kind in ("hosts", "verdicts")
     }
+    # What one shard leaves out, another holds.
+    hosts = counts["hosts"]
+    hosts["left_out"] = run.left_out
+    hosts["inventory"] = run.left_out + sum(
+        hosts[state] for state in ("assessed", "unreachable", "excluded")
+    )
+    return counts
 
 
 def _write_evidence(runs: Iterable[Path], path: Path) -> None:

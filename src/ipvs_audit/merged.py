@@ -184,6 +184,8 @@ def together(
         job=job,
         waivers=tuple(_waivers(given)),
         baseline=_baseline(runs, places),
+        # Run.hosts is empty in each: its names stand for them. All are of one inventory.
+        left_out=len(given[0].names) + given[0].run.left_out - len(places),
         shard=None,
         merged=tuple(map(_source, given)),
     )

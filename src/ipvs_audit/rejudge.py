@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -12,11 +12,13 @@ from ipvs_audit.checks_found import needs_host
 from ipvs_audit.controls import control_of, judge
 from ipvs_audit.facts import facts_of
 from ipvs_audit.policy import Policy, PolicyError, policy_for
+from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.sanitise import bounded_facts, bounded_result
 from ipvs_audit.snapshot import Failure
 from ipvs_audit.targets import Target
 from ipvs_audit.verdicts import Result, Verdict
 from ipvs_audit.waived import Waivers, matched
+from ipvs_audit.waiver_file import WaiverError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _OF_UNREACHABLE = ("verdict", "message")
 _COMPARED = ("verdict", "severity", "message", "expected", "observed", "evidence", "waiver")
+_QUIET = (Verdict.PASS, Verdict.NOT_APPLICABLE)
 #: What a run says of a control that it did not come to.
 _NOT_COME_TO = "the run was ended before"
 
@@ -51,32 +54,109 @@ class Rejudged:
 
 
 def rejudge(
-    run: Run, evidence: Iterable[Snapshot | Failure], checks: Mapping[str, Check]
+    run: Run,
+    evidence: Iterable[Snapshot | Failure],
+    checks: Mapping[str, Check],
+    before: Iterable[Snapshot | Failure] = (),
 ) -> Rejudged:
     """Judge a run's evidence again by its own policy, and compare with its results.
 
+    Args:
+        run: the results.
+        evidence: what they are said to follow from.
+        checks: by the id of their control.
+        before: what was collected before a remedy, where one changed something.
+
     Raises:
         PolicyError: the run does not say by which policy it was judged.
+        ReportError: its waivers, or the day on which it began, cannot be read.
     """
     found = Rejudged()
     policy = _policy(run)
     waivers = _waivers(run)
     taken = {one.target: one for one in evidence}
+    earlier = {one.target: one for one in before}
     known = {host.name for host in run.hosts}
     found.wrong += [
         f"{name}: is in the evidence, but not in the results" for name in taken.keys() - known
     ]
     found.wrong += _controls(run, checks)
+    for control in checks.keys() - {about.id for about in run.controls}:
+        found.pass_over(f"control was not asked in this run: {control}")
     for host in run.hosts:
         if host.state == "excluded":
-            found.wrong += [f"{host.name}: is excluded, yet has results"] if host.controls else []
+            found.wrong += _excluded(host, taken)
         elif host.name in taken:
             found.wrong += _state(host, taken[host.name])
             own = policy_for(policy, Target(host.name, policy=host.policy))
-            _host(found, host, checks, _judging(host.name, taken[host.name], own, waivers))
+            again = _judging(host.name, taken[host.name], own, waivers)
+            _host(found, host, checks, again)
+            _left_out(found, run, host, checks, again)
+            was = earlier.get(host.name)
+            changed = was is not None and was != taken[host.name]
+            then = _judging(host.name, was, own, waivers) if was is not None and changed else None
+            found.wrong += _before(host, checks, then)
         else:
             _without(found, host)
+    found.wrong += _accounts(run, waivers)
     return found
+
+
+def _excluded(host: HostResult, taken: Mapping[str, Snapshot | Failure]) -> Iterator[str]:
+    if host.controls:
+        yield f"{host.name}: is excluded, yet has results"
+    if host.name in taken:
+        yield f"{host.name}: is excluded in the results, yet there is evidence of it"
+
+
+def _left_out(
+    found: Rejudged,
+    run: Run,
+    host: HostResult,
+    checks: Mapping[str, Check],
+    again: Callable[[Check], Result],
+) -> None:
+    """A control that was asked elsewhere, and is not in this host's results: what would it be?"""
+    for about in run.controls:
+        check = checks.get(about.id)
+        if host.result(about.id) is not None:
+            continue
+        if check is None or needs_host(check) or again(check).verdict in _QUIET:
+            found.pass_over(f"of {about.id} are not in the results of hosts that were collected")
+        else:
+            found.wrong.append(
+                f"{host.name} {about.id}: is not in the results, and the evidence gives"
+                f" {again(check).verdict.word}"
+            )
+
+
+def _before(
+    host: HostResult, checks: Mapping[str, Check], then: Callable[[Check], Result] | None
+) -> Iterator[str]:
+    """What is said to have been before a remedy, against what was collected before it."""
+    for said in host.controls:
+        check = checks.get(said.control)
+        if check is None or needs_host(check) or said.observed == _NOT_COME_TO:
+            continue
+        was = None if then is None else then(check).verdict
+        if said.before is not was:
+            told = "nothing" if said.before is None else f"'{said.before.value}'"
+            gives = "nothing was changed" if was is None else f"the evidence gives '{was.value}'"
+            yield f"{host.name} {said.control}: before the remedy was {told}, {gives}"
+
+
+def _accounts(run: Run, waivers: Waivers) -> Iterator[str]:
+    """What is said to have become of the waivers, against the results."""
+    again = waivers.account(run.hosts, 0)
+    if len(again) != len(run.waivers):
+        yield "waivers: one stands there twice"
+        return
+    for said, one in zip(run.waivers, again, strict=True):
+        if (said.state, said.matched, said.found) != (one.state, one.matched, one.found):
+            yield (
+                f"waiver {said.waiver.ticket} ({said.waiver.place}): is said to be"
+                f" {said.state.value}, and the results give {one.state.value}"
+            )
 
 
 def _controls(run: Run, checks: Mapping[str, Check]) -> Iterator[str]:
@@ -98,7 +178,12 @@ def _policy(run: Run) -> Policy:
 def _waivers(run: Run) -> Waivers:
     groups = {host.name: host.groups for host in run.hosts}
     waivers = [account.waiver for account in run.waivers]
-    return Waivers(matched(waivers, groups), datetime.fromisoformat(run.started).date())
+    try:
+        for waiver in waivers:
+            date.fromisoformat(waiver.expires)
+        return Waivers(matched(waivers, groups), datetime.fromisoformat(run.started).date())
+    except (ValueError, WaiverError) as wrong:
+        raise ReportError(f"results.json: run.started or run.waivers: {wrong}") from None
 
 
 def _judging(
@@ -111,8 +196,16 @@ def _state(host: HostResult, taken: Snapshot | Failure) -> list[str]:
     state = "unreachable" if isinstance(taken, Failure) else "assessed"
     if state != host.state:
         return [f"{host.name}: is {host.state} in the results, {state} in the evidence"]
-    if dict(host.facts) != bounded_facts(facts_of(taken)):
+    facts = bounded_facts(facts_of(taken))
+    (kernel,) = bounded_facts({facts.get("kernel", ""): ""})  # a name, as the results hold it
+    if dict(host.facts) != facts or host.kernel != kernel:
         return [f"{host.name}: its facts are not those of the evidence"]
+    when = taken if isinstance(taken, Failure) else taken.taken
+    if (host.started, host.finished) != (when.started, when.finished):
+        return [f"{host.name}: when it was collected is not what the evidence says"]
+    reason = bounded_facts({"": taken.message})[""] if isinstance(taken, Failure) else ""
+    if host.reason != reason:
+        return [f"{host.name}: why it is {state} is not what the evidence says"]
     return []
 
 
@@ -139,6 +232,8 @@ def _host(
 
 def _without(found: Rejudged, host: HostResult) -> None:
     """A host of which nothing was collected can only be in error."""
+    if host.state == "assessed" and host.controls:
+        found.wrong.append(f"{host.name}: is assessed in the results, without any evidence")
     for said in host.controls:
         if said.verdict is Verdict.ERROR:
             found.pass_over("are errors of hosts that were not collected")

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 _USAGE = 2
 #: What a run found; everything else follows from it.
-FOUND = ("results.json", "snapshots.jsonl.gz", "snapshots-before.jsonl.gz", "journal.jsonl")
+BEFORE = "snapshots-before.jsonl.gz"
+FOUND = ("results.json", "snapshots.jsonl.gz", BEFORE, "journal.jsonl")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -115,7 +115,8 @@ class Run:
         policy_sha256, inventory_sha256: digests of what was read.
         inventory: the inventory's paths, as given.
         controls: what was asked, in order.
-        hosts: every host of the inventory within ``--limit``, in its order.
+        hosts: every host of the inventory within ``--limit`` and ``--shard``, in its order.
+        left_out: hosts of the inventory that those two leave out.
         interrupted: whether the run was ended before all was judged.
         notes: what a reader must know, e.g. "12 controls of 3 hosts were deselected".
         policy: the whole policy, before what the inventory changes in it for a host.
@@ -150,6 +151,12 @@ class Run:
     baseline: Comparison | None = None
     shard: Part | None = None
     merged: tuple[Source, ...] = ()
+    left_out: int = 0
+
+    @property
+    def whole(self) -> int:
+        """Hosts of the whole inventory: the left side of the reconciliation."""
+        return len(self.hosts) + self.left_out
 
     def completed(self) -> Self:
         """The run in which every unreachable host has an error for every control.

@@ -30,9 +30,10 @@ def saved_inventory(evidence: Path, *, limit: str | None) -> Inventory:
     """
     folder = evidence if evidence.is_dir() else evidence.parent
     results = folder / "results.json"
+    left_out = 0
     try:
         if (evidence.is_dir() or evidence.name == store.NAME) and results.exists():
-            targets = _from_results(results)
+            targets, left_out = _from_results(results)
         else:
             targets = {taken.target: Target(taken.target) for taken in store.read(evidence)}
     except (store.StoreError, ReportError) as wrong:
@@ -51,20 +52,22 @@ def saved_inventory(evidence: Path, *, limit: str | None) -> Inventory:
         targets=tuple(targets[name] for name in chosen),
         sources=(str(evidence),),
         sha256=_digest(evidence / store.NAME if evidence.is_dir() else evidence),
-        total=len(targets),
+        total=len(targets) + left_out,
     )
 
 
-def _from_results(path: Path) -> dict[str, Target]:
-    return {
+def _from_results(path: Path) -> tuple[dict[str, Target], int]:
+    run = results_json.load(path)
+    targets = {
         host.name: Target(
             host.name,
             groups=host.groups,
             excluded=host.reason if host.state == "excluded" else None,
             policy=host.policy,
         )
-        for host in results_json.load(path).hosts
+        for host in run.hosts
     }
+    return targets, run.left_out
 
 
 def _digest(path: Path) -> str:

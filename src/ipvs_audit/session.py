@@ -180,6 +180,7 @@ class AuditSession:
             waivers=self.waivers.account(hosts, self.options.waiver_warning_days),
             waivers_sha256=self.waivers.sha256,
             shard=self.part,
+            left_out=self.inventory.total - len(hosts),
         )
         return replace(run, baseline=compare(self.baseline, run) if self.baseline else None)
 

@@ -1,12 +1,14 @@
 """``python -m ipvs_audit verify RUN``: is a saved run whole, signed, and true to its evidence?
 
-Three questions, each answered in a line: does every file have the digest that the manifest says;
-did somebody who may sign the manifest; do the results follow when the evidence is judged again.
+Four questions, each answered in a line: does every file have the digest that the manifest says;
+did somebody who may sign the manifest; do the results follow when the evidence is judged again; and
+do the reports when they are made again from the results.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +19,10 @@ from ipvs_audit import __version__
 from ipvs_audit.checks_found import ChecksError, find_checks
 from ipvs_audit.policy import PolicyError
 from ipvs_audit.rejudge import rejudge
+from ipvs_audit.render import BEFORE, render
 from ipvs_audit.report import manifest, results_json, signature
 from ipvs_audit.report.errors import ReportError
+from ipvs_audit.report.outputs import Outputs
 from ipvs_audit.report.sanitise import clipped, one_line
 from ipvs_audit.snapshot import store
 
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 _USAGE = 2
 _MOST = 20
 _CHECKS = Path("checks")
+_UNMADE = (manifest.NAME, manifest.SIGNATURE)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,9 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = _arguments().parse_args(argv)
     say = _Say()
     try:
-        _digests(asked.run, say)
-        _signature(asked, say)
-        _results(asked, say)
+        if _plain(asked.run, say):
+            _digests(asked.run, say)
+            _signature(asked, say)
+            _results(asked, say)
+            _reports(asked.run, say)
     except (OSError, ReportError, store.StoreError, ChecksError, PolicyError) as wrong:
         Console(stderr=True, highlight=False).print(Text(f"verify: {wrong}"), soft_wrap=True)
         return 1 if say.troubled else _USAGE
@@ -90,10 +97,22 @@ class _Say:
         self._console.print(Text.assemble((f"{word:<6}", style), clipped(one_line(text), 600)))
 
 
-def _digests(run: Path, say: _Say) -> None:
+def _plain(run: Path, say: _Say) -> bool:
+    """Whether all there is are files. Else nothing is opened: a pipe would keep us waiting."""
     if not run.is_dir():
         raise ReportError(f"{run}: no such directory; name a run's, e.g. reports/latest")
-    said = manifest.entries(run)
+    others = sorted(path.name for path in run.iterdir() if not path.is_file())
+    for name in others[:_MOST]:
+        say.bad(f"{name}: is not in the manifest, or is no file there; nothing else was looked at")
+    return not others
+
+
+def _digests(run: Path, say: _Say) -> None:
+    try:
+        said = manifest.entries(run)
+    except ReportError as broken:
+        say.bad(f"digests: {broken}")
+        return
     if not said:
         say.bad(f"{run / manifest.NAME}: there is none, so nothing shows that the run is whole")
         return
@@ -136,7 +155,10 @@ def _results(asked: argparse.Namespace, say: _Say) -> None:
         return
     if run.version != __version__:
         say.note(f"results: written by ipvs-audit {run.version}, judged again by {__version__}")
-    found = rejudge(run, store.read(asked.run) if there else (), find_checks(asked.checks))
+    earlier = asked.run / BEFORE
+    before = store.read(earlier) if earlier.exists() else ()
+    evidence = store.read(asked.run) if there else ()
+    found = rejudge(run, evidence, find_checks(asked.checks), before)
     for trouble in found.wrong[:_MOST]:
         say.bad(f"results: {trouble}")
     if (more := len(found.wrong) - _MOST) > 0:
@@ -145,3 +167,25 @@ def _results(asked: argparse.Namespace, say: _Say) -> None:
         say.good(f"results: {found.results:,} follow from the evidence, judged again")
     for why, count in found.passed_over.items():
         say.note(f"results: {count:,} {why}")
+
+
+def _reports(run: Path, say: _Say) -> None:
+    """The reports once more, and compared byte for byte; only of a run that is whole so far."""
+    if say.troubled:
+        return
+    if (version := results_json.load(run / "results.json").version) != __version__:
+        say.note(f"reports: written by ipvs-audit {version}, so not made again by {__version__}")
+        return
+    with tempfile.TemporaryDirectory(prefix="ipvs-audit-") as place:
+        again = Path(place, "again")
+        render(run, Outputs(), again)
+        names = sorted(path.name for path in again.iterdir() if path.name not in _UNMADE)
+        wrong = [name for name in names if not _same(run / name, again / name)]
+    for name in wrong[:_MOST]:
+        say.bad(f"{name}: is not what results.json gives")
+    if not wrong:
+        say.good(f"reports: {len(names)} files are what results.json gives")
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.is_file() and manifest.sha256(one) == manifest.sha256(other)

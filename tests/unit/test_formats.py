@@ -78,6 +78,16 @@ def test_sarif_holds_every_result_and_suppresses_what_is_waived(tmp_path: Path) 
     assert len(prints) == len(set(prints))
 
 
+def test_a_host_without_results_is_in_every_format(tmp_path: Path) -> None:
+    late = replace(sample_run.lab_hosts()[0], name="late", id="late", controls=())
+    run = sample_run.run((*sample_run.lab_hosts(), sample_run.EXCLUDED, late))
+    for module in (sarif, hdf, csv_report, junit):
+        module.write(prepared(run), tmp_path / "made")
+        text = (tmp_path / "made").read_text()
+        assert "in the rack, not yet in service" in text
+        assert re.search(r"\blate\b", text)
+
+
 def test_sarif_names_the_file_and_line_that_is_to_blame(tmp_path: Path) -> None:
     (made,) = loaded(LAB, sarif, tmp_path)["runs"]
     (trap,) = (
@@ -94,7 +104,8 @@ def test_hdf_keeps_all_hosts_under_each_control(tmp_path: Path) -> None:
     (profile,) = loaded(LAB, hdf, tmp_path)["profiles"]
     assert [control["id"] for control in profile["controls"]] == [f"EST-{n}" for n in range(1, 7)]
     by_host = {one["code_desc"].split(":")[0]: one for one in profile["controls"][4]["results"]}
-    assert len(by_host) == 7
+    assert len(by_host) == 8
+    assert by_host["spare"]["skip_message"] == "excluded: in the rack, not yet in service"
     assert by_host["namespaced"]["status"] == "skipped"
     assert by_host["namespaced"]["skip_message"].startswith("waived fail: estimation runs")
     assert by_host["down"]["status"] == "error"

@@ -108,6 +108,17 @@ def test_scores_before_and_after_waivers_follow_the_formula() -> None:
     assert scores["EST-3"].after.told == "57.1 %: 2 fail, 1 error, 4 pass"
 
 
+def test_what_was_not_judged_is_in_the_bars_and_not_in_the_score() -> None:
+    late = replace(sample_run.host("late"), controls=())
+    run = sample_run.run((sample_run.host("web1"), late, sample_run.EXCLUDED))
+    assert {score.after.told for score in of_controls(run)} == {
+        "100 %: 1 pass, 1 not judged",
+        "100 %: 6 pass, 6 not judged",
+    }
+    (group,) = of_groups([("ipvs", run.hosts)], run.controls)
+    assert group.after.told == "100 %: 6 pass, 6 not judged"
+
+
 def test_a_bar_is_as_wide_as_its_results() -> None:
     for score in of_controls(sample_run.run().completed()):
         widths = [float(part.width.removesuffix("%")) for part in score.after.segments]
@@ -122,6 +133,6 @@ def test_only_all_is_100_percent() -> None:
 
 
 def test_a_group_without_results_has_no_score() -> None:
-    (score,) = of_groups([("spares", [sample_run.EXCLUDED])])
+    (score,) = of_groups([("spares", [sample_run.EXCLUDED])], sample_run.CONTROLS)
     assert score.after.score == "no score"
     assert score.after.segments == ()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,6 +73,29 @@ def test_class_names_hold_no_dot_of_the_host(tmp_path: Path) -> None:
     root = parsed(sample_run.run(sample_run.fleet(1)), tmp_path)
     case = next(root.iter("testcase"))
     assert case.get("classname") == "ipvs_audit.lb-00000_prod_example_com"
+
+
+def as_jenkins_counts(root: ET.Element) -> dict[tuple[str, str], int]:
+    """Cases by suite and by class, as Jenkins' junit plugin tells suites and classes apart."""
+    suites = Counter(("suite", f"{one.get('name')} {one.get('id')}") for one in root)
+    classes = {
+        ("class", str(case.get("classname")))
+        for suite in root
+        for case in list(suite.iter("testcase"))[:1]
+    }
+    return {**suites, **dict.fromkeys(classes, 1)}
+
+
+def test_hosts_whose_names_look_alike_stay_apart_in_jenkins(tmp_path: Path) -> None:
+    long = "lb-" + "x" * 300
+    names = ("a.b", "a_b", "a_b-2", f"{long}1", f"{long}2")
+    hosts = tuple(replace(sample_run.host(name), id=name) for name in names)
+    junit.write_split(bounded(sample_run.run(hosts)), tmp_path, 2)
+    found = Counter[tuple[str, str]]()
+    for path in sorted(tmp_path.glob("junit-*.xml")):
+        found.update(as_jenkins_counts(ET.fromstring(path.read_bytes())))  # noqa: S314  # our own
+    assert len(found) == 2 * len(names)
+    assert set(found.values()) == {1}
 
 
 def test_host_facts_are_properties_of_the_suite(tmp_path: Path) -> None:

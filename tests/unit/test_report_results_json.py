@@ -46,7 +46,13 @@ def test_the_document_is_that_of_the_design(tmp_path: Path) -> None:
     document = json.loads(written(run, tmp_path).read_text())
     assert document["schema"] == "ipvs-audit/results/1"
     counts = document["run"]["counts"]
-    assert counts["hosts"] == {"inventory": 8, "assessed": 6, "unreachable": 1, "excluded": 1}
+    assert counts["hosts"] == {
+        "inventory": 8,
+        "assessed": 6,
+        "unreachable": 1,
+        "excluded": 1,
+        "left_out": 0,
+    }
     assert sum(counts["hosts"].values()) == 2 * counts["hosts"]["inventory"]
     assert counts["verdicts"]["waived"] == 1
     verdicts = [control["verdict"] for host in document["hosts"] for control in host["controls"]]

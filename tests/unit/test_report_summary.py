@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 import sample_run
 
-from ipvs_audit.report.summary import Standing, grouped, headline, host_standing, tally
+from ipvs_audit.report.summary import (
+    Standing,
+    grouped,
+    headline,
+    host_standing,
+    reconciliation,
+    tally,
+)
 from ipvs_audit.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -72,6 +79,39 @@ def said(*hosts: HostResult) -> str:
 )
 def test_the_verdict_in_one_sentence(hosts: tuple[HostResult, ...], sentence: str) -> None:
     assert said(*hosts) == sentence
+
+
+EST_1_ONLY = tuple(
+    replace(host, controls=host.controls[:1]) for host in (LAB["compliant"], LAB["drifted"])
+)
+
+
+def test_what_was_not_asked_is_never_called_proven() -> None:
+    run = replace(sample_run.run(EST_1_ONLY), controls=sample_run.CONTROLS[:1])
+    assert headline(run).sentence == (
+        "Not proven: not all that the policy demands was asked of 2 hosts; 2 pass."
+        " Not asked: EST-2, EST-3, EST-4, EST-5, EST-6."
+    )
+    assert headline(run).standing is Standing.NOT_JUDGED
+    assert said(*EST_1_ONLY[1:], LAB["compliant"]) == (
+        "Not proven: not all that the policy demands was asked of 2 hosts; 2 pass."
+        " Not every control was asked of 1 host."
+    )
+    assert said(*EST_1_ONLY[1:], LAB["drifted"]).endswith(
+        "fails the policy; 1 passes. Not every control was asked of 1 host."
+    )
+
+
+def test_hosts_left_out_are_counted_and_said() -> None:
+    run = replace(sample_run.run((LAB["compliant"],)), left_out=6)
+    assert reconciliation(run) == (
+        "7 hosts in the inventory = 1 assessed + 0 unreachable + 0 excluded"
+        " + 6 left out by --limit or --shard"
+    )
+    assert headline(run).sentence == (
+        "Compliant: IPVS estimation is disabled, proven on the one host."
+        " 6 hosts of the inventory are left out."
+    )
 
 
 def test_the_numbers_of_a_failing_run_add_up_to_its_hosts() -> None:

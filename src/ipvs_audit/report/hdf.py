@@ -1,8 +1,8 @@
 """results.hdf.json: Heimdall Data Format, what Heimdall takes as InSpec's exec JSON.
 
-A control is a control, and its results are the hosts: Heimdall's format knows one target a file,
-and a file for each of thousands of hosts would compare nothing. A control fails in Heimdall where
-one host does; ``code_desc`` says which.
+A control is a control, and its results are the hosts, every one: Heimdall's format knows one
+target a file, and a file for each of thousands of hosts would compare nothing. A control fails in
+Heimdall where one host does; ``code_desc`` says which.
 
 Heimdall has no word for a waived result among others: a waived fail is ``skipped``, says so, and
 keeps its raw verdict in the message.
@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ipvs_audit.report.sanitise import clipped, one_line, visible
+from ipvs_audit.report.summary import why_unjudged
 from ipvs_audit.verdicts import Result, Verdict
 
 if TYPE_CHECKING:
@@ -55,9 +56,10 @@ def _parts(run: Run) -> Iterator[str]:
         yield ',"results":['
         apart = "\n"
         for host in run.hosts:
-            if (result := host.result(about.id)) is not None:
-                yield apart + _dump(_result(host, result))
-                apart = ",\n"
+            result = host.result(about.id)
+            made = _unjudged(run, host) if result is None else _result(host, result)
+            yield apart + _dump(made)
+            apart = ",\n"
         yield "\n]}"
     yield "\n]}]}\n"
 
@@ -109,6 +111,18 @@ def _result(host: HostResult, result: Result) -> dict[str, object]:
     elif status == "skipped":
         made["skip_message"] = f"{result.verdict.word}: {message}"
     return made
+
+
+def _unjudged(run: Run, host: HostResult) -> dict[str, object]:
+    why = clipped(visible(why_unjudged(host)), _TEXT)
+    return {
+        "status": "skipped",
+        "code_desc": one_line(f"{host.name}: no verdict"),
+        "start_time": host.started or run.started,
+        "run_time": 0.0,
+        "message": why,
+        "skip_message": why,
+    }
 
 
 def _seconds(started: str, finished: str) -> float:

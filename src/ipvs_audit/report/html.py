@@ -24,7 +24,7 @@ from ipvs_audit.report.changes_view import kinds
 from ipvs_audit.report.findings import findings
 from ipvs_audit.report.html_view import Fleet, evidence_shown, span, utc
 from ipvs_audit.report.sanitise import visible
-from ipvs_audit.report.summary import Standing, headline, tally
+from ipvs_audit.report.summary import Standing, accounted, headline, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,11 +62,13 @@ def write(run: Run, directory: Path, *, files: tuple[str, ...] = ()) -> None:
     shared = {
         "run": run,
         "headline": headline(run),
+        "accounted": accounted(run),
         "tally": tally(run),
         "files": files,
         "controls_scored": scores.of_controls(run),
         "groups_scored": scores.of_groups(
-            (group.name, [row.host for row in group.rows]) for group in fleet.groups
+            ((group.name, [row.host for row in group.rows]) for group in fleet.groups),
+            run.controls,
         ),
         "formula": scores.FORMULA,
         "findings": findings(run),

@@ -1,8 +1,10 @@
 """junit.xml for Jenkins: a suite per host, a case per control.
 
-Jenkins drops a suite without a case, reads only the first failure of a case, splits class names
+Jenkins drops a suite without a case, takes suites of one name (and no or the same id) for one,
+shows cases by class and not by suite, reads only the first failure of a case, splits class names
 at dots, and trims what a case printed: 1,000 characters where it passed or was skipped, 100,000
-where it failed. Its junit-10.xsd knows no ``disabled`` attribute.
+where it failed (TestResult, SuiteResult and CaseResult of its junit plugin). So each host has an
+id and a class of its own. Its junit-10.xsd knows no ``disabled`` attribute.
 
 The junit-xml library makes each suite; the file is put together suite by suite, so that a fleet
 of 10,000 hosts never stands in memory as one tree.
@@ -11,7 +13,6 @@ of 10,000 hosts never stands in memory as one tree.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -41,8 +42,7 @@ def write(run: Run, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(_parts(run))
+    _write(run, run.hosts, _classnames(run.hosts), path)
 
 
 def write_split(run: Run, directory: Path, hosts: int) -> list[Path]:
@@ -54,14 +54,21 @@ def write_split(run: Run, directory: Path, hosts: int) -> list[Path]:
         OSError: a file cannot be written.
     """
     paths = []
+    classes = _classnames(run.hosts)
     for number, start in enumerate(range(0, max(len(run.hosts), 1), hosts), 1):
         paths.append(directory / f"junit-{number:03d}.xml")
-        write(replace(run, hosts=run.hosts[start : start + hosts]), paths[-1])
+        part = slice(start, start + hosts)
+        _write(run, run.hosts[part], classes[part], paths[-1])
     return paths
 
 
-def _parts(run: Run) -> Iterator[str]:
-    suites = [_counted(host) for host in run.hosts]
+def _write(run: Run, hosts: Sequence[HostResult], classes: Sequence[str], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(_parts(run, hosts, classes))
+
+
+def _parts(run: Run, hosts: Sequence[HostResult], classes: Sequence[str]) -> Iterator[str]:
+    suites = [_counted(host) for host in hosts]
     totals = {
         name: str(sum(counts[name] for counts in suites))
         for name in ("tests", "failures", "errors")
@@ -69,8 +76,8 @@ def _parts(run: Run) -> Iterator[str]:
     head = ET.Element("testsuites", {"name": "ipvs-audit", **totals})
     yield '<?xml version="1.0" encoding="utf-8"?>\n'
     yield ET.tostring(head, encoding="unicode").replace(" />", ">\n")
-    for host in run.hosts:
-        yield ET.tostring(_suite(run, host), encoding="unicode") + "\n"
+    for host, classname in zip(hosts, classes, strict=True):
+        yield ET.tostring(_suite(run, host, classname), encoding="unicode") + "\n"
     yield "</testsuites>\n"
 
 
@@ -84,11 +91,14 @@ def _counted(host: HostResult) -> dict[str, int]:
     }
 
 
-def _suite(run: Run, host: HostResult) -> ET.Element:
-    cases = [_case(host, result) for result in host.controls] or [_lone_case(host)]
+def _suite(run: Run, host: HostResult, classname: str) -> ET.Element:
+    cases = [_case(host, classname, result) for result in host.controls] or [
+        _lone_case(host, classname)
+    ]
     suite = TestSuite(
         _name(host.name),
         [case for case, _ in cases],
+        id=classname.rpartition(".")[2],
         hostname=_name(host.name),
         timestamp=_timestamp(host.started or run.started),
         properties=dict(_properties(host)),
@@ -120,11 +130,11 @@ def _properties(host: HostResult) -> Iterator[tuple[str, str]]:
             yield "before the remedy", _message(", ".join(changed))
 
 
-def _case(host: HostResult, result: Result) -> tuple[TestCase, str]:
+def _case(host: HostResult, classname: str, result: Result) -> tuple[TestCase, str]:
     loud = result.verdict in {Verdict.FAIL, Verdict.ERROR} and not result.waived
     case = TestCase(
         _name(f"{result.control} {result.name}"),
-        classname=_classname(host),
+        classname=classname,
         stdout=_printed(result.evidence, LOUD_LIMIT if loud else QUIET_LIMIT) or None,
     )
     # A failure or error without message and text would be read as a pass: both always have one.
@@ -147,9 +157,9 @@ def _case(host: HostResult, result: Result) -> tuple[TestCase, str]:
     return case, result.verdict.word
 
 
-def _lone_case(host: HostResult) -> tuple[TestCase, str]:
+def _lone_case(host: HostResult, classname: str) -> tuple[TestCase, str]:
     """The one case of a host that has no results: Jenkins would drop its suite without one."""
-    case = TestCase("audit", classname=_classname(host))
+    case = TestCase("audit", classname=classname)
     if host.state == "unreachable":
         reason = _message(host.reason) or "the host could not be collected"
         case.add_error_info(reason, reason, "unreachable")
@@ -191,8 +201,19 @@ def _one(shown: Evidence, limit: int) -> str:
     return f"{head}\n{output}{mark}\n"
 
 
-def _classname(host: HostResult) -> str:
-    return f"ipvs_audit.{_name(host.id).replace('.', '_')}"
+def _classnames(hosts: Sequence[HostResult]) -> list[str]:
+    """A class for each host, no two alike: ``a.b`` and ``a_b`` are two hosts."""
+    given: list[str] = []
+    taken: set[str] = set()
+    for host in hosts:
+        base = f"ipvs_audit.{_name(host.id).replace('.', '_')}"
+        name, count = base, 1
+        while name in taken:
+            count += 1
+            name = f"{base}-{count}"
+        taken.add(name)
+        given.append(name)
+    return given
 
 
 def _name(text: str) -> str:

@@ -43,7 +43,11 @@ def _metrics(run: Run) -> Iterator[tuple[str, str, list[tuple[dict[str, str], fl
         "What was run; always 1.",
         [({"version": run.version, "estimation": run.estimation}, 1)],
     )
-    yield "hosts", "Hosts of the inventory by state.", _by("state", run.states())
+    yield (
+        "hosts",
+        "Hosts of the inventory by state.",
+        _by("state", run.states() | {"left_out": run.left_out}),
+    )
     standings = Counter(host_standing(host) for host in run.hosts)
     yield (
         "hosts_by_verdict",

@@ -93,12 +93,15 @@ class HostRecord(_Record):
 
 
 class HostCounts(_Record):
-    """The reconciliation: inventory = assessed + unreachable + excluded."""
+    """The reconciliation: inventory = assessed + unreachable + excluded + left out."""
 
     inventory: Count
     assessed: Count
     unreachable: Count
     excluded: Count
+    left_out: Count = Field(
+        default=0, description="hosts that --limit and --shard leave out; not among the hosts below"
+    )
 
 
 class VerdictCounts(_Record):

@@ -52,7 +52,7 @@ def _dump(value: object) -> str:
 def counts(run: Run) -> dict[str, dict[str, int]]:
     """The reconciliation and the verdicts, as numbers."""
     return {
-        "hosts": {"inventory": len(run.hosts)} | run.states(),
+        "hosts": {"inventory": run.whole} | run.states() | {"left_out": run.left_out},
         "verdicts": run.verdicts(),
     }
 
@@ -183,6 +183,7 @@ def run_of(record: RunRecord, hosts: tuple[HostResult, ...]) -> Run:
     fields: dict[str, Any] = {
         name: getattr(record, name) for name in RunRecord.model_fields if name != "counts"
     }
+    fields["left_out"] = record.counts.hosts.left_out
     fields["controls"] = tuple(ControlInfo(**control.model_dump()) for control in record.controls)
     fields["waivers"] = tuple(map(companions.to_account, record.waivers))
     fields["baseline"] = companions.to_comparison(record.baseline)

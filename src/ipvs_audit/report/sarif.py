@@ -2,7 +2,8 @@
 
 A rule is a control, a result is a control on a host, and the place of a result is the host: a
 logical location, with the artifact ``HOST/etc/sysctl.d/90-k8s.conf`` where the message names a
-file. A waived fail is suppressed, never left out.
+file. A waived fail is suppressed, never left out; a host without results (excluded, or not judged)
+is a notification of the run.
 
 Written host by host: ten thousand of them never stand in memory as one document.
 """
@@ -17,6 +18,7 @@ from urllib.parse import quote
 
 from ipvs_audit.report.findings import cause
 from ipvs_audit.report.sanitise import clipped, visible
+from ipvs_audit.report.summary import why_unjudged
 from ipvs_audit.verdicts import Result, Verdict
 
 if TYPE_CHECKING:
@@ -94,6 +96,7 @@ def _tool(run: Run) -> dict[str, object]:
 
 def _invocation(run: Run) -> dict[str, object]:
     times = {"startTimeUtc": run.started, "endTimeUtc": run.finished}
+    unjudged = [f"{host.name}: {why_unjudged(host)}" for host in run.hosts if not host.controls]
     return {
         "executionSuccessful": not run.interrupted,
         "arguments": [visible(word) for word in run.argv],
@@ -101,7 +104,8 @@ def _invocation(run: Run) -> dict[str, object]:
         "machine": visible(run.controller),
         **{name: moment for name, moment in times.items() if moment},
         "toolExecutionNotifications": [
-            {"message": {"text": _said(note, "a note")}, "level": "note"} for note in run.notes
+            {"message": {"text": _said(note, "a note")}, "level": "note"}
+            for note in (*run.notes, *unjudged)
         ],
     }
 

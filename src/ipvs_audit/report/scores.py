@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from ipvs_audit.report.summary import Standing, standing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ipvs_audit.results import HostResult, Run
+    from ipvs_audit.results import ControlInfo, HostResult, Run
 
 FORMULA = "score = pass ÷ (pass + fail + error + inconclusive)"
 #: What counts in the sum; not applicable and not judged do not, nor do waived fails after waivers.
@@ -72,21 +72,29 @@ def of_controls(run: Run) -> tuple[Score, ...]:
     """A score for each control, and one for all together where there are several."""
     counts = {about.id: Counter[Standing]() for about in run.controls}
     for host in run.hosts:
-        for result in host.controls:
-            if result.control in counts:
-                counts[result.control][standing(result)] += 1
+        for about, stands in _stands(host, run.controls):
+            counts[about][stands] += 1
     scores = tuple(_score(about.id, about.name, counts[about.id]) for about in run.controls)
     if len(scores) < 2:  # noqa: PLR2004  # one is all there is
         return scores
     return (*scores, _score("all", "controls", sum(counts.values(), Counter())))
 
 
-def of_groups(groups: Iterable[tuple[str, Sequence[HostResult]]]) -> tuple[Score, ...]:
-    """A score for each group of hosts, over all their controls."""
+def of_groups(
+    groups: Iterable[tuple[str, Sequence[HostResult]]], controls: Sequence[ControlInfo]
+) -> tuple[Score, ...]:
+    """A score for each group of hosts, over all controls of the run."""
     return tuple(
-        _score(name, "", Counter(standing(one) for host in hosts for one in host.controls))
+        _score(name, "", Counter(one for host in hosts for _, one in _stands(host, controls)))
         for name, hosts in groups
     )
+
+
+def _stands(host: HostResult, controls: Sequence[ControlInfo]) -> Iterator[tuple[str, Standing]]:
+    """How each control stands on a host that was to be audited, also where it was not judged."""
+    if host.state != "excluded":
+        for about in controls:
+            yield about.id, standing(host.result(about.id))
 
 
 def percent(part: int, whole: int) -> str:

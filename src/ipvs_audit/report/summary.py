@@ -35,6 +35,8 @@ class Standing(StrEnum):
         return "waived fail" if self is Standing.WAIVED else self.value.replace("_", " ")
 
 
+#: The controls that prove the policy together. A run that leaves one out proves less, and says so.
+PROVING = ("EST-1", "EST-2", "EST-3", "EST-4", "EST-5", "EST-6")
 _ORDER = {standing: place for place, standing in enumerate(Standing)}
 
 
@@ -52,6 +54,13 @@ def host_standing(host: HostResult) -> Standing:
     if not host.controls:
         return Standing.ERROR if host.state == "unreachable" else Standing.NOT_JUDGED
     return min(map(standing, host.controls), key=_ORDER.__getitem__)
+
+
+def why_unjudged(host: HostResult) -> str:
+    """Why a host has no verdict, in words."""
+    if host.state == "excluded":
+        return f"excluded: {host.reason}"
+    return "not judged in this run"
 
 
 def badness(host: HostResult) -> tuple[int, ...]:
@@ -90,7 +99,6 @@ def headline(run: Run) -> Headline:
     """The verdict on a run in one sentence, whose numbers add up to the inventory."""
     count = count_standings(run.hosts)
     total = len(run.hosts)
-    wanted = f"IPVS estimation is {run.estimation}"
     if not total:
         return Headline(Standing.NOT_JUDGED, "Nothing audited", "the inventory names no host.")
     if Standing.FAIL in count:
@@ -101,12 +109,22 @@ def headline(run: Run) -> Headline:
         if unproven in count:
             lead = f"no host fails the policy, but not every one of {_hosts(total)} is proven"
             return _headline(run, unproven, "Not proven", lead, count)
+    if _unasked(run):
+        lead = f"not all that the policy demands was asked of {_hosts(total)}"
+        return _headline(run, Standing.NOT_JUDGED, "Not proven", lead, count)
+    return _proven(run, count)
+
+
+def _proven(run: Run, count: dict[Standing, int]) -> Headline:
+    """The headline where all was asked, and nothing fails or is left open."""
+    total = len(run.hosts)
     if Standing.WAIVED in count:
         lead = f"what fails on {_hosts(count.pop(Standing.WAIVED))} of {total:,} is waived"
         return _headline(run, Standing.WAIVED, "Compliant with waivers", lead, count)
     if right := count.pop(Standing.PASS, 0):
         scope = _all(total) if right == total else f"{right:,} of {_hosts(total)}"
-        return _headline(run, Standing.PASS, "Compliant", f"{wanted}, proven on {scope}", count)
+        lead = f"IPVS estimation is {run.estimation}, proven on {scope}"
+        return _headline(run, Standing.PASS, "Compliant", lead, count)
     count.pop(Standing.NOT_APPLICABLE, 0)
     lead = f"no check concerns any of {_hosts(total)}"
     return _headline(run, Standing.NOT_APPLICABLE, "Nothing to prove", lead, count)
@@ -117,9 +135,27 @@ def _headline(
 ) -> Headline:
     others = [_CLAUSES[one](count) for one, count in rest.items()]
     sentence = f"{lead}; {_listed(others)}." if others else f"{lead}."
+    sentence = " ".join((sentence, *_unasked(run), *_left_out(run)))
     if run.interrupted:
         return Headline(stands, f"Interrupted. {claim}", sentence)
     return Headline(stands, claim, sentence)
+
+
+def _unasked(run: Run) -> list[str]:
+    """What was not asked at all, or not of every host that was assessed; empty where all was."""
+    asked = {about.id for about in run.controls}
+    said = []
+    if missing := [control for control in PROVING if control not in asked]:
+        said.append(f"Not asked: {', '.join(missing)}.")
+    if partly := sum(bool(host.controls) and len(host.controls) < len(asked) for host in run.hosts):
+        said.append(f"Not every control was asked of {_hosts(partly)}.")
+    return said
+
+
+def _left_out(run: Run) -> list[str]:
+    if not run.left_out:
+        return []
+    return [f"{_hosts(run.left_out)} of the inventory {_verb(run.left_out, 'is', 'are')} left out."]
 
 
 _CLAUSES = {
@@ -152,10 +188,17 @@ def _listed(parts: list[str]) -> str:
 def reconciliation(run: Run) -> str:
     """The sum that shows that no host is missing.
 
-    ``7 hosts in the inventory = 6 assessed + 1 unreachable + 0 excluded``.
+    ``7 hosts in the inventory = 6 assessed + 1 unreachable + 0 excluded``; what ``--limit`` and
+    ``--shard`` leave out comes to it where they do.
     """
-    parts = " + ".join(f"{count:,} {state}" for state, count in run.states().items())
-    return f"{_hosts(len(run.hosts))} in the inventory = {parts}"
+    parts = " + ".join(f"{count:,} {state}" for state, count in accounted(run).items())
+    return f"{_hosts(run.whole)} in the inventory = {parts}"
+
+
+def accounted(run: Run) -> dict[str, int]:
+    """Where every host of the inventory went; they add up to it."""
+    left_out = {"left out by --limit or --shard": run.left_out} if run.left_out else {}
+    return run.states() | left_out
 
 
 def tally(run: Run) -> dict[Standing, int]:
