@@ -10,6 +10,8 @@ from ipvs_audit.snapshot import Failure, GarbledEvidenceError, Snapshot
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ipvs_audit.snapshot.exposure import Exposure
+
 #: Seconds by which a host's clock may differ before the report says so in words.
 CLOCK_TOLERANCE = 2
 
@@ -63,8 +65,18 @@ def _exposure(taken: Snapshot) -> str:
     return (
         f"IPVS services: {exposure.services}, destinations: {exposure.destinations},"
         f" possible CPUs: {cpus}; {exposure.reads_per_tick} reads per 2 s tick"
-        f" while estimation runs ({exposure.generation} generation)"
+        f" while estimation runs ({exposure.generation} generation){stall_words(exposure)}"
     )
+
+
+def stall_words(exposure: Exposure) -> str:
+    """How long one run of the estimator is likely to take a CPU for, as it follows the rest."""
+    if exposure.generation == "kthread":
+        return ", done in slices by threads"
+    if exposure.stall is None or not exposure.stall[1]:
+        return ""
+    low, high = (1000 * each for each in exposure.stall)
+    return f", about {low:.2g} to {high:.2g} ms of a CPU in one go"
 
 
 def _consumers(taken: Snapshot) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ipvs_audit.latency.options import LatencyOptions, add_latency_options
 from ipvs_audit.remedy.options import RemedyOptions, add_remedy_options
 from ipvs_audit.report.outputs import Outputs, add_output_options
 from ipvs_audit.shards import Shard
@@ -49,6 +50,7 @@ class Options:
     baseline: Path | None
     outputs: Outputs
     remedy: RemedyOptions
+    latency: LatencyOptions
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -133,6 +135,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--baseline", metavar="RUN", help="compare with an earlier run: its directory, or latest"
     )
+    add_latency_options(group.addoption)
     add_output_options(group.addoption)
     add_remedy_options(group.addoption)
 
@@ -172,6 +175,7 @@ def read_options(config: pytest.Config) -> Options:
         baseline=path("baseline"),
         outputs=Outputs.chosen(get("format"), get("junit_split"), path("sign")),
         remedy=RemedyOptions.read(get),
+        latency=LatencyOptions.read(get),
     )
 
 

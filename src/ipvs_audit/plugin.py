@@ -9,6 +9,7 @@ import pytest
 from ipvs_audit.baseline import BaselineError
 from ipvs_audit.controls import Case, Check, control_of, judge
 from ipvs_audit.inventory import InventoryError
+from ipvs_audit.latency.options import CONTROL
 from ipvs_audit.options import add_options, read_options
 from ipvs_audit.outcome import deliver, describe, recorded
 from ipvs_audit.policy import Policy, PolicyError
@@ -89,6 +90,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> list[pytest.Item] | None:
+    """Leave out what is judged on request only, and was not asked for."""
+    about = control_of(obj)
+    if about is not None and about.id == CONTROL and not collector.config.stash[RUN].timing:
+        return []
+    return None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Collect the evidence of all hosts that the selected checks need, before the first runs."""
@@ -104,6 +114,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                 run.remediation.needs(target.name, item.obj)  # type: ignore[attr-defined]
     if not is_worker(config):
         run.gather()
+        run.time()
         run.remediate()
 
 
@@ -114,6 +125,7 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:  #
     if not run.gathered and not node.config.option.collectonly:
         run.need_ids(ids)
         run.gather()
+        run.time()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -52,6 +52,10 @@ class Policy(BaseModel):
             hook that runs ``sysctl -p``), or a ``drop-in`` in /etc/sysctl.d and a hook for it.
         accept_statistics_loss: a remedy may switch estimation off although something on the host
             reads IPVS statistics.
+        latency_seconds: for how long round trips are measured, where that is asked for.
+        latency_ssh_ms, latency_icmp_ms: milliseconds from one round trip to the next, by the way.
+        latency_spike_ms: milliseconds above the median from which a round trip is delayed.
+        latency_spikes: delays in one measurement that still count as steady.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,6 +70,11 @@ class Policy(BaseModel):
     severity: dict[ControlId, Severity] = Field(default_factory=dict)
     remedy: Literal["recipe", "drop-in"] = "recipe"
     accept_statistics_loss: bool = False
+    latency_seconds: int = Field(default=12, ge=10, le=120)
+    latency_ssh_ms: int = Field(default=5, ge=2, le=100)
+    latency_icmp_ms: int = Field(default=20, ge=10, le=100)
+    latency_spike_ms: int = Field(default=20, ge=5, le=1000)
+    latency_spikes: int = Field(default=2, ge=0, le=20)
 
     def accepts(self, value: int) -> bool:
         """Whether a value of run_estimation is what the policy asks; 0 is off, all else is on."""

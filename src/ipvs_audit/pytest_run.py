@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from ipvs_audit.gather import gather, settings_of
+from ipvs_audit.latency.options import CHECK, CONTROL
+from ipvs_audit.latency.run import keep_before, time_hosts
+from ipvs_audit.latency.trace import SECTION
 from ipvs_audit.outcome import understand
 from ipvs_audit.progress import Progress
 from ipvs_audit.remedy.journal import JournalError
@@ -27,6 +30,8 @@ from ipvs_audit.transport.connect import open_connection
 from ipvs_audit.transport.testinfra_backend import host_for
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from testinfra.host import Host
 
     from ipvs_audit.controls import Control
@@ -58,11 +63,17 @@ class AuditRun:
         self._keep: set[str] = set()
         self._connections: dict[str, Connection] = {}
         self._hosts: dict[str, Host] = {}
+        self._timed: set[str] = set()
         self._outcome: tuple[Run, Path] | str | None = None
         self._beside: dict[str, Path] = {}
         self.directory = _free(audit.options.reports / run_id(audit.started))
         told = getattr(config, "workerinput", {}).get("ipvs_audit_snapshots")
         self.snapshots = Path(told) if told else collecting(self.directory)
+        saved = audit.options.snapshots
+        #: Whether EST-7 is judged: asked for, or in the saved evidence.
+        self.timing = audit.options.latency.asked or (
+            saved is not None and store.mentions(saved, SECTION)
+        )
         self.remediation = remediation_of(config, audit, self.directory, self._say)
 
     def header(self) -> str:
@@ -87,6 +98,8 @@ class AuditRun:
         if about is not None:
             controls.add(about.id)
             self.audit.controls[about.id] = about
+            if about.id == CONTROL:
+                self._timed.add(host)
         if connection:
             self._keep.add(host)
 
@@ -97,6 +110,8 @@ class AuditRun:
             parameter = nodeid.rpartition("[")[2].removesuffix("]")
             if "[" in nodeid and (name := by_id.get(parameter)) is not None:
                 self._needed.setdefault(name, set())
+                if f"::{CHECK}[" in nodeid:
+                    self._timed.add(name)
 
     def gather(self) -> None:
         """Collect the evidence of every host that is needed. Nothing to do without one.
@@ -131,6 +146,31 @@ class AuditRun:
                 " make room or choose another place with --reports DIR"
             ) from None
 
+    def time(self) -> None:
+        """Measure the round trips to every host on which EST-7 is judged, where that was asked."""
+        options, hosts = self.audit.options, sorted(self._timed)
+        if not options.latency.asked or options.snapshots is not None or self.audit.interrupted:
+            return
+        try:
+            if self._measure(hosts):
+                store.write(self.snapshots, self.audit.collected.values())
+        except OSError as wrong:
+            self._give_up()
+            raise pytest.UsageError(f"{self.snapshots}: {wrong.strerror or wrong}") from None
+
+    def _measure(self, hosts: Collection[str]) -> bool:
+        """Let traces join the snapshots of these hosts; true where one did."""
+        audit = self.audit
+        measured = [host for host in audit.targets if host in hosts]
+        try:
+            return time_hosts(audit, measured, self._connections, self._say)
+        except KeyboardInterrupt:
+            audit.interrupted = True
+            audit.notes.append(
+                "Interrupted while measuring latency: hosts not measured by then are inconclusive."
+            )
+            return True
+
     def remediate(self) -> None:
         """Plan, and change hosts where that is asked for; the state after is what is judged."""
         remedy = self.remediation
@@ -139,6 +179,12 @@ class AuditRun:
         before = dict(self.audit.collected)
         try:
             self.audit.notes += remedy.go(self.audit.collected)
+            changed = {
+                host for host, taken in self.audit.collected.items() if taken != before[host]
+            }
+            if self.audit.options.latency.asked and changed and not remedy.interrupted:
+                keep_before(self.audit.collected, before)
+                self._measure(self._timed & changed)
             if remedy.journal.exists():
                 self._beside = {remedy.journal.name: remedy.journal}
             if self.audit.collected != before:
@@ -148,7 +194,7 @@ class AuditRun:
         except (JournalError, OSError) as wrong:
             self._give_up()
             raise pytest.UsageError(str(wrong)) from None
-        self.audit.interrupted = remedy.interrupted
+        self.audit.interrupted = self.audit.interrupted or remedy.interrupted
 
     def _say(self, line: str) -> None:
         self._console().print(Text(line), soft_wrap=True)

@@ -11,6 +11,9 @@ from pydantic import ValidationError
 from ipvs_audit.checks_found import needs_host
 from ipvs_audit.controls import control_of, judge
 from ipvs_audit.facts import facts_of
+from ipvs_audit.latency.numbers import latency_of
+from ipvs_audit.latency.options import CONTROL
+from ipvs_audit.latency.trace import SECTION
 from ipvs_audit.policy import Policy, PolicyError, policy_for
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.sanitise import bounded_facts, bounded_result
@@ -81,14 +84,17 @@ def rejudge(
         f"{name}: is in the evidence, but not in the results" for name in taken.keys() - known
     ]
     found.wrong += _controls(run, checks)
-    for control in checks.keys() - {about.id for about in run.controls}:
+    unasked = checks.keys() - {about.id for about in run.controls}
+    if not any(SECTION in getattr(one, "sections", ()) for one in taken.values()):
+        unasked -= {CONTROL}  # nobody is asked for it without a reason
+    for control in unasked:
         found.pass_over(f"control was not asked in this run: {control}")
     for host in run.hosts:
         if host.state == "excluded":
             found.wrong += _excluded(host, taken)
         elif host.name in taken:
-            found.wrong += _state(host, taken[host.name])
             own = policy_for(policy, Target(host.name, policy=host.policy))
+            found.wrong += _state(host, taken[host.name], own)
             again = _judging(host.name, taken[host.name], own, waivers)
             _host(found, host, checks, again)
             _left_out(found, run, host, checks, again)
@@ -192,7 +198,7 @@ def _judging(
     return lambda check: bounded_result(waivers.over(host, judge(check, taken, policy)))
 
 
-def _state(host: HostResult, taken: Snapshot | Failure) -> list[str]:
+def _state(host: HostResult, taken: Snapshot | Failure, policy: Policy) -> list[str]:
     state = "unreachable" if isinstance(taken, Failure) else "assessed"
     if state != host.state:
         return [f"{host.name}: is {host.state} in the results, {state} in the evidence"]
@@ -206,6 +212,8 @@ def _state(host: HostResult, taken: Snapshot | Failure) -> list[str]:
     reason = bounded_facts({"": taken.message})[""] if isinstance(taken, Failure) else ""
     if host.reason != reason:
         return [f"{host.name}: why it is {state} is not what the evidence says"]
+    if (host.latency, host.latency_before) != latency_of(taken, policy):
+        return [f"{host.name}: its latency is not that of the evidence"]
     return []
 
 

@@ -59,6 +59,47 @@ class RemedyResult:
 
 
 @dataclass(frozen=True, slots=True)
+class LatencyResult:
+    """Round trips to a host, in numbers. All times are seconds; None where nothing was answered.
+
+    Attributes:
+        via: ``icmp`` or ``ssh``.
+        started: UTC, ISO 8601; empty where it never began.
+        ended: why it ended early; else empty.
+        n, lost, left_out: round trips that count, those of them without an answer, and those that
+            do not count because the controller itself stood still.
+        stalled: for how long it did.
+        p50, p99, p999, max: of the answered ones.
+        threshold: what is slower is delayed.
+        spikes: how many delays there are.
+        highest: the longest of them, above the median; 0 for none.
+        period: of those that may be the estimator's; None where there are none.
+        members: how many those are.
+        chance: that spikes without a period look so, at most.
+        estimator: whether they keep the estimator's time; the verdict knows whether it is on.
+    """
+
+    via: str
+    started: str
+    ended: str
+    n: int
+    lost: int
+    left_out: int
+    stalled: float
+    p50: float | None
+    p99: float | None
+    p999: float | None
+    max: float | None
+    threshold: float | None
+    spikes: int
+    highest: float
+    period: float | None
+    members: int
+    chance: float
+    estimator: bool
+
+
+@dataclass(frozen=True, slots=True)
 class HostResult:
     """One host of the inventory: assessed, unreachable or excluded.
 
@@ -74,6 +115,7 @@ class HostResult:
         controls: results by the order of controls.
         policy: what the inventory changes in the policy for this host.
         remedy: what a remedy planned or did there; None where none was asked for.
+        latency: round trips to it, and before a remedy; None where they were not measured.
     """
 
     name: str
@@ -88,6 +130,8 @@ class HostResult:
     finished: str = ""
     policy: Mapping[str, object] = field(default_factory=dict)
     remedy: RemedyResult | None = None
+    latency: LatencyResult | None = None
+    latency_before: LatencyResult | None = None
 
     @property
     def verdict(self) -> Verdict:

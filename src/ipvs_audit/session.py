@@ -17,6 +17,7 @@ from ipvs_audit.clock import stamp
 from ipvs_audit.facts import facts_of
 from ipvs_audit.inventory import Inventory, read_inventory
 from ipvs_audit.job import job_link
+from ipvs_audit.latency.numbers import latency_of
 from ipvs_audit.options import DEFAULT_INVENTORY, Options, redact
 from ipvs_audit.policy import Policy, load_policy, policy_for
 from ipvs_audit.results import ControlInfo, HostResult, Run
@@ -209,6 +210,7 @@ class AuditSession:
                 observed="the run was ended before",
             )
         facts = facts_of(taken)
+        latency, latency_before = latency_of(taken, self.policies[target.name])
         when = taken if isinstance(taken, Failure) else taken.taken
         return HostResult(
             name=target.name,
@@ -222,6 +224,8 @@ class AuditSession:
             started=when.started,
             finished=when.finished,
             policy=target.policy,
+            latency=latency,
+            latency_before=latency_before,
         )
 
 

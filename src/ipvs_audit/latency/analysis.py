@@ -9,6 +9,7 @@ How spikes are found and what the period test promises is told in docs/latency.m
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from ipvs_audit.latency.period import Rhythm, find_rhythm
 from ipvs_audit.latency.spikes import Spike, find_spikes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ipvs_audit.latency.trace import Trace
 
@@ -25,6 +26,11 @@ __all__ = ["Latency", "Rhythm", "Spike", "analyse"]
 
 #: Seconds above the median from which a round trip counts as delayed, where nobody says otherwise.
 SPIKE = 0.020
+#: Seconds that a controller which stood still may need beside, until it has read what came.
+SLACK = 0.005
+
+#: When the controller stood still: beginning and end, in order, none touching another.
+Stalls = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,7 @@ class Latency:
     """What a trace shows. All times are seconds.
 
     Attributes:
-        n: round trips that count: those under way while the controller itself stood still do not.
+        n: round trips that count: a delay that the controller's own stalls may explain does not.
         lost: how many of them had no answer in time.
         left_out: round trips that do not count.
         p50, p99, p999, max: of the answered ones; None where there is none.
@@ -65,25 +71,16 @@ def analyse(trace: Trace, *, spike: float = SPIKE) -> Latency:
         spike: seconds above the median from which a round trip is delayed.
     """
     stalls = _merged(trace.stalls)
-    counted = [
-        (sent, rtt)
-        for sent, rtt in zip(trace.sent, trace.rtt, strict=True)
-        if not _meets(stalls, sent, sent + (trace.limit if rtt is None else rtt))
-    ]
+    threshold = _threshold(trace, stalls, spike)
+    counted = list(_counted(trace, stalls, threshold))
     answered = sorted(rtt for _, rtt in counted if rtt is not None)
-    median = percentile(answered, 0.5)
-    threshold = None if median is None else median + spike
-    spikes = (
-        ()
-        if median is None or threshold is None
-        else find_spikes(counted, median=median, threshold=threshold)
-    )
+    spikes = () if threshold is None else find_spikes(counted, threshold - spike, threshold)
     span = trace.sent[-1] if trace.sent else 0.0
     return Latency(
         n=len(counted),
         lost=len(counted) - len(answered),
         left_out=len(trace.sent) - len(counted),
-        p50=median,
+        p50=percentile(answered, 0.5),
         p99=percentile(answered, 0.99),
         p999=percentile(answered, 0.999),
         max=answered[-1] if answered else None,
@@ -95,6 +92,34 @@ def analyse(trace: Trace, *, spike: float = SPIKE) -> Latency:
     )
 
 
+def _threshold(trace: Trace, stalls: Stalls, spike: float) -> float | None:
+    """From which a round trip is delayed; by those that no stall of the controller met, if any."""
+    answered = [(at, rtt) for at, rtt in _trips(trace) if rtt is not None]
+    clean = [rtt for at, rtt in answered if not _overlap(stalls, at, at + rtt)]
+    median = percentile(sorted(clean or [rtt for _, rtt in answered]), 0.5)
+    return None if median is None else median + spike
+
+
+def _counted(
+    trace: Trace, stalls: Stalls, threshold: float | None
+) -> Iterator[tuple[float, float | None]]:
+    """The round trips that say something of the host, with what the controller added taken off.
+
+    One that was delayed is left out where the controller's own stalls may be all of the delay.
+    """
+    for at, rtt in _trips(trace):
+        took = trace.limit if rtt is None else rtt
+        ours = _overlap(stalls, at, at + took)
+        if not ours or threshold is None or took <= threshold:
+            yield at, rtt
+        elif took - ours - SLACK > threshold:
+            yield at, None if rtt is None else took - ours
+
+
+def _trips(trace: Trace) -> Iterator[tuple[float, float | None]]:
+    return zip(trace.sent, trace.rtt, strict=True)
+
+
 def percentile(ordered: Sequence[float], share: float) -> float | None:
     """The smallest value that at least this share of the values do not exceed (nearest rank).
 
@@ -104,7 +129,7 @@ def percentile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else None
 
 
-def _merged(stalls: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+def _merged(stalls: Sequence[tuple[float, float]]) -> Stalls:
     """Start and end of each stall, none touching another, in order."""
     merged: list[tuple[float, float]] = []
     for start, length in sorted(stalls):
@@ -115,5 +140,12 @@ def _merged(stalls: Sequence[tuple[float, float]]) -> tuple[tuple[float, float],
     return tuple(merged)
 
 
-def _meets(stalls: tuple[tuple[float, float], ...], start: float, end: float) -> bool:
-    return any(first <= end and start <= last for first, last in stalls)
+def _overlap(stalls: Stalls, start: float, end: float) -> float:
+    """Seconds of a time in which the controller stood still."""
+    at = bisect_right(stalls, (start,)) - 1
+    shared = 0.0
+    for first, last in stalls[max(0, at) :]:
+        if first >= end:
+            break
+        shared += max(0.0, min(last, end) - max(first, start))
+    return shared

@@ -66,6 +66,10 @@ class Rhythm:
     missed: int
     chance: float
 
+    def share(self, spikes: int) -> bool:
+        """Whether enough of so many spikes belong to the chain."""
+        return self.members >= SHARE * spikes
+
 
 @dataclass(frozen=True, slots=True)
 class _Beat:

@@ -28,7 +28,7 @@ class Spike:
 
 
 def find_spikes(
-    counted: Iterable[tuple[float, float | None]], *, median: float, threshold: float
+    counted: Iterable[tuple[float, float | None]], median: float, threshold: float
 ) -> tuple[Spike, ...]:
     """The spikes among round trips given as (began, took), in order; lost ones say nothing."""
     found: list[Spike] = []

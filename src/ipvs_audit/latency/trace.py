@@ -33,7 +33,7 @@ _LONGEST = 3_600_000_000
 _FORM = "trace 1"
 _MICROSECONDS = re.compile(r"[0-9]{1,10}")
 _ENDED = re.compile(r"[ -~]{0,500}")
-_STARTED = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}Z)?")
+_STARTED = re.compile(r"([0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,6})?Z)?")
 
 
 @dataclass(frozen=True, slots=True)

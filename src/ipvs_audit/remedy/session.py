@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.controls import Check, control_of, judge
+from ipvs_audit.latency.options import CONTROL
+from ipvs_audit.latency.trace import SECTION
 from ipvs_audit.remedy import journal as journals
 from ipvs_audit.remedy.campaign import FAILED, INTERRUPTED, Treated, campaign
 from ipvs_audit.remedy.plan import plan
@@ -86,8 +88,12 @@ class Remediation:
 
     def verdicts(self, host: str, taken: Snapshot | Failure) -> Judged:
         """The selected checks' verdicts, without pytest."""
-        checks = self.checks.get(host, {})
-        return {name: judge(check, taken, self.policies[host]) for name, check in checks.items()}
+        return {
+            name: judge(check, taken, self.policies[host])
+            for name, check in self.checks.get(host, {}).items()
+            # Latency is measured again when all is done: it does not decide what is put back.
+            if name != CONTROL or isinstance(taken, Failure) or SECTION in taken.sections
+        }
 
     def plan(self, host: str, taken: Snapshot | Failure) -> Plan:
         """What is to be done there."""

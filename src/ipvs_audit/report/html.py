@@ -19,10 +19,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ipvs_audit.job import safe_link
-from ipvs_audit.report import scores
+from ipvs_audit.report import latency_view, scores
 from ipvs_audit.report.changes_view import kinds
 from ipvs_audit.report.findings import findings
 from ipvs_audit.report.html_view import Fleet, evidence_shown, span, utc
+from ipvs_audit.report.latency_pictures import pictures
 from ipvs_audit.report.sanitise import visible
 from ipvs_audit.report.summary import Standing, accounted, headline, tally
 
@@ -74,6 +75,7 @@ def write(run: Run, directory: Path, *, files: tuple[str, ...] = ()) -> None:
         "findings": findings(run),
         "changes": kinds(run.baseline) if run.baseline is not None else (),
         "alone": None,
+        "pictures": pictures(run, directory),
     }
     shown = {"shown": NAMES_SHOWN if fleet.large else None, "fleet": fleet}
     index = environment.get_template("index.html")
@@ -132,6 +134,7 @@ def _environment() -> Environment:
     environment.filters["setting"] = _setting
     environment.filters["shown"] = evidence_shown
     environment.globals["span"] = span
+    environment.globals["latency_rows"] = latency_view.rows
     environment.globals["shapes"] = _SHAPES
     environment.globals["standings"] = Standing
     return environment

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from junit_xml import TestCase, TestSuite
 
+from ipvs_audit.report import latency_view
 from ipvs_audit.report.sanitise import clipped, one_line, visible, visible_head
 from ipvs_audit.verdicts import Evidence, Result, Verdict
 
@@ -123,6 +124,7 @@ def _properties(host: HostResult) -> Iterator[tuple[str, str]]:
         yield "kernel", _message(host.kernel)
     for label, text in host.facts.items():
         yield _name(label), _message(text)
+    yield from latency_view.properties(host)
     if host.remedy is not None:
         yield "remedy", _message(": ".join(filter(None, (host.remedy.status, host.remedy.message))))
         changed = [f"{one.control} {one.before.word}" for one in host.controls if one.before]

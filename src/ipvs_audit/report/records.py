@@ -17,6 +17,9 @@ Count = Annotated[int, Field(ge=0)]
 Moment = Annotated[str, Field(pattern=r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00))?$")]
 
 
+Seconds = Annotated[float, Field(ge=0)]
+
+
 class _Record(BaseModel):
     # Readers of this version pass over fields that a later one adds.
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -69,6 +72,31 @@ class RemedyRecord(_Record):
     steps: tuple[StepRecord, ...]
 
 
+class LatencyRecord(_Record):
+    """Round trips to a host; all times are seconds, null where nothing was answered."""
+
+    via: Literal["icmp", "ssh"]
+    started: Moment
+    ended: str = Field(description="why it ended early; else empty")
+    n: Count = Field(description="round trips that count")
+    lost: Count = Field(description="those of them without an answer")
+    left_out: Count = Field(description="those under way while the controller itself stood still")
+    stalled: Seconds = Field(description="for how long it did")
+    p50: Seconds | None
+    p99: Seconds | None
+    p999: Seconds | None
+    max: Seconds | None
+    threshold: Seconds | None = Field(description="what is slower is delayed")
+    spikes: Count = Field(description="delays")
+    highest: Seconds = Field(description="the longest delay, above the median; 0 for none")
+    period: Seconds | None = Field(description="of the delays that may be the estimator's")
+    members: Count = Field(description="how many those are")
+    chance: Annotated[
+        float, Field(ge=0, le=1, description="that delays without a period look so, at most")
+    ]
+    estimator: bool = Field(description="whether the delays keep the estimator's time")
+
+
 class HostRecord(_Record):
     """One host of the inventory."""
 
@@ -88,6 +116,12 @@ class HostRecord(_Record):
     )
     remedy: RemedyRecord | None = Field(
         default=None, description="null where the run was a mere audit"
+    )
+    latency: LatencyRecord | None = Field(
+        default=None, description="null where round trips were not measured"
+    )
+    latency_before: LatencyRecord | None = Field(
+        default=None, description="the same before a remedy; null where there was none"
     )
     controls: tuple[ControlRecord, ...]
 

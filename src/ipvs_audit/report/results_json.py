@@ -17,8 +17,23 @@ from pydantic import ValidationError
 
 from ipvs_audit.report import companions
 from ipvs_audit.report.errors import ReportError
-from ipvs_audit.report.records import ControlRecord, Document, HostRecord, RemedyRecord, RunRecord
-from ipvs_audit.results import SCHEMA, ControlInfo, HostResult, RemedyResult, Run, StepResult
+from ipvs_audit.report.records import (
+    ControlRecord,
+    Document,
+    HostRecord,
+    LatencyRecord,
+    RemedyRecord,
+    RunRecord,
+)
+from ipvs_audit.results import (
+    SCHEMA,
+    ControlInfo,
+    HostResult,
+    LatencyResult,
+    RemedyResult,
+    Run,
+    StepResult,
+)
 from ipvs_audit.verdicts import Evidence, Result
 
 if TYPE_CHECKING:
@@ -102,6 +117,8 @@ def host_record(host: HostResult) -> dict[str, object]:
         "facts": dict(host.facts),
         "policy": dict(host.policy),
         "remedy": None if host.remedy is None else asdict(host.remedy),
+        "latency": None if host.latency is None else asdict(host.latency),
+        "latency_before": None if host.latency_before is None else asdict(host.latency_before),
         "controls": [_control_record(result) for result in host.controls],
     }
 
@@ -207,7 +224,13 @@ def host_of(record: HostRecord) -> HostResult:
         finished=record.finished,
         policy=record.policy,
         remedy=None if record.remedy is None else _remedy(record.remedy),
+        latency=_latency(record.latency),
+        latency_before=_latency(record.latency_before),
     )
+
+
+def _latency(record: LatencyRecord | None) -> LatencyResult | None:
+    return None if record is None else LatencyResult(**record.model_dump())
 
 
 def _remedy(record: RemedyRecord) -> RemedyResult:

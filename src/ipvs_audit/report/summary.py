@@ -121,13 +121,25 @@ def _proven(run: Run, count: dict[Standing, int]) -> Headline:
     if Standing.WAIVED in count:
         lead = f"what fails on {_hosts(count.pop(Standing.WAIVED))} of {total:,} is waived"
         return _headline(run, Standing.WAIVED, "Compliant with waivers", lead, count)
-    if right := count.pop(Standing.PASS, 0):
+    aside = sum(map(_only_measured, run.hosts))
+    right = count.pop(Standing.PASS, 0) - aside
+    if right:
+        count[Standing.NOT_APPLICABLE] = count.get(Standing.NOT_APPLICABLE, 0) + aside
+        count = {one: hosts for one, hosts in count.items() if hosts}
         scope = _all(total) if right == total else f"{right:,} of {_hosts(total)}"
         lead = f"IPVS estimation is {run.estimation}, proven on {scope}"
         return _headline(run, Standing.PASS, "Compliant", lead, count)
     count.pop(Standing.NOT_APPLICABLE, 0)
     lead = f"no check concerns any of {_hosts(total)}"
+    if aside:
+        lead = f"no check of estimation concerns any of {_hosts(total)}"
     return _headline(run, Standing.NOT_APPLICABLE, "Nothing to prove", lead, count)
+
+
+def _only_measured(host: HostResult) -> bool:
+    """Whether all that passes there is EST-7: steady round trips prove nothing of estimation."""
+    passed = {one.control for one in host.controls if one.verdict is Verdict.PASS}
+    return host_standing(host) is Standing.PASS and passed == {"EST-7"}
 
 
 def _headline(

@@ -38,6 +38,8 @@ __all__ = ["Failure", "GarbledEvidenceError", "Section", "Snapshot", "Taken"]
 
 #: Characters of a section's output that evidence shows; the snapshot keeps all.
 EVIDENCE_LENGTH = 16 * 1024
+#: The same of a trace, whose numbers tell nobody much.
+TRACE_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +170,14 @@ class Snapshot:
             user = self.host.user
         except GarbledEvidenceError:
             user = "unknown"
+        most = TRACE_LENGTH if name in (trace.SECTION, trace.BEFORE) else EVIDENCE_LENGTH
         return Evidence(
             command=section.command,
-            output=section.output[:EVIDENCE_LENGTH],
+            output=section.output[:most],
             status=section.status,
             user=user,
             at=self._time_of(section),
-            cut=max(0, len(section.output) - EVIDENCE_LENGTH),
+            cut=max(0, len(section.output) - most),
         )
 
     def _time_of(self, section: Section) -> str:

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.namespaces import Census
 
 
+#: Nanoseconds that the timer takes for each service or destination and possible CPU: traces
+#: published with the vendor's kernels give 52; see docs/latency.md for what the lab gives.
+NS_A_READ = (50, 60)
+
+
 @dataclass(frozen=True, slots=True)
 class Exposure:
     """What the estimator walks every 2 s.
@@ -22,6 +27,9 @@ class Exposure:
         generation: ``none`` (ip_vs without the switch), ``timer`` (in softirq: nothing else runs
             on that CPU meanwhile), ``kthread`` (6.2 and later), ``unknown`` (ip_vs not loaded,
             or its keys not visible).
+        stall: seconds, from and to, that one run of the estimator is likely to take a CPU for,
+            by the published :data:`NS_A_READ`; each namespace has a timer of its own, so it is
+            that of the largest. None where threads do it in slices, or the reads are not known.
     """
 
     services: int | None
@@ -29,6 +37,7 @@ class Exposure:
     possible_cpus: int | None
     reads_per_tick: int | None
     generation: Literal["none", "timer", "kthread", "unknown"]
+    stall: tuple[float, float] | None = None
 
 
 def expose(host: Host, module: Module, census: Census) -> Exposure:
@@ -39,7 +48,13 @@ def expose(host: Host, module: Module, census: Census) -> Exposure:
     reads = None
     if services is not None and destinations is not None and host.possible_cpus is not None:
         reads = (services + destinations) * host.possible_cpus
-    return Exposure(services, destinations, host.possible_cpus, reads, _generation(module, census))
+    generation = _generation(module, census)
+    stall = None
+    if host.possible_cpus is not None and seen and generation in ("none", "timer"):
+        largest = max((one.services or 0) + (one.destinations or 0) for one in seen)
+        low, high = (largest * host.possible_cpus * each / 1e9 for each in NS_A_READ)
+        stall = (low, high)
+    return Exposure(services, destinations, host.possible_cpus, reads, generation, stall)
 
 
 def _generation(module: Module, census: Census) -> Literal["none", "timer", "kthread", "unknown"]:

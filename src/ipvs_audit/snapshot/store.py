@@ -13,6 +13,7 @@ import gzip
 import json
 import math
 import os
+import re
 import zlib
 from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any, Self, cast
@@ -190,6 +191,24 @@ def read_unfinished(path: Path) -> Iterator[Snapshot | Failure]:
         yield from read(path)
     except CutShortError:
         return
+
+
+def mentions(path: Path, section: str) -> bool:
+    """Whether some host of a file seems to hold a section of that name, without parsing it.
+
+    Evidence cannot pretend to: quotes in it are escaped. False where the file cannot be read:
+    :func:`read` tells why.
+    """
+    wanted = re.compile(rb'"name"\s*:\s*"' + re.escape(section.encode()) + rb'"')
+    file = path / NAME if path.is_dir() else path
+    try:
+        with _open(file) as lines:
+            while line := lines.readline(LONGEST_LINE + 1):
+                if wanted.search(line):
+                    return True
+    except (OSError, EOFError, zlib.error):
+        pass
+    return False
 
 
 def _finite(text: str) -> float:

@@ -13,6 +13,7 @@ from ipvs_audit.transport import Output, TransportError
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.dial import Line, dial
 from ipvs_audit.transport.exchange import LEASHES, Exchange, LeashError
+from ipvs_audit.transport.pipe import Pipe
 from ipvs_audit.transport.route import find_route
 from ipvs_audit.transport.words import quoted
 
@@ -72,6 +73,24 @@ class SshConnection:
                 return self._run(exchange, deadline, timeout)
             except LeashError:
                 self._leashes.pop(0)
+
+    def open_pipe(self, command: str, *, timeout: float) -> Pipe:
+        """Start a command as the login user, without a terminal, and give a pipe to it.
+
+        Only while no script runs. What follows shows whether the command could be started.
+
+        Raises:
+            TransportError: no session is to be had.
+        """
+        channel = self._open_channel(Deadline.after(timeout))
+        pipe = Pipe(channel, self._line.wire.is_active)
+        try:
+            _request_exec(channel, command)
+        except (OSError, EOFError, paramiko.SSHException):
+            raise TransportError(
+                "protocol", f"{self._where}: the connection ended before the command started"
+            ) from None
+        return pipe
 
     def close(self) -> None:
         """Kill the script that is running, if any, and end every connection on the way."""

@@ -1,0 +1,58 @@
+"""EST-7 latency: round trips to the host are steady. Only where it is asked for: --latency."""
+
+from ipvs_audit.controls import Case, control
+from ipvs_audit.latency.analysis import analyse
+from ipvs_audit.latency.blame import blame
+from ipvs_audit.latency.words import (
+    Estimation,
+    estimation_of,
+    exposure_shown,
+    ms,
+    shown,
+    too_weak,
+)
+from ipvs_audit.policy import Policy
+from ipvs_audit.snapshot import Snapshot
+
+
+@control(
+    "EST-7",
+    "latency",
+    severity="medium",
+    source="vendor document: what to do next",
+    fix="Where the delays keep the estimator's period: switch estimation off (EST-2 to EST-5)."
+    " Elsewhere: network diagnostics, as the vendor's document has it.",
+)
+def test_latency(snapshot: Snapshot, policy: Policy, case: Case) -> None:
+    """Delays of tens to hundreds of milliseconds, every 2 s, are why estimation is switched off.
+
+    Round trips are measured from the controller. Delays that follow each other by 2 s and their own
+    length keep the estimator's time: its timer is set again at the end of each run.
+    """
+    case.expect(
+        f"at most {policy.latency_spikes} delays of more than {policy.latency_spike_ms} ms"
+        " above the median round trip"
+    )
+    if snapshot.taken.via == "local":
+        case.not_applicable("this machine itself: measure from another one")
+    trace = snapshot.latency
+    if trace is None:
+        case.inconclusive("it was not measured: --latency does")
+    found = analyse(trace, spike=policy.latency_spike_ms / 1000)
+    case.observe(f"{shown(trace, found)}\n{exposure_shown(snapshot)}", "latency")
+    if trace.ended:
+        case.error(f"not measured to the end: {trace.ended}")
+    if weak := too_weak(found):
+        case.inconclusive(weak)
+
+    estimation = estimation_of(snapshot)
+    if len(found.spikes) <= policy.latency_spikes:
+        stall = snapshot.exposure.stall
+        if estimation is Estimation.ON and stall and stall[0] > policy.latency_spike_ms / 1000:
+            case.inconclusive(
+                f"steady, but estimation is on, and by its exposure takes a CPU for {ms(stall[0])}"
+                " every 2 s: these round trips may not have come by that CPU; try the other"
+                " --latency-via, or another controller"
+            )
+        return
+    assert not found.spikes, blame(found, estimation, snapshot, policy)

@@ -1,0 +1,161 @@
+"""Measuring many hosts, a few at a time, each within its deadline, none able to end the run."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import sys
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ipvs_audit.latency.pace import Echo, EchoError, Pace, measure
+from ipvs_audit.latency.trace import SECTION, Trace, Via, encode
+from ipvs_audit.latency.way import icmp_echo, ssh_echo
+from ipvs_audit.probe.attempt import Handle
+from ipvs_audit.probe.threads import Threads
+from ipvs_audit.transport import TransportError
+from ipvs_audit.transport.deadline import Deadline
+from ipvs_audit.transport.words import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ipvs_audit.latency.options import Want
+    from ipvs_audit.policy import Policy
+    from ipvs_audit.snapshot import Snapshot
+    from ipvs_audit.targets import Target
+    from ipvs_audit.transport import Connection
+    from ipvs_audit.transport.settings import Settings
+
+#: Seconds beyond connecting, sending and waiting for the last answer.
+_GRACE = 5.0
+#: Seconds that an answer is waited for. TCP brings every byte at last, only late.
+_LIMIT: Mapping[Via, float] = {"icmp": 2.0, "ssh": 5.0}
+#: Seconds after which Python lets another thread run, while round trips are timed.
+_SWITCH = 0.0005
+_LOOK = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One host to measure.
+
+    Attributes:
+        snapshot: its evidence, which the trace will join.
+        target: how to reach it.
+        settings: how to connect.
+        policy: how long and how often.
+        want: ``auto``, ``icmp`` or ``ssh``.
+        connection: one that is open already; it stays open.
+    """
+
+    snapshot: Snapshot
+    target: Target
+    settings: Settings
+    policy: Policy
+    want: Want
+    connection: Connection | None = None
+
+    @property
+    def longest(self) -> float:
+        """Seconds after which it is given up."""
+        limits = self.settings.limits
+        return 2 * limits.connect + self.policy.latency_seconds + max(_LIMIT.values()) + _GRACE
+
+    def pace(self, via: Via) -> Pace:
+        """How to measure that way."""
+        policy = self.policy
+        each = policy.latency_icmp_ms if via == "icmp" else policy.latency_ssh_ms
+        return Pace(each / 1000, policy.latency_seconds, _LIMIT[via])
+
+
+def measure_all(jobs: Iterable[Job], at_once: int) -> Iterator[Snapshot]:
+    """Measure every host; each one's snapshot comes back with its trace, as they are done.
+
+    Nothing else should run in this process meanwhile. Interrupted (Ctrl-C), it closes what is open
+    and raises KeyboardInterrupt; what was not given by then was not measured.
+    """
+    waiting = deque(jobs)
+    running: dict[Future[Snapshot], tuple[Job, Handle, Deadline]] = {}
+    threads = Threads()
+    with _undisturbed():
+        try:
+            while waiting or running:
+                while waiting and len(running) < max(1, at_once):
+                    job, handle = waiting.popleft(), Handle()
+                    future = threads.submit(measure_one, job, handle)
+                    running[future] = (job, handle, Deadline.after(job.longest))
+                done, _ = wait(running, timeout=_LOOK, return_when=FIRST_COMPLETED)
+                for future in done:
+                    del running[future]
+                    yield future.result()
+                for future, (job, handle, deadline) in list(running.items()):
+                    if deadline.over():
+                        del running[future]
+                        handle.abandon()
+                        yield _joined(job, _none(job, "it was not done within its deadline"))
+        finally:
+            for _, handle, _ in running.values():
+                handle.abandon()
+
+
+def measure_one(job: Job, handle: Handle | None = None) -> Snapshot:
+    """Measure one host. Raises nothing: why there is no trace is in the trace."""
+    handle = handle or Handle()
+    try:
+        return _measured(job, handle)
+    except (EchoError, TransportError) as why:
+        return _joined(job, _none(job, str(why)))
+    except Exception as error:  # noqa: BLE001  # one host's surprise must not end the run
+        return _joined(job, _none(job, quoted(f"unforeseen {type(error).__name__}: {error}")))
+
+
+def _measured(job: Job, handle: Handle) -> Snapshot:
+    with contextlib.ExitStack() as stack:
+
+        def hold(connection: Connection) -> None:
+            stack.callback(connection.close)
+            handle.hold(connection)
+
+        echo: Echo
+        found = icmp_echo(job.target, job.settings, job.want)
+        if found is not None:
+            echo, command = found
+        else:
+            echo, command = ssh_echo(job.target, job.settings, job.connection, hold)
+        stack.callback(echo.close)
+        pace = job.pace(echo.via)
+        trace = measure(echo, pace)
+        about = f"every {1000 * pace.interval:g} ms for {pace.duration:g} s"
+        return _joined(job, trace, f"{command}  # {about}")
+
+
+def _none(job: Job, why: str) -> Trace:
+    via: Via = "icmp" if job.want == "icmp" else "ssh"
+    pace = job.pace(via)
+    return Trace(via, pace.interval, (), (), pace.limit, ended=why)
+
+
+def _joined(job: Job, trace: Trace, command: str = "round trips") -> Snapshot:
+    sections = job.snapshot.sections
+    # Not later than the last of the probe's, by which evidence is dated.
+    at = max((section.at for section in sections.values()), default=0.0)
+    return replace(
+        job.snapshot, sections={**sections, SECTION: encode(trace, command=command, at=at)}
+    )
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep Python's own pauses out: the garbage collector, and threads that wait for each other."""
+    collecting, switching = gc.isenabled(), sys.getswitchinterval()
+    gc.disable()
+    sys.setswitchinterval(_SWITCH)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(switching)
+        if collecting:
+            gc.enable()

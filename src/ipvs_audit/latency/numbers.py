@@ -1,0 +1,58 @@
+"""A snapshot's traces as the numbers that reports carry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipvs_audit.latency.analysis import analyse
+from ipvs_audit.results import LatencyResult
+from ipvs_audit.snapshot import GarbledEvidenceError, Snapshot
+
+if TYPE_CHECKING:
+    from ipvs_audit.latency.trace import Trace
+    from ipvs_audit.policy import Policy
+    from ipvs_audit.snapshot import Failure
+
+
+def latency_of(
+    taken: Snapshot | Failure, policy: Policy
+) -> tuple[LatencyResult | None, LatencyResult | None]:
+    """The numbers of a host, and those before a remedy. Raises nothing: EST-7 names what is bad."""
+    if not isinstance(taken, Snapshot):
+        return None, None
+    try:
+        return _numbers(taken.latency, policy), _numbers(taken.latency_before, policy)
+    except GarbledEvidenceError:
+        return None, None
+
+
+def _numbers(trace: Trace | None, policy: Policy) -> LatencyResult | None:
+    if trace is None:
+        return None
+    found = analyse(trace, spike=policy.latency_spike_ms / 1000)
+    rhythm = found.rhythm
+    return LatencyResult(
+        via=trace.via,
+        started=trace.started,
+        ended=trace.ended,
+        n=found.n,
+        lost=found.lost,
+        left_out=found.left_out,
+        stalled=round(found.stalled, 6),
+        p50=_whole(found.p50),
+        p99=_whole(found.p99),
+        p999=_whole(found.p999),
+        max=_whole(found.max),
+        threshold=_whole(found.threshold),
+        spikes=len(found.spikes),
+        highest=round(max((one.height for one in found.spikes), default=0.0), 6),
+        period=_whole(rhythm.period),
+        members=rhythm.members,
+        chance=round(rhythm.chance, 12),
+        estimator=rhythm.estimator,
+    )
+
+
+def _whole(seconds: float | None) -> float | None:
+    """To the microsecond, as traces are saved."""
+    return None if seconds is None else round(seconds, 6)

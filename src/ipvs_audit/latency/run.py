@@ -1,0 +1,79 @@
+"""Measuring within a run: which hosts, over which connections, and where the traces go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ipvs_audit.gather import settings_of
+from ipvs_audit.latency.measuring import Job, measure_all
+from ipvs_audit.latency.trace import BEFORE, SECTION
+from ipvs_audit.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, MutableMapping
+
+    from ipvs_audit.session import AuditSession
+    from ipvs_audit.snapshot import Failure
+    from ipvs_audit.transport import Connection
+
+
+def time_hosts(
+    audit: AuditSession,
+    hosts: Collection[str],
+    connections: Mapping[str, Connection],
+    say: Callable[[str], None],
+) -> bool:
+    """Measure hosts that were collected; each trace joins the host's snapshot in the session.
+
+    Args:
+        audit: the run.
+        hosts: inventory names.
+        connections: those that are open already, which stay open.
+        say: shows a line to the operator.
+
+    Returns:
+        whether there was a host to measure.
+
+    Raises:
+        KeyboardInterrupt: what was measured by then is in the session.
+    """
+    options, settings = audit.options.latency, settings_of(audit.options)
+    jobs = [
+        Job(
+            taken,
+            audit.targets[host],
+            settings,
+            audit.policies[host],
+            options.via,
+            connections.get(host),
+        )
+        for host in hosts
+        if isinstance(taken := audit.collected.get(host), Snapshot) and taken.taken.via != "local"
+    ]
+    if not jobs:
+        return False
+    longest = max(job.policy.latency_seconds for job in jobs)
+    rounds = -(-len(jobs) // options.at_once)
+    say(
+        f"measuring the latency of {len(jobs)} hosts, {options.at_once} at a time:"
+        f" about {rounds * longest} s"
+    )
+    for taken in measure_all(jobs, options.at_once):
+        audit.hold([taken])
+    return True
+
+
+def keep_before(
+    collected: MutableMapping[str, Snapshot | Failure],
+    before: Mapping[str, Snapshot | Failure],
+) -> None:
+    """Give the snapshot after a remedy the trace of the one before, beside its own to come."""
+    for host, earlier in before.items():
+        now = collected[host]
+        if not isinstance(earlier, Snapshot) or not isinstance(now, Snapshot) or now is earlier:
+            continue
+        if (trace := earlier.sections.get(SECTION)) is not None:
+            at = max(section.at for section in now.sections.values())
+            kept = replace(trace, name=BEFORE, at=at)
+            collected[host] = replace(now, sections={**now.sections, BEFORE: kept})

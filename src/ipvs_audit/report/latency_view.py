@@ -1,0 +1,69 @@
+"""Latency as reports show it: rows of numbers, and JUnit properties."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ipvs_audit.results import HostResult, LatencyResult
+
+_WAYS = {"icmp": "ICMP echo", "ssh": "a byte over SSH"}
+
+
+def ms(seconds: float | None) -> str:
+    """Milliseconds as people read them; ``-`` for none.
+
+    >>> ms(0.1551), ms(0.00031), ms(None)
+    ('155 ms', '0.31 ms', '-')
+    """
+    return "-" if seconds is None else f"{1000 * seconds:.3g} ms"
+
+
+def _period(one: LatencyResult) -> str:
+    if one.period is None:
+        return "none"
+    kept = "in the estimator's time" if one.estimator else "not shown to be the estimator's"
+    return f"{one.period:.2f} s, {one.members} of {one.spikes}; {kept}"
+
+
+_ROWS: dict[str, Callable[[LatencyResult], str]] = {
+    "measured by": lambda one: _WAYS.get(one.via, one.via),
+    "round trips": lambda one: f"{one.n:,}",
+    "without an answer": lambda one: f"{one.lost:,}",
+    "left out, controller stood still": lambda one: f"{one.left_out:,}, {ms(one.stalled)}",
+    "median": lambda one: ms(one.p50),
+    "p99": lambda one: ms(one.p99),
+    "p99.9": lambda one: ms(one.p999),
+    "longest": lambda one: ms(one.max),
+    "delayed above": lambda one: ms(one.threshold),
+    "delays": lambda one: f"{one.spikes}, up to {ms(one.highest)}" if one.spikes else "none",
+    "period": _period,
+    "ended early": lambda one: one.ended,
+}
+
+
+def rows(host: HostResult) -> list[tuple[str, tuple[str, ...]]]:
+    """Label and values, before (where there is one) and now; rows with nothing to say left out."""
+    measured = [one for one in (host.latency_before, host.latency) if one is not None]
+    told = [(label, tuple(show(one) for one in measured)) for label, show in _ROWS.items()]
+    return [(label, values) for label, values in told if any(values)]
+
+
+def properties(host: HostResult) -> Iterator[tuple[str, str]]:
+    """JUnit properties: plain numbers, in milliseconds and seconds, for machines to plot."""
+    for prefix, one in (("latency before", host.latency_before), ("latency", host.latency)):
+        if one is None:
+            continue
+        for label, value in (("p50", one.p50), ("p99", one.p99), ("p99.9", one.p999)):
+            if value is not None:
+                yield f"{prefix} {label} ms", f"{1000 * value:.3f}"
+        if one.max is not None:
+            yield f"{prefix} max ms", f"{1000 * one.max:.3f}"
+        yield f"{prefix} round trips", str(one.n)
+        yield f"{prefix} lost", str(one.lost)
+        yield f"{prefix} delays", str(one.spikes)
+        if one.period is not None:
+            yield f"{prefix} period s", f"{one.period:.3f}"
+            yield f"{prefix} in the estimator's time", "yes" if one.estimator else "no"

@@ -1,0 +1,98 @@
+"""``--latency`` as a user types it, against a real sshd, and what stays of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from openssh import Server
+
+ROOT = Path(__file__).parents[2]
+PYTEST = Path(sys.executable).with_name("pytest")
+
+
+def audit(reports: Path, *arguments: str | Path) -> dict[str, Any]:
+    done = subprocess.run(
+        [PYTEST, "--reports", reports, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=os.environ | {"COLUMNS": "100"},
+    )
+    latest = reports / "latest"
+    assert (latest / "results.json").exists(), done.stdout + done.stderr
+    return json.loads((latest / "results.json").read_text())  # type: ignore[no-any-return]
+
+
+def judged(results: dict[str, Any]) -> list[dict[str, str]]:
+    return [{one["id"]: one["verdict"] for one in host["controls"]} for host in results["hosts"]]
+
+
+def test_est_7_is_there_only_where_it_was_asked_for(sshd: Server, tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(
+        json.dumps(
+            {
+                "all": {
+                    "hosts": {
+                        "web1": {
+                            "ansible_host": "127.0.0.1",
+                            "ansible_port": sshd.port,
+                            "ansible_ssh_private_key_file": str(sshd.user_key),
+                        },
+                        "down": {"ansible_host": "127.0.0.1", "ansible_port": 1},
+                    }
+                }
+            }
+        )
+    )
+    (tmp_path / "known").write_text(sshd.known())
+    policy = tmp_path / "policy.yml"
+    policy.write_text("latency_seconds: 10\nlatency_spikes: 20\nlatency_spike_ms: 1000\n")
+    reached = [
+        *("--inventory", inventory, "--policy", policy, "--known-hosts", tmp_path / "known"),
+        *("--ssh-config", "/dev/null"),
+    ]
+
+    without = audit(tmp_path / "without", *reached)
+    assert all("EST-7" not in host for host in judged(without))
+    assert all(host["latency"] is None for host in without["hosts"])
+
+    asked = audit(tmp_path / "asked", *reached, "--latency", "-n", "2")
+    up, down = judged(asked)
+    # A machine with too much else to do stands still itself, and says so.
+    assert up["EST-7"] in ("pass", "inconclusive")
+    assert down["EST-7"] == "error"
+    numbers = asked["hosts"][0]["latency"]
+    assert numbers["via"] == "ssh"
+    assert numbers["n"] > 1000
+    assert 0 < numbers["p50"] <= numbers["p99"] <= numbers["p999"] <= numbers["max"]
+    assert asked["hosts"][1]["latency"] is None
+
+    run = tmp_path / "asked" / "latest"
+    told = ET.parse(run / "junit.xml").find(".//property[@name='latency p50 ms']")  # noqa: S314
+    assert told is not None
+    assert float(told.attrib["value"]) == round(1000 * numbers["p50"], 3)
+    assert "<h4>Latency</h4>" in (run / "index.html").read_text()
+
+    # The saved evidence gives the same, and verify says so.
+    again = audit(tmp_path / "again", "--from-snapshots", run, "--policy", policy)
+    assert judged(again) == judged(asked)
+    assert again["hosts"][0]["latency"] == numbers
+    verified = subprocess.run(
+        [sys.executable, "-m", "ipvs_audit", "verify", run],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert verified.returncode == 0, verified.stdout
