@@ -81,7 +81,9 @@ def test_est_7_is_there_only_where_it_was_asked_for(sshd: Server, tmp_path: Path
     told = ET.parse(run / "junit.xml").find(".//property[@name='latency p50 ms']")  # noqa: S314
     assert told is not None
     assert float(told.attrib["value"]) == round(1000 * numbers["p50"], 3)
-    assert "<h4>Latency</h4>" in (run / "index.html").read_text()
+    page = (run / "index.html").read_text()
+    assert "<h4>Latency</h4>" in page
+    assert page.count('<svg class="trace"') == 1
 
     # The saved evidence gives the same, and verify says so.
     again = audit(tmp_path / "again", "--from-snapshots", run, "--policy", policy)

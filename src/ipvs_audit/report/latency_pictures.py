@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from ipvs_audit.latency.analysis import SPIKE
+from ipvs_audit.report.latency_picture import picture
 from ipvs_audit.snapshot import GarbledEvidenceError, Snapshot, store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from ipvs_audit.latency.trace import Trace
-    from ipvs_audit.results import Run
+    from ipvs_audit.results import LatencyResult, Run
 
 
 def pictures(run: Run, directory: Path) -> Mapping[str, Markup]:
@@ -26,25 +27,25 @@ def pictures(run: Run, directory: Path) -> Mapping[str, Markup]:
         directory: holds the saved evidence, where there is some.
     """
     found: dict[str, Markup] = defaultdict(Markup)
-    timed = {host.name for host in run.hosts if host.latency is not None}
+    timed = {host.name: _spike(host.latency) for host in run.hosts if host.latency is not None}
     if not timed or not (directory / store.NAME).exists():
         return found
     # A picture is beside the numbers: without it a report is still whole.
     with suppress(store.StoreError):
         for taken in store.read(directory):
             if isinstance(taken, Snapshot) and taken.target in timed:
-                found[taken.target] = _picture(taken)
+                found[taken.target] = _picture(taken, timed[taken.target])
     return found
 
 
-def _picture(taken: Snapshot) -> Markup:
+def _spike(told: LatencyResult) -> float:
+    """The policy's threshold above the median, as the numbers have it."""
+    return SPIKE if told.threshold is None or told.p50 is None else told.threshold - told.p50
+
+
+def _picture(taken: Snapshot, spike: float) -> Markup:
     try:
         now, before = taken.latency, taken.latency_before
     except GarbledEvidenceError:
         return Markup()
-    return _drawn(before, now) if now is not None and now.sent else Markup()
-
-
-def _drawn(before: Trace | None, now: Trace) -> Markup:
-    del before, now
-    return Markup()
+    return picture(before, now, spike=spike) if now is not None and now.sent else Markup()
