@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.descriptors import make_room
+from ipvs_audit.engine import engine
 from ipvs_audit.probe.collector import collect
 from ipvs_audit.snapshot import store
 from ipvs_audit.transport import Limits
@@ -54,6 +55,7 @@ def gather(
 
     Raises:
         store.StoreError: saved evidence cannot be read; nothing was judged.
+        EngineError: the engine cannot be used; nothing was collected.
         OSError: ``into`` cannot be written.
     """
     targets = [target for target in audit.audited if target.name in names]
@@ -73,15 +75,22 @@ def gather(
         if told:
             audit.notes.append(told)
             progress.say(f"ipvs-audit: {told}")
-        with progress.over(len(targets)) as tell:
+        with (
+            engine(options.engine, forks, options.deadline) as where,
+            progress.over(len(targets)) as tell,
+        ):
+            if where.told:
+                audit.notes.append(where.told)
             for taken in collect(
                 targets,
                 settings=settings_of(options),
                 open_connection=open_connection,
                 policies=audit.policies,
-                forks=forks,
+                forks=where.forks,
                 originals=bool(options.remedy.mode),
                 keep=keep,
+                executor=where.executor,
+                grace=where.grace,
             ):
                 saved.write(taken)
                 audit.hold([taken])

@@ -39,6 +39,8 @@ class Options:
     reports: Path
     strict: bool
     forks: int
+    engine: str | None
+    engine_plain_secrets: bool
     connect_timeout: float
     deadline: float
     host_key_policy: HostKeyPolicy
@@ -92,6 +94,16 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--forks", type=int, default=64, metavar="N", help="hosts collected at a time (default 64)"
+    )
+    group.addoption(
+        "--engine",
+        metavar="dask://HOST:PORT",
+        help="collect on the workers of a Dask cluster (dask+tls:// by TLS) instead of here",
+    )
+    group.addoption(
+        "--engine-plain-secrets",
+        action="store_true",
+        help="let passwords of hosts travel to the engine in the clear",
     )
     group.addoption(
         "--connect-timeout",
@@ -164,6 +176,8 @@ def read_options(config: pytest.Config) -> Options:
         reports=path("reports") or root / "reports",
         strict=bool(config.getini("strict")),
         forks=get("forks"),
+        engine=get("engine"),
+        engine_plain_secrets=get("engine_plain_secrets"),
         connect_timeout=get("connect_timeout"),
         deadline=get("deadline"),
         host_key_policy=get("host_key_policy"),

@@ -8,6 +8,7 @@ import pytest
 
 from ipvs_audit.baseline import BaselineError
 from ipvs_audit.controls import Case, Check, control_of, judge
+from ipvs_audit.engine import EngineError
 from ipvs_audit.inventory import InventoryError
 from ipvs_audit.latency.options import CONTROL
 from ipvs_audit.options import add_options, read_options
@@ -39,6 +40,7 @@ _USAGE_ERRORS = (
     BaselineError,
     SignatureError,
     ResumeError,
+    EngineError,
 )
 RESULT = pytest.StashKey[Result]()
 
@@ -66,6 +68,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             check_key(audit.options.outputs.sign)
             audit.read_baseline()
             audit.find_earlier()
+            audit.check_engine()
     except _USAGE_ERRORS as wrong:
         raise pytest.UsageError(str(wrong)) from None
     run = AuditRun(config, audit)

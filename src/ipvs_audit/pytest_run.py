@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from ipvs_audit.engine import EngineError
 from ipvs_audit.gather import gather, settings_of
 from ipvs_audit.latency.options import CHECK, CONTROL
 from ipvs_audit.latency.run import keep_before, time_hosts
@@ -136,7 +137,7 @@ class AuditRun:
             self.audit.notes.append(
                 "Interrupted while collecting: what was known by then is judged and reported."
             )
-        except store.StoreError as wrong:
+        except (store.StoreError, EngineError) as wrong:
             self._give_up()
             raise pytest.UsageError(str(wrong)) from None
         except OSError as wrong:

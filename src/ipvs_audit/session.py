@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ipvs_audit import __version__
 from ipvs_audit.baseline import Baseline, compare, find_baseline
 from ipvs_audit.clock import stamp
+from ipvs_audit.engine import dask_address, refuse_plain_secrets
 from ipvs_audit.facts import facts_of
 from ipvs_audit.inventory import Inventory, read_inventory
 from ipvs_audit.job import job_link
@@ -109,6 +110,17 @@ class AuditSession:
             self.policy_sha256,
             self.inventory.sha256,
         )
+
+    def check_engine(self) -> None:
+        """Look at the engine that is asked for, contacting nobody.
+
+        Raises:
+            EngineError: it is none, or passwords would travel to it in the clear.
+        """
+        if (asked := self.options.engine) is not None:
+            dask_address(asked)
+            if not self.options.engine_plain_secrets:
+                refuse_plain_secrets(asked, self.audited)
 
     def find_earlier(self) -> None:
         """Find the run to resume, where that is asked for.

@@ -45,6 +45,7 @@ def collect(
     keep: Callable[[Target, Connection], bool] | None = None,
     on_done: Callable[[Snapshot | Failure], None] | None = None,
     executor: Executor | None = None,
+    grace: float | None = None,
 ) -> Iterator[Snapshot | Failure]:
     """Collect every target; exactly one snapshot or failure for each, as they come in.
 
@@ -64,9 +65,12 @@ def collect(
         on_done: told of each host that is done, before it is given.
         executor: runs the collecting; None starts a thread per host. Another one should have
             ``forks`` workers: a host's deadline counts from when it is submitted.
+        grace: seconds beyond its deadline after which a host is given up; None for :data:`GRACE`.
+            An executor that begins anew with what a lost worker had needs more.
     """
     own = executor is None
-    run = _Run(executor or Threads(), forks, on_done, own=own)
+    patience = GRACE if grace is None else grace
+    run = _Run(executor or Threads(), forks, on_done, own=own, grace=patience)
 
     def job(target: Target) -> Job:
         policy = (policies or {}).get(target.name, Policy())
@@ -93,11 +97,13 @@ class _Run:
         on_done: Callable[[Snapshot | Failure], None] | None,
         *,
         own: bool,
+        grace: float,
     ) -> None:
         self._executor = executor
         self._forks = max(1, forks)
         self._on_done = on_done
         self._own = own
+        self._grace = grace
         self._running: dict[Future[Snapshot | Failure], _Running] = {}
         self._done: queue.SimpleQueue[Future[Snapshot | Failure]] = queue.SimpleQueue()
 
@@ -125,9 +131,8 @@ class _Run:
             if job is None:
                 break
             handle = Handle()
-            started = _Running(
-                job, handle, Deadline.after(job.settings.limits.deadline + GRACE), utc_now()
-            )
+            until = Deadline.after(job.settings.limits.deadline + self._grace)
+            started = _Running(job, handle, until, utc_now())
             arguments = (job, handle) if self._own else (job,)
             future = self._executor.submit(collect_one, *arguments)
             self._running[future] = started
