@@ -28,6 +28,11 @@ def attributed(make: Make, traces: int, seed: int, **how: float) -> int:
     return sum(one.rhythm.estimator for one in found(make, traces, seed, **how))
 
 
+def restless(rng: Random) -> list[Stall]:
+    """A path that is slow for 20 to 35 ms ten times by itself."""
+    return at_random(10, rng, heights=(0.02, 0.035))
+
+
 def main(traces: int) -> None:
     """Print the tables."""
     print(f"{traces} traces each, 12 s of a round trip every 5 ms unless said otherwise\n")
@@ -38,9 +43,11 @@ def main(traces: int) -> None:
             lambda rng, low=low, high=high: at_random(rng.randint(low, high), rng), traces, SEED
         )
         print(f"| {low} to {high} stalls of 30 to 200 ms at random | {many} |")
+    many = attributed(lambda rng: at_random(5, rng) + restless(rng), traces, SEED)
+    print(f"| 5 of those on a path with ten of 20 to 35 ms more | {many} |")
     many = attributed(lambda rng: at_random(rng.randint(5, 7), rng), traces, SEED + 1, lost=0.02)
     print(f"| 5 to 7 at random, 2 % of answers lost | {many} |")
-    few = max(1, traces // 5)
+    few = max(1, traces // 10)
     print(f"\n{few} traces each\n")
     heights = (0.03, 0.1, 0.2, 0.4)
     top = " | ".join(f"{1000 * height:.0f} ms" for height in heights)
@@ -53,12 +60,13 @@ def main(traces: int) -> None:
             ]
             print(f"| {period} s | {' | '.join(map(str, cells))} |")
 
-    print(f"\n| the estimator's stall | 12 s | 12 s, 2 random stalls beside | 24 s | {'':s}")
-    print("|---|---|---|---|")
+    print("\n| the estimator's stall | 12 s | 2 random stalls beside | restless path | 24 s |")
+    print("|---|---|---|---|---|")
     for height in (0.015, 0.02, 0.025, 0.03, 0.05, 0.1, 0.2, 0.3, 0.6):
         cells = [
             attributed(lambda rng, h=height: estimator(h, rng), few, SEED),
             attributed(lambda rng, h=height: estimator(h, rng) + at_random(2, rng), few, SEED),
+            attributed(lambda rng, h=height: estimator(h, rng) + restless(rng), few, SEED),
             attributed(lambda rng, h=height: estimator(h, rng, span=24), few, SEED, span=24),
         ]
         shown = " | ".join(f"{100 * one / few:.0f} %" for one in cells)

@@ -75,6 +75,8 @@ class LatencyResult:
         highest: the longest of them, above the median; 0 for none.
         period: of those that may be the estimator's; None where there are none.
         members: how many those are.
+        among: delays that the period was sought in: those above ``above``.
+        above: seconds above the median.
         chance: that spikes without a period look so, at most.
         estimator: whether they keep the estimator's time; the verdict knows whether it is on.
     """
@@ -95,6 +97,8 @@ class LatencyResult:
     highest: float
     period: float | None
     members: int
+    among: int
+    above: float
     chance: float
     estimator: bool
 

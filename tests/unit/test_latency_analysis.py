@@ -94,6 +94,15 @@ def test_two_stalls_of_something_else_do_not_hide_the_timer() -> None:
     assert found.rhythm.members == len(found.spikes) - 2
 
 
+def test_a_restless_path_does_not_hide_the_timer() -> None:
+    noise = at_random(12, rng(), heights=(0.02, 0.035))
+    found = judged([*estimator(0.12, rng()), *noise])
+    assert len(found.spikes) > 10
+    assert found.rhythm.estimator
+    assert found.rhythm.among < 8
+    assert found.rhythm.above in (0.04, 0.08)
+
+
 @pytest.mark.parametrize("height", [0.03, 0.1, 0.2])
 @pytest.mark.parametrize("period", [0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0])
 def test_what_wakes_by_the_clock_is_not_the_estimator(period: float, height: float) -> None:

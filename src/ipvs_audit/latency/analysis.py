@@ -10,7 +10,7 @@ How spikes are found and what the period test promises is told in docs/latency.m
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,10 @@ __all__ = ["Latency", "Rhythm", "Spike", "analyse"]
 SPIKE = 0.020
 #: Seconds that a controller which stood still may need beside, until it has read what came.
 SLACK = 0.005
+
+#: The period test looks at all spikes, and at those that are twice and four times as high: a path
+#: that is restless by itself must not hide the estimator.
+ABOVE = (1, 2, 4)
 
 #: When the controller stood still: beginning and end, in order, none touching another.
 Stalls = tuple[tuple[float, float], ...]
@@ -76,6 +80,20 @@ def analyse(trace: Trace, *, spike: float = SPIKE) -> Latency:
     answered = sorted(rtt for _, rtt in counted if rtt is not None)
     spikes = () if threshold is None else find_spikes(counted, threshold - spike, threshold)
     span = trace.sent[-1] if trace.sent else 0.0
+
+    def rhythm(factor: int) -> Rhythm:
+        above = factor * spike
+        found = (
+            ()
+            if threshold is None
+            else find_spikes(counted, threshold - spike, threshold - spike + above)
+        )
+        tried = find_rhythm(
+            found, span=span, interval=trace.interval, blind=stalls, tries=len(ABOVE)
+        )
+        return replace(tried, above=above)
+
+    rhythms = [rhythm(factor) for factor in ABOVE]
     return Latency(
         n=len(counted),
         lost=len(counted) - len(answered),
@@ -88,7 +106,7 @@ def analyse(trace: Trace, *, spike: float = SPIKE) -> Latency:
         spikes=spikes,
         span=span,
         stalled=sum(min(end, span) - start for start, end in stalls if start < span),
-        rhythm=find_rhythm(spikes, span=span, interval=trace.interval, blind=stalls),
+        rhythm=next((one for one in rhythms if one.estimator), rhythms[0]),
     )
 
 

@@ -30,12 +30,14 @@ def blame(found: Latency, estimation: Estimation, snapshot: Snapshot, policy: Po
     rhythm, delays = found.rhythm, len(found.spikes)
     longest = ms(max(one.height for one in found.spikes))
     if rhythm.estimator and rhythm.period is not None:
+        above = f" above {ms(rhythm.above)}" if rhythm.among != delays else ""
         paced = (
-            f"period {rhythm.period:.1f} s, {rhythm.members} of {delays} delays, up to {longest}"
+            f"period {rhythm.period:.1f} s, {rhythm.members} of {rhythm.among} delays"
+            f"{above}, up to {longest}"
         )
         return _in_time(paced, estimation, snapshot, policy)
     said = f"{delays} delays of up to {longest}"
-    if estimation is not Estimation.OFF and rhythm.members > 1 and rhythm.share(delays):
+    if estimation is not Estimation.OFF and rhythm.likely:
         return (
             f"{said}, of which {rhythm.members} may be in the estimator's time: too few to tell;"
             " measure for longer (latency_seconds in the policy)"

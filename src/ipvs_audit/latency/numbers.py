@@ -48,6 +48,8 @@ def _numbers(trace: Trace | None, policy: Policy) -> LatencyResult | None:
         highest=round(max((one.height for one in found.spikes), default=0.0), 6),
         period=_whole(rhythm.period),
         members=rhythm.members,
+        among=rhythm.among,
+        above=round(rhythm.above, 6),
         chance=round(rhythm.chance, 12),
         estimator=rhythm.estimator,
     )

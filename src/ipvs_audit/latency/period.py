@@ -53,6 +53,8 @@ class Rhythm:
 
     Attributes:
         estimator: whether the spikes keep the estimator's time.
+        among: spikes that were looked at: those above ``above``.
+        above: seconds above the median.
         period: seconds from one spike of the chain to the next, the median; None without a chain.
         members: spikes in the chain.
         missed: ticks of the estimator at which there was no spike, from the first sending to the
@@ -65,10 +67,13 @@ class Rhythm:
     members: int
     missed: int
     chance: float
+    among: int = 0
+    above: float = 0.0
 
-    def share(self, spikes: int) -> bool:
-        """Whether enough of so many spikes belong to the chain."""
-        return self.members >= SHARE * spikes
+    @property
+    def likely(self) -> bool:
+        """Whether enough of the spikes belong to the chain, be it long enough or not."""
+        return self.members > 1 and self.members >= SHARE * self.among
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ def find_rhythm(
     span: float,
     interval: float,
     blind: Sequence[tuple[float, float]] = (),
+    tries: int = 1,
 ) -> Rhythm:
     """Test the spikes of a trace.
 
@@ -94,8 +100,9 @@ def find_rhythm(
         span: seconds of the trace.
         interval: seconds between two sendings: how well a beginning is known.
         blind: start and end of times in which a spike would not have been seen.
+        tries: how many such tests the trace gets in all.
     """
-    best = Rhythm(estimator=False, period=None, members=0, missed=0, chance=1.0)
+    best = Rhythm(False, None, members=0, missed=0, chance=1.0, among=len(spikes))  # noqa: FBT003
     # No chain holds more than one spike per tick: many more spikes are no estimator's.
     if span < SHORTEST or not spikes or len(spikes) > (span / TICK + 1) / SHARE:
         return best
@@ -103,7 +110,7 @@ def find_rhythm(
     most = max(1, int(span / TICK / 6))
     for gaps in range(most + 1):
         chain = _longest_chain(beats, gaps)
-        chance = min(1.0, (most + 1) * _bound(beats, len(chain), gaps, span))
+        chance = min(1.0, tries * (most + 1) * _bound(beats, len(chain), gaps, span))
         missed = _missed(chain, span - 2 * interval, blind)
         single = [after.at - before.at for before, after in pairwise(chain) if _next(before, after)]
         rhythm = Rhythm(
@@ -114,6 +121,7 @@ def find_rhythm(
             members=len(chain),
             missed=missed,
             chance=chance,
+            among=len(spikes),
         )
         if (rhythm.estimator, rhythm.members) > (best.estimator, best.members):
             best = rhythm

@@ -25,7 +25,7 @@ def _period(one: LatencyResult) -> str:
     if one.period is None:
         return "none"
     kept = "in the estimator's time" if one.estimator else "not shown to be the estimator's"
-    return f"{one.period:.2f} s, {one.members} of {one.spikes}; {kept}"
+    return f"{one.period:.2f} s, {one.members} of {one.among} above {ms(one.above)}; {kept}"
 
 
 _ROWS: dict[str, Callable[[LatencyResult], str]] = {

@@ -91,6 +91,8 @@ class LatencyRecord(_Record):
     highest: Seconds = Field(description="the longest delay, above the median; 0 for none")
     period: Seconds | None = Field(description="of the delays that may be the estimator's")
     members: Count = Field(description="how many those are")
+    among: Count = Field(description="delays that the period was sought in: those above `above`")
+    above: Seconds = Field(description="above the median")
     chance: Annotated[
         float, Field(ge=0, le=1, description="that delays without a period look so, at most")
     ]
