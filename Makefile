@@ -13,6 +13,7 @@ help:
 	@echo 'make oracle N=500           hold EST-2 and EST-3 against the real loaders, in lab guests'
 	@echo 'make fuzz | bench           random input for the parsers; measured figures (docs/performance.md)'
 	@echo 'make soak HOSTS=1000        a fleet of which a third misbehaves'
+	@echo 'make latency-study          the figures of docs/latency.md (long)'
 	@echo 'make faults                 kill and cut remedies at every point, on lab guests (long)'
 	@echo 'make screenshots            docs/report.png from the lab evidence'
 	@echo 'make lab-up [HOST=jittery] | lab-down | lab-status | lab-ssh HOST=compliant'
@@ -59,6 +60,12 @@ soak: setup
 .PHONY: fuzz
 fuzz: setup
 	@$(BIN)/python bench/fuzz.py $(or $(EXAMPLES),100000) $(or $(SECONDS),600)
+
+# What docs/latency.md says of EST-7, measured; let nothing else run beside it.
+.PHONY: latency-study
+latency-study: setup
+	@$(BIN)/python bench/latency_synthetic.py $(TRACES)
+	@$(BIN)/python bench/latency_hosts.py
 
 BENCHES := bench-collect bench-sampled bench-judge bench-inventory bench-probe
 .PHONY: bench bench-reports bench-resolve $(BENCHES)

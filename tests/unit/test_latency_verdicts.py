@@ -160,6 +160,8 @@ def test_this_machine_cannot_be_measured_from_itself() -> None:
     taken = timed(None)
     here = Snapshot("here", replace(taken.taken, via="local"), {})
     assert verdict("EST-7", here).verdict is Verdict.NOT_APPLICABLE
+    pod = Snapshot("pod", replace(taken.taken, via="docker web"), {})
+    assert verdict("EST-7", pod).verdict is Verdict.NOT_APPLICABLE
 
 
 def test_garbled_traces_are_errors() -> None:

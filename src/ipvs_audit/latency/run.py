@@ -49,7 +49,8 @@ def time_hosts(
             connections.get(host),
         )
         for host in hosts
-        if isinstance(taken := audit.collected.get(host), Snapshot) and taken.taken.via != "local"
+        if isinstance(taken := audit.collected.get(host), Snapshot)
+        and taken.taken.via.startswith("ssh")
     ]
     if not jobs:
         return False
