@@ -9,6 +9,7 @@ from ipvs_audit.latency.words import (
     exposure_shown,
     ms,
     shown,
+    steady,
     too_weak,
 )
 from ipvs_audit.policy import Policy
@@ -48,7 +49,7 @@ def test_latency(snapshot: Snapshot, policy: Policy, case: Case) -> None:
         case.inconclusive(weak)
 
     estimation = estimation_of(snapshot)
-    if len(found.spikes) <= policy.latency_spikes:
+    if steady(found, policy.latency_spikes):
         stall = snapshot.exposure.stall
         if estimation is Estimation.ON and stall and stall[0] > policy.latency_spike_ms / 1000:
             case.inconclusive(

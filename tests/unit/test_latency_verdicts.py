@@ -107,9 +107,17 @@ def test_delays_too_few_for_the_test_say_measure_longer() -> None:
 def test_a_delay_or_two_are_steady_and_are_shown() -> None:
     found = judged(seen([(3.0, 0.1), (6.5, 0.05)], rng()), census=OFF)
     assert found.verdict is Verdict.PASS
-    assert "2 delays: 3.00 s: " in found.observed
+    assert "2 delays, " in found.observed
+    assert "in all: 3.00 s: " in found.observed
     strict = Policy(latency_spikes=0)
     assert judged(seen([(3.0, 0.1)], rng()), strict, census=OFF).verdict is Verdict.FAIL
+
+
+def test_a_path_that_is_never_at_rest_is_not_one_delay_and_so_steady() -> None:
+    restless = [(0.06 * number, 0.03) for number in range(200)]
+    found = judged(seen(restless, rng()), census=OFF)
+    assert found.verdict is Verdict.FAIL
+    assert judged(seen([(4.0, 3.0)], rng()), census=OFF).verdict is Verdict.FAIL
 
 
 def test_steady_where_the_exposure_says_it_cannot_be_is_inconclusive() -> None:

@@ -66,6 +66,11 @@ class Latency:
     stalled: float
     rhythm: Rhythm
 
+    @property
+    def delayed(self) -> float:
+        """Seconds from the beginning to the end of each delay, added up."""
+        return sum(one.width for one in self.spikes)
+
 
 def analyse(trace: Trace, *, spike: float = SPIKE) -> Latency:
     """What the trace shows.

@@ -95,6 +95,8 @@ def measure_all(jobs: Iterable[Job], at_once: int) -> Iterator[Snapshot]:
                     if deadline.over():
                         del running[future]
                         handle.abandon()
+                        if job.connection is not None:
+                            job.connection.close()
                         yield _joined(job, _none(job, "it was not done within its deadline"))
         finally:
             for _, handle, _ in running.values():

@@ -11,7 +11,7 @@ from ipvs_audit.latency.echo_icmp import IcmpEcho, answers_at_all
 from ipvs_audit.latency.echo_ssh import COMMAND, SshEcho
 from ipvs_audit.latency.pace import EchoError
 from ipvs_audit.transport.connect import open_connection
-from ipvs_audit.transport.route import find_route
+from ipvs_audit.transport.route import SSH_PORT, find_route
 from ipvs_audit.transport.ssh import SshConnection
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def icmp_echo(target: Target, settings: Settings, want: Want) -> tuple[IcmpEcho,
     """Echo requests to the host, and how a person would type it; None where SSH is the way.
 
     A jump host, a proxy command and an address of this machine itself (a forwarded port) mean that
-    who answers echo requests there is not the host.
+    who answers echo requests there is not the host. Another port than 22 may mean it, so ``auto``
+    takes SSH there, too.
 
     Raises:
         EchoError: they are demanded, and nobody answers, or the host would not be who answers.
@@ -36,8 +37,11 @@ def icmp_echo(target: Target, settings: Settings, want: Want) -> tuple[IcmpEcho,
     """
     if want == "ssh":
         return None
+    route = find_route(target, settings)
+    if want == "auto" and route[-1].port != SSH_PORT:
+        return None
     try:
-        echo = _answering(find_route(target, settings))
+        echo = _answering(route)
     except EchoError as why:
         if want == "auto":
             return None

@@ -18,6 +18,9 @@ FEWEST = 200
 #: Share of the time that the controller may have stood still, and of answers that may be lost.
 MOST_STALLED = 0.2
 MOST_LOST = 0.05
+#: Share of the time that delays may last, however few they are. Delays close to each other are one,
+#: so a path that is never at rest has a single one, without end.
+MOST_DELAYED = 0.1
 _WAYS = {"icmp": "ICMP echo requests", "ssh": "one byte and back over SSH"}
 _LISTED = 12
 
@@ -82,9 +85,14 @@ def spikes_shown(found: Latency) -> str:
         return "no delay"
     listed = [f"{one.at:.2f} s: {ms(one.height)}" for one in found.spikes[:_LISTED]]
     more = len(found.spikes) - len(listed)
-    return f"{len(found.spikes)} delays: {', '.join(listed)}" + (
+    return f"{len(found.spikes)} delays, {ms(found.delayed)} in all: {', '.join(listed)}" + (
         f" and {more} more" if more else ""
     )
+
+
+def steady(found: Latency, spikes: int) -> bool:
+    """Whether there are no more delays than that, and they do not last."""
+    return len(found.spikes) <= spikes and found.delayed <= MOST_DELAYED * found.span
 
 
 def exposure_shown(snapshot: Snapshot) -> str:
