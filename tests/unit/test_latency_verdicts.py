@@ -97,11 +97,18 @@ def test_several_namespaces_with_rules_are_mentioned_where_nothing_is_attributed
     assert "2 namespaces hold IPVS rules" in judged(RANDOM, census=several).message
 
 
+def test_delays_of_which_most_may_be_the_estimators_are_not_said_to_be_others() -> None:
+    stalls = [*estimator(0.1, Random(8)), *at_random(4, Random(9))]  # noqa: S311
+    found = judged(seen(stalls, rng()))
+    assert found.verdict is Verdict.FAIL
+    assert "not the estimator" not in found.message
+
+
 def test_delays_too_few_for_the_test_say_measure_longer() -> None:
     stalls = estimator(0.6, Random(2))  # noqa: S311
     found = judged(seen(stalls, rng()))
     assert found.verdict is Verdict.FAIL
-    assert "too few to tell; measure for longer" in found.message
+    assert "not enough to tell; measure for longer" in found.message
 
 
 def test_a_delay_or_two_are_steady_and_are_shown() -> None:

@@ -39,7 +39,7 @@ def blame(found: Latency, estimation: Estimation, snapshot: Snapshot, policy: Po
     said = f"{delays} delays of up to {longest}"
     if estimation is not Estimation.OFF and rhythm.likely:
         return (
-            f"{said}, of which {rhythm.members} may be in the estimator's time: too few to tell;"
+            f"{said}, of which {rhythm.members} may be in the estimator's time: not enough to tell;"
             " measure for longer (latency_seconds in the policy)"
         )
     every = (snapshot.census.host, *snapshot.census.others)

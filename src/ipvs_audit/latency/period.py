@@ -72,8 +72,9 @@ class Rhythm:
 
     @property
     def likely(self) -> bool:
-        """Whether enough of the spikes belong to the chain, be it long enough or not."""
-        return self.members > 1 and self.members >= SHARE * self.among
+        """Whether a longer trace may show that it is the estimator: nothing to deny it by."""
+        most = self.members > 1 and self.members >= SHARE * self.among
+        return most or (self.members >= FEWEST and 2 * self.members > self.among)
 
 
 @dataclass(frozen=True, slots=True)
