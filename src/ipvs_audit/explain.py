@@ -90,7 +90,7 @@ def _as_if(subject: Subject, asked: argparse.Namespace) -> Subject:
         loaders = replace(loaders, procps=asked.procps)
     if asked.systemd:
         loaders = replace(loaders, systemd_version=asked.systemd)
-    return replace(subject, loaders=loaders, _resolved={})
+    return replace(subject, loaders=loaders)
 
 
 def _subjects(path: Path, key: Key) -> Iterator[tuple[str, Subject | str]]:

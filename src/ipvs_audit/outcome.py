@@ -29,14 +29,29 @@ def deliver(result: Result, *, strict: bool) -> None:
         return
     if result.waived:
         pytest.xfail(f"waived ({result.waiver}): {result.message}")
+    if (because := skipped_because(result, strict=strict)) is not None:
+        raise pytest.skip.Exception(because, _use_item_location=True)
+    pytest.fail(failed_because(result) or "", pytrace=False)
+
+
+def skipped_because(result: Result, *, strict: bool) -> str | None:
+    """Why a test is skipped, where its verdict means that."""
     inconclusive = result.verdict is Verdict.INCONCLUSIVE
     if result.verdict is Verdict.NOT_APPLICABLE or (inconclusive and not strict):
-        raise pytest.skip.Exception(
-            f"{result.verdict.word}: {result.message}", _use_item_location=True
-        )
-    pytest.fail(
-        f"{result.control} {result.name}: {result.verdict.word}: {result.message}", pytrace=False
-    )
+        return f"{result.verdict.word}: {result.message}"
+    return None
+
+
+def failed_because(result: Result) -> str | None:
+    """Why a test that is not skipped fails; None for a pass."""
+    if result.verdict is Verdict.PASS:
+        return None
+    return f"{result.control} {result.name}: {result.verdict.word}: {result.message}"
+
+
+def properties(result: Result) -> list[tuple[str, object]]:
+    """What pytest's own reports say of a verdict beside the outcome."""
+    return [("control", result.control), ("verdict", result.verdict.word)]
 
 
 def recorded(about: Control, fault: Exception) -> Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,15 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from ipvs_audit.checks_found import needs_host
+from ipvs_audit.controls import control_of
 from ipvs_audit.engine import EngineError
+from ipvs_audit.facts import facts_of
 from ipvs_audit.gather import gather, settings_of
 from ipvs_audit.latency.options import CHECK, CONTROL
 from ipvs_audit.latency.run import keep_before, time_hosts
 from ipvs_audit.latency.trace import SECTION
+from ipvs_audit.lean import Lean, judge_quietly
 from ipvs_audit.outcome import understand
 from ipvs_audit.progress import Progress
 from ipvs_audit.remedy.journal import JournalError
@@ -35,12 +40,13 @@ if TYPE_CHECKING:
 
     from testinfra.host import Host
 
-    from ipvs_audit.controls import Control
+    from ipvs_audit.controls import Check, Control
     from ipvs_audit.results import Run
     from ipvs_audit.session import AuditSession
     from ipvs_audit.snapshot import Failure, Snapshot
     from ipvs_audit.targets import Target
     from ipvs_audit.transport import Connection
+    from ipvs_audit.verdicts import Result
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -62,6 +68,8 @@ class AuditRun:
         self.gathered = False
         self._needed: dict[str, set[str]] = {}
         self._keep: set[str] = set()
+        self._checks: dict[Check, str] = {}
+        self._ahead: dict[str, dict[Check, Result | None]] = {}
         self._connections: dict[str, Connection] = {}
         self._hosts: dict[str, Host] = {}
         self._timed: set[str] = set()
@@ -74,6 +82,12 @@ class AuditRun:
         #: Whether EST-7 is judged: asked for, or in the saved evidence.
         self.timing = audit.options.latency.asked or (
             saved is not None and store.mentions(saved, SECTION)
+        )
+        self.lean = Lean(
+            config,
+            self.judged,
+            None if is_worker(config) else self._record,
+            strict=audit.options.strict,
         )
         self.remediation = remediation_of(config, audit, self.directory, self._say)
 
@@ -103,6 +117,40 @@ class AuditRun:
                 self._timed.add(host)
         if connection:
             self._keep.add(host)
+
+    def knows(self, check: Check | None) -> None:
+        """A selected test asks this check."""
+        about = control_of(check)
+        if (
+            check is not None
+            and about is not None
+            and check not in self._checks
+            and not needs_host(check)
+        ):
+            self._checks[check] = about.id
+
+    def judged(self, host: str, check: Check) -> Result | None:
+        """A check's verdict on a host; None where it breaks, prints or warns.
+
+        All checks are asked of a host when the first is: its evidence is taken apart only once,
+        and kept only as it came.
+        """
+        if is_worker(self.config):  # which is given a part of a host's tests
+            return self._judge(check, host, self.taken(host))
+        if host not in self._ahead:
+            taken = self.taken(host)
+            apart = replace(taken)
+            self._ahead[host] = {
+                one: self._judge(one, host, apart)
+                for one, control in self._checks.items()
+                if control in self._needed[host]
+            }
+            self.audit.facts[host] = taken, facts_of(apart)
+        return self._ahead[host].pop(check, None)
+
+    def _judge(self, check: Check, host: str, taken: Snapshot | Failure) -> Result | None:
+        result = judge_quietly(check, taken, self.audit.policies[host])
+        return result and self.audit.waivers.over(host, result)
 
     def need_ids(self, ids: list[str]) -> None:
         """The same from test ids, which is all that an xdist controller is told."""
@@ -233,9 +281,11 @@ class AuditRun:
         """Keep each verdict that arrives, from this process or from a worker."""
         told: dict[str, Any] | None = getattr(report, "ipvs_audit", None)
         if told is not None and not is_worker(self.config):
-            host, about, result = understand(told)
-            self.audit.controls[about.id] = about
-            self.audit.record(host, result)
+            self._record(*understand(told))
+
+    def _record(self, host: str, about: Control, result: Result) -> None:
+        self.audit.controls[about.id] = about
+        self.audit.record(host, result)
 
     def finish(self, exitstatus: int) -> int:
         """Write the reports and give the exit status of the run."""

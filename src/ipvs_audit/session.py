@@ -72,6 +72,8 @@ class AuditSession:
         self.baseline: Baseline | None = None
         self.earlier: Earlier | None = None
         self.collected: dict[str, Snapshot | Failure] = {}
+        #: Facts of hosts that were looked at already, and the evidence that they are from.
+        self.facts: dict[str, tuple[Snapshot | Failure, dict[str, str]]] = {}
         self.results: dict[str, dict[str, Result]] = {}
         self.controls: dict[str, Control] = {}
         self.notes: list[str] = list(self.inventory.warnings)
@@ -221,7 +223,9 @@ class AuditSession:
                 expected="a verdict",
                 observed="the run was ended before",
             )
-        facts = facts_of(taken)
+        known, facts = self.facts.get(target.name, (None, {}))
+        if known is not taken:
+            facts = facts_of(taken)
         latency, latency_before = latency_of(taken, self.policies[target.name])
         when = taken if isinstance(taken, Failure) else taken.taken
         return HostResult(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def given(text: str, procps: tuple[int, ...] = (4, 0, 2)) -> Subject:
     made = subject({CONF: text, DROP_IN: text}, loaders=replace(LOADERS, procps=procps))
-    return replace(made, tree=ConfigTree(made.tree.files, {"net.bogus.key": False}), _resolved={})
+    return replace(made, tree=ConfigTree(made.tree.files, {"net.bogus.key": False}))
 
 
 def fails(about: Subject, name: str, *, key_exists: bool = True) -> bool:

@@ -32,6 +32,13 @@ class Command:
 
 def run_shell(subject: Subject, command: Command, state: State) -> tuple[State, ...]:
     """The states that a hook's command may end in: one, where nothing depends on the unknown."""
+    ran = subject.ran.get((command, state))
+    if ran is None:
+        ran = subject.ran[command, state] = _run_shell(subject, command, state)
+    return ran
+
+
+def _run_shell(subject: Subject, command: Command, state: State) -> tuple[State, ...]:
     options = " ".join(entry.rest for entry in subject.modprobe.all("options", "ip_vs"))
     text = command.text.replace("$CMDLINE_OPTS", options)
     try:

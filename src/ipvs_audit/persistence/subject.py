@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from ipvs_audit.persistence.resolve import Resolution, resolve
@@ -12,6 +12,8 @@ from ipvs_audit.snapshot.sysctl_config import SYSCTL_CONF, Loader
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, Key
 
 if TYPE_CHECKING:
+    from ipvs_audit.persistence.effect import Command
+    from ipvs_audit.persistence.state import State
     from ipvs_audit.snapshot import Snapshot
     from ipvs_audit.snapshot.config_files import ConfigTree
     from ipvs_audit.snapshot.host import Loaders
@@ -31,6 +33,7 @@ class Subject:
         module: state of ip_vs.
         has_switch: whether the kernel has the key once ip_vs is loaded; None where unknown.
         key: the key in question.
+        ran: what commands were found to do, by command and the state before it.
     """
 
     tree: ConfigTree
@@ -38,7 +41,13 @@ class Subject:
     module: ModuleState = "available"
     has_switch: bool | None = None
     key: Key = RUN_ESTIMATION
-    _resolved: dict[Loader, Resolution] = field(default_factory=dict, repr=False, compare=False)
+    # What was found once; made anew by replace(), for another tree is another subject.
+    ran: dict[tuple[Command, State], tuple[State, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _resolved: dict[Loader, Resolution] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def needs_module(self) -> bool:
@@ -98,4 +107,26 @@ def subject_of(snapshot: Snapshot, key: Key = RUN_ESTIMATION) -> Subject:
         has_switch = True
     elif module.loaded and host.why_unread == "absent":
         has_switch = False
-    return Subject(snapshot.config, snapshot.loaders, module.state, has_switch, key)
+    shared = _Same(snapshot.config), snapshot.loaders, module.state, has_switch, key
+    return _subject(*shared)
+
+
+@dataclass(frozen=True, slots=True)
+class _Same:
+    """A tree, told from others by being the very same: hosts of one image share theirs."""
+
+    tree: ConfigTree
+
+    def __hash__(self) -> int:
+        return id(self.tree)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.tree is self.tree
+
+
+@lru_cache(maxsize=256)
+def _subject(
+    same: _Same, loaders: Loaders, module: ModuleState, has_switch: bool | None, key: Key
+) -> Subject:
+    """One subject for all hosts of which it is true: what was found of it once, holds."""
+    return Subject(same.tree, loaders, module, has_switch, key)

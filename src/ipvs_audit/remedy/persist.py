@@ -67,7 +67,7 @@ def persist(subject: Subject, originals: Originals, policy: Policy) -> Persistin
     """The first draft after which EST-2 and EST-3 pass for every loader of the host."""
     why = ""
     for draft in _drafts(subject, originals, policy):
-        then = replace(subject, tree=changed(subject.tree, draft.contents), _resolved={})
+        then = replace(subject, tree=changed(subject.tree, draft.contents))
         wrong = why_not(then, policy)
         if not wrong:
             return Persisting(draft)
@@ -80,7 +80,7 @@ def _drafts(subject: Subject, originals: Originals, policy: Policy) -> Iterator[
         held = _held_in(subject, originals, policy, target)
         if extra:
             held = _added(held, originals, policy, extra, "overrides what a file outside /etc sets")
-        then = replace(subject, tree=changed(subject.tree, held.contents), _resolved={})
+        then = replace(subject, tree=changed(subject.tree, held.contents))
         for hook in hook_drafts(then, originals, policy, reads=target):
             draft = held
             for path, content in hook.items():

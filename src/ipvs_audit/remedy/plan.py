@@ -97,7 +97,7 @@ def _persisting(
         why = f"{hook} runs a command that this audit cannot judge" if hook else found.why_none
         return (), f"no change to files under /etc is judged to make the value persist: {why}", ()
     steps = _writes(found.draft, originals)
-    then = replace(subject, tree=changed(subject.tree, found.draft.contents), _resolved={})
+    then = replace(subject, tree=changed(subject.tree, found.draft.contents))
     why = why_unwritable(snapshot, subject, originals, steps)
     return steps, why, told_failures(then, policy)
 

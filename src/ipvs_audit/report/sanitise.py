@@ -57,7 +57,8 @@ def _escape(found: re.Match[str]) -> str:
 
 def visible(text: str) -> str:
     """The text with everything unseen made visible; tabs and newlines stay."""
-    if text.isascii() and text.isprintable():
+    # Most of what hosts print: looking so is ten times as fast as looking for each hidden one.
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return _HIDDEN.sub(_escape, text)
 

@@ -163,30 +163,40 @@ class Snapshot:
 
         Its time is the controller's: the host's clock is not to be trusted.
         """
-        section = self.sections.get(name)
-        if section is None:
-            return None
+        if name not in self._shown and (section := self.sections.get(name)) is not None:
+            most = TRACE_LENGTH if name in (trace.SECTION, trace.BEFORE) else EVIDENCE_LENGTH
+            self._shown[name] = Evidence(
+                command=section.command,
+                output=section.output[:most],
+                status=section.status,
+                user=self._user,
+                at=self._time_of(section),
+                cut=max(0, len(section.output) - most),
+            )
+        return self._shown.get(name)
+
+    @cached_property
+    def _shown(self) -> dict[str, Evidence]:
+        """Evidence made before: several controls show the same section."""
+        return {}
+
+    @cached_property
+    def _user(self) -> str:
         try:
-            user = self.host.user
+            return self.host.user
         except GarbledEvidenceError:
-            user = "unknown"
-        most = TRACE_LENGTH if name in (trace.SECTION, trace.BEFORE) else EVIDENCE_LENGTH
-        return Evidence(
-            command=section.command,
-            output=section.output[:most],
-            status=section.status,
-            user=user,
-            at=self._time_of(section),
-            cut=max(0, len(section.output) - most),
-        )
+            return "unknown"
+
+    @cached_property
+    def _last(self) -> float:
+        return max(one.at for one in self.sections.values())
 
     def _time_of(self, section: Section) -> str:
         """When it was taken: as long before the end as the host's uptime says."""
         try:
             started = datetime.fromisoformat(self.taken.started)
             finished = datetime.fromisoformat(self.taken.finished)
-            before = max(one.at for one in self.sections.values()) - section.at
-            at = max(started, finished - timedelta(seconds=before))
+            at = max(started, finished - timedelta(seconds=self._last - section.at))
         except (ValueError, TypeError, OverflowError):
             return self.taken.started
         return stamp(at)

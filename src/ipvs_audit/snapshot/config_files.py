@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ipvs_audit.snapshot.errors import GarbledEvidenceError
@@ -89,12 +90,24 @@ _ESCAPE = re.compile(r"\\\\|\\n")
 _NUMBERED = re.compile(r"([0-9]{1,9}) (.*)", re.DOTALL)
 
 
+#: Sections that the configuration is read from.
+_SECTIONS = (*FILE_SECTIONS, "keys", "cmdline")
+
+
 def parse_config_files(sections: Mapping[str, Section]) -> ConfigTree:
     """The configuration, from the probe's sections by name.
+
+    Hosts of one image say the same, word for word: they share one tree, which nobody changes.
 
     Raises:
         GarbledEvidenceError: a section is missing, not whole, or not of its form.
     """
+    return _parsed(tuple((name, sections[name].output) for name in _SECTIONS if name in sections))
+
+
+@lru_cache(maxsize=256)
+def _parsed(outputs: tuple[tuple[str, str], ...]) -> ConfigTree:
+    sections = {name: Section(name, "", output, None, 0.0) for name, output in outputs}
     files: dict[str, ConfigFile] = {}
     unreadable: list[str] = []
     ignored: list[str] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from itertools import pairwise
 
@@ -96,9 +96,12 @@ class Series:
         return Movement.TOO_LATE if _grew(first.raw, last.raw) else Movement.NO_TRAFFIC
 
 
+_COUNTED = tuple(each.name for each in fields(Counts))
+
+
 def _grew(before: Counts, after: Counts) -> bool:
     """Whether any counter grew; they are compared one by one."""
-    return any(new > old for old, new in zip(astuple(before), astuple(after), strict=True))
+    return any(getattr(after, name) > getattr(before, name) for name in _COUNTED)
 
 
 def _totals(sooner: Sample, later: Sample) -> list[tuple[Counts, Counts]]:

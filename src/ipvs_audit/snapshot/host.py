@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ipvs_audit.snapshot.section import Section, decimal, number
 
@@ -198,11 +199,16 @@ def _os_release(section: Section) -> dict[str, str]:
     for line in section.lines():
         if line.startswith("os "):
             key, _, value = line[3:].partition("=")
-            try:
-                words[key] = " ".join(shlex.split(value))
-            except ValueError:
-                words[key] = value
+            words[key] = _unquoted(value)
     return words
+
+
+@lru_cache(maxsize=1024)
+def _unquoted(value: str) -> str:
+    try:
+        return " ".join(shlex.split(value))
+    except ValueError:
+        return value
 
 
 def _cpus(section: Section, text: str) -> int:

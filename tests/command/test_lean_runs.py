@@ -1,0 +1,134 @@
+"""A control that is run without pytest's phases looks to everyone as if it had them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from program import Audit, Ran
+
+#: A plugin that looks at each test: reason enough for the ordinary way.
+WATCHER = "def pytest_runtest_call(item):\n    print('watched', item.name)\n"
+WAIVER = """\
+waivers:
+  - hosts: drifted
+    control: EST-4
+    justification: x
+    ticket: OPS-1
+    approver: A
+    expires: 9999-12-31
+"""
+#: A check as a user might write it, that has something to say beside its verdict.
+SPEAKING = """\
+import warnings
+from ipvs_audit.controls import control
+
+@control("OPS-1", "speaks", severity="low", source="x", fix="x")
+def test_speaks(snapshot, policy, case):
+    print("said by the check")
+    case.expect("x")
+    case.observe("y")
+    assert snapshot.target != "drifted", "no"
+
+@control("OPS-2", "breaks", severity="low", source="x", fix="x")
+def test_breaks(snapshot, policy, case):
+    raise ZeroDivisionError("broken here")
+"""
+
+
+def normal(text: str) -> str:
+    """A report without what differs from run to run: times, places, the order of attributes."""
+    text = re.sub(r"\d{4}-\d\d-\d\dT?[\d:.+Z-]*", "TIME", text)
+    text = re.sub(r'time="[\d.]+"', "", text)
+    text = re.sub(r"in [\d.]+ ?s\b|[\d.]+s", "", text)
+    return re.sub(r"reports/\S+|/tmp/\S+", "PLACE", text)
+
+
+@pytest.fixture
+def both(audit: Audit, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs the same audit in both ways."""
+    (tmp_path / "watcher.py").write_text(WATCHER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    def run(*arguments: str | Path) -> tuple[Ran, Ran, str, str]:
+        ran, own = [], []
+        for number, more in enumerate(((), ("-p", "watcher"))):
+            junit = tmp_path / f"own-{number}.xml"
+            ran.append(
+                audit("--from-snapshots", saved, "--junitxml", junit, "-rA", *arguments, *more)
+            )
+            shown = re.sub(r"<system-out>.*?</system-out>", "", junit.read_text(), flags=re.DOTALL)
+            own.append(normal(shown))
+            (audit.reports / "latest" / "results.json").rename(tmp_path / f"results-{number}.json")
+        return ran[0], ran[1], own[0], own[1]
+
+    return run
+
+
+def hosts(tmp_path: Path, number: int) -> str:
+    """Of results.json, what was found."""
+    return (tmp_path / f"results-{number}.json").read_text().partition('"hosts":[\n')[2]
+
+
+def summary(ran: Ran) -> list[str]:
+    """The lines of pytest's short test summary, and its last line."""
+    lines = ran.output.splitlines()
+    told = [line for line in lines if line.startswith(("PASSED", "FAILED", "SKIPPED", "ERROR"))]
+    return [normal(line) for line in [*told, *(line for line in lines if line.startswith("==="))]]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("--estimation", "enabled", "-x", "-v")],
+    ids=" ".join,
+)
+def test_results_reports_and_summary_are_those_of_the_ordinary_way(
+    both: Any, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    lean, ordinary, own, theirs = both(*arguments)
+    assert lean.status == ordinary.status
+    assert "watched" not in lean.output
+    assert hosts(tmp_path, 0) == hosts(tmp_path, 1)
+    assert own == theirs
+    found = [line for line in summary(lean) if "SKIPPED" not in line]
+    assert found == [line for line in summary(ordinary) if "SKIPPED" not in line]
+    assert len(found) > 1
+
+
+def test_a_waived_fail_and_an_inconclusive_one_under_strict_are_the_same(
+    both: Any, tmp_path: Path
+) -> None:
+    waivers = tmp_path / "waivers.yml"
+    waivers.write_text(WAIVER)
+    lean, ordinary, own, theirs = both("--waivers", waivers, "--strict")
+    assert (lean.status, own) == (ordinary.status, theirs)
+    assert hosts(tmp_path, 0) == hosts(tmp_path, 1)
+    assert "waived (" in own
+
+
+def test_what_a_check_prints_and_how_it_breaks_is_shown_as_pytest_shows_it(
+    audit: Audit, saved: Path, tmp_path: Path
+) -> None:
+    checks = tmp_path / "test_speaking.py"
+    checks.write_text(SPEAKING)
+    ran = audit("--from-snapshots", saved, "-c", "pyproject.toml", checks, "--tb=short")
+    assert "Captured stdout setup" in ran.output
+    assert "said by the check" in ran.output
+    assert "ZeroDivisionError: broken here" in ran.output
+    found = {one for host in ran.verdicts().values() for one in host.items()}
+    assert found == {("OPS-1", "pass"), ("OPS-1", "fail"), ("OPS-2", "error")}
+
+
+def test_failures_come_again_with_lf_and_workers_find_the_same(audit: Audit, saved: Path) -> None:
+    whole = audit("--from-snapshots", saved, "--cache-clear")
+    verdicts = whole.verdicts()
+    again = audit("--from-snapshots", saved, "--lf", "-q")
+    failed = sum(list(one.values()).count("fail") for one in verdicts.values())
+    assert re.search(rf"^=* ?{failed} failed,? .*", again.output, re.MULTILINE)
+    assert " passed" not in again.output.splitlines()[-1]
+    assert audit("--from-snapshots", saved, "-n", "2").verdicts() == verdicts
