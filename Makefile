@@ -68,11 +68,13 @@ latency-study: setup
 	@$(BIN)/python bench/latency_hosts.py
 
 BENCHES := bench-collect bench-sampled bench-judge bench-inventory bench-probe
-.PHONY: bench bench-reports bench-resolve $(BENCHES)
+.PHONY: bench bench-reports bench-resolve bench-scale $(BENCHES)
 bench: $(BENCHES) bench-resolve
 $(BENCHES): bench-%: setup .venv-bench/.done
 	@./tools/test-packages.sh
 	@$(BIN)/python bench/$*.py $(HOSTS)
+bench-scale: setup
+	@$(BIN)/python bench/scale.py $(or $(HOSTS),100000) $(or $(SHARDS),10)
 bench-reports: setup
 	@$(BIN)/python bench/reports.py $(HOSTS)
 bench-resolve: setup

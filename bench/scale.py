@@ -1,0 +1,108 @@
+"""A fleet too large for one run: its shards judged one behind the other, and put together.
+
+    make bench-scale [HOSTS=100000] [SHARDS=10]
+
+Saved evidence of a made-up fleet (bench/evidence.py) is cut into shards by the hosts' names, each
+is audited with ``--shard``, and ``merge`` makes one run of all. Prints time and peak memory of each
+step, and what lies on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import evidence
+from ipvs_audit.shards import Shard
+from loopback import ROOT, quiet_environment
+from measured import Measured, note, run, table
+
+_PYTEST = Path(sys.executable).with_name("pytest")
+
+
+def prepare(room: Path, hosts: int, shards: int) -> Path:
+    """Write the inventory, and the evidence of each shard as its controller would have it."""
+    whole = evidence.write(room / "evidence.jsonl", hosts)
+    inventory = room / "hosts.ini"
+    with ExitStack() as closing, inventory.open("w", encoding="ascii") as names:
+        files = [
+            closing.enter_context(_evidence(room, number).open("wb"))
+            for number in range(1, shards + 1)
+        ]
+        for line in closing.enter_context(whole.open("rb")):
+            record = json.loads(line)
+            name = (record.get("snapshot") or record["failure"])["target"]
+            names.write(f"{name}\n")
+            files[Shard.of(name, shards) - 1].write(line)
+    whole.unlink()
+    return inventory
+
+
+def judge(room: Path, inventory: Path, number: int, shards: int) -> Measured:
+    """Audit one shard, with all reports; some of its hosts fail, so it exits 1."""
+    return run(
+        [
+            *(_PYTEST, "-q", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT, ROOT / "checks"),
+            *("--inventory", inventory, "--from-snapshots", _evidence(room, number)),
+            *("--shard", f"{number}/{shards}", "--reports", room / f"shard-{number:03d}"),
+        ],
+        cwd=room,
+        env=quiet_environment(),
+        expect=(1,),
+    )
+
+
+def merge(room: Path, hosts: int) -> Measured:
+    """Put all shards together; every host is in the sum."""
+    runs = sorted(path for path in room.glob("shard-*") if path.is_dir())
+    command = [sys.executable, "-m", "ipvs_audit", "merge", *runs, "--into", room / "merged"]
+    took = run(command, cwd=room, env=quiet_environment())
+    if f"{hosts:,} hosts in the inventory = " not in took.output:
+        raise RuntimeError(f"not every host is in the report: {took.output[-1000:]}")
+    return took
+
+
+def _evidence(room: Path, number: int) -> Path:
+    return room / f"evidence-{number:03d}.jsonl"
+
+
+def _megabytes(folder: Path) -> str:
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return f"{size / 1e6:,.0f}"
+
+
+def main(hosts: int, shards: int) -> int:
+    """Measure; 0 whatever the figures are, unless a program fails."""
+    with tempfile.TemporaryDirectory(prefix="ipvs-audit-bench-") as name:
+        room = Path(name)
+        inventory = prepare(room, hosts, shards)
+        parts = []
+        for number in range(1, shards + 1):
+            parts.append(judge(room, inventory, number, shards))
+            note(f"shard {number}/{shards}: {parts[-1].seconds:.1f} s")
+        together = merge(room, hosts)
+        largest = max(parts, key=lambda part: part.seconds)
+        rows = [
+            [label, f"{took.seconds:.1f}", f"{took.cpu:.1f}", f"{took.peak:.0f}", size]
+            for label, took, size in (
+                ("the slowest shard", largest, _megabytes(room / "shard-001")),
+                ("merge", together, _megabytes(room / "merged")),
+            )
+        ]
+        everything = sum(part.seconds for part in parts) + together.seconds
+        peak = max(took.peak for took in (*parts, together))
+        rows.append(["all, one behind the other", f"{everything:.1f}", "", f"{peak:.0f}", ""])
+        table(
+            f"{hosts:,} saved hosts in {shards} shards, judged and put together",
+            ["step", "s", "CPU s", "peak, MiB", "on disk, MB"],
+            rows,
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    words = [int(word) for word in sys.argv[1:]]
+    sys.exit(main(*words) if words else main(100_000, 10))
