@@ -77,7 +77,7 @@ def settle(guest: Guest, states: Sequence[str] = (), timeout: float = 120) -> No
     files["run/lab/enter"] = script.encode()
     guest.ssh("tar -x -C / && exec sh /run/lab/enter", stdin=_tar(files), timeout=timeout)
     _learn(guest.known_hosts, key.with_suffix(".pub"), guest.port)
-    guest.wait(30)
+    guest.wait(120)
 
 
 def machine_id(guest: Guest) -> str:

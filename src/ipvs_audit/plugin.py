@@ -109,6 +109,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if config.option.collectonly or is_controller(config):
         return
     run = config.stash[RUN]
+    if run.remediation is not None and run.remediation.options.changes and session.testsfailed:
+        raise pytest.UsageError("a check could not be loaded (see above): nothing was changed")
     for item in session.items:
         if (target := _target(item)) is not None:
             about = control_of(getattr(item, "obj", None))

@@ -228,22 +228,30 @@ class AuditRun:
         before = dict(self.audit.collected)
         try:
             self.audit.notes += remedy.go(self.audit.collected)
-            changed = {
-                host for host, taken in self.audit.collected.items() if taken != before[host]
-            }
-            if self.audit.options.latency.asked and changed and not remedy.interrupted:
-                keep_before(self.audit.collected, before)
-                self._measure(self._timed & changed)
-            if remedy.journal.exists():
-                self._beside = {remedy.journal.name: remedy.journal}
-            if self.audit.collected != before:
-                kept = self.snapshots.with_name(f"{self.snapshots.name}.before")
-                self._beside["snapshots-before.jsonl.gz"] = self.snapshots.rename(kept)
-                store.write(self.snapshots, self.audit.collected.values())
         except (JournalError, OSError) as wrong:
             self._give_up()
-            raise pytest.UsageError(str(wrong)) from None
+            raise pytest.UsageError(f"nothing was changed: {wrong}") from None
+        changed = {host for host, taken in self.audit.collected.items() if taken != before[host]}
+        if self.audit.options.latency.asked and changed and not remedy.interrupted:
+            keep_before(self.audit.collected, before)
+            self._measure(self._timed & changed)
+        if remedy.journal.exists():
+            self._beside = {remedy.journal.name: remedy.journal}
+        if changed:
+            self._keep_evidence()
         self.audit.interrupted = self.audit.interrupted or remedy.interrupted
+
+    def _keep_evidence(self) -> None:
+        """Keep the evidence from before a change, and write the one from after it."""
+        kept = self.snapshots.with_name(f"{self.snapshots.name}.before")
+        try:
+            self._beside["snapshots-before.jsonl.gz"] = self.snapshots.rename(kept)
+            store.write(self.snapshots, self.audit.collected.values())
+        except OSError as wrong:
+            # Hosts were changed: whatever can be reported still has to be.
+            self.audit.notes.append(
+                f"The evidence after the change could not be written: {wrong.strerror or wrong}."
+            )
 
     def _say(self, line: str) -> None:
         self._console().print(Text(line), soft_wrap=True)

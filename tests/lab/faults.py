@@ -1,86 +1,156 @@
-"""The long fault sweep, `make faults`: the script killed at every point, the line cut at many.
+"""The long fault sweep, `make faults`: scripts and controllers killed, lines cut, at many points.
 
-Not part of `make test`; there, tests/remedy kills the script at every point on this machine.
+After each fault every file is whole, the old or the new; `--rollback` brings all of /etc and the
+running value back, and, tried apart from it, the next run completes what was begun.
+
+Not part of `make test`; there, tests/remedy kills the scripts at every point on this machine.
 """
 
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
+import signal
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from remedied import Remedied
 
 from ipvs_audit.policy import Policy
-from ipvs_audit.remedy.door import HALT
+from ipvs_audit.remedy import journal as journals
+from ipvs_audit.remedy.apply import apply
+from ipvs_audit.remedy.batches import parse_batches
+from ipvs_audit.remedy.campaign import campaign
+from ipvs_audit.remedy.door import HALT, HALT_UNDO
+from ipvs_audit.remedy.journal import Journal
+from ipvs_audit.remedy.rollback import roll_back
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.connect import open_connection
 from lab import fleet as lab_fleet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ipvs_audit.remedy.steps import Plan
+    from ipvs_audit.remedy.treat import Treated
 
-CUTS = 20
+MOMENTS = 20
+_MOST = 100
+_FORK = multiprocessing.get_context("fork")
 
 
-@pytest.fixture(scope="module", params=["6.1", "6.12"])
+@pytest.fixture(
+    scope="module",
+    params=[("6.1", "recipe"), ("6.1", "drop-in"), ("6.12", "recipe"), ("6.12", "drop-in")],
+    ids="-".join,
+)
 def host(request: pytest.FixtureRequest, _qemu_works: None) -> Iterator[Remedied]:
-    folder = lab_fleet.own_folder() / f"faults-{request.param}"
-    guest = lab_fleet.boot(request.param, folder, name="faulty", states=["unset"])
-    yield Remedied(guest)
+    series, remedy = request.param
+    folder = lab_fleet.own_folder() / f"faults-{series}-{remedy}"
+    guest = lab_fleet.boot(series, folder, name="faulty", states=["unset"])
+    yield Remedied(guest, Policy(remedy=remedy))
     guest.stop()
 
 
-def whole(host: Remedied, made: Plan) -> None:
-    """Each file is as before or as planned, never half of either."""
-    for step in made.files:
-        asked = f"[ -e {step.path} ] && sha256sum <{step.path} || echo -"
-        told = host.guest.ssh(asked).stdout.split()[0]
-        assert told in (step.before_sha256, step.after_sha256), step.path
+class Faults:
+    """One host, its plan, and how it was before: what holds after each fault."""
 
+    def __init__(self, host: Remedied) -> None:
+        self.host = host
+        self.made = host.plan()
+        assert self.made.ready, self.made.impossible
+        self.before = (host.etc(), host.value())
+        self.began = time.monotonic()
 
-@pytest.mark.parametrize("remedy", ["recipe", "drop-in"])
-def test_killed_at_every_point(
-    host: Remedied, remedy: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    host.policy = Policy(remedy=remedy)
-    made, etc = host.plan(), host.etc()
-    assert made.ready, made.impossible
-    point, done = 0, False
-    while not done:
-        point += 1
+    def whole(self) -> None:
+        """Each file is as before or as planned, never half of either."""
+        for step in self.made.files:
+            assert self._sum(step.path) in (step.before_sha256, step.after_sha256), step.path
+
+    def _sum(self, path: str) -> str:
+        return self.host.guest.ssh(f"[ -e {path} ] && sha256sum <{path} || echo -").stdout.split()[
+            0
+        ]
+
+    def complete(self, where: object) -> None:
+        """The next run does what is left: files and value are as the first one wanted them."""
+        left = self.host.plan()
+        if left.steps:
+            report = self.host.apply(left)
+            assert report.whole, (where, report)
+            assert not report.wrong, (where, report)
+        assert self.host.value() == "0", where
+        for step in self.made.files:
+            assert self._sum(step.path) == step.after_sha256, (where, step.path)
+
+    def back(self, where: object, *runs: str) -> None:
+        """The runs are taken back, the last first, and no trace of them is left in /etc."""
+        for run in reversed(runs):
+            report = self.host.undo(run)
+            assert report.undone, (where, run, report)
+        assert (self.host.etc(), self.host.value()) == self.before, where
+
+    def tell(self, what: str) -> None:
+        where = f"{self.host.guest.series} {self.host.policy.remedy}"
+        took = time.monotonic() - self.began
+        print(f"\nfaults: {where}: {what}, 0 wrong, in {took:.0f} s", flush=True)  # noqa: T201  # the sweep\'s figures
+
+    def halted(self, point: int, monkeypatch: pytest.MonkeyPatch) -> tuple[bool, str]:
+        """Do the plan, killed at a point; whether it came to its end, and the run."""
+        done = False
         monkeypatch.setenv(HALT, str(point))
         with contextlib.suppress(TransportError):
-            done = host.apply(made).whole
+            done = self.host.apply(self.made).whole
         monkeypatch.delenv(HALT)
-        whole(host, made)
-        undone = host.undo()
-        assert undone.whole, (point, undone)
-        assert not undone.wrong, (point, undone)
-        assert (host.etc(), host.value()) == (etc, "1"), point
-    print(f"\nfaults: {host.guest.series} {remedy}: killed at {point - 1} points")  # noqa: T201  # the sweep\'s figures
+        self.whole()
+        return done, f"r{self.host.runs}"
+
+
+def test_killed_at_every_point(host: Remedied, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults, done = Faults(host), False
+    for point in range(1, _MOST):
+        done, run = faults.halted(point, monkeypatch)
+        faults.back(point, run)
+        _, run = faults.halted(point, monkeypatch)
+        faults.complete(point)
+        faults.back(point, *dict.fromkeys((run, f"r{host.runs}")))
+        if done:
+            break
+    assert done
+    faults.tell(f"changing killed at {point - 1} points, each rolled back and each completed")
+
+
+def test_undoing_killed_at_every_point(host: Remedied, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults, done = Faults(host), False
+    for point in range(1, _MOST):
+        assert host.apply(faults.made).whole
+        monkeypatch.setenv(HALT_UNDO, str(point))
+        with contextlib.suppress(TransportError):
+            done = host.undo().whole
+        monkeypatch.delenv(HALT_UNDO)
+        faults.whole()
+        faults.back(point, f"r{host.runs}")
+        if done:
+            break
+    assert done
+    faults.tell(f"undoing killed at {point - 1} points, each undone again")
 
 
 def test_the_line_cut_at_many_moments(host: Remedied) -> None:
-    host.policy = Policy()
-    made, etc = host.plan(), host.etc()
+    faults = Faults(host)
     began = time.monotonic()
-    assert host.apply(made).whole
+    assert host.apply(faults.made).whole
     took = time.monotonic() - began
-    assert not host.undo().wrong
-    for number in range(CUTS):
-        _cut(host, made, took * number / CUTS)
-        undone = host.undo()
-        assert undone.whole, (number, undone)
-        assert not undone.wrong, (number, undone)
-        assert (host.etc(), host.value()) == (etc, "1"), number
-        assert host.guest.ssh("ls -A /etc/*.new /etc/*/.ipvs-audit* 2>/dev/null; true").stdout == ""
-    print(f"\nfaults: {host.guest.series}: the line cut at {CUTS} moments over {took:.1f} s")  # noqa: T201  # the sweep\'s figures
+    faults.back("uncut", f"r{host.runs}")
+    for number in range(MOMENTS):
+        _cut(host, faults.made, took * number / MOMENTS)
+        faults.whole()
+        faults.back(number, f"r{host.runs}")
+    faults.tell(f"the line cut at {MOMENTS} moments over {took:.1f} s, each rolled back")
 
 
 def _cut(host: Remedied, made: Plan, after: float) -> None:
@@ -91,12 +161,123 @@ def _cut(host: Remedied, made: Plan, after: float) -> None:
     connection = open_connection(door.targets[name], door.settings)
     timer = threading.Timer(after, connection.close)
     timer.start()
-    from ipvs_audit.remedy.apply import apply  # noqa: PLC0415  # named like the door's own
-
     with contextlib.suppress(TransportError, OSError, EOFError):
-        apply(connection, made, door.run, who="tests", timeout=60)
+        apply(connection, made, door.run, who=door.who, timeout=60)
     timer.cancel()
     connection.close()
+
+
+class Dying(Journal):
+    """Kills its process before (odd points) or after (even points) one of its records."""
+
+    point = 0
+    _passed = 0
+
+    def note(self, event: str, host: str = "", **more: Any) -> None:
+        self._die()
+        super().note(event, host, **more)
+        self._die()
+
+    def _die(self) -> None:
+        self._passed += 1
+        if self._passed == self.point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Judge:
+    """The verdicts and the plan of a host, as a run's own judge gives them."""
+
+    def __init__(self, host: Remedied) -> None:
+        self._host = host
+
+    def verdicts(self, _name: str, taken: Any) -> Any:
+        return self._host.results(taken)
+
+    def plan(self, _name: str, taken: Any) -> Plan:
+        return self._host.plan(taken)
+
+
+def _run(host: Remedied, made: Plan, before: Any, path: Path, point: int = 0) -> Treated:
+    """A run over the one host, as `--remediate` makes it; its controller dies at the point."""
+    name, run = host.guest.name, path.stem
+    journal = Dying(path, run=run, who="tests")
+    journal.point = point
+    with journal:
+        return campaign(
+            {name: made},
+            {name: before},
+            host.door(run),
+            Judge(host),
+            journal,
+            sizes=parse_batches("1"),
+            max_failures=0,
+            forks=1,
+        )[name]
+
+
+def _rolled_back(host: Remedied, path: Path) -> None:
+    """What `--rollback` does; a run whose journal names no host has touched none."""
+    if not path.exists() or not path.read_bytes():
+        return
+    changes = journals.changes_of(path)
+    with Journal(path.with_suffix(".back"), run="back", who="tests") as journal:
+        done = roll_back(changes.begun, changes, host.door("back"), journal)
+    assert {one.status for one in done.values()} <= {"rolled back"}, done
+
+
+def _killed(host: Remedied, faults: Faults, before: Any, path: Path, *, point: int = 0) -> bool:
+    """A controller killed at a point; false where it came to its end before."""
+    child = _FORK.Process(target=_run, args=(host, faults.made, before, path, point))
+    child.start()
+    child.join(300)
+    faults.whole()
+    return child.exitcode == -signal.SIGKILL
+
+
+def test_controller_killed_before_and_after_each_step(host: Remedied, tmp_path: Path) -> None:
+    faults = Faults(host)
+    before = host.results(host.look())
+    for point in range(1, _MOST):
+        path = tmp_path / f"a{host.guest.series}-{point}.jsonl".replace(".", "_", 1)
+        killed = _killed(host, faults, before, path, point=point)
+        _rolled_back(host, path)
+        assert (host.etc(), host.value()) == faults.before, point
+        if not killed:
+            break
+        path = path.with_name(f"b{path.name}")
+        assert _killed(host, faults, before, path, point=point)
+        left = host.plan()
+        if left.steps:
+            again = path.with_name(f"c{path.name}")
+            treated = _run(host, left, before, again)
+            assert treated.status == "fixed", (point, treated)
+        faults.complete(point)
+        if left.steps:
+            _rolled_back(host, again)
+        _rolled_back(host, path)
+        assert (host.etc(), host.value()) == faults.before, point
+    assert point > len(("applying", "applied", "verified", "treated"))
+    faults.tell(f"controller killed at {point - 1} points, each rolled back and each completed")
+
+
+def test_controller_killed_while_the_host_is_at_work(host: Remedied, tmp_path: Path) -> None:
+    faults = Faults(host)
+    before = host.results(host.look())
+    began = time.monotonic()
+    assert host.apply(faults.made).whole
+    took = time.monotonic() - began
+    faults.back("unkilled", f"r{host.runs}")
+    for number in range(MOMENTS):
+        path = tmp_path / f"m{number}.jsonl"
+        child = _FORK.Process(target=_run, args=(host, faults.made, before, path))
+        child.start()
+        child.join(took * number / MOMENTS)
+        child.kill()
+        child.join()
+        _rolled_back(host, path)
+        faults.whole()
+        assert (host.etc(), host.value()) == faults.before, number
+    faults.tell(f"controller killed at {MOMENTS} moments over {took:.1f} s, each rolled back")
 
 
 assert os.environ.get(HALT) is None, f"{HALT} is for this sweep only"

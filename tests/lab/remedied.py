@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ipvs_audit.remedy.apply import Report
     from ipvs_audit.remedy.steps import Plan
+    from ipvs_audit.verdicts import Result
 
 VALUE = "/proc/sys/net/ipv4/vs/run_estimation"
 CONTROLS = ("EST-1", "EST-2", "EST-3", "EST-4", "EST-5", "EST-6")
@@ -63,11 +64,14 @@ class Remedied:
         self.runs += 1
         return self.door(f"r{self.runs}").apply(self.guest.name, made)
 
-    def undo(self) -> Report:
-        return self.door(f"r{self.runs}").undo(self.guest.name)
+    def undo(self, run: str = "") -> Report:
+        return self.door(run or f"r{self.runs}").undo(self.guest.name)
+
+    def results(self, taken: Snapshot) -> dict[str, Result]:
+        return {name: verdict(name, taken, self.policy) for name in CONTROLS}
 
     def verdicts(self, taken: Snapshot) -> dict[str, str]:
-        return {name: verdict(name, taken, self.policy).verdict.value for name in CONTROLS}
+        return {name: one.verdict.value for name, one in self.results(taken).items()}
 
     def etc(self) -> str:
         return self.guest.ssh(ETC).stdout

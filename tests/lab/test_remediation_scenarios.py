@@ -88,7 +88,7 @@ def test_a_read_only_etc_is_said_and_nothing_is_done(host: Remedied) -> None:
 def test_a_full_disk_is_seen_before_and_survived_when_it_fills_meanwhile(host: Remedied) -> None:
     before = host.etc()
     made = host.plan()
-    small = "mount -t tmpfs -o size=4k none /etc/modprobe.d"
+    small = "mount -t tmpfs -o size=4k,mode=755 none /etc/modprobe.d"
     host.guest.ssh(f"{small}; yes >/etc/modprobe.d/full 2>/dev/null; true")
     report = host.apply(made)
     assert {answer.number: answer.word for answer in report.answers} == {1: "written", 2: "failed"}

@@ -30,6 +30,8 @@ class Box:
     def __init__(self, folder: Path) -> None:
         self.root = folder
         self.state = folder / "state"
+        #: What stands in the script, and what is run in its place: faults to order.
+        self.swap: dict[str, str] = {}
         (folder / "etc" / "sysctl.d").mkdir(parents=True)
         (folder / "etc" / "modprobe.d").mkdir()
 
@@ -56,20 +58,27 @@ class Box:
         )
         return self._run(text, nonce, shell)
 
-    def undo(self, *, halt: int = 0, run: str = RUN, shell: Sequence[str] = ("sh",)) -> Report:
+    def undo(
+        self, *, halt: int = 0, run: str = RUN, by: str = WHO, shell: Sequence[str] = ("sh",)
+    ) -> Report:
         nonce = secrets.token_hex(16)
-        text = script.render_undo(run, who=WHO, nonce=nonce, halt=halt, state=str(self.state))
+        text = script.render_undo(
+            run, who=WHO, by=by, nonce=nonce, halt=halt, state=str(self.state)
+        )
         return self._run(text, nonce, shell)
 
     def _run(self, text: bytes, nonce: str, shell: Sequence[str]) -> Report:
         text = text.replace(b" /etc/", b" " + os.fsencode(self.root) + b"/etc/")
         text = text.replace(KEY_FILE.encode(), STAND_IN.encode())
+        for there, instead in self.swap.items():
+            assert there.encode() in text, there
+            text = text.replace(there.encode(), instead.encode())
         ran = subprocess.run(
             [*shell, "-c", 's=$(cat); eval "$s"'],
             input=text,
             capture_output=True,
             check=False,
-            timeout=60,
+            timeout=300,
         )
         self.said = ran.stderr.decode()
         return parse(ran.stdout, nonce)

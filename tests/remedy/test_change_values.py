@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from changing import STAND_IN, Box, live
+from changing import RUN, STAND_IN, Box, live
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,9 +88,58 @@ def test_a_namespace_that_ended_is_no_error(box: Box, spaces: list[Space]) -> No
 def test_a_value_that_somebody_changed_is_left_alone(box: Box, spaces: list[Space]) -> None:
     report = box.apply([live(spaces[0].inode, 2, 0)])
     assert report.of(1).word == "changed"
-    assert report.outdated
+    assert report.wrong
     assert spaces[0].value() == "1"
     assert box.apply([live(spaces[0].inode, 0, 1)], run="r2").of(1).word == "already"
+
+
+def test_undo_does_not_flip_a_value_that_the_run_found_right(box: Box, spaces: list[Space]) -> None:
+    enter = ["nsenter", f"--net=/proc/{spaces[0].process.pid}/ns/net"]
+    subprocess.run([*enter, "sh", "-c", f"echo 0 >{STAND_IN}"], check=True)
+    report = box.apply([live(one.inode, 1, 0) for one in spaces[:2]])
+    assert [answer.word for answer in report.answers] == ["already", "set"]
+    assert [answer.word for answer in box.undo().answers] == ["set", "already"]
+    assert [one.value() for one in spaces[:2]] == ["0", "1"]
+
+
+def test_a_namespace_that_cannot_be_entered_is_not_called_gone(
+    box: Box, spaces: list[Space]
+) -> None:
+    steps = [live(spaces[0].inode, 1, 0)]
+    box.swap = {"nsenter --net=": "false --net="}
+    report = box.apply(steps)
+    assert report.of(1).word == "failed"
+    assert "cannot be entered" in report.why
+    box.swap = {}
+    box.apply(steps, run="r2")
+    box.swap = {"nsenter --net=": "false --net="}
+    assert not box.undo(run="r2").undone
+    box.swap = {}
+    assert box.undo(run="r2").undone
+    assert spaces[0].value() == "1"
+
+
+def test_without_nsenter_a_namespace_is_not_called_gone(box: Box, spaces: list[Space]) -> None:
+    box.swap = {"for tool in nsenter xargs": "for tool in no-such-nsenter"}
+    report = box.apply([live(spaces[0].inode, 1, 0)])
+    assert "no-such-nsenter is missing" in report.why
+
+
+def test_after_a_boot_a_namespace_of_the_same_number_is_left_alone(
+    box: Box, spaces: list[Space]
+) -> None:
+    box.apply([live(spaces[0].inode, 1, 0)])
+    manifest = box.state / RUN / "manifest"
+    manifest.write_text(re.sub(r"^boot .*", "boot another", manifest.read_text()))
+    assert [answer.word for answer in box.undo().answers] == ["gone"]
+    assert spaces[0].value() == "0"
+
+
+def test_a_value_is_not_set_where_that_cannot_be_noted(box: Box, spaces: list[Space]) -> None:
+    box.swap = {'echo "- begin $1" >>"$home/journal"': 'echo "- begin $1" >/dev/full'}
+    report = box.apply([live(spaces[0].inode, 1, 0)])
+    assert "the journal" in report.why
+    assert spaces[0].value() == "1"
 
 
 def test_undo_leaves_what_was_not_set(box: Box, spaces: list[Space]) -> None:
@@ -103,15 +152,12 @@ def test_undo_leaves_what_was_not_set(box: Box, spaces: list[Space]) -> None:
     assert [one.value() for one in spaces[:2]] == ["1", "1"]
 
 
-def test_many_namespaces_take_no_longer_than_their_forks(box: Box) -> None:
+def test_many_namespaces_are_all_set(box: Box) -> None:
     made = [Space() for _ in range(MANY)]
     try:
-        began = time.monotonic()
         report = box.apply([live(one.inode, 1, 0) for one in made])
-        took = time.monotonic() - began
         assert [answer.word for answer in report.answers] == ["set"] * MANY
         assert {one.value() for one in made[:: MANY // 10]} == {"0"}
-        assert took < MANY * 0.2
     finally:
         for one in made:
             one.end()

@@ -102,6 +102,43 @@ def test_a_hook_that_cannot_be_judged_is_never_replaced() -> None:
     assert not made.files
 
 
+@pytest.mark.parametrize(
+    ("there", "then"),
+    [
+        ("&& /sbin/sysctl -p", f"&& /sbin/sysctl -p && /sbin/sysctl -p {DROP_IN}"),
+        ("&& logger loaded", f"&& logger loaded && /sbin/sysctl -p {DROP_IN}"),
+        (
+            "; ip link set lb0 up || true",
+            f"; ip link set lb0 up || true && /sbin/sysctl -p {DROP_IN}",
+        ),
+        ("&& \\\n  sysctl -q -p", f"&& \\\n  sysctl -q -p && /sbin/sysctl -p {DROP_IN}"),
+    ],
+    ids=["sysctl-conf", "logger", "network", "continued"],
+)
+def test_what_a_hook_does_beside_is_not_lost(there: str, then: str) -> None:
+    """It may apply other keys of ip_vs, which each load resets too."""
+    load = "install ip_vs /sbin/modprobe --ignore-install ip_vs "
+    files = {CONF: "net.ipv4.vs.conntrack = 1\n", HOOK: f"{load}{there}\n"}
+    made = planned(files, Policy(remedy="drop-in"))
+    assert contents(made)[HOOK].decode() == f"{load}{then}\n"
+
+
+def test_a_hook_that_does_more_and_cannot_be_made_longer_is_left() -> None:
+    load = "install ip_vs /sbin/modprobe --ignore-install ip_vs; "
+    made = planned({CONF: "", HOOK: f"{load}ip link set lb0 up; exit 0\n"})
+    assert "does more than a hook of this audit would" in made.impossible
+    assert not made.files
+
+
+def test_a_hook_that_only_gets_it_wrong_is_replaced() -> None:
+    for wrong in (
+        "/sbin/modprobe -i ip_vs",
+        "/sbin/modprobe -i ip_vs; echo 1 >/proc/sys/net/ipv4/vs/run_estimation",
+    ):
+        made = planned({CONF: "", HOOK: f"install ip_vs {wrong}\n"})
+        assert contents(made)[HOOK].decode() == f"# ipvs-audit: install ip_vs {wrong}\n{RECIPE}"
+
+
 def test_statistics_consumers_hold_a_host_back_unless_accepted() -> None:
     taken = host({CONF: ""}, consumers=(EXPORTER,))
     made = plan(taken, Policy())

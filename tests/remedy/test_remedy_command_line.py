@@ -34,6 +34,9 @@ def audit(reports: Path, *arguments: str | Path) -> subprocess.CompletedProcess[
         (["--remediate"], "there is no terminal to ask at: add --yes"),
         (["--rollback", "r1"], "there is no terminal to ask at: add --yes"),
         (["--rollback", "r1", "--yes"], "no such journal"),
+        (["--remediate", "--yes", "--resume", "latest"], "hosts are changed from new"),
+        (["--rollback", "", "--yes"], "name the run to undo"),
+        (["--remediate", "--yes", "--max-failures", "-1"], "--max-failures: give a number"),
         (["--remediate", "--remediate-plan"], "give one of"),
         (["--remediate", "--yes", "--from-snapshots", "x"], "has no hosts to change"),
         (["--remediate", "--yes", "--batches", "1,x"], "--batches: 'x' is not a number of hosts"),
@@ -73,7 +76,7 @@ def test_plans_of_saved_evidence_stand_in_terminal_and_page(tmp_path: Path) -> N
     done = audit(tmp_path / "reports", "--remediate-plan", "--from-snapshots", evidence)
     assert done.returncode == 1, done.stdout
     assert "+net.ipv4.vs.run_estimation = 0" in done.stdout
-    assert "1 hosts to change: 2 files, 1 running values" in done.stdout
+    assert "1 host to change: 2 files, 1 running value;" in done.stdout
     page = (tmp_path / "reports" / "latest" / "index.html").read_text()
     assert "Remedy: planned" in page
     assert "+net.ipv4.vs.run_estimation = 0" in page

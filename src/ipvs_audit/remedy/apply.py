@@ -20,6 +20,8 @@ _LINE = re.compile(r"(step) ([0-9]{1,6}) ([a-z]{1,16})(?: (.*))?|(note) ([a-z]{1
 
 #: Words of a step after which its target is as the plan wants it, or needs nothing.
 GOOD = frozenset({"written", "set", "already", "gone", "restored"})
+#: Words of a note that tells why nothing was done.
+HINDERED = frozenset({"locked", "blocked", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Answer:
         number: of the step, from 1.
         word: ``written``, ``set``, ``already``, ``gone``, ``restored``; ``changed`` (not what the
             plan was made from), ``refused``, ``failed``; of a note ``locked``, ``blocked``,
-            ``failed``, ``stale``, ``stopped`` or ``nothing``.
+            ``failed``, ``stale``, ``stopped``, ``nothing`` or ``untouched``.
         text: the rest, for people.
     """
 
@@ -75,14 +77,19 @@ class Report:
     @property
     def outdated(self) -> bool:
         """Whether nothing was done because the plan was made from another state."""
-        return any(one.word == "changed" for one in self.answers) and not any(
-            one.word in ("written", "set") for one in self.answers
-        )
+        words = {one.word for one in self.answers}
+        return self.whole and {"changed", "untouched"} <= words
+
+    @property
+    def undone(self) -> bool:
+        """Whether an undoing came to its end with nothing left to take back."""
+        hindered = any(one.word in HINDERED for one in self.notes)
+        return self.whole and not self.wrong and not hindered
 
     @property
     def why(self) -> str:
         """What went wrong, in words; empty for nothing."""
-        told = [one.text for one in self.answers if one.word in ("locked", "blocked", "failed")]
+        told = [one.text for one in self.answers if one.word in HINDERED]
         told += [one.text for one in self.wrong if one.text not in told]
         if not self.whole and not told:
             told = ["the script on the host did not come to its end"]
@@ -104,14 +111,24 @@ def apply(
     return _run(connection, text, nonce, timeout)
 
 
-def undo(connection: Connection, run: str, *, who: str, timeout: float, halt: int = 0) -> Report:
+def undo(
+    connection: Connection, run: str, *, who: str, by: str, timeout: float, halt: int = 0
+) -> Report:
     """Take back what a run did on a host, as far as nobody has changed it since. Needs root there.
+
+    Args:
+        connection: to the host.
+        run: its id.
+        who: undoes it.
+        by: made it, as the controller's journal names who.
+        timeout: in seconds.
+        halt: a point at which the script kills itself; for tests.
 
     Raises:
         TransportError: the connection was lost; undoing again goes on where it stopped.
     """
     nonce = secrets.token_hex(16)
-    text = script.render_undo(run, who=who, nonce=nonce, halt=halt)
+    text = script.render_undo(run, who=who, by=by, nonce=nonce, halt=halt)
     return _run(connection, text, nonce, timeout)
 
 

@@ -10,9 +10,32 @@ file() {
   esac
 }
 
+# Whether only root can put anything into a directory, or another one in its place.
+roots_own() {
+  above=$1 how=here
+  while :; do
+    # shellcheck disable=SC2046 # its words
+    set -- $(stat -Lc '%u %g %a' "${above:-/}" 2>/dev/null)
+    [ "$1" = 0 ] || return 1
+    # The group may write where it is root's; in a sticky directory further up nobody moves ours.
+    case $((0$3 & 02)):$((0$3 & 020)):$2:$((0$3 & 01000)):$how in
+      0:0:* | 0:16:0:*) ;;
+      *:512:up) ;;
+      *) return 1 ;;
+    esac
+    [ -n "$above" ] || return 0
+    above=${above%/*} how=up
+  done
+}
+
 check_file() {
   [ "$broken" = 0 ] || return
   point
+  if ! roots_own "${4%/*}"; then
+    say step "$1" failed "${4%/*} can be written by others than root: a file that root writes there is not safe"
+    broken=1
+    return
+  fi
   rm -f "${4%/*}"/.ipvs-audit.*.new
   if [ -L "$4" ] || { [ -e "$4" ] && [ ! -f "$4" ]; }; then
     got=other
@@ -30,9 +53,10 @@ keep_file() {
   printf 'file %s %s %s %s\n' "$1" "$2" "$3" "$4" >>"$home/manifest.new" || broken=1
   touch -r "${4%/*}" "$home/directory.$1" || broken=1
   if [ "$2" != - ]; then
-    cp -a "$4" "$home/file.$1" && sum "$home/file.$1" && [ "$got" = "$2" ] && settle "$home/file.$1" || broken=1
+    cp -a "$4" "$home/file.$1" && sum "$home/file.$1" && [ "$got" = "$2" ] &&
+      [ "$(facts "$home/file.$1")" = "$(facts "$4")" ] && settle "$home/file.$1" || broken=1
   fi
-  [ "$broken" = 0 ] || say note failed "$4 could not be backed up in $home"
+  [ "$broken" = 0 ] || say note failed "$4 could not be backed up in $home with its owner, mode, ACL and label"
 }
 
 fail_file() {
@@ -55,10 +79,14 @@ write_file() {
   { printf '%b' "$5" >"$new"; } 2>/dev/null
   sum "$new"
   [ "$got" = "$3" ] || { fail_file "$1" failed "$4: the new content could not be written whole (disk full?)"; return; }
+  if [ "$2" != - ]; then
+    [ "$(facts "$new")" = "$(facts "$4")" ] || { fail_file "$1" failed "$4: its owner, mode, ACL or label could not be kept"; return; }
+  fi
   settle "$new"
   point
   sum "$4"
   [ "${got:--}" = "$2" ] || { fail_file "$1" changed "$4 was changed meanwhile"; return; }
+  touched=1
   mv -f "$new" "$4" 2>/dev/null || { fail_file "$1" failed "$4 could not be replaced"; return; }
   point
   settle "${4%/*}"
@@ -75,8 +103,13 @@ live() {
       [ "$broken$stop" = 00 ] || return
       point
       # Not synced: a host that goes down loses the value too.
-      echo "- begin $1" >>"$home/journal"
+      if ! echo "- begin $1" >>"$home/journal"; then
+        say step "$1" failed "the journal in $home cannot be written"
+        broken=1
+        return
+      fi
       point
+      touched=1
       set_value "$2" "$3" "$4" "$5"
       point
       echo "- done $1 $told" >>"$home/journal"
@@ -85,6 +118,9 @@ live() {
   esac
 }
 
+# Nothing was changed, and nothing is kept: the same run may begin again.
+untouched() { say note untouched "nothing was changed"; }
+
 steps() {
   :
   # @STEPS@
@@ -92,15 +128,15 @@ steps() {
 
 apply() {
   prepare || return
-  mode=check
+  mode=check touched=0
   steps
-  [ "$broken" = 0 ] || return
+  [ "$broken" = 0 ] || { untouched; return; }
   point
   if ! mkdir "$home" 2>/dev/null; then
     say note failed "$home cannot be made, or is there already"
     return
   fi
-  : >"$home/manifest.new"
+  { printf '%s\n' "$who" >"$home/who" && echo "boot $boot" >"$home/manifest.new"; } || broken=1
   mode=keep
   steps
   point
@@ -112,6 +148,7 @@ apply() {
     steps
     [ "$stop" = 0 ] || say note stopped "the time was up between two steps"
     log "$state/journal" "applied $run broken=$broken stopped=$stop"
+    [ "$touched" = 1 ] || { rm -rf "$home"; untouched; }
   else
     rm -rf "$home"
     say note failed "the backup could not be written to $home; nothing was changed"

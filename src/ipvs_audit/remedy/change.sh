@@ -7,14 +7,16 @@
 # Kept on the host, for root only, in /var/lib/ipvs-audit:
 #   lock              a link whose target names the process that holds it
 #   journal           who ran what, when; only ever appended to
-#   RUN/manifest      the steps: `file N BEFORE AFTER PATH`, `live N INODE BEFORE AFTER own|other NAME`
-#   RUN/journal       `begin N`, `done N`: each step's way; only ever appended to
+#   RUN/manifest      the steps: `file N BEFORE AFTER PATH`, `live N INODE BEFORE AFTER own|other NAME`,
+#                     and `boot ID`, the boot that namespaces' numbers belong to
+#   RUN/journal       `begin N`, `done N`, `undone N`: each step's way; only ever appended to
 #   RUN/file.N        the file as it was, with owner, mode, times, ACL and label
 #   RUN/directory.N   an empty file with the directory's times
 
 nonce='@NONCE@'
 run='@RUN@'
 who='@WHO@'
+by='@BY@'             # whose run it is that is undone
 patience='@PATIENCE@' # seconds to wait for the lock
 halt='@HALT@'         # die at this point: only the tests' fault sweep sets it
 state='@STATE@'
@@ -39,6 +41,10 @@ sum() {
   got=${got%% *}
 }
 
+# Owner, mode, whether it has an ACL, and label: what a copy has to keep beside the content.
+# shellcheck disable=SC2012 # its mode column tells of an ACL (+), in every ls
+facts() { ls -ldn "$1" | awk '{ print $1, $3, $4 }'; stat -c %C "$1" 2>/dev/null; }
+
 log() { # FILE TEXT
   printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$2" >>"$1" || return 1
   settle "$1"
@@ -62,22 +68,32 @@ take_lock() {
   mine=$$.${20}.$boot.run-$run waited=0
   until ln -s "$mine" "$state/lock" 2>/dev/null; do
     owner=$(readlink "$state/lock")
-    if [ -z "$owner" ]; then
-      [ -w "$state" ] || return 1
-    elif ! alive "$owner"; then
-      # Its process has ended without giving it back. Of two that see this, one moves it away.
-      mv "$state/lock" "$state/lock.$$" 2>/dev/null
-      moved=$(readlink "$state/lock.$$")
-      [ "$moved" = "$owner" ] || [ -z "$moved" ] || mv "$state/lock.$$" "$state/lock"
-      rm -f "$state/lock.$$"
+    if [ -n "$owner" ] && ! alive "$owner" && succeed "$owner"; then
       say note stale "took over the lock of ${owner##*.run-}, whose process has ended"
-      continue
+      break
     fi
     [ "$waited" -lt "$patience" ] || return 1
     waited=$((waited + 1))
     sleep 1
   done
   locked=$mine
+}
+
+# Follow a dead owner. Of all that see it dead one comes to make the link that names it; a heir that
+# died in its turn is followed likewise. The lock is never free meanwhile.
+succeed() {
+  heir=$state/lock.after.$1
+  until ln -s "$mine" "$heir" 2>/dev/null; do
+    after=$(readlink "$heir")
+    if [ -z "$after" ] || alive "$after"; then return 1; fi
+    heir=$state/lock.after.$after
+  done
+  if [ "$(readlink "$state/lock")" = "$1" ] && ln -s "$mine" "$state/lock.$$" && mv -f "$state/lock.$$" "$state/lock"; then
+    rm -f "$state"/lock.after.*
+    return 0
+  fi
+  rm -f "$heir" "$state/lock.$$"
+  return 1
 }
 
 give_lock() {
@@ -95,7 +111,7 @@ prepare() {
   trap '' HUP PIPE INT
   trap 'stop=1' TERM
   trap give_lock EXIT
-  for tool in sha256sum stat cp mv ln readlink date sync; do
+  for tool in awk cat chmod cp date grep ln ls mkdir mv readlink rm sha256sum stat sync touch; do
     command -v "$tool" >/dev/null || { say note blocked "$tool is missing on this host"; return 1; }
   done
   if ! mkdir -p "$state" 2>/dev/null || ! chmod 700 "$state" 2>/dev/null; then
@@ -103,17 +119,22 @@ prepare() {
     return 1
   fi
   if ! take_lock; then
-    say note locked "another run is at work here: ${owner##*.run-}, process ${owner%%.*}"
+    if [ -n "$owner" ]; then
+      say note locked "another run is at work here: ${owner##*.run-}, process ${owner%%.*}"
+    else
+      say note blocked "the lock cannot be made in $state (disk full?)"
+    fi
     return 1
   fi
 }
 
 # --- running values
 
-# Sets $handles: an inode and a way into it, for every namespace; one a line.
+# Sets $handles: an inode and a way into it, for every namespace; one a line. By xargs: the tasks of
+# a busy host are more than fit on one command line.
 list_handles() {
   listed=$((listed + 1))
-  handles=$nl$(stat -Lc '%i %n' /proc/[0-9]*/ns/net /proc/[0-9]*/task/[0-9]*/ns/net 2>/dev/null | awk '
+  handles=$nl$(printf '%s\n' /proc/[0-9]*/ns/net /proc/[0-9]*/task/[0-9]*/ns/net | xargs stat -Lc '%i %n' 2>/dev/null | awk '
     !($1 in seen) { seen[$1] = 1; print }
     END {
       while ((getline line < "/proc/self/mountinfo") > 0) {
@@ -149,15 +170,21 @@ set_value() {
     told=$(sh -c "$inside" - "$1" "$2" "$3" "$key")
     return
   fi
+  for tool in nsenter xargs; do
+    command -v "$tool" >/dev/null || { told="missing $tool"; return; }
+  done
   [ "$listed" != 0 ] || list_handles
   for again in 0 1; do
     find_handle "$1"
     told=gone
     [ -z "$handle" ] || told=$(nsenter --net="$handle" sh -c "$inside" - "$1" "$2" "$3" "$key" 2>/dev/null)
-    case $told in gone | '') told=gone ;; *) return ;; esac
+    case $told in gone | '') ;; *) return ;; esac
     # Its process may have ended, and others be there still.
     [ "$again" = 1 ] || list_handles
   done
+  # Gone only where it cannot be found any more; one that is there and was not entered is not done.
+  find_handle "$1"
+  if [ -z "$handle" ]; then told=gone; else told=unentered; fi
 }
 
 live_words() {
@@ -168,7 +195,9 @@ live_words() {
     absent) say step "$1" refused "the kernel shows no key there" ;;
     reset) say step "$1" refused "it was set, and something else set it back at once" ;;
     changed*) say step "$1" changed "it has another value meanwhile: ${told#changed }" ;;
-    *) say step "$1" refused "the kernel does not let root write it there (a user namespace owns it)" ;;
+    missing*) say step "$1" failed "${told#missing } is missing on this host: other namespaces cannot be entered" ;;
+    unentered) say step "$1" failed "the namespace is there and cannot be entered" ;;
+    *) say step "$1" refused "root may not write it there (a user namespace owns it, or /proc/sys is read-only)" ;;
   esac
 }
 

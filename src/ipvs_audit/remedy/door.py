@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 #: Seconds that a step may take beside the host's deadline.
 _STEP = 1.0
-#: Dies at this point of the changing script: only the tests' fault sweep sets it.
+#: Dies at this point of the changing or the undoing script: only the tests' fault sweep sets it.
 HALT = "IPVS_AUDIT_TEST_HALT"
+HALT_UNDO = "IPVS_AUDIT_TEST_HALT_UNDO"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,19 @@ class LiveDoor:
         finally:
             connection.close()
 
-    def undo(self, host: str, run: str = "") -> Report:
-        """Take back what this run did, or another one."""
+    def undo(self, host: str, run: str = "", by: str = "") -> Report:
+        """Take back what this run did, or another one, which ``by`` made."""
         connection = open_connection(self.targets[host], self.settings)
         try:
             seconds = self.settings.limits.deadline + 60
-            return undo(connection, run or self.run, who=self.who, timeout=seconds)
+            halt = int(os.environ.get(HALT_UNDO, "0"))
+            return undo(
+                connection,
+                run or self.run,
+                who=self.who,
+                by=by or self.who,
+                timeout=seconds,
+                halt=halt,
+            )
         finally:
             connection.close()

@@ -70,6 +70,19 @@ def append(content: bytes, text: str, *, end: bytes | None = None) -> bytes:
     return content + text.encode() + end
 
 
+def add_to(content: bytes, number: int, text: str) -> bytes:
+    r"""Add to the end of a line, by its number from 1.
+
+    >>> add_to(b"a\nb\n", 1, " && c")
+    b'a && c\nb\n'
+    """
+    lines = lines_of(content)
+    line = lines[number - 1]
+    bare = line.rstrip(b"\n")
+    lines[number - 1] = bare.rstrip(b" \t") + text.encode() + line[len(bare) :]
+    return b"".join(lines)
+
+
 def continued(content: bytes, number: int) -> set[int]:
     """A line's number and those of the lines that a backslash joins to it."""
     lines = lines_of(content)

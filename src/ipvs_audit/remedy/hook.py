@@ -5,6 +5,7 @@ The fix for EST-3. Writing needs root (CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER).
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.effect import Command, run_shell
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 #: Files for the hook, in the order in which they are tried: of several hooks the first wins.
 HOOKS = ("/etc/modprobe.d/ipvs.conf", "/etc/modprobe.d/00-ipvs.conf")
 
+_JOINTS = re.compile(r"&&|\|\||[;|&\n]")
+_REDIRECTED = re.compile(r"[0-9]?>>?\s*(?:&[0-9]|/dev/null)")
+
 
 def hook_line(subject: Subject, reads: str) -> str:
     """The document's line; ``sysctl -p`` names its file where it is another than its own.
@@ -32,9 +36,12 @@ def hook_line(subject: Subject, reads: str) -> str:
     ``sbin`` is taken at its word.
     """
     modprobe = _program(subject.loaders.modprobe, "/sbin/modprobe")
+    return f"install ip_vs {modprobe} --ignore-install ip_vs && {_sysctl(subject, reads)}"
+
+
+def _sysctl(subject: Subject, reads: str) -> str:
     sysctl = _program(subject.loaders.sysctl_path, "/sbin/sysctl")
-    file = "" if reads == SYSCTL_CONF else f" {reads}"
-    return f"install ip_vs {modprobe} --ignore-install ip_vs && {sysctl} -p{file}"
+    return f"{sysctl} -p" if reads == SYSCTL_CONF else f"{sysctl} -p {reads}"
 
 
 def _program(path: str | None, documented: str) -> str:
@@ -48,11 +55,16 @@ def hook_drafts(
 ) -> Iterator[Mapping[str, bytes]]:
     """What to write to modprobe.d, by real path; the first that is judged right is taken.
 
-    First of all nothing: a hook, a udev rule or a built-in ip_vs that serves is left alone. A
-    hook that this audit cannot judge is never replaced: nobody knows what else it does.
+    First of all nothing: a hook, a udev rule or a built-in ip_vs that serves is left alone. Then
+    the hook that is there, with one command more: what it does beside is not lost. A hook that
+    this audit cannot judge, or that does more than ours would, is never replaced.
     """
     yield {}
     if unjudged(subject):
+        return
+    if policy.estimation == "disabled":
+        yield from _longer(subject, originals, _sysctl(subject, reads))
+    if does_more(subject):
         return
     without = without_hooks(subject, originals)
     if policy.estimation == "enabled":
@@ -66,6 +78,43 @@ def hook_drafts(
         before = without.get(real, (known.content or b"") if known else b"")
         # kmod takes a carriage return for a part of the command.
         yield {**without, real: edit.append(before, hook_line(subject, reads), end=b"\n")}
+
+
+def _longer(subject: Subject, originals: Originals, command: str) -> Iterator[Mapping[str, bytes]]:
+    """The hook that is there, with a command after it; nothing where that would be lost."""
+    hook, _ = find_hook(subject)
+    if hook is None or not (does_more(subject) or "sysctl" in hook.rest):
+        return
+    file = originals.files.get(hook.file)
+    if file is None or file.content is None or not file.real.startswith("/etc/"):
+        return
+    open_ended = hook.rest.rstrip().endswith((";", "&", "|", "\\"))
+    if open_ended or "#" in hook.rest or "\r" in hook.rest or "run_estimation" in hook.rest:
+        return
+    last = max(edit.continued(file.content, hook.line))
+    for joint in (" && ", "; "):
+        yield {file.real: edit.add_to(file.content, last, joint + command)}
+
+
+def does_more(subject: Subject) -> str:
+    """The hook that does more than load ip_vs and apply sysctl files; empty for none."""
+    hook, _ = find_hook(subject)
+    if hook is None:
+        return ""
+    parts = [_REDIRECTED.sub("", part).split() for part in _JOINTS.split(hook.rest)]
+    return "" if all(_ours(words) for words in parts if words) else hook.where
+
+
+def _ours(words: list[str]) -> bool:
+    name, rest = words[0].rpartition("/")[2], words[1:]
+    named = [word for word in rest if not word.startswith("-") and word != "$CMDLINE_OPTS"]
+    if name == "modprobe":
+        return all(word.replace("-", "_") == MODULE for word in named)
+    if name == "sysctl":
+        return all(word.startswith("/") or "run_estimation" in word for word in named)
+    if name in ("echo", "printf", "tee"):
+        return "run_estimation" in " ".join(rest)
+    return name in ("systemd-sysctl", "true", "false", ":", "exit", "sleep")
 
 
 def unjudged(subject: Subject) -> str:

@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
 NAME = "journal.jsonl"
 SCHEMA = "ipvs-audit/journal/1"
+_BEGINS = f'{{"schema":"{SCHEMA}"'.encode()
+#: An answer of a host that tells of a change, as ``1 written``.
+_TOUCHED = re.compile(r"[1-9][0-9]* (written|set)\b")
 
 
 class JournalError(Exception):
@@ -42,6 +48,7 @@ class Journal:
         self.run = run
         self.who = who
         self._lock = threading.Lock()
+        self._torn = False
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +75,12 @@ class Journal:
             record["host"] = host
         line = json.dumps(record | more, separators=(",", ":")).encode() + b"\n"
         with self._lock:
-            os.write(self._file, line)
+            if self._torn:
+                line = b"\n" + line
+            self._torn = True
+            if os.write(self._file, line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+            self._torn = False
             os.fsync(self._file)
 
 
@@ -105,7 +117,7 @@ def find(reports: Path, run: str) -> Path:
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
-    """The records. A last one that was cut by a kill is passed over.
+    """The records. One that was cut, by a kill or a full disk, is passed over.
 
     Raises:
         JournalError: the file cannot be read, or is no journal.
@@ -118,24 +130,49 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
         try:
             record = json.loads(line)
         except ValueError:
+            if line.startswith(_BEGINS) or _BEGINS.startswith(line):
+                continue
             raise JournalError(f"{path}:{number}: is not JSON") from None
         if not isinstance(record, dict) or record.get("schema") != SCHEMA:
             raise JournalError(f"{path}:{number}: is no record of {SCHEMA}")
         yield record
 
 
-def changed_hosts(path: Path) -> tuple[str, list[str]]:
-    """The run's id, and the hosts on which it began to change something, in order.
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a journal says of a run.
+
+    Attributes:
+        run: its id.
+        who: made it.
+        begun: the hosts on which it began to change something, in order.
+        touched: those of them that answered that something was written or set.
+    """
+
+    run: str
+    who: str
+    begun: tuple[str, ...]
+    touched: frozenset[str]
+
+
+def changes_of(path: Path) -> Changes:
+    """The hosts that a run began to change.
 
     Raises:
         JournalError: the file cannot be read, or is no journal.
     """
-    run, hosts = "", []
+    run = who = ""
+    begun: dict[str, None] = {}
+    touched: set[str] = set()
     for record in read(path):
-        run = str(record.get("run", ""))
+        run, who = str(record.get("run", "")), str(record.get("who", ""))
         host = record.get("host")
-        if record.get("event") == "applying" and isinstance(host, str) and host not in hosts:
-            hosts.append(host)
+        if not isinstance(host, str):
+            continue
+        if record.get("event") == "applying":
+            begun[host] = None
+        if record.get("event") == "applied" and any(map(_TOUCHED.match, record.get("answers", ()))):
+            touched.add(host)
     if not run:
         raise JournalError(f"{path}: holds no record")
-    return run, hosts
+    return Changes(run, who, tuple(begun), frozenset(touched))

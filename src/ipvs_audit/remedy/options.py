@@ -48,13 +48,19 @@ class RemedyOptions:
         asked: dict[Mode, object] = {
             "plan": get("remediate_plan"),
             "remediate": get("remediate"),
-            "rollback": get("rollback"),
+            "rollback": get("rollback") is not None,
         }
         modes = [mode for mode, given in asked.items() if given]
         if len(modes) > 1:
             raise RemedyOptionError("give one of --remediate-plan, --remediate and --rollback")
         if modes and modes != ["plan"] and get("from_snapshots"):
             raise RemedyOptionError("--from-snapshots has no hosts to change; leave it out")
+        if modes and modes != ["plan"] and get("resume"):
+            raise RemedyOptionError("--resume takes old evidence, and hosts are changed from new")
+        if get("rollback") == "":
+            raise RemedyOptionError("--rollback: name the run to undo, as reports/ names it")
+        if int(str(get("max_failures"))) < 0:
+            raise RemedyOptionError("--max-failures: give a number of hosts, 0 or more")
         try:
             sizes = parse_batches(str(get("batches")))
         except ValueError as wrong:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.subject import subject_of
-from ipvs_audit.remedy.hook import breaks_loading, unjudged, without_hooks
+from ipvs_audit.remedy.hook import breaks_loading, does_more, unjudged, without_hooks
 from ipvs_audit.remedy.live import live_steps
 from ipvs_audit.remedy.originals import read_originals
 from ipvs_audit.remedy.persist import Draft, persist
@@ -93,13 +93,20 @@ def _persisting(
         return (), _UNKNOWN_KERNEL, ()
     found = persist(subject, originals, policy)
     if found.why_none:
-        hook = unjudged(subject)
-        why = f"{hook} runs a command that this audit cannot judge" if hook else found.why_none
+        why = _hook_in_the_way(subject) or found.why_none
         return (), f"no change to files under /etc is judged to make the value persist: {why}", ()
     steps = _writes(found.draft, originals)
     then = replace(subject, tree=changed(subject.tree, found.draft.contents))
     why = why_unwritable(snapshot, subject, originals, steps)
     return steps, why, told_failures(then, policy)
+
+
+def _hook_in_the_way(subject: Subject) -> str:
+    if hook := unjudged(subject):
+        return f"{hook} runs a command that this audit cannot judge"
+    if hook := does_more(subject):
+        return f"{hook} does more than a hook of this audit would: it is left to you"
+    return ""
 
 
 def _without_key(snapshot: Snapshot, subject: Subject, originals: Originals | None) -> Plan:

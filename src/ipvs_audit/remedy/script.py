@@ -1,6 +1,6 @@
 """Puts together the script that changes a host, from ``change.sh``, its parts and a plan.
 
->>> script = render_undo("2026-11-23T02-00-00Z", who="ops@controller", nonce="0" * 32)
+>>> script = render_undo("2026-11-23T02-00-00Z", who="ops", by="ops", nonce="0" * 32)
 >>> script.splitlines()[-1]
 b'main </dev/null'
 """
@@ -62,11 +62,16 @@ def render_apply(
     )
 
 
-def render_undo(run: str, *, who: str, nonce: str, halt: int = 0, state: str = STATE) -> bytes:
-    """The script that undoes what a run did, from what the host has kept of it."""
+def render_undo(
+    run: str, *, who: str, by: str, nonce: str, halt: int = 0, state: str = STATE
+) -> bytes:
+    """The script that undoes what a run did, from what the host has kept of it.
+
+    ``by`` is who made the run: two controllers may have begun one in the same second.
+    """
     return _render(
         run,
-        {"@ACTION@": "undo", "@PATIENCE@": str(UNDO_PATIENCE)},
+        {"@ACTION@": "undo", "@PATIENCE@": str(UNDO_PATIENCE), "@BY@": _named(by)},
         who=who,
         nonce=nonce,
         halt=halt,
@@ -95,13 +100,17 @@ def _render(
     words = words | {
         "@NONCE@": nonce,
         "@RUN@": run,
-        "@WHO@": re.sub(r"[^A-Za-z0-9@._ -]", "?", who)[:200],
+        "@WHO@": _named(who),
         "@HALT@": str(halt),
         "@STATE@": state,
     }
     for word, value in words.items():
         script = script.replace(word, value)
     return script.replace("# @STEPS@", steps).encode("ascii")
+
+
+def _named(who: str) -> str:
+    return re.sub(r"[^A-Za-z0-9@._ -]", "?", who)[:200]
 
 
 def _line(number: int, step: Step) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import socket
@@ -12,10 +13,11 @@ from ipvs_audit.controls import Check, control_of, judge
 from ipvs_audit.latency.options import CONTROL
 from ipvs_audit.latency.trace import SECTION
 from ipvs_audit.remedy import journal as journals
-from ipvs_audit.remedy.campaign import FAILED, INTERRUPTED, Treated, campaign
+from ipvs_audit.remedy.campaign import INTERRUPTED, campaign, too_many_unreachable
 from ipvs_audit.remedy.plan import plan
 from ipvs_audit.remedy.rollback import roll_back
-from ipvs_audit.remedy.show import plan_lines, question
+from ipvs_audit.remedy.show import named, plan_lines, question
+from ipvs_audit.remedy.treat import FAILED, Treated
 from ipvs_audit.results import RemedyResult, StepResult
 from ipvs_audit.snapshot import Failure
 
@@ -50,6 +52,7 @@ class Remediation:
         plans: of each host, once made.
         before: the verdicts of each host before anything was changed.
         treated: what became of each host.
+        cut_short: whether Ctrl-C was the answer to the question.
     """
 
     options: RemedyOptions
@@ -64,6 +67,7 @@ class Remediation:
     plans: dict[str, Plan] = field(default_factory=dict)
     before: dict[str, Judged] = field(default_factory=dict)
     treated: dict[str, Treated] = field(default_factory=dict)
+    cut_short: bool = False
 
     @property
     def journal(self) -> Path:
@@ -78,7 +82,8 @@ class Remediation:
     @property
     def interrupted(self) -> bool:
         """Whether Ctrl-C ended it."""
-        return any(one.message == INTERRUPTED for one in self.treated.values())
+        found = (one.message.startswith(INTERRUPTED) for one in self.treated.values())
+        return self.cut_short or any(found)
 
     def needs(self, host: str, check: Check) -> None:
         """A selected check judges this host. One that asks for more than evidence is left out."""
@@ -122,19 +127,36 @@ class Remediation:
         }
         for line in plan_lines(self.plans):
             self.say(line)
-        summary = question(self.plans)
-        self.say(summary)
+        self.say(question(self.plans))
         self.treated = {host: Treated(one, one.status) for host, one in self.plans.items()}
-        if self.options.mode == "plan" or not any(one.ready for one in self.plans.values()):
+        if not any(one.ready for one in self.plans.values()):
             return []
-        if not (self.options.yes or self.ask("Change them now?")):
+        stopped = too_many_unreachable(_unreachable(collected), self.options.max_failures)
+        if self.options.mode == "plan":
+            self.say(f"--remediate would change nothing: {stopped}" if stopped else "")
+            return []
+        if stopped:
+            self.say(f"nothing is changed: {stopped}")
+            for host, one in self.plans.items():
+                if one.ready:
+                    self.treated[host] = Treated(one, "not attempted", stopped)
+            return [f"Nothing was changed: {stopped}."]
+        if not self._confirmed("Change them now?"):
             return ["Not confirmed: nothing was changed."]
         self._change(collected)
         return []
 
+    def _confirmed(self, asked: str) -> bool:
+        try:
+            return self.options.yes or self.ask(asked)
+        except KeyboardInterrupt:
+            self.cut_short = True
+            return False
+
     def _change(self, collected: dict[str, Snapshot | Failure]) -> None:
         if self.door is None:
             return
+        self.say(f"run {self.directory.name}; to take it back: --rollback {self.directory.name}")
         with self._open_journal() as journal:
             journal.note("start", batches=[str(size) for size in self.options.batches])
             self.treated = campaign(
@@ -146,33 +168,37 @@ class Remediation:
                 sizes=self.options.batches,
                 max_failures=self.options.max_failures,
                 forks=self.forks,
-                unreachable=sum(isinstance(taken, Failure) for taken in collected.values()),
+                unreachable=_unreachable(collected),
                 tell=self.say,
             )
-            journal.note("end")
+            with contextlib.suppress(OSError):
+                journal.note("end")
         self._hold(collected)
 
     def _roll_back(self, collected: dict[str, Snapshot | Failure]) -> list[str]:
         if self.door is None:
             return []
-        run, hosts = journals.changed_hosts(journals.find(self.reports, self.options.rollback))
-        here = [host for host in hosts if host in collected]
-        self.say(f"run {run} changed {len(hosts)} hosts, of which {len(here)} are selected here")
+        changes = journals.changes_of(journals.find(self.reports, self.options.rollback))
+        here = [host for host in changes.begun if host in collected]
+        self.say(
+            f"run {changes.run} by {changes.who} began to change {len(changes.begun)} hosts, "
+            f"of which {len(here)} are selected here"
+        )
         if not here:
-            return [f"Run {run} changed none of these hosts."]
-        if not (self.options.yes or self.ask(f"Undo it on {', '.join(here[:20])}?")):
+            return [f"Run {changes.run} changed none of these hosts."]
+        if not self._confirmed(f"Undo it on {named(here)}?"):
             return ["Not confirmed: nothing was undone."]
         with self._open_journal() as journal:
-            journal.note("start rollback", of=run)
-            self.treated = roll_back(here, run, self.door, journal, self.say)
-            journal.note("end")
+            journal.note("start rollback", of=changes.run)
+            self.treated = roll_back(here, changes, self.door, journal, self.say)
+            with contextlib.suppress(OSError):
+                journal.note("end")
         self._hold(collected)
-        missing = [host for host in hosts if host not in collected]
-        return [f"Not undone, as not selected: {', '.join(missing)}."] if missing else []
+        missing = [host for host in changes.begun if host not in collected]
+        return [f"Not undone, as not selected: {named(missing)}."] if missing else []
 
     def _open_journal(self) -> journals.Journal:
         who = self.door.who if self.door else ""
-        self.say(f"run {self.directory.name}; to undo: --rollback {self.directory.name}")
         return journals.Journal(self.journal, run=self.directory.name, who=who)
 
     def _hold(self, collected: dict[str, Snapshot | Failure]) -> None:
@@ -213,6 +239,10 @@ def _remedy(treated: Treated) -> RemedyResult:
             for number, step in enumerate(made.steps, 1)
         ),
     )
+
+
+def _unreachable(collected: Mapping[str, Snapshot | Failure]) -> int:
+    return sum(isinstance(taken, Failure) for taken in collected.values())
 
 
 def who_runs(operator: str) -> str:

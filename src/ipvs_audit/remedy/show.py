@@ -8,7 +8,7 @@ from ipvs_audit.remedy.campaign import counted
 from ipvs_audit.report.sanitise import one_line, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ipvs_audit.remedy.steps import Plan
 
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 _MOST = 20
 _NAMES = 8
 _STEPS = 12
+
+
+def named(hosts: Sequence[str]) -> str:
+    """Some names, and how many more there are."""
+    names = ", ".join(map(one_line, hosts[:_NAMES]))
+    more = f" and {len(hosts) - _NAMES} more" if len(hosts) > _NAMES else ""
+    return names + more
 
 
 def plan_lines(plans: Mapping[str, Plan]) -> Iterator[str]:
@@ -33,9 +40,7 @@ def plan_lines(plans: Mapping[str, Plan]) -> Iterator[str]:
 
 
 def _one(plan: Plan, hosts: list[str]) -> Iterator[str]:
-    names = ", ".join(map(one_line, hosts[:_NAMES]))
-    more = f" and {len(hosts) - _NAMES} more" if len(hosts) > _NAMES else ""
-    yield f"{plan.status} on {names}{more}"
+    yield f"{plan.status} on {named(hosts)}"
     for why in (plan.impossible, plan.held_back):
         if why:
             yield f"    {one_line(why)}"
@@ -53,7 +58,12 @@ def question(plans: Mapping[str, Plan]) -> str:
     """The summary that stands before the question."""
     count = counted(plans)
     return (
-        f"{count['hosts']} hosts to change: {count['files']} files, {count['namespaces']} running"
-        f" values; {count['held back']} held back, {count['not possible']} not possible,"
+        f"{_many(count['hosts'], 'host')} to change: {_many(count['files'], 'file')},"
+        f" {_many(count['namespaces'], 'running value')};"
+        f" {count['held back']} held back, {count['not possible']} not possible,"
         f" {count['nothing to do']} with nothing to do"
     )
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -4,8 +4,12 @@
 undo() {
   prepare || return
   if [ ! -e "$home/manifest" ]; then
-    rm -rf "$home"
-    say note nothing "no change of run $run was begun here"
+    # Without a manifest nothing was begun; what lies there is kept all the same.
+    say note nothing "$home holds no change that run $run began"
+    return
+  fi
+  if [ -e "$home/who" ] && [ "$(cat "$home/who")" != "$by" ]; then
+    say note failed "run $run of $by changed nothing here; one of the same name by $(cat "$home/who") did"
     return
   fi
   log "$state/journal" "undo $run by $who"
@@ -20,13 +24,16 @@ undo() {
   done
   unset IFS
   set +f
-  [ "$broken" != 0 ] || log "$home/journal" undone
   log "$state/journal" "undid $run refused=$broken"
 }
 
 undo_step() {
   number=${1#* } number=${number%% *}
   grep -q " begin $number\$" "$home/journal" 2>/dev/null || return
+  if grep -q " undone $number\$" "$home/journal"; then
+    say step "$number" already "it was taken back before"
+    return
+  fi
   point
   case $1 in
     file*)
@@ -37,12 +44,29 @@ undo_step() {
     live*)
       # shellcheck disable=SC2086 # its words; the name comes last
       set -- $1
-      set_value "$3" "$5" "$4" "$6"
-      live_words "$number"
-      case $told in changed*) broken=1 ;; esac
+      undo_value "$@"
       ;;
   esac
   point
+}
+
+# undo_value live NUMBER INODE BEFORE AFTER own|other NAME
+undo_value() {
+  if grep -q " done $2 already\$" "$home/journal"; then
+    say step "$2" already "the run found it so"
+    return
+  fi
+  # After a boot, another namespace may bear its number.
+  if [ "$6" = other ] && ! grep -qx "boot $boot" "$home/manifest"; then
+    told=gone
+  else
+    set_value "$3" "$5" "$4" "$6"
+  fi
+  live_words "$2"
+  case $told in
+    set | already | gone) echo "- undone $2" >>"$home/journal" ;;
+    *) broken=1 ;;
+  esac
 }
 
 undo_file() {
@@ -53,6 +77,7 @@ undo_file() {
   [ ! -L "$4" ] || got='a link'
   if [ "$got" = "$2" ]; then
     touch -r "$home/directory.$1" "${4%/*}"
+    log "$home/journal" "undone $1"
     say step "$1" already "$4 is as it was"
     return
   fi
@@ -60,6 +85,8 @@ undo_file() {
   if [ "$got" = "$3" ] && put_back "$@"; then
     settle "${4%/*}"
     touch -r "$home/directory.$1" "${4%/*}"
+    point
+    log "$home/journal" "undone $1"
     say step "$1" restored
   else
     rm -f "$new"
@@ -78,8 +105,12 @@ put_back() {
   why="$4 cannot be written, or its backup in $home is damaged"
   cp -a "$home/file.$1" "$new" 2>/dev/null
   sum "$new"
-  [ "$got" = "$2" ] || return
+  [ "$got" = "$2" ] && [ "$(facts "$new")" = "$(facts "$home/file.$1")" ] || return
   settle "$new"
   point
+  why="$4 was changed meanwhile"
+  sum "$4"
+  [ "$got" = "$3" ] || return
+  why="$4 cannot be replaced"
   mv -f "$new" "$4" 2>/dev/null
 }
