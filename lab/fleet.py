@@ -31,6 +31,7 @@ class Host:
     kernel: str | None = None
     machine: dict[str, Any] = field(default_factory=dict)
     optional: bool = False
+    favoured: bool = False
     states: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     expected: dict[str, Any] = field(default_factory=dict)
@@ -46,6 +47,7 @@ def hosts() -> list[Host]:
             kernel=host.get("kernel"),
             machine=host.get("machine", {}),
             optional=host.get("optional", False),
+            favoured=host.get("favoured", False),
             states=tuple(host.get("states", ())),
             groups=tuple(host.get("groups", ())),
             expected=host["expected"],
@@ -128,6 +130,7 @@ def _up(folder: Path, only: Sequence[str]) -> Path:
                 name=host.name,
                 states=host.states,
                 machine=machines[host.name],
+                favoured=host.favoured,
             )
             for host in real
         ]
