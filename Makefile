@@ -64,8 +64,10 @@ fuzz: setup
 # What docs/latency.md says of EST-7, measured; let nothing else run beside it.
 .PHONY: latency-study
 latency-study: setup
+	@./tools/lab-packages.sh
 	@$(BIN)/python bench/latency_synthetic.py $(TRACES)
 	@$(BIN)/python bench/latency_hosts.py
+	@$(BIN)/python -m lab.latency_study --minutes $(or $(MINUTES),45)
 
 BENCHES := bench-collect bench-sampled bench-judge bench-inventory bench-probe
 .PHONY: bench bench-reports bench-resolve bench-scale $(BENCHES)
