@@ -79,3 +79,13 @@ def test_an_earlier_command_that_fails_is_not_the_status_of_the_hook() -> None:
     notes = after_reload(subject({DROP_IN: drop_in, HOOK: certain}), off).notes
     assert "reports a failure" in notes[0]
     assert after_reload(subject({DROP_IN: OFF, HOOK: hook}), off).notes == ()
+
+
+def test_a_hook_that_has_ended_keeps_its_status() -> None:
+    """Neither what stands behind an exit nor a ``!`` before it changes what the shell gives back."""
+    hook = "install ip_vs modprobe -i ip_vs && exit 0 && ! echo 1 > /proc/sys/net/ipv4/vs/x\n"
+    assert after_reload(subject({DROP_IN: OFF, HOOK: hook}), off).notes == ()
+    hook = "install ip_vs modprobe -i ip_vs; ! exit 1\n"
+    assert "reports a failure" in after_reload(subject({HOOK: hook}), off).notes[0]
+    hook = "install ip_vs modprobe -i ip_vs; ! true\n"
+    assert "reports a failure" in after_reload(subject({HOOK: hook}), off).notes[0]

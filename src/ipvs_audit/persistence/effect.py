@@ -85,7 +85,10 @@ class _Runner:
                 why = f"{self.command.where} may take more ways than this audit follows"
                 states = (states[0].unsure(why),)
         if pipeline.negated:
-            states = tuple(replace(state, status=int(state.status == 0)) for state in states)
+            states = tuple(
+                state if state.ended else replace(state, status=int(state.status == 0))
+                for state in states
+            )
         return states
 
     def _command(self, command: shell.Simple | shell.Group, state: State) -> tuple[State, ...]:
