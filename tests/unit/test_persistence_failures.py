@@ -82,7 +82,7 @@ def test_an_earlier_command_that_fails_is_not_the_status_of_the_hook() -> None:
 
 
 def test_a_hook_that_has_ended_keeps_its_status() -> None:
-    """Neither what stands behind an exit nor a ``!`` before it changes what the shell gives back."""
+    """Neither what stands behind an exit nor a ``!`` before it changes what the shell returns."""
     hook = "install ip_vs modprobe -i ip_vs && exit 0 && ! echo 1 > /proc/sys/net/ipv4/vs/x\n"
     assert after_reload(subject({DROP_IN: OFF, HOOK: hook}), off).notes == ()
     hook = "install ip_vs modprobe -i ip_vs; ! exit 1\n"
