@@ -1,7 +1,8 @@
 #!/bin/sh
 # One run of the audit for the Jenkinsfile, which says by environment variables what to do:
 # INVENTORY, LIMIT, POLICY, WAIVERS, KNOWN_HOSTS_FILE, SSH_USER, SSH_KEY_FILE, SIGNING_KEY,
-# RUN_NAME (the run comes to lie in published/RUN_NAME), RUN_OPTION (one more).
+# RUN_NAME (the run comes to lie in published/RUN_NAME), RUN_OPTION (one more; --remediate asks
+# nobody: Jenkins has asked), ACCEPT_STATISTICS_LOSS (true or false).
 # With RUN_SHARD (K/N), the run comes to lie in shards/K, for tools/jenkins-merge.sh.
 # Exits as pytest does.
 set -eu
@@ -19,10 +20,17 @@ set -- --inventory "$INVENTORY" --policy "$POLICY" --waivers "$WAIVERS" \
     --format csv,prometheus --junit-split 500 --sign "$SIGNING_KEY"
 [ -z "${LIMIT:-}" ] || set -- "$@" --limit "$LIMIT"
 [ -z "${RUN_SHARD:-}" ] || set -- "$@" --shard "$RUN_SHARD"
-[ -z "${RUN_OPTION:-}" ] || set -- "$@" "$RUN_OPTION"
+case ${RUN_OPTION:-} in
+'') ;;
+--remediate) set -- "$@" --remediate --yes ;;
+*) set -- "$@" "$RUN_OPTION" ;;
+esac
+[ "${ACCEPT_STATISTICS_LOSS:-}" != true ] || set -- "$@" --accept-statistics-loss
 [ ! -e "baseline/published/$RUN_NAME/results.json" ] ||
     set -- "$@" --baseline "baseline/published/$RUN_NAME"
 
+# What an earlier build left there is not what this one found.
+rm -f "reports/$place/latest"
 status=0
 .venv/bin/pytest -q "$@" || status=$?
 if [ -e "reports/$place/latest" ]; then

@@ -1,0 +1,211 @@
+"""What the Jenkinsfile runs, with the environment that it sets, in a workspace of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from program import PYTEST, ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+JENKINSFILE = (ROOT / "Jenkinsfile").read_text()
+SCRIPTS = ("jenkins-audit.sh", "jenkins-merge.sh")
+INVENTORY = """\
+all:
+  hosts:
+    here: {ansible_connection: local}
+    down: {ansible_host: 127.0.0.1, ansible_port: 1}
+    spare: {ipvs_audit_exclude: in the rack}
+"""
+
+
+@dataclass
+class Workspace:
+    """An agent's checkout, as small as will do."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def sh(self, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """A step of the pipeline; its variables come on top of the pipeline's own."""
+        return subprocess.run(
+            ["sh", "-c", script],
+            cwd=self.folder,
+            env=os.environ | self.environment | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    def audit(self, name: str, shard: str = "", option: str = "", **more: str) -> tuple[int, str]:
+        told = {"RUN_NAME": name, "RUN_SHARD": shard, "RUN_OPTION": option}
+        ran = self.sh("./tools/jenkins-audit.sh", **told, **more)
+        return ran.returncode, ran.stdout
+
+    def set_up(self) -> None:
+        """The shell steps of the stage Set up, but for `make setup`."""
+        stage = JENKINSFILE.partition("stage('Set up')")[2].partition("stage(")[0]
+        steps = [step for step in re.findall(r"sh '([^']+)'", stage) if step != "make setup"]
+        assert len(steps) == 2
+        for step in steps:
+            assert self.sh(step).returncode == 0
+
+    def keep_as_baseline(self) -> None:
+        """What copyArtifacts brings of the last build."""
+        (pattern,) = re.findall(r"filter: '([^']+)'", JENKINSFILE)
+        assert pattern == "published/*/results.json, published/*/manifest.sha256"
+        kept = self.folder / "kept"
+        for path in [p for part in pattern.split(", ") for p in self.folder.glob(part)]:
+            place = kept / path.relative_to(self.folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place)
+        self.set_up()
+        kept.rename(self.folder / "baseline")
+
+    def results(self, name: str) -> dict[str, dict[str, object]]:
+        made: dict[str, dict[str, object]] = json.loads(
+            (self.folder / "published" / name / "results.json").read_text()
+        )
+        return made
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    for name in ("checks", "conftest.py", "pyproject.toml", "src", "tools"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / ".venv").symlink_to(PYTEST.parents[1])
+    (tmp_path / "inventories").mkdir()
+    (tmp_path / "inventories" / "prod.yml").write_text(INVENTORY)
+    for name in ("policy.yml", "waivers.yml"):
+        shutil.copy(ROOT / "inventories" / name, tmp_path / "inventories")
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", tmp_path / "key"],
+        check=True,
+        timeout=20,
+    )
+    (tmp_path / "known_hosts").write_text("")
+    (tmp_path / "allowed").write_text(f"ci {(tmp_path / 'key.pub').read_text()}")
+    made = Workspace(
+        tmp_path,
+        {
+            "INVENTORY": "inventories/prod.yml",
+            "LIMIT": "",
+            "POLICY": "inventories/policy.yml",
+            "WAIVERS": "inventories/waivers.yml",
+            "ACCEPT_STATISTICS_LOSS": "false",
+            "KNOWN_HOSTS_FILE": str(tmp_path / "known_hosts"),
+            "SSH_USER": "audit",
+            "SSH_KEY_FILE": str(tmp_path / "key"),
+            "SIGNING_KEY": str(tmp_path / "key"),
+            "BUILD_URL": "https://ci.example.com/job/ipvs-audit/12/",
+        },
+    )
+    made.set_up()
+    return made
+
+
+def test_every_variable_that_the_scripts_read_is_one_that_the_jenkinsfile_sets() -> None:
+    read = {
+        name
+        for script in SCRIPTS
+        for name in re.findall(r"\$\{?([A-Z][A-Z_]+)", (ROOT / "tools" / script).read_text())
+    }
+    assert {"INVENTORY", "RUN_OPTION", "SIGNING_KEY"} <= read
+    for name in read:
+        assert re.search(rf"name: '{name}'|\b{name} = |{name}=|Variable: '{name}'", JENKINSFILE), (
+            f"{name} is not set"
+        )
+
+
+def test_two_nights_and_the_second_is_compared_with_the_first(workspace: Workspace) -> None:
+    status, said = workspace.audit("fleet")
+    assert status == 1, said  # down is an error
+    first = workspace.results("fleet")
+    assert first["run"]["job"] == "https://ci.example.com/job/ipvs-audit/12/"
+    assert first["run"]["baseline"] is None
+    published = workspace.folder / "published" / "fleet"
+    assert {"index.html", "junit-001.xml", "results.csv", "results.prom"} <= {
+        path.name for path in published.iterdir()
+    }
+    assert not any(path.is_symlink() for path in published.rglob("*"))
+    verified = workspace.sh(
+        ".venv/bin/python -m ipvs_audit verify published/fleet --allowed-signers allowed"
+    )
+    assert verified.returncode == 0, verified.stdout
+    assert "signature: made by ci" in verified.stdout
+
+    workspace.keep_as_baseline()
+    for shard in ("1/2", "2/2"):
+        status, said = workspace.audit("fleet", shard)
+        assert status in (0, 1), said
+    merged = workspace.sh("./tools/jenkins-merge.sh", RUN_NAME="fleet")
+    assert merged.returncode == 0, merged.stdout
+    second = workspace.results("fleet")
+    assert second["run"]["baseline"]["id"] == first["run"]["id"]  # type: ignore[index]
+    assert second["run"]["counts"]["hosts"] == {  # type: ignore[index]
+        "inventory": 3,
+        "assessed": 1,
+        "unreachable": 1,
+        "excluded": 1,
+        "left_out": 0,
+    }
+
+
+def test_a_plan_and_a_remedy_need_no_terminal_and_change_no_host_that_is_down(
+    workspace: Workspace,
+) -> None:
+    status, said = workspace.audit("plan", option="--remediate-plan", LIMIT="down")
+    assert status == 1, said
+    assert workspace.results("plan")["hosts"][0]["remedy"]["status"] == "not possible"  # type: ignore[index]
+    status, said = workspace.audit(
+        "remedy", option="--remediate", LIMIT="down", ACCEPT_STATISTICS_LOSS="true"
+    )
+    assert status == 1, said
+    argv = workspace.results("remedy")["run"]["argv"]
+    assert {"--remediate", "--yes", "--accept-statistics-loss"} <= set(argv)  # type: ignore[call-overload]
+
+
+def test_a_remedy_that_was_killed_keeps_its_journal_in_the_next_build(workspace: Workspace) -> None:
+    journal = workspace.folder / "reports/published/remedy/.r1.7.journal/journal.jsonl"
+    stale = workspace.folder / "reports/published/fleet/r0/results.json"
+    for path in (journal, stale):
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+    workspace.set_up()
+    assert journal.exists()
+    assert not stale.exists()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"INVENTORY": "inventories/none.yml"},
+        {"LIMIT": "nowhere*"},
+        {"LIMIT": "here; touch pwned"},
+        {"LIMIT": "$(touch pwned)`touch pwned`"},
+        {"WAIVERS": "inventories/none.yml"},
+        {"SIGNING_KEY": "none"},
+    ],
+    ids=" ".join,
+)
+def test_a_run_that_went_wrong_is_neither_success_nor_findings_and_publishes_nothing(
+    bad: dict[str, str], workspace: Workspace
+) -> None:
+    stale = workspace.folder / "reports" / "published" / "fleet"
+    (stale / "old").mkdir(parents=True)
+    (stale / "latest").symlink_to("old")
+    status, said = workspace.audit("fleet", **bad)
+    assert status == 4, said
+    assert not (workspace.folder / "published" / "fleet").exists()
+    assert not (workspace.folder / "pwned").exists()
