@@ -1,6 +1,7 @@
 """How long all reports of a big fleet take, and how large they become.
 
     make bench-reports [HOSTS=10000]
+    python bench/reports.py 10000 DIRECTORY     # and leaves them there
 
 Prints seconds, peak memory and sizes; the fleet is made up (tests/unit/sample_run.py).
 """
@@ -20,11 +21,11 @@ import sample_run
 from ipvs_audit.report.write import write_reports
 
 
-def main(hosts: int) -> None:
+def main(hosts: int, into: Path | None) -> None:
     """Write the reports once."""
     run = sample_run.run(sample_run.fleet(hosts))
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "run"
+        folder = into or Path(name) / "run"
         start = time.perf_counter()
         write_reports(run, None, folder)
         seconds = time.perf_counter() - start
@@ -37,4 +38,8 @@ def main(hosts: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
+    arguments = sys.argv[1:]
+    main(
+        int(arguments[0]) if arguments else 10_000,
+        Path(arguments[1]) if len(arguments) > 1 else None,
+    )

@@ -83,6 +83,8 @@ class AuditSession:
                 f" {self.part.total:,} hosts."
             )
         self.interrupted = False
+        if options.snapshots is not None:
+            self.notes.append("Saved evidence was judged: no host was contacted in this run.")
 
     @property
     def audited(self) -> list[Target]:

@@ -19,7 +19,7 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ipvs_audit.strict_yaml import StrictYaml, StrictYamlError
 from ipvs_audit.waivers import Waiver
@@ -31,6 +31,10 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d")
 _LONGEST = 2_000
 # Ansible takes a pattern of nothing but separators for "all": that would waive the whole fleet.
 _NAMES_SOMETHING = r"[\w*]"
+
+
+# The first host of a group is another one tomorrow. Ansible takes web[0-9] for ten places, too.
+_A_PLACE = re.compile(r"[^~].*\[(?:-?\d+|\d+[-]\d*)\]")
 
 
 class WaiverError(Exception):
@@ -50,6 +54,17 @@ def _day(given: object) -> object:
     raise ValueError("must be a day as YYYY-MM-DD, e.g. 2026-12-08 (UTC, to its end)")
 
 
+def _by_name(pattern: str) -> str:
+    # A range of places may hold the colon that else parts one pattern from the next.
+    parts = re.split(r"[,:]", re.sub(r"\[(\d+):(\d*)\]", r"[\1-\2]", pattern))
+    if any(_A_PLACE.fullmatch(part.strip().lstrip("&!")) for part in parts):
+        raise ValueError(
+            f"is {pattern!r}, which picks hosts by their place in the inventory, and that shifts:"
+            " name them, or say ~web[0-9] for a regular expression"
+        )
+    return pattern
+
+
 Words = Annotated[str, Field(min_length=1, max_length=_LONGEST)]
 ControlId = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*-\d+$")]
 
@@ -57,7 +72,7 @@ ControlId = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*-\d+$")]
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, str_strip_whitespace=True)
 
-    hosts: Annotated[Words, Field(pattern=_NAMES_SOMETHING)]
+    hosts: Annotated[Words, Field(pattern=_NAMES_SOMETHING), AfterValidator(_by_name)]
     control: ControlId
     justification: Words
     ticket: Words

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
-JENKINS_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'"
+#: As Jenkins sends it (DirectoryBrowserSupport): a sandbox, too, which runs no script at all.
+JENKINS_POLICY = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';"
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):

@@ -59,6 +59,19 @@ def test_without_scripts_every_verdict_is_there_and_nothing_is_offered_that_woul
     assert len(under_policy) == 84
 
 
+def test_jenkins_policy_is_really_enforced(
+    chrome: Browser, tmp_path: Path, serve: Callable[[bool], str]
+) -> None:
+    page = (
+        "<title>safe</title><p style='display:none'>seen</p><script>document.title='ran'</script>"
+    )
+    (tmp_path / "page.html").write_text(page)
+    for under_policy, title, seen in ((False, "ran", []), (True, "safe", ["seen"])):
+        chrome.go(f"{serve(under_policy)}/page.html")
+        assert chrome.run("return document.title") == title
+        assert chrome.run(SHOWN, "p") == seen
+
+
 def test_search_shows_the_hosts_that_match_and_says_how_many(page: Browser) -> None:
     page.type("#tools-search", "lega")
     assert page.run(SHOWN, ROWS) == ["legacy"]

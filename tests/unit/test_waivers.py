@@ -79,6 +79,10 @@ def test_a_date_may_stand_in_quotes(tmp_path: Path) -> None:
         (("2026-12-08", '"2026-02-30"'), ":7: expires is 2026-02-30, which is no day"),
         (("2026-12-08", "never"), ":7: expires must be a day"),
         (('"dri*:&ipvs"', '","'), ":2: hosts is ',', which names nothing"),
+        *(
+            (('"dri*:&ipvs"', f'"{one}"'), f":2: hosts is {one!r}, which picks hosts by")
+            for one in ("ipvs[0]", "ipvs[-1]", "ipvs[1:2]", "all:&ipvs[0]", "x,web[0-9]", "a[3:]")
+        ),
         (
             ("    control: EST-4\n", "    control: EST-4\n    control: EST-5\n"),
             ":4: control is set",
@@ -104,6 +108,13 @@ def test_what_is_wrong_is_named_with_file_and_line(
 def test_a_pattern_that_is_none_is_named_with_its_line() -> None:
     with pytest.raises(WaiverError, match=r"w\.yml:2: hosts: 'ipvs:&' is not a host pattern"):
         over(replace(WAIVER, hosts="ipvs:&"))
+
+
+@pytest.mark.parametrize("pattern", ["~web[0-9]", "web[ab]", "[2001:db8::1]:22", "web0", "a:&b"])
+def test_a_pattern_that_picks_by_name_is_taken(pattern: str, tmp_path: Path) -> None:
+    path = tmp_path / "w.yml"
+    path.write_text(ENTRY.replace("dri*:&ipvs", pattern))
+    assert load_waivers(path)[0][0].hosts == pattern
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

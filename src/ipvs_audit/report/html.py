@@ -25,7 +25,7 @@ from ipvs_audit.report.findings import findings
 from ipvs_audit.report.html_view import Fleet, evidence_shown, span, utc
 from ipvs_audit.report.latency_pictures import pictures
 from ipvs_audit.report.sanitise import visible
-from ipvs_audit.report.summary import Standing, accounted, headline, tally
+from ipvs_audit.report.summary import Standing, accounted, collected, headline, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,6 +64,7 @@ def write(run: Run, directory: Path, *, files: tuple[str, ...] = ()) -> None:
         "run": run,
         "headline": headline(run),
         "accounted": accounted(run),
+        "collected": collected(run),
         "tally": tally(run),
         "files": files,
         "controls_scored": scores.of_controls(run),

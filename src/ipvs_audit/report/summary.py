@@ -213,6 +213,17 @@ def accounted(run: Run) -> dict[str, int]:
     return run.states() | left_out
 
 
+def collected(run: Run) -> tuple[str, str] | None:
+    """When the first host was begun and the last was done with; None where none was collected.
+
+    It is not when the run was, where saved evidence is judged again.
+    """
+    spans = [(host.started, host.finished) for host in run.hosts if host.started]
+    if not spans:
+        return None
+    return min(start for start, _ in spans), max(end for _, end in spans)
+
+
 def tally(run: Run) -> dict[Standing, int]:
     """Control results by standing, waived fails apart from the others; adds up to all results."""
     raw = run.verdicts()
