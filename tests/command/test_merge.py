@@ -23,7 +23,7 @@ RECORDED = ("compliant", "drifted", "namespaced", "legacy", "idle")
 WAIVERS = """\
 waivers:
   - {hosts: drifted-1, control: EST-4, justification: x, ticket: OPS-1, approver: A, expires: 9999-12-31}
-  - {hosts: "all[0]", control: EST-1, justification: x, ticket: OPS-2, approver: A, expires: 9999-12-31}
+  - {hosts: compliant-1, control: EST-1, justification: x, ticket: OPS-2, approver: A, expires: 9999-12-31}
 """  # noqa: E501  # one entry a line
 
 
