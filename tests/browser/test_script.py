@@ -74,11 +74,13 @@ def test_jenkins_policy_is_really_enforced(
 
 def test_search_shows_the_hosts_that_match_and_says_how_many(page: Browser) -> None:
     page.type("#tools-search", "lega")
-    assert page.run(SHOWN, ROWS) == ["legacy"]
+    assert page.soon(["legacy"], SHOWN, ROWS) == ["legacy"]
     assert page.run(SHOWN, "#hosts .host h3") == ["legacy"]
     assert page.run("return document.querySelector('output').value") == "1 of 8 hosts"
     assert all("legacy" in text for text in page.run(SHOWN, ".finding"))
     page.type("#tools-search", "\ue00c")
+    count = "return document.querySelector('output').value"
+    assert page.soon("", count) == ""
     assert len(page.run(SHOWN, ROWS)) == 8
 
 
@@ -122,9 +124,10 @@ def test_columns_sort_and_a_third_press_gives_the_order_back(page: Browser) -> N
 
 def test_the_keyboard_reaches_search_filter_and_sort(page: Browser) -> None:
     page.press("/")
-    assert page.run("return document.activeElement.id") == "tools-search"
+    focus = "return document.activeElement.id"
+    assert page.soon("tools-search", focus) == "tools-search"
     page.press("\ue004 ")
-    assert page.run(SHOWN, ".tools [aria-pressed=true]") == ["fail"]
+    assert page.soon(["fail"], SHOWN, ".tools [aria-pressed=true]") == ["fail"]
     assert page.run(SHOWN, ROWS) == ["drifted", "legacy", "trap"]
     reached = set()
     for _ in range(40):
@@ -170,5 +173,6 @@ def test_a_large_fleet_is_searched_by_name_and_painted_soon(
     many = first_paint(chrome, f"{serve(False)}/run/index.html")
     assert many < 30 * max(one, 50)  # not with the number of hosts; figures are in docs/reports.md
     chrome.type("#tools-search", "lb-01234")
-    assert chrome.run(SHOWN, "#matrix .names a") == ["lb-01234.prod.example.com"]
+    found = ["lb-01234.prod.example.com"]
+    assert chrome.soon(found, SHOWN, "#matrix .names a") == ["lb-01234.prod.example.com"]
     assert chrome.run("return document.querySelector('output').value") == "1 of 1,500 hosts"

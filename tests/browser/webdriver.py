@@ -31,6 +31,16 @@ class Browser:
         """The value that a function body returns."""
         return self._post("execute/sync", {"script": script, "args": list(arguments)})
 
+    def soon(self, wanted: object, script: str, *arguments: object) -> Any:
+        """The same once it is what is wanted: keys reach a page some time after they were sent.
+
+        After ten seconds the value as it is then, for the assertion to show.
+        """
+        end = time.monotonic() + 10
+        while (value := self.run(script, *arguments)) != wanted and time.monotonic() < end:
+            time.sleep(0.05)
+        return value
+
     def type(self, selector: str, text: str) -> None:
         found = self._post("element", {"using": "css selector", "value": selector})
         (element,) = found.values()
