@@ -2,8 +2,10 @@
 # Times the estimator's own runs on a Linux host, for some seconds. Needs root, and tracefs mounted.
 #
 # Up to Linux 6.1: two probe events on estimation_timer, in a tracing instance of our own, so that a
-# tracer in use there goes on as it was; both are gone when this ends, however it ends. From 6.2 on:
-# the CPU time of the threads ipvs-e:*, which the kernel counts anyway; that reads only.
+# tracer in use there goes on as it was. Both are removed when this ends, by a watcher where it was
+# killed; not where the watcher was killed too, or where somebody else uses them, and nobody says so
+# then. So it is for guests of the lab. From 6.2 on: the CPU time of the threads ipvs-e:*, which the
+# kernel counts anyway; that reads only.
 # Prints one frame, as probe.sh does. ran.py fills in the @...@ words.
 
 nonce='@NONCE@'
