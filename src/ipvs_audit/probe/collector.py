@@ -69,11 +69,12 @@ def collect(
             An executor that begins anew with what a lost worker had needs more.
     """
     own = executor is None
+    usual = Policy()
     patience = GRACE if grace is None else grace
     run = _Run(executor or Threads(), forks, on_done, own=own, grace=patience)
 
     def job(target: Target) -> Job:
-        policy = (policies or {}).get(target.name, Policy())
+        policy = (policies or {}).get(target.name, usual)
         return Job(
             target,
             settings,

@@ -20,6 +20,9 @@ from ipvs_audit.snapshot.section import Section
 from ipvs_audit.transport import TransportError
 
 _HINT = 160
+#: What follows the nonce. It is looked for apart, so that no pattern is compiled for each host.
+_HEADER = re.compile(rb" ([a-z0-9.-]{1,40}) (-|\d{1,3}) (\d{1,12}\.\d\d) (\d{1,9}) (\d{1,9})\n")
+_END = re.compile(rb" end (\d{1,6})\n")
 
 
 def parse(stdout: bytes, nonce: str, *, stderr: bytes = b"") -> dict[str, Section]:
@@ -33,17 +36,14 @@ def parse(stdout: bytes, nonce: str, *, stderr: bytes = b"") -> dict[str, Sectio
     Raises:
         TransportError: ``protocol``, for anything but whole frames and a true count at the end.
     """
-    mark = re.escape(nonce.encode())
-    header = re.compile(
-        mark + rb" ([a-z0-9.-]{1,40}) (-|\d{1,3}) (\d{1,12}\.\d\d) (\d{1,9}) (\d{1,9})\n"
-    )
-    end = re.compile(mark + rb" end (\d{1,6})\n")
-    first = header.search(stdout)
-    if first is None:
+    mark = nonce.encode()
+    at = stdout.find(mark)
+    while at >= 0 and _after(mark, _HEADER, stdout, at) is None:
+        at = stdout.find(mark, at + 1)
+    if at < 0:
         raise _unlike(stdout, stderr)
     sections: dict[str, Section] = {}
-    at = first.start()
-    while (found := header.match(stdout, at)) is not None:
+    while (found := _after(mark, _HEADER, stdout, at)) is not None:
         name, status, uptime = (part.decode("ascii") for part in found.groups()[:3])
         middle = found.end() + int(found[4])
         stop = middle + int(found[5])
@@ -59,12 +59,19 @@ def parse(stdout: bytes, nonce: str, *, stderr: bytes = b"") -> dict[str, Sectio
             at=float(uptime),
         )
         at = stop + 1
-    last = end.match(stdout, at)
+    last = _after(mark, _END, stdout, at)
     if last is None:
         raise _broken(f"it ends after {len(sections)} sections without saying that this was all")
     if int(last[1]) != len(sections):
         raise _broken(f"{len(sections)} sections came, {int(last[1])} were sent")
     return sections
+
+
+def _after(
+    mark: bytes, pattern: re.Pattern[bytes], stdout: bytes, at: int
+) -> re.Match[bytes] | None:
+    """The match right behind the mark, where the mark stands at this place."""
+    return pattern.match(stdout, at + len(mark)) if stdout.startswith(mark, at) else None
 
 
 def _text(raw: bytes) -> str:
