@@ -233,13 +233,23 @@ class AuditRun:
             raise pytest.UsageError(f"nothing was changed: {wrong}") from None
         changed = {host for host, taken in self.audit.collected.items() if taken != before[host]}
         if self.audit.options.latency.asked and changed and not remedy.interrupted:
-            keep_before(self.audit.collected, before)
-            self._measure(self._timed & changed)
+            self._measure_again(changed, before)
         if remedy.journal.exists():
             self._beside = {remedy.journal.name: remedy.journal}
         if changed:
             self._keep_evidence()
         self.audit.interrupted = self.audit.interrupted or remedy.interrupted
+
+    def _measure_again(self, changed: set[str], before: dict[str, Snapshot | Failure]) -> None:
+        """Measure hosts that were changed. They were: whatever fails here, the run reports them."""
+        try:
+            keep_before(self.audit.collected, before)
+            self._measure(self._timed & changed)
+        except Exception as wrong:  # noqa: BLE001  # the change has to be reported all the same
+            self.audit.notes.append(
+                "The latency after the change could not be measured on every host, and is"
+                f" inconclusive there: {wrong or type(wrong).__name__}."
+            )
 
     def _keep_evidence(self) -> None:
         """Keep the evidence from before a change, and write the one from after it."""

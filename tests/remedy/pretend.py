@@ -1,6 +1,8 @@
 """A pytest plugin, for tests of the question only: a host that drifted, reached without a network.
 
-What would be done to it is appended to the file that ``IPVS_AUDIT_TEST_DONE`` names.
+What would be done to it is appended to the file that ``IPVS_AUDIT_TEST_DONE`` names. Where
+``IPVS_AUDIT_TEST_UNMEASURED`` is set, the change succeeds for the running value, and measuring the
+latency after it raises what the variable names.
 """
 
 from __future__ import annotations
@@ -25,10 +27,16 @@ if TYPE_CHECKING:
 DONE = Path(os.environ["IPVS_AUDIT_TEST_DONE"])
 
 
-def _taken(name: str) -> Snapshot:
-    made = host({"/etc/sysctl.conf": ""}, census=census(netns(raw="1")))
-    found = replace(made, target=name)
-    found.__dict__.update({key: one for key, one in made.__dict__.items() if key != "target"})
+UNMEASURED = os.environ.get("IPVS_AUDIT_TEST_UNMEASURED")
+RAISED = {"OSError": OSError(28, "No space left on device"), "ValueError": ValueError("odd")}
+
+
+def _taken(name: str, raw: str = "1") -> Snapshot:
+    made = host({"/etc/sysctl.conf": ""}, census=census(netns(raw=raw)))
+    when = replace(made.taken, finished="2026-01-01T00:00:01.000Z") if raw == "0" else made.taken
+    found = replace(made, target=name, taken=when)
+    own = ("target", "taken")
+    found.__dict__.update({key: one for key, one in made.__dict__.items() if key not in own})
     return found
 
 
@@ -40,12 +48,21 @@ def _gather(audit: Any, names: set[str], into: Path, *_rest: Any, **_more: Any) 
 
 
 def _look(_self: LiveDoor, name: str) -> Snapshot:
-    return _taken(name)
+    return _taken(name, "0" if UNMEASURED and DONE.exists() else "1")
+
+
+def _time(*_: Any) -> bool:
+    if DONE.exists():
+        raise RAISED[UNMEASURED or ""]
+    return False
 
 
 def _apply(_self: LiveDoor, name: str, plan: Plan) -> Report:
     with DONE.open("a") as done:
         done.write(f"{name}: {len(plan.steps)} steps\n")
+    if UNMEASURED:
+        steps = range(1, len(plan.steps) + 1)
+        return Report(tuple(Answer(one, "set", "") for one in steps), whole=True)
     return Report((Answer(1, "failed", "this host is only pretended"),), whole=True)
 
 
@@ -54,4 +71,6 @@ def _undo(_self: LiveDoor, *_rest: object) -> Report:
 
 
 pytest_run.gather = _gather
+if UNMEASURED:
+    pytest_run.time_hosts = _time
 LiveDoor.look, LiveDoor.apply, LiveDoor.undo = _look, _apply, _undo  # type: ignore[method-assign, assignment]

@@ -135,3 +135,23 @@ def test_a_check_that_cannot_be_loaded_lets_nothing_be_changed(tmp_path: Path) -
     assert "nothing was changed" in done.stdout + done.stderr
     assert done.returncode != 0
     assert changed(tmp_path) == ""
+
+
+@pytest.mark.parametrize("raised", ["OSError", "ValueError"])
+def test_measuring_that_fails_after_a_change_leaves_reports_and_journal(
+    tmp_path: Path, raised: str
+) -> None:
+    done = subprocess.run(
+        command(tmp_path, "--yes", "--latency", "--max-failures", "2"),
+        env=environment(tmp_path) | {"IPVS_AUDIT_TEST_UNMEASURED": raised},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert changed(tmp_path).startswith("web1: 3 steps"), done.stdout + done.stderr
+    reports = tmp_path / "reports" / "latest"
+    for name in ("results.json", "journal.jsonl"):
+        assert (reports / name).stat().st_size, (name, done.stdout)
+    assert "could not be measured on every host" in (reports / "results.json").read_text()
+    assert done.returncode == 1, done.stdout
