@@ -180,6 +180,32 @@ def test_what_a_killed_controller_left_is_rolled_back(
     assert found["kthread"] is None
 
 
+def test_a_host_that_is_off_is_turned_on_again_and_comes_back(
+    drifted: dict[str, Remedied], tmp_path: Path
+) -> None:
+    """The vendor's re-enable, `--estimation enabled --remediate`, from a host that is right."""
+    host = drifted["timer"]
+    host.policy = Policy()
+    assert host.apply(host.plan()).whole
+    before = host.etc()
+    assert host.value() == "0"
+    done = audit(tmp_path, {"timer": host}, "--estimation", "enabled", "--remediate")
+    assert "timer: fixed" in done.stdout, done.stdout
+    assert done.returncode == 0, done.stdout
+    run = (tmp_path / "reports" / "latest").resolve().name
+    host.policy = Policy(estimation="enabled")
+    after = host.look()
+    assert host.value() == "1"
+    keys = host.guest.ssh("grep run_estimation /etc/sysctl.conf").stdout.splitlines()
+    assert [key.replace(" ", "") for key in keys] == ["net.ipv4.vs.run_estimation=1"]
+    assert set(host.verdicts(after).values()) <= {"pass", "not_applicable", "inconclusive"}
+    assert host.plan(after).status == "nothing to do"
+    assert host.reloaded() == "1"
+    done = audit(tmp_path, {"timer": host}, "--rollback", run)
+    assert "timer: rolled back" in done.stdout, done.stdout
+    assert (host.etc(), host.value()) == (before, "0")
+
+
 def _command(folder: Path, hosts: dict[str, Remedied], *arguments: str) -> list[str]:
     return [
         *(sys.executable, "-m", "pytest", "--reports", str(folder / "reports")),
