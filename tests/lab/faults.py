@@ -12,12 +12,14 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import subprocess
+import tempfile
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from remedied import Remedied
+from remedied import ETC, VALUE, Remedied
 
 from ipvs_audit.policy import Policy
 from ipvs_audit.remedy import journal as journals
@@ -30,16 +32,21 @@ from ipvs_audit.remedy.rollback import roll_back
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.connect import open_connection
 from lab import fleet as lab_fleet
+from lab import guest as lab_guest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from lab.guest import Guest
+
     from ipvs_audit.remedy.steps import Plan
     from ipvs_audit.remedy.treat import Treated
 
-MOMENTS = 20
+MOMENTS = int(os.environ.get("FAULT_MOMENTS", "20"))
+#: No sweep has so many points; fewer only to try the sweep itself.
 _MOST = 100
+_LAST = int(os.environ.get("FAULT_POINTS", _MOST))
 _FORK = multiprocessing.get_context("fork")
 
 
@@ -52,8 +59,27 @@ def host(request: pytest.FixtureRequest, _qemu_works: None) -> Iterator[Remedied
     series, remedy = request.param
     folder = lab_fleet.own_folder() / f"faults-{series}-{remedy}"
     guest = lab_fleet.boot(series, folder, name="faulty", states=["unset"])
-    yield Remedied(guest, Policy(remedy=remedy))
+    with _kept_line(guest):
+        yield Remedied(guest, Policy(remedy=remedy))
     guest.stop()
+
+
+@contextlib.contextmanager
+def _kept_line(guest: Guest) -> Iterator[None]:
+    """The sweep's own questions share one connection; without it, each would open its own."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            lab_guest, "SSH_OPTIONS", (*lab_guest.SSH_OPTIONS, "-o", f"ControlPath={folder}/line")
+        )
+        nowhere = subprocess.DEVNULL
+        line = subprocess.Popen(
+            [*guest.ssh_command(), "-M", "-N"], stdin=nowhere, stdout=nowhere, stderr=nowhere
+        )
+        try:
+            yield
+        finally:
+            line.terminate()
+            line.wait()
 
 
 class Faults:
@@ -68,13 +94,19 @@ class Faults:
 
     def whole(self) -> None:
         """Each file is as before or as planned, never half of either."""
-        for step in self.made.files:
-            assert self._sum(step.path) in (step.before_sha256, step.after_sha256), step.path
+        for step, found in zip(self.made.files, self._sums(), strict=True):
+            assert found in (step.before_sha256, step.after_sha256), step.path
 
-    def _sum(self, path: str) -> str:
-        return self.host.guest.ssh(f"[ -e {path} ] && sha256sum <{path} || echo -").stdout.split()[
-            0
-        ]
+    def _sums(self) -> list[str]:
+        """The hash of each planned file, - where there is none."""
+        paths = " ".join(step.path for step in self.made.files)
+        asked = f'for one in {paths}; do [ -e "$one" ] && sha256sum <"$one" || echo -; done'
+        return [line.split()[0] for line in self.host.guest.ssh(asked).stdout.splitlines()]
+
+    def as_before(self, where: object) -> None:
+        """All of /etc, leftovers too, and the running value are what they were."""
+        etc, _, value = self.host.guest.ssh(f"{ETC}; cat {VALUE}").stdout.partition("\n")
+        assert (f"{etc}\n", value.strip()) == self.before, where
 
     def complete(self, where: object) -> None:
         """The next run does what is left: files and value are as the first one wanted them."""
@@ -84,15 +116,20 @@ class Faults:
             assert report.whole, (where, report)
             assert not report.wrong, (where, report)
         assert self.host.value() == "0", where
-        for step in self.made.files:
-            assert self._sum(step.path) == step.after_sha256, (where, step.path)
+        assert self._sums() == [step.after_sha256 for step in self.made.files], where
 
     def back(self, where: object, *runs: str) -> None:
         """The runs are taken back, the last first, and no trace of them is left in /etc."""
         for run in reversed(runs):
             report = self.host.undo(run)
             assert report.undone, (where, run, report)
-        assert (self.host.etc(), self.host.value()) == self.before, where
+        self.as_before(where)
+        self.progress(where)
+
+    def progress(self, where: object) -> None:
+        """A sign of life: how far it is, and since when."""
+        took = time.monotonic() - self.began
+        print(f"{where} ({took:.0f} s)", end=" ", flush=True)  # noqa: T201  # progress
 
     def tell(self, what: str) -> None:
         where = f"{self.host.guest.series} {self.host.policy.remedy}"
@@ -112,7 +149,7 @@ class Faults:
 
 def test_killed_at_every_point(host: Remedied, monkeypatch: pytest.MonkeyPatch) -> None:
     faults, done = Faults(host), False
-    for point in range(1, _MOST):
+    for point in range(1, _LAST + 1):
         done, run = faults.halted(point, monkeypatch)
         faults.back(point, run)
         _, run = faults.halted(point, monkeypatch)
@@ -120,13 +157,13 @@ def test_killed_at_every_point(host: Remedied, monkeypatch: pytest.MonkeyPatch) 
         faults.back(point, *dict.fromkeys((run, f"r{host.runs}")))
         if done:
             break
-    assert done
+    assert done or _LAST < _MOST
     faults.tell(f"changing killed at {point - 1} points, each rolled back and each completed")
 
 
 def test_undoing_killed_at_every_point(host: Remedied, monkeypatch: pytest.MonkeyPatch) -> None:
     faults, done = Faults(host), False
-    for point in range(1, _MOST):
+    for point in range(1, _LAST + 1):
         assert host.apply(faults.made).whole
         monkeypatch.setenv(HALT_UNDO, str(point))
         with contextlib.suppress(TransportError):
@@ -136,7 +173,7 @@ def test_undoing_killed_at_every_point(host: Remedied, monkeypatch: pytest.Monke
         faults.back(point, f"r{host.runs}")
         if done:
             break
-    assert done
+    assert done or _LAST < _MOST
     faults.tell(f"undoing killed at {point - 1} points, each undone again")
 
 
@@ -237,11 +274,12 @@ def _killed(host: Remedied, faults: Faults, before: Any, path: Path, *, point: i
 def test_controller_killed_before_and_after_each_step(host: Remedied, tmp_path: Path) -> None:
     faults = Faults(host)
     before = host.results(host.look())
-    for point in range(1, _MOST):
+    for point in range(1, _LAST + 1):
         path = tmp_path / f"a{host.guest.series}-{point}.jsonl".replace(".", "_", 1)
         killed = _killed(host, faults, before, path, point=point)
         _rolled_back(host, path)
-        assert (host.etc(), host.value()) == faults.before, point
+        faults.as_before(point)
+        faults.progress(point)
         if not killed:
             break
         path = path.with_name(f"b{path.name}")
@@ -255,8 +293,8 @@ def test_controller_killed_before_and_after_each_step(host: Remedied, tmp_path: 
         if left.steps:
             _rolled_back(host, again)
         _rolled_back(host, path)
-        assert (host.etc(), host.value()) == faults.before, point
-    assert point > len(("applying", "applied", "verified", "treated"))
+        faults.as_before(point)
+    assert _LAST < _MOST or point > len(("applying", "applied", "verified", "treated"))
     faults.tell(f"controller killed at {point - 1} points, each rolled back and each completed")
 
 
@@ -276,7 +314,8 @@ def test_controller_killed_while_the_host_is_at_work(host: Remedied, tmp_path: P
         child.join()
         _rolled_back(host, path)
         faults.whole()
-        assert (host.etc(), host.value()) == faults.before, number
+        faults.as_before(number)
+        faults.progress(number)
     faults.tell(f"controller killed at {MOMENTS} moments over {took:.1f} s, each rolled back")
 
 
