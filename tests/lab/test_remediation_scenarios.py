@@ -85,6 +85,37 @@ def test_a_read_only_etc_is_said_and_nothing_is_done(host: Remedied) -> None:
     assert not made.ready
 
 
+def test_an_immutable_file_is_said_and_nothing_is_done(host: Remedied) -> None:
+    host.guest.ssh(f"chattr +i {CONF}")
+    try:
+        before = host.etc()
+        made = host.plan()
+        assert "immutable" in made.impossible
+        assert not made.ready
+        assert host.etc() == before
+    finally:
+        host.guest.ssh(f"chattr -i {CONF}")
+
+
+def test_the_documents_re_enable_holds_and_comes_back(host: Remedied) -> None:
+    assert not host.apply(host.plan()).wrong
+    assert (host.value(), persists(host)) == ("0", True)
+    before = host.etc()
+    host.policy = Policy(estimation="enabled")
+    made = host.plan()
+    assert made.ready, made.impossible
+    report = host.apply(made)
+    assert report.whole, report
+    assert not report.wrong, report
+    assert host.value() == "1"
+    found = host.verdicts(host.look())
+    assert {found[name] for name in ("EST-2", "EST-3", "EST-4")} == {"pass"}
+    assert host.plan().status == "nothing to do"
+    assert host.reloaded() == "1"
+    assert not host.undo().wrong
+    assert (host.etc(), host.value()) == (before, "0")
+
+
 def test_a_full_disk_is_seen_before_and_survived_when_it_fills_meanwhile(host: Remedied) -> None:
     before = host.etc()
     made = host.plan()

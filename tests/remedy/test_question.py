@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -37,6 +38,7 @@ def at_terminal(folder: Path, answer: bytes, *arguments: str) -> tuple[int, str]
     """Run it at a terminal, and type something at the question: exit status and output."""
     child, terminal = pty.fork()
     if child == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests may ignore it
         os.chdir(ROOT)
         os.execve(sys.executable, command(folder, *arguments), environment(folder))  # noqa: S606
     said, typed, end = b"", False, time.monotonic() + PATIENCE
@@ -50,6 +52,8 @@ def at_terminal(folder: Path, answer: bytes, *arguments: str) -> tuple[int, str]
         if ASKED in said and not typed:
             os.write(terminal, answer)
             typed = True
+    else:
+        os.kill(child, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     os.close(terminal)
     assert typed == (answer != b""), said
