@@ -1,8 +1,12 @@
 #!/bin/sh
 # Lints the Jenkinsfile with npm-groovy-lint, at a fixed version. It needs Node and Java, some 300 MB
-# of Debian packages for one file: where they are not there already, the lint is skipped, aloud.
+# of Debian packages for one file: CI installs them; elsewhere, where they are missing, the lint is
+# skipped, aloud.
 set -eu
 version=16.2.0
+if [ "${CI:-}" = true ] && ! { command -v npx && command -v java; } >/dev/null; then
+    "$(dirname "$0")/apt.sh" npm default-jre-headless || true # said below, where it failed
+fi
 for program in npm npx java; do
     command -v "$program" >/dev/null || {
         echo "lint-jenkinsfile: skipped: $program is not installed (apt-get install npm default-jre-headless)"
