@@ -229,8 +229,13 @@ class AuditRun:
         try:
             self.audit.notes += remedy.go(self.audit.collected)
         except (JournalError, OSError) as wrong:
-            self._give_up()
-            raise pytest.UsageError(f"nothing was changed: {wrong}") from None
+            if not remedy.began:
+                self._give_up()
+                raise pytest.UsageError(f"nothing was changed: {wrong}") from None
+            self.audit.notes.append(
+                f"The remedy ended before its time: {wrong}. Hosts may have been changed: see the"
+                f" journal, and --rollback {self.directory.name}."
+            )
         changed = {host for host, taken in self.audit.collected.items() if taken != before[host]}
         if self.audit.options.latency.asked and changed and not remedy.interrupted:
             self._measure_again(changed, before)
@@ -264,7 +269,9 @@ class AuditRun:
             )
 
     def _say(self, line: str) -> None:
-        self._console().print(Text(line), soft_wrap=True)
+        """Show a line. A terminal that is gone must not end a run that changes hosts."""
+        with contextlib.suppress(OSError):
+            self._console().print(Text(line), soft_wrap=True)
 
     def _give_up(self) -> None:
         """Nothing can be judged: write no report, leave nothing behind."""

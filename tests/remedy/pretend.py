@@ -7,6 +7,7 @@ latency after it raises what the variable names.
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,9 @@ from made import census, netns
 from planned import host
 
 from ipvs_audit import pytest_run
+from ipvs_audit.remedy import session
 from ipvs_audit.remedy.apply import Answer, Report
+from ipvs_audit.remedy.campaign import campaign
 from ipvs_audit.remedy.door import LiveDoor
 from ipvs_audit.snapshot import store
 
@@ -70,7 +73,15 @@ def _undo(_self: LiveDoor, *_rest: object) -> Report:
     return Report((Answer(1, "restored", ""),), whole=True)
 
 
+def _cut_short(*given: Any, **named: Any) -> Any:
+    """The campaign, and then a disk or a terminal that fails."""
+    campaign(*given, **named)
+    raise OSError(errno.EIO, "Input/output error")
+
+
 pytest_run.gather = _gather
+if "IPVS_AUDIT_TEST_CUT_SHORT" in os.environ:
+    session.campaign = _cut_short
 if UNMEASURED:
     pytest_run.time_hosts = _time
 LiveDoor.look, LiveDoor.apply, LiveDoor.undo = _look, _apply, _undo  # type: ignore[method-assign, assignment]

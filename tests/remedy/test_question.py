@@ -159,3 +159,23 @@ def test_measuring_that_fails_after_a_change_leaves_reports_and_journal(
         assert (reports / name).stat().st_size, (name, done.stdout)
     assert "could not be measured on every host" in (reports / "results.json").read_text()
     assert done.returncode == 1, done.stdout
+
+
+def test_a_run_that_fails_after_a_change_never_says_that_nothing_was_changed(
+    tmp_path: Path,
+) -> None:
+    done = subprocess.run(
+        command(tmp_path, "--yes"),
+        env=environment(tmp_path) | {"IPVS_AUDIT_TEST_CUT_SHORT": "1"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert changed(tmp_path).startswith("web1: 3 steps"), done.stdout + done.stderr
+    assert "nothing was changed:" not in done.stdout + done.stderr
+    results = (tmp_path / "reports" / "latest" / "results.json").read_text()
+    assert "The remedy ended before its time" in results
+    assert (tmp_path / "reports" / "latest" / "journal.jsonl").stat().st_size
+    assert done.returncode == 1, done.stdout

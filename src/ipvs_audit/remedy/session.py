@@ -75,9 +75,18 @@ class Remediation:
         return self.directory / journals.NAME
 
     @property
+    def began(self) -> bool:
+        """Whether the journal says that the change, or the undoing, of a host has begun."""
+        try:
+            return any(record.get("host") for record in journals.read(self.journal))
+        except journals.JournalError:
+            return self.journal.exists()
+
+    @property
     def failed(self) -> bool:
         """Whether a host could not be brought to where it was to be."""
-        return any(one.status in FAILED for one in self.treated.values())
+        ended_early = any(one.status == "planned" for one in self.treated.values()) and self.began
+        return ended_early or any(one.status in FAILED for one in self.treated.values())
 
     @property
     def interrupted(self) -> bool:
@@ -115,7 +124,7 @@ class Remediation:
             notes for the reports.
 
         Raises:
-            OSError: the journal cannot be written; nothing was changed then.
+            OSError: the journal cannot be written; nothing was changed then, unless :attr:`began`.
             journals.JournalError: the run to undo has no journal.
         """
         self.before = {host: self.verdicts(host, taken) for host, taken in collected.items()}
