@@ -60,6 +60,22 @@ def at_terminal(folder: Path, answer: bytes, *arguments: str) -> tuple[int, str]
     return status, said.decode()
 
 
+def unattended(
+    folder: Path, *arguments: str, more: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run it without a terminal, maybe with more in its environment."""
+    return subprocess.run(
+        command(folder, *arguments),
+        cwd=ROOT,
+        env=environment(folder) | (more or {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+
+
 def changed(folder: Path) -> str:
     done = folder / "done"
     return done.read_text() if done.exists() else ""
@@ -100,16 +116,7 @@ def test_with_yes_nothing_is_asked(tmp_path: Path) -> None:
 def test_without_a_terminal_yes_is_needed(
     tmp_path: Path, arguments: tuple[str, ...], status: int
 ) -> None:
-    done = subprocess.run(
-        command(tmp_path, *arguments),
-        cwd=ROOT,
-        env=environment(tmp_path),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
+    done = unattended(tmp_path, *arguments)
     assert done.returncode == status, done.stdout
     assert bool(changed(tmp_path)) == (status == 1)
 
@@ -126,16 +133,7 @@ def test_what_is_not_attempted_or_failed_stands_in_every_report(tmp_path: Path) 
 def test_a_check_that_cannot_be_loaded_lets_nothing_be_changed(tmp_path: Path) -> None:
     broken = tmp_path / "test_broken.py"
     broken.write_text("import no_such_module\n")
-    done = subprocess.run(
-        command(tmp_path, "--yes", "checks", str(broken)),
-        cwd=ROOT,
-        env=environment(tmp_path),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
+    done = unattended(tmp_path, "--yes", "checks", str(broken))
     assert "nothing was changed" in done.stdout + done.stderr
     assert done.returncode != 0
     assert changed(tmp_path) == ""
@@ -145,13 +143,13 @@ def test_a_check_that_cannot_be_loaded_lets_nothing_be_changed(tmp_path: Path) -
 def test_measuring_that_fails_after_a_change_leaves_reports_and_journal(
     tmp_path: Path, raised: str
 ) -> None:
-    done = subprocess.run(
-        command(tmp_path, "--yes", "--latency", "--max-failures", "2"),
-        env=environment(tmp_path) | {"IPVS_AUDIT_TEST_UNMEASURED": raised},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    done = unattended(
+        tmp_path,
+        "--yes",
+        "--latency",
+        "--max-failures",
+        "2",
+        more={"IPVS_AUDIT_TEST_UNMEASURED": raised},
     )
     assert changed(tmp_path).startswith("web1: 3 steps"), done.stdout + done.stderr
     reports = tmp_path / "reports" / "latest"
@@ -164,15 +162,7 @@ def test_measuring_that_fails_after_a_change_leaves_reports_and_journal(
 def test_a_run_that_fails_after_a_change_never_says_that_nothing_was_changed(
     tmp_path: Path,
 ) -> None:
-    done = subprocess.run(
-        command(tmp_path, "--yes"),
-        env=environment(tmp_path) | {"IPVS_AUDIT_TEST_CUT_SHORT": "1"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
+    done = unattended(tmp_path, "--yes", more={"IPVS_AUDIT_TEST_CUT_SHORT": "1"})
     assert changed(tmp_path).startswith("web1: 3 steps"), done.stdout + done.stderr
     assert "nothing was changed:" not in done.stdout + done.stderr
     results = (tmp_path / "reports" / "latest" / "results.json").read_text()
