@@ -51,6 +51,14 @@ def test_a_rule_of_another_event_that_sets_the_same_changes_nothing() -> None:
     assert after_reload(subject(files), off).holds(off) is True
 
 
+def test_a_rule_of_another_event_is_held_against_what_all_rules_of_ip_vs_leave() -> None:
+    """Wherever it stands: before a rule of ip_vs it may still run after it."""
+    ours = MODULE.format("ip_vs", SETS.format(0))
+    other = MODULE.format("nf_conntrack", SETS.format(1))
+    for text in (ours + other, other + ours):
+        assert after_reload(subject({CONF: OFF, RULES: text}), off).holds(off) is None
+
+
 def test_an_unknown_condition_does_not_matter_where_the_rule_sets_the_same() -> None:
     rule = f'ACTION=="add", KERNEL=="ip_vs", ATTR{{x}}=="y", RUN+="{SETS.format(0)}"\n'
     assert after_reload(subject({CONF: OFF, HOOK: RECIPE, RULES: rule}), off).holds(off) is True

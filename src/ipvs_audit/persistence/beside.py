@@ -32,10 +32,13 @@ def with_udev(subject: Subject, by_hook: Outcome, *, written: bool) -> Outcome:
         return by_hook
     if by_hook.value is None and not by_hook.doubt:
         return by_hook  # no key came, so nothing that was added can set it
-    outcome = by_hook
-    for rule in rules(subject):
-        one = _by_rule if rule.ours else _by_foreign_rule
-        outcome = one(subject, outcome, rule, written=written)
+    outcome, run = by_hook, rules(subject)
+    for rule in run:
+        if rule.ours:
+            outcome = _by_rule(subject, outcome, rule, written=written)
+    for rule in run:  # held against what stands in the end: they may come any time
+        if not rule.ours:
+            outcome = _by_foreign_rule(subject, outcome, rule)
     closed = unreadable(subject)
     if closed and outcome == by_hook and not outcome.doubt:
         return outcome if written else replace(outcome, doubt=f"{closed} could not be read")
@@ -75,9 +78,8 @@ def _by_rule(subject: Subject, before: Outcome, rule: Rule, *, written: bool) ->
     )
 
 
-def _by_foreign_rule(subject: Subject, before: Outcome, rule: Rule, *, written: bool) -> Outcome:
-    """A rule of another event, e.g. of a module that is loaded with ip_vs: it may come any time."""
-    del written
+def _by_foreign_rule(subject: Subject, before: Outcome, rule: Rule) -> Outcome:
+    """A rule of another event, e.g. of a module that is loaded with ip_vs."""
     sets = _contrary(_ends(subject, rule), before.value)
     if not sets:
         return before
