@@ -109,6 +109,16 @@ def test_a_directory_that_others_write_to_is_not_written_to(
     assert box.look() == before
 
 
+def test_nothing_is_kept_where_others_write(box: Box) -> None:
+    """Who may write there could plant a backup, and undoing would put it into /etc."""
+    box.state.mkdir()
+    os.chown(box.state, 1000, 0)
+    before = box.look()
+    for report in (box.apply(STEPS), box.undo()):
+        assert "what is kept there is not safe" in report.why
+    assert box.look() == before
+
+
 def test_a_directory_of_roots_group_may_be_written_by_it(box: Box) -> None:
     box.path("/etc/modprobe.d").chmod(0o775)
     assert words(box.apply(STEPS)) == ["written", "written"]

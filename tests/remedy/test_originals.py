@@ -20,7 +20,7 @@ from ipvs_audit.remedy.script import percent_b
 from ipvs_audit.snapshot import GarbledEvidenceError, Section
 
 SOURCE = Path(script.__file__).parent
-_SYSTEM = re.compile(rb"(?<![\w.}])/(etc|var/lib)(?=[/ ;\"$\n]|$)")
+_SYSTEM = re.compile(rb"(?:(?<=\$nl)|(?<![\w.}]))/(etc|var/lib)(?=[/ ;\"$\n]|$)")
 
 
 def section(text: str) -> Section:
@@ -84,6 +84,21 @@ def test_immutable_files_are_said(tree: Path) -> None:
     assert found.files[str(conf)].attributes == ("immutable",)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can own what root may write to")
+@pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
+def test_directories_that_others_write_to_are_said(tree: Path, shell: list[str]) -> None:
+    (tree / "etc/modprobe.d").chmod(0o777)
+    os.chown(tree / "etc/sysctl.d", 1000, 0)
+    found = parse_originals(brought(tree, shell))
+    states = {path.removeprefix(str(tree)): place.state for path, place in found.places.items()}
+    assert states == {
+        "/etc": "writable",
+        "/etc/sysctl.d": "shared",
+        "/etc/modprobe.d": "shared",
+        "/var/lib": "writable",
+    }
+
+
 @given(st.text(max_size=300))
 def test_no_text_crashes_the_parser(text: str) -> None:
     for whole in (text, f"file /etc/x\n{text}\nend"):
@@ -132,14 +147,15 @@ def test_any_content_stays_within_its_quotes(content: bytes) -> None:
 
 def test_shellcheck_finds_nothing(tmp_path: Path) -> None:
     shellcheck = Path(sys.executable).parent / "shellcheck"
-    names = (*script.PARTS, script.ORIGINALS)
+    names = (*script.PARTS, *script.ORIGINALS)
     parts = "\n".join((SOURCE / name).read_text("utf-8") for name in names)
     whole = tmp_path / "probe.sh"
     frame = (SOURCE / "probe.sh").read_text("utf-8")
     frame = re.sub(r"^originals\(\) \{ :; \}.*$", "", frame, flags=re.MULTILINE)
     whole.write_text(frame.replace("# @PARTS@", parts))
     folder = Path(apply.__file__).parent
-    parts = "\n".join((folder / name).read_text("utf-8") for name in ("apply.sh", "undo.sh"))
+    names = (SOURCE / script.ORIGINALS[0], folder / "apply.sh", folder / "undo.sh")
+    parts = "\n".join(path.read_text("utf-8") for path in names)
     change = tmp_path / "change.sh"
     change.write_text((folder / "change.sh").read_text("utf-8").replace("# @PARTS@", parts))
     ran = subprocess.run(

@@ -180,6 +180,7 @@ def test_an_unknown_kernel_gets_no_hook() -> None:
         ({"modprobe_d": "readonly"}, [], "/etc/modprobe.d is on a read-only file system"),
         ({"etc": "denied"}, [], "ansible_become"),
         ({"modprobe_d": "absent"}, [], "/etc/modprobe.d does not exist"),
+        ({"modprobe_d": "shared"}, [], "/etc/modprobe.d can be written by others than root"),
         ({}, ["attribute immutable"], "/etc/sysctl.conf is immutable"),
     ],
 )

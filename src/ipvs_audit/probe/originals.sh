@@ -57,6 +57,7 @@ originals() {
     state=absent free=0
     if [ -d "$directory" ]; then
       state=writable
+      roots_own "$directory" || state=shared
       [ -w "$directory" ] && [ "$uid" = 0 ] || state=denied
       # The mount that holds it: its free KiB, and whether it is read-only.
       got=$(df -Pk "$directory" 2>/dev/null | awk 'NR > 1 { free = $4; mount = $6 }

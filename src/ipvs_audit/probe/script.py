@@ -16,8 +16,8 @@ from importlib.resources import files
 #: The parts of the script beside probe.sh, in order: functions only.
 PARTS = ("host.sh", "namespaces.sh", "counters.sh", "config.sh", "loaders.sh")
 
-#: A part more, for a plan: the files that may have to change, whole.
-ORIGINALS = "originals.sh"
+#: Parts more, for a plan: the files that may have to change, whole, and where they lie.
+ORIGINALS = ("roots_own.sh", "originals.sh")
 
 #: Seconds between the first sample and the last, at least: the totals may lag behind by 3 of them.
 SHORTEST_SPAN = 5
@@ -40,15 +40,21 @@ def _template() -> str:
     folder = files(__package__)
     text = {name: (folder / name).read_text("utf-8") for name in ("probe.sh", *PARTS)}
     whole = text["probe.sh"].replace("# @PARTS@", "\n".join(text[name] for name in PARTS))
-    return _bare(whole)
+    return bare(whole)
 
 
 @cache
 def _originals() -> str:
-    return _bare((files(__package__) / ORIGINALS).read_text("utf-8"))
+    folder = files(__package__)
+    return bare("".join((folder / name).read_text("utf-8") for name in ORIGINALS))
 
 
-def _bare(text: str) -> str:
+def roots_own() -> str:
+    """The shell function that tells whether a directory is root's alone."""
+    return bare((files(__package__) / ORIGINALS[0]).read_text("utf-8"))
+
+
+def bare(text: str) -> str:
     """A script without comments and indentation."""
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("#")) + "\n"

@@ -118,6 +118,10 @@ prepare() {
     say note blocked "$state cannot be made"
     return 1
   fi
+  if ! roots_own "$state"; then
+    say note blocked "$state can be written by others than root: what is kept there is not safe"
+    return 1
+  fi
   if ! take_lock; then
     if [ -n "$owner" ]; then
       say note locked "another run is at work here: ${owner##*.run-}, process ${owner%%.*}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from ipvs_audit.snapshot.section import Section, number
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 SECTION = "originals"
 
-PlaceState = Literal["absent", "writable", "denied", "readonly", "immutable"]
-_STATES: tuple[PlaceState, ...] = ("absent", "writable", "denied", "readonly", "immutable")
+PlaceState = Literal["absent", "writable", "denied", "readonly", "immutable", "shared"]
+_STATES: tuple[PlaceState, ...] = get_args(PlaceState)
 _STAT = re.compile(r"([0-7]{1,5}) ([0-9]{1,10}) ([0-9]{1,10}) [0-9]{1,15} ([0-9]{1,10})")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LARGEST = 64 * 1024

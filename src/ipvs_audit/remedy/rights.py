@@ -18,6 +18,7 @@ _CLOSED = {
     "denied": "cannot be written by the user that the probe ran as; set ansible_become: true",
     "readonly": "is on a read-only file system",
     "immutable": "is immutable (chattr +i)",
+    "shared": "can be written by others than root: a file that root writes there is not safe",
 }
 
 

@@ -13,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from ipvs_audit.probe.script import roots_own
 from ipvs_audit.remedy.steps import SetLive, WriteFile
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def render_undo(
 def _template(action: str) -> str:
     folder = files(__package__)
     text = (folder / "change.sh").read_text("utf-8")
-    text = text.replace("# @PARTS@", (folder / f"{action}.sh").read_text("utf-8"))
+    part = (folder / f"{action}.sh").read_text("utf-8")
+    text = text.replace("# @PARTS@", roots_own() + part)
     lines = (line.strip() for line in text.splitlines())
     kept = (line for line in lines if line and (not line.startswith("#") or "@STEPS@" in line))
     return "\n".join(kept) + "\n"
