@@ -163,6 +163,7 @@ def directory(folder: Path) -> list[str]:
     _put(folder, "d/README.md", "not an inventory\n")
     _put(folder, "d/sub/more.yml", "web: {hosts: {deep: }}\n")
     _put(folder, "d/group_vars/all", "rack: from-dir\n")
+    _put(folder, "d/host_vars/deep.yml", "rack: from-host-dir\n")
     return [str(folder / "d")]
 
 

@@ -87,6 +87,19 @@ def test_settings_that_the_environment_names_count(hosts: Path, tmp_path: Path) 
     assert said == "'ANSIBLE_CONFIG names /no/such.cfg, which does not exist: unset it'"
 
 
+def test_variables_of_a_plugin_that_the_settings_name_count(hosts: Path, tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "ports.py").write_text(
+        "from ansible.plugins.vars import BaseVarsPlugin\n"
+        "class VarsModule(BaseVarsPlugin):\n"
+        "    def get_vars(self, loader, path, entities):\n"
+        "        return {'ansible_port': 2022} if entities[0].name == 'web1' else {}\n"
+    )
+    (tmp_path / "my.cfg").write_text(f"[defaults]\nvars_plugins = {tmp_path / 'plugins'}\n")
+    said = read_elsewhere(tmp_path, str(hosts), ANSIBLE_CONFIG=str(tmp_path / "my.cfg"))
+    assert "('web1', None, 2022)" in said
+
+
 def test_settings_that_ansible_refuses_are_an_error(hosts: Path, tmp_path: Path) -> None:
     (tmp_path / "my.cfg").write_text("[defaults\n")
     said = read_elsewhere(tmp_path, str(hosts), ANSIBLE_CONFIG=str(tmp_path / "my.cfg"))

@@ -10,6 +10,7 @@ captures warnings, and what says where a value was written.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,9 +23,8 @@ from ansible._internal._errors._error_factory import ControllerEventFactory
 from ansible.errors import AnsibleError, AnsibleValueOmittedError
 from ansible.inventory.helpers import get_group_vars, sort_groups
 from ansible.inventory.manager import InventoryManager
-from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import EncryptedString, VaultHelper
-from ansible.plugins.loader import init_plugin_loader
+from ansible.plugins.loader import init_plugin_loader, vars_loader
 from ansible.template import Templar, is_trusted_as_template
 from ansible.utils.vars import combine_vars
 from ansible.vars.hostvars import HostVars
@@ -33,12 +33,14 @@ from ansible.vars.plugins import get_vars_from_inventory_sources
 
 from ipvs_audit.inventory.errors import InventoryError
 from ipvs_audit.inventory.files import is_script
+from ipvs_audit.inventory.loader import Loader
 from ipvs_audit.inventory.messages import Message, message_of
 from ipvs_audit.inventory.variables import Variable
 from ipvs_audit.inventory.vault import open_vault
 
 init_plugin_loader()
 
+_VARIABLE_FILES = "ansible.builtin.host_group_vars"
 _YAML = (".yml", ".yaml", ".json")
 _OWN_NAME = re.compile(r"\{\{ *inventory_hostname *\}\}")
 
@@ -46,34 +48,6 @@ _OWN_NAME = re.compile(r"\{\{ *inventory_hostname *\}\}")
 def explain(error: BaseException) -> Message:
     """What Ansible has to say about an exception of its own."""
     return message_of(ControllerEventFactory.from_exception(error, include_traceback=False))
-
-
-class _Loader(DataLoader):  # type: ignore[misc]
-    """Parses a source once; Ansible does it once a plugin, and copies the whole each time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._shared: dict[str, Any] = {}
-
-    def load_from_file(
-        self,
-        file_name: str,
-        cache: str = "all",
-        unsafe: bool = False,
-        json_only: bool = False,
-        trusted_as_template: bool = False,
-    ) -> Any:  # noqa: ANN401
-        """As the base class; a source that configures no plugin is shared between plugins."""
-        if cache == "none" and not json_only:
-            if file_name not in self._shared:
-                data = super().load_from_file(
-                    file_name, cache, unsafe=True, trusted_as_template=True
-                )
-                is_plain = isinstance(data, Mapping) and "plugin" not in data
-                self._shared[file_name] = data if is_plain else None
-            if (shared := self._shared[file_name]) is not None:
-                return shared
-        return super().load_from_file(file_name, cache, unsafe, json_only, trusted_as_template)
 
 
 def _forget_files() -> None:
@@ -110,10 +84,12 @@ class AnsibleInventory:
         """
         self._sources = list(sources)
         _forget_files()
-        self._loader = _Loader()
+        self._loader = Loader()
         open_vault(self._loader, vault_password_file)
         self._manager = _Manager(loader=self._loader, sources=self._sources)
         self._by_groups: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._has_host_files = _may_have_host_files(self._sources)
+        self._settled: dict[int, tuple[object, Variable]] = {}
         self._hostvars: Any = None
 
     def limit(self, pattern: str) -> None:
@@ -148,7 +124,9 @@ class AnsibleInventory:
         if key not in self._by_groups:
             self._by_groups[key] = self._merged_groups(groups)
         merged = combine_vars(self._by_groups[key], host.vars)
-        if beside := get_vars_from_inventory_sources(self._loader, self._sources, [host], "all"):
+        if self._has_host_files and (
+            beside := get_vars_from_inventory_sources(self._loader, self._sources, [host], "all")
+        ):
             merged = combine_vars(merged, beside)
         return dict(merged)
 
@@ -168,11 +146,17 @@ class AnsibleInventory:
         for name, value in variables.items():
             if not wanted(name):
                 continue
-            origin = Origin.get_tag(value) or Origin.get_tag(name)
+            if (settled := self._settled.get(id(value))) is not None:
+                found[str(name)] = settled[1]
+                continue
+            own = Origin.get_tag(value)
+            origin = own or Origin.get_tag(name)
             place = str(origin) if origin and origin.path else ""
             try:
                 if not _may_be_template(value):
                     plain = _plain(value)
+                    if own:  # so it is no singleton: the same object for each host of a group
+                        self._settled[id(value)] = value, Variable(plain, place)
                 elif (simple := _with_own_name(value, host.name)) is not None:
                     plain = simple
                 else:
@@ -185,20 +169,19 @@ class AnsibleInventory:
             found[str(name)] = Variable(plain, place)
         return found
 
+    def _beside(self, these: list[Any]) -> dict[str, Any]:
+        """What files beside the inventory, and other such plugins, say of hosts or groups."""
+        return dict(get_vars_from_inventory_sources(self._loader, self._sources, these, "all"))
+
     def _merged_groups(self, groups: list[Any]) -> dict[str, Any]:
         """As ``VariableManager.get_vars`` does without a play, once for each set of groups."""
         everyone = [group for group in groups if group.name == "all"]
         others = [group for group in groups if group.name != "all"]
-
-        def beside(these: list[Any]) -> dict[str, Any]:
-            found = get_vars_from_inventory_sources(self._loader, self._sources, these, "all")
-            return dict(found)
-
         steps: dict[str, Callable[[], dict[str, Any]]] = {
             "all_inventory": lambda: get_group_vars(everyone),
             "groups_inventory": lambda: get_group_vars(others),
-            "all_plugins_inventory": lambda: beside(everyone),
-            "groups_plugins_inventory": lambda: beside(others),
+            "all_plugins_inventory": lambda: self._beside(everyone),
+            "groups_plugins_inventory": lambda: self._beside(others),
         }
         merged: dict[str, Any] = {}
         for entry in constants.VARIABLE_PRECEDENCE:
@@ -233,6 +216,15 @@ class AnsibleInventory:
         }
         hosts = {name: _portable(host.vars) for name, host in self._manager.hosts.items()}
         return json.dumps([groups, hosts], sort_keys=True, default=_encoded).encode()
+
+
+def _may_have_host_files(sources: Sequence[str]) -> bool:
+    """Whether variables of a single host can come from anywhere but the inventory itself."""
+    if [plugin.ansible_name for plugin in vars_loader.all()] != [_VARIABLE_FILES]:
+        return True
+    paths = map(Path, sources)
+    folders = {path if path.is_dir() else path.parent for path in paths}
+    return any(os.path.lexists(folder / "host_vars") for folder in folders)
 
 
 def _portable(variables: Mapping[str, Any]) -> dict[str, Any]:

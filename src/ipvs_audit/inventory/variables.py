@@ -97,13 +97,13 @@ def target_of(name: str, groups: tuple[str, ...], variables: Mapping[str, Variab
         InventoryError: naming the host, the variable and the place, never a secret.
     """
     host = _Host(name, variables)
-    if not fit(host.word(ADDRESS) or name):
+    if not fit(address := host.word(ADDRESS) or name):
         raise InventoryError(f"host {name!r}: not a name to connect to: set ansible_host")
     return Target(
         name=name,
         groups=groups,
         connection=host.connection(),
-        address=host.word(ADDRESS) or name,
+        address=address,
         port=host.port(),
         user=host.word(USER),
         password=host.secret(PASSWORD),
@@ -128,6 +128,8 @@ class _Host:
 
     def last(self, names: tuple[str, ...]) -> tuple[str, object] | None:
         """The name that wins and its value; None and empty text count as not set."""
+        if self.variables.keys().isdisjoint(names):  # nearly always, on a big fleet
+            return None
         for name in reversed(names):
             found = self.variables.get(name)
             if found is not None and found.value is not None and found.value != "":
@@ -145,12 +147,13 @@ class _Host:
 
     def word(self, names: tuple[str, ...]) -> str | None:
         """Text that can stand as one argument: no blanks, no leading dash, no open template."""
-        text = self.text(names)
-        if text is not None and (found := self.last(names)):
-            if not fit(text):
-                self.refuse(found[0], f"must be one word, without a leading dash, not {text!r}")
-            if "{{" in text:
-                self.refuse(found[0], "is a template that Ansible does not trust, so it stays one")
+        if (found := self.last(names)) is None:
+            return None
+        name, text = found[0], self.text(found[:1])
+        if text is not None and not fit(text):
+            self.refuse(name, f"must be one word, without a leading dash, not {text!r}")
+        if text is not None and "{{" in text:
+            self.refuse(name, "is a template that Ansible does not trust, so it stays one")
         return text
 
     def all_texts(self, names: tuple[str, ...]) -> str:
