@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+from ipvs_audit.gather import UNDER_WAY
 from ipvs_audit.inventory import read_inventory
 from ipvs_audit.probe.collector import collect
 from ipvs_audit.snapshot import Failure, store
@@ -32,7 +33,11 @@ def main(inventory: str, known_hosts: str, out: str, forks: str = "64") -> int:
     failed = 0
     with store.Writer(Path(out)) as saved:
         for taken in collect(
-            targets, settings=settings, open_connection=open_connection, forks=int(forks)
+            targets,
+            settings=settings,
+            open_connection=open_connection,
+            forks=int(forks),
+            under_way=UNDER_WAY * int(forks),
         ):
             saved.write(taken)
             if isinstance(taken, Failure):

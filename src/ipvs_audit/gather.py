@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from ipvs_audit.targets import Target
     from ipvs_audit.transport import Connection
 
+#: Hosts under way for each of ``--forks``: most of them wait for their second sample, which costs
+#: this machine a socket, two idle threads and some memory, and nobody else anything.
+UNDER_WAY = 8
+
 
 def settings_of(options: Options) -> Settings:
     """The transport's settings, from the command line."""
@@ -71,7 +75,8 @@ def gather(
             return
         if audit.earlier is not None:
             targets = _take_over(audit, targets, saved, progress)
-        forks, told = make_room(options.forks, kept)
+        most = options.forks if options.engine else UNDER_WAY * options.forks
+        forks, under_way, told = make_room(options.forks, most, kept)
         if told:
             audit.notes.append(told)
             progress.say(f"ipvs-audit: {told}")
@@ -87,6 +92,7 @@ def gather(
                 open_connection=open_connection,
                 policies=audit.policies,
                 forks=where.forks,
+                under_way=under_way,
                 originals=bool(options.remedy.mode),
                 keep=keep,
                 executor=where.executor,

@@ -93,7 +93,11 @@ def add_options(parser: pytest.Parser) -> None:
         "--reports", metavar="DIR", help="where runs land (default: reports, in the checkout)"
     )
     group.addoption(
-        "--forks", type=int, default=64, metavar="N", help="hosts collected at a time (default 64)"
+        "--forks",
+        type=int,
+        default=64,
+        metavar="N",
+        help="hosts connected to at a time (default 64); eight times as many may be under way",
     )
     group.addoption(
         "--engine",

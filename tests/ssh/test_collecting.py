@@ -6,6 +6,8 @@ import os
 import re
 import resource
 import socket
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from openssh import Server, Start, free_port, wait_until
+from openssh import ME, Server, Start, free_port, wait_until
 
 from ipvs_audit.probe import attempt
 from ipvs_audit.probe.collector import collect
@@ -155,8 +157,9 @@ def test_connection_is_kept_where_it_is_asked_for(sshd: Server) -> None:
     connection.close()
 
 
+@pytest.mark.parametrize("under_way", [8, 24])
 def test_interrupt_ends_the_run_soon_with_every_host_accounted_for(
-    sshd: Server, monkeypatch: pytest.MonkeyPatch
+    sshd: Server, monkeypatch: pytest.MonkeyPatch, under_way: int
 ) -> None:
     monkeypatch.setattr(
         attempt.script, "render", lambda _nonce, **_: b"sleep 7.%d; echo" % os.getpid()
@@ -176,6 +179,7 @@ def test_interrupt_ends_the_run_soon_with_every_host_accounted_for(
                     settings=sshd.settings,
                     open_connection=open_connection,
                     forks=8,
+                    under_way=under_way,
                 ),
             )
         )
@@ -191,3 +195,38 @@ def iterate(into: Any, source: Any) -> Any:
     for each in source:
         into.append(each)
     yield from ()
+
+
+def test_an_audit_lets_hosts_wait_together_and_connects_to_forks_at_a_time(
+    start: Start, room: Path
+) -> None:
+    inventory, sessions = room / "waiting.yml", room / "waiting-sessions"
+    sessions.mkdir()
+    # Each session notes how many there are, waits as a sampled host does, and then answers.
+    forced = (
+        f"ForceCommand cd {sessions}; touch run.$$; ls run.* | wc -l >>counts; sleep 2; rm run.$$;"
+        ' eval "$SSH_ORIGINAL_COMMAND"'
+    )
+    with start(forced) as server:
+        inventory.write_text(
+            "all:\n  hosts:\n"
+            + "".join(f"    host{number}:\n" for number in range(8))
+            + f"  vars:\n    ansible_host: 127.0.0.1\n    ansible_port: {server.port}\n"
+            f"    ansible_user: {ME}\n    ansible_ssh_private_key_file: {server.user_key}\n"
+        )
+        (room / "waiting-known").write_text(server.known())
+        done = subprocess.run(
+            [
+                Path(sys.executable).with_name("pytest"),
+                *("--inventory", inventory, "--known-hosts", room / "waiting-known"),
+                *("--ssh-config", "/dev/null", "--reports", room / "waiting-reports"),
+                *("--forks", "1", "--connect-timeout", "30"),
+            ],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+    assert "8 hosts in the inventory = 8 assessed" in done.stdout, done.stdout
+    assert max(map(int, (sessions / "counts").read_text().split())) > 1

@@ -47,6 +47,7 @@ def test_key_login_runs_a_script_and_tells_whom_it_verified(sshd: Server) -> Non
     assert (output.stdout, output.status) == (b"hello\n", 3)
     assert connection.fingerprint == fingerprint(sshd.host_keys["ed25519"])
     assert connection.via == f"ssh {ME}@127.0.0.1:{sshd.port}"
+    assert connection.direct
 
 
 def test_nagle_is_off(sshd: Server) -> None:
@@ -87,6 +88,7 @@ def test_jump_host_is_verified_and_crossed(sshd: Server, start: Start) -> None:
         settings = with_identity(settings, behind, sshd.user_key)
         connection = open_connection(target, settings)
         assert f"via {ME}@127.0.0.1:{sshd.port}" in connection.via
+        assert not connection.direct
         output = connection.run_script(b"echo $SSH_CONNECTION", timeout=10, max_output=1000)
         assert output.stdout.split()[-1] == str(behind.port).encode()
         connection.close()
@@ -153,7 +155,11 @@ def test_proxy_command_carries_the_connection_and_is_reaped(sshd: Server, tmp_pa
     )
     command = f"{shutil.which('python3')} {relay} %h %p"
     target = sshd.target(ssh_args=f"-o 'ProxyCommand={command}'")
-    assert run(target, sshd.settings).stdout == b"hello\n"
+    connection = open_connection(target, sshd.settings)
+    assert not connection.direct
+    output = connection.run_script(b"echo hello", timeout=10, max_output=1000)
+    connection.close()
+    assert output.stdout == b"hello\n"
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     assert str(relay) not in listed.stdout
 

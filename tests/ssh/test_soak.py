@@ -21,6 +21,7 @@ import pytest
 from misbehaving import WAYS, misbehaving
 from openssh import ME, descendants, free_port, wait_until
 
+from ipvs_audit.gather import UNDER_WAY
 from ipvs_audit.probe import attempt
 from ipvs_audit.probe.collector import GRACE, collect
 from ipvs_audit.snapshot import Failure, Snapshot
@@ -76,7 +77,13 @@ def test_a_fleet_of_which_three_in_ten_misbehave(sshd: Server, start: Start) -> 
         sessions = [one.sessions() for one in (sshd, hanging, closing)]
         begun = time.monotonic()
         taken = list(
-            collect(targets, settings=settings, open_connection=open_connection, forks=FORKS)
+            collect(
+                targets,
+                settings=settings,
+                open_connection=open_connection,
+                forks=FORKS,
+                under_way=UNDER_WAY * FORKS,
+            )
         )
         seconds = time.monotonic() - begun
         assert wait_until(lambda: census() <= before, 20), (before, census())

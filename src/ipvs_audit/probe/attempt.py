@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from ipvs_audit.probe.places import Places
     from ipvs_audit.targets import Target
     from ipvs_audit.transport.settings import Settings
 
@@ -66,21 +67,32 @@ class Job:
     keep: Callable[[Target, Connection], bool] | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Handle:
-    """Lets another thread end an attempt that is under way."""
+    """Lets another thread end an attempt that is under way.
 
+    Attributes:
+        places: those of hosts that are being connected to; None where nobody counts them.
+        abandoned: nobody waits for the attempt any more.
+    """
+
+    places: Places | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _connection: Connection | None = None
     abandoned: bool = False
 
     def hold(self, connection: Connection) -> None:
-        """Take note of an open connection; one that nobody waits for is closed at once."""
+        """Take note of an open connection; one that nobody waits for is closed at once.
+
+        A direct one gives the host's place among those that connect to the next.
+        """
         with self._lock:
             self._connection = connection
-            if not self.abandoned:
-                return
-        connection.close()
+            abandoned = self.abandoned
+        if abandoned:
+            connection.close()
+        elif connection.direct:
+            self.leave()
 
     def release(self) -> bool:
         """Let go of the connection; false where somebody has ended the attempt."""
@@ -88,11 +100,23 @@ class Handle:
             self._connection = None
             return not self.abandoned
 
+    def enter(self, patience: float) -> bool:
+        """Have a place to connect again, within so many seconds; false where there is none."""
+        if self.places is None:
+            return not self.abandoned
+        return self.places.enter(self, patience, lambda: self.abandoned)
+
+    def leave(self) -> None:
+        """Need no place to connect any more."""
+        if self.places is not None:
+            self.places.leave(self)
+
     def abandon(self) -> None:
         """End the attempt: nobody waits for it any more."""
         with self._lock:
             self.abandoned = True
             connection = self._connection
+        self.leave()
         if connection is not None:
             connection.close()
 
@@ -120,6 +144,8 @@ def collect_one(job: Job, handle: Handle | None = None) -> Snapshot | Failure:
             if pause is None or handle.abandoned or deadline.left() < pause + _WORTH_IT:
                 return failure(job.target, error.kind, error.message, started)
             time.sleep(pause)
+            if not handle.enter(deadline.left() - _WORTH_IT):
+                return failure(job.target, error.kind, error.message, started)
         except Exception as error:  # noqa: BLE001  # one host's surprise must not end the run
             text = quoted(f"{type(error).__name__}: {error}", _secrets(job.target))
             return failure(job.target, "protocol", f"{job.target.name}: unforeseen {text}", started)

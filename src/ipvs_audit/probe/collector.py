@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.policy import Policy
 from ipvs_audit.probe.attempt import Handle, Job, collect_one, failure, utc_now
+from ipvs_audit.probe.places import Places
 from ipvs_audit.probe.threads import Threads
 from ipvs_audit.transport.deadline import Deadline
 
@@ -41,6 +43,7 @@ def collect(
     open_connection: Callable[[Target, Settings], Connection],
     policies: Mapping[str, Policy] | None = None,
     forks: int = 64,
+    under_way: int | None = None,
     originals: bool = False,
     keep: Callable[[Target, Connection], bool] | None = None,
     on_done: Callable[[Snapshot | Failure], None] | None = None,
@@ -49,7 +52,9 @@ def collect(
 ) -> Iterator[Snapshot | Failure]:
     """Collect every target; exactly one snapshot or failure for each, as they come in.
 
-    At most ``forks`` hosts are under way at a time, and no more than that is held in memory.
+    At most ``forks`` hosts are being connected to at a time. A host that is connected makes place
+    for the next one, where its connection is :attr:`~ipvs_audit.transport.Connection.direct`; in
+    all at most ``under_way`` are under way, and no more than that is held in memory.
     Interrupted (Ctrl-C), it closes what is open, gives a failure of the kind ``interrupted`` for
     every host that is not done, and raises KeyboardInterrupt again after the last.
 
@@ -58,7 +63,9 @@ def collect(
         settings: how to connect, and the limits of each host.
         open_connection: opens a connection to one of them.
         policies: by inventory name; they say which namespaces to sample.
-        forks: hosts under way at a time.
+        forks: hosts that are being connected to at a time.
+        under_way: hosts under way at a time, connected or not, where that is more than ``forks``.
+            Another executor does not say when a host is connected: there it changes nothing.
         originals: bring the files that a plan may change, whole.
         keep: told, in the collecting thread, of the connection to each host that was collected;
             true keeps it open. Only with the executor left out.
@@ -68,10 +75,7 @@ def collect(
         grace: seconds beyond its deadline after which a host is given up; None for :data:`GRACE`.
             An executor that begins anew with what a lost worker had needs more.
     """
-    own = executor is None
     usual = Policy()
-    patience = GRACE if grace is None else grace
-    run = _Run(executor or Threads(), forks, on_done, own=own, grace=patience)
 
     def job(target: Target) -> Job:
         policy = (policies or {}).get(target.name, usual)
@@ -82,10 +86,17 @@ def collect(
             every_namespace=policy.namespaces == "every",
             span=policy.sample_seconds,
             originals=originals,
-            keep=keep if own else None,
+            keep=keep if executor is None else None,
         )
 
-    return run.through(map(job, targets))
+    run = _Run(
+        map(job, targets),
+        executor,
+        forks=max(1, forks),
+        under_way=max(1, forks, under_way or 0),
+        grace=GRACE if grace is None else grace,
+    )
+    return run.through(on_done)
 
 
 class _Run:
@@ -93,65 +104,82 @@ class _Run:
 
     def __init__(
         self,
-        executor: Executor,
-        forks: int,
-        on_done: Callable[[Snapshot | Failure], None] | None,
+        jobs: Iterator[Job],
+        executor: Executor | None,
         *,
-        own: bool,
+        forks: int,
+        under_way: int,
         grace: float,
     ) -> None:
-        self._executor = executor
-        self._forks = max(1, forks)
-        self._on_done = on_done
-        self._own = own
+        self._jobs = jobs
+        self._own = executor is None
+        self._executor = executor or Threads()
+        self._most = under_way
         self._grace = grace
         self._running: dict[Future[Snapshot | Failure], _Running] = {}
-        self._done: queue.SimpleQueue[Future[Snapshot | Failure]] = queue.SimpleQueue()
+        #: A future that is done, or None where a place to connect may be free.
+        self._news: queue.SimpleQueue[Future[Snapshot | Failure] | None] = queue.SimpleQueue()
+        self._places = Places(forks, lambda: self._news.put(None))
 
-    def through(self, jobs: Iterator[Job]) -> Iterator[Snapshot | Failure]:
-        """Every job's outcome, as it comes."""
+    def through(
+        self, on_done: Callable[[Snapshot | Failure], None] | None
+    ) -> Iterator[Snapshot | Failure]:
+        """Every job's outcome, as it comes; ``on_done`` is told first."""
+        tell = on_done or (lambda _: None)
         try:
-            while self._fill(jobs):
-                yield from self._told(self._next())
+            while self._fill():
+                for taken in self._next():
+                    tell(taken)
+                    yield taken
         except KeyboardInterrupt:
-            yield from self._told(self._interrupted(jobs))
+            for taken in self._interrupted():
+                tell(taken)
+                yield taken
             raise
         finally:
             self._abandon_all()
 
-    def _told(self, outcomes: Iterator[Snapshot | Failure]) -> Iterator[Snapshot | Failure]:
-        for taken in outcomes:
-            if self._on_done is not None:
-                self._on_done(taken)
-            yield taken
-
-    def _fill(self, jobs: Iterator[Job]) -> bool:
+    def _fill(self) -> bool:
         """Start hosts while there is room; false where none is left under way."""
-        while len(self._running) < self._forks:
-            job = next(jobs, None)
-            if job is None:
+        while len(self._running) < self._most:
+            handle = Handle(self._places)
+            if not self._places.enter_now(handle):
                 break
-            handle = Handle()
-            until = Deadline.after(job.settings.limits.deadline + self._grace)
-            started = _Running(job, handle, until, utc_now())
-            arguments = (job, handle) if self._own else (job,)
-            future = self._executor.submit(collect_one, *arguments)
-            self._running[future] = started
-            future.add_done_callback(self._done.put)
+            job = next(self._jobs, None)
+            if job is None or not self._start(job, handle):
+                self._places.leave(handle)
+                break
         return bool(self._running)
+
+    def _start(self, job: Job, handle: Handle) -> bool:
+        """Submit a host; false where it must wait, since this machine starts no more threads."""
+        until = Deadline.after(job.settings.limits.deadline + self._grace)
+        started = _Running(job, handle, until, utc_now())
+        arguments = (job, handle) if self._own else (job,)
+        try:
+            future = self._executor.submit(collect_one, *arguments)
+        except RuntimeError:
+            if not self._own or not self._running:
+                raise
+            self._most = len(self._running)
+            self._jobs = itertools.chain([job], self._jobs)
+            return False
+        self._running[future] = started
+        future.add_done_callback(self._news.put)
+        return True
 
     def _next(self) -> Iterator[Snapshot | Failure]:
         """Wait a little for hosts to be done, and give up on those past their deadline."""
         oldest = next(iter(self._running.values()))
         try:
-            future = self._done.get(timeout=min(oldest.deadline.left(), _LONGEST_WAIT) or 0.001)
+            future = self._news.get(timeout=min(oldest.deadline.left(), _LONGEST_WAIT) or 0.001)
         except queue.Empty:
-            pass
-        else:
-            running = self._running.pop(future, None)
-            if running is not None:
-                yield _result(future, running)
-        for future, running in list(self._running.items()):
+            future = None
+        if future is not None and (running := self._running.pop(future, None)) is not None:
+            self._places.leave(running.handle)
+            yield _result(future, running)
+        while self._running:
+            future, running = next(iter(self._running.items()))
             if not running.deadline.over():
                 break
             del self._running[future]
@@ -166,7 +194,7 @@ class _Run:
                 running.started,
             )
 
-    def _interrupted(self, jobs: Iterator[Job]) -> Iterator[Snapshot | Failure]:
+    def _interrupted(self) -> Iterator[Snapshot | Failure]:
         for future, running in list(self._running.items()):
             if future.done():
                 del self._running[future]
@@ -175,7 +203,7 @@ class _Run:
         for running in self._running.values():
             yield _not_done(running.job.target, running.started)
         self._running.clear()
-        for job in jobs:
+        for job in self._jobs:
             yield _not_done(job.target, utc_now())
 
     def _abandon_all(self) -> None:

@@ -84,6 +84,8 @@ class Connection(Protocol):
     fingerprint: str
     #: How it was reached, e.g. ``ssh root@10.0.0.5:22``, ``local``.
     via: str
+    #: It goes straight to the host and costs nobody else anything: no jump host, no program here.
+    direct: bool
 
     def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
         """Feed a POSIX sh script to ``sh`` on the target, as the target's become user.

@@ -19,6 +19,7 @@ class LocalConnection:
     """This machine. Every script runs in a session of its own, that is killed as one."""
 
     fingerprint = ""
+    direct = False
     via = "local"
 
     def __init__(self, become: Become | None = None) -> None:

@@ -67,6 +67,7 @@ class OtherConnection:
     """A testinfra backend that runs scripts. It keeps nothing open between them."""
 
     fingerprint = ""
+    direct = False
 
     def __init__(self, backend: BaseBackend, *, via: str, become: Become | None) -> None:
         self._backend = backend

@@ -35,6 +35,7 @@ class SshConnection:
     Attributes:
         fingerprint: the verified host key, ``SHA256:...``.
         via: how it was reached, e.g. ``ssh root@10.0.0.5:22``.
+        direct: through no jump host and no proxy command.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class SshConnection:
         line: Line,
         *,
         via: str,
+        direct: bool,
         where: str,
         become: Become | None,
         secrets: tuple[SecretStr | None, ...],
@@ -53,6 +55,7 @@ class SshConnection:
         self._leashes = list(LEASHES)
         self.fingerprint = line.fingerprint
         self.via = via
+        self.direct = direct
         self._channel: paramiko.Channel | None = None
         self._closed = False
 
@@ -236,6 +239,7 @@ def connect_ssh(target: Target, settings: Settings) -> SshConnection:
     return SshConnection(
         dial(route, settings),
         via=f"ssh {hop.where}{jumps}",
+        direct=len(route) == 1 and not hop.proxy_command,
         where=hop.where,
         become=target.become,
         secrets=(target.password,),

@@ -103,7 +103,15 @@ class Wire(paramiko.Transport):
         """
         self.banner_timeout = self.handshake_timeout = deadline.left() + 1
         done = threading.Event()
-        self.start_client(event=done)
+        try:
+            self.start_client(event=done)
+        except RuntimeError:
+            raise TransportError(
+                "configuration",
+                f"{where}: this machine starts no more threads; lower --forks, or raise the limit"
+                " on processes (ulimit -u, TasksMax, pids.max)",
+                again="backoff",
+            ) from None
         if not done.wait(deadline.left()):
             raise _mute(where, banner=self.remote_version)
         if not self.is_active() or not self.initial_kex_done:
