@@ -1,7 +1,8 @@
 # ruff: noqa: PLR2004  # the numbers here are weights
 """Random configuration trees, weighted towards what is tricky.
 
-The same seed and number give the same case, whatever else is asked for.
+The same seed and number give the same case, whatever else is asked for. That udev has several rules
+was added later, and is drawn from a source of its own: the rest of older cases stays as it was.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 KEY = "net.ipv4.vs.run_estimation"
 CONF = "etc/sysctl.conf"
+RULES = "etc/udev/rules.d/90-oracle.rules"
 SYSCTL = ("etc", "run", "usr/local/lib", "usr/lib")
 
 _BESIDE = ("softdep ip_vs_rr",)
@@ -72,11 +74,12 @@ def make(seed: int, number: int) -> Case:
         case.files.pop("etc/sysctl.d/99-sysctl.conf", None)
     _hooks(rng, case)
     if rng.random() < 0.15:
-        case.files["etc/udev/rules.d/90-oracle.rules"] = _rule(rng)
+        case.files[RULES] = _rule(rng)
     if rng.random() < 0.3:
         name = rng.choice(("ip_vs", "ip-vs", "ip_vs_rr", "# ip_vs", "; ip_vs", " ip_vs ", "nf_nat"))
         where = rng.choice(("etc", "usr/lib"))
         case.files[f"{where}/modules-load.d/oracle.conf"] = f"{name}\n"
+    _more_rules(random.Random(f"{seed}/{number}/rules"), case)  # noqa: S311  # as above
     beside = any(name in text for text in case.files.values() for name in _BESIDE)
     # A dependency that is named twice is another question than the one that is asked.
     return replace(case, trigger="ip_vs") if beside else case
@@ -242,3 +245,49 @@ def _rule(rng: random.Random) -> str:
         )
     )
     return f'{action}, SUBSYSTEM=="module", {name}, RUN+="{run}"\n'
+
+
+def _more_rules(rng: random.Random, case: Case) -> None:
+    """Several rules around the one that a case has, or where it has none."""
+    if rng.random() < (0.4 if RULES in case.files else 0.9):
+        return
+    lines = [case.files[RULES]] if RULES in case.files else []
+    for _ in range(rng.choice((1, 2, 2, 3))):
+        lines.insert(rng.randint(0, len(lines)), _rule_beside(rng))
+    if rng.random() < 0.4:
+        jump = rng.choice(
+            (
+                *('SUBSYSTEM!="module"', 'ACTION!="add"', 'KERNEL!="ip_vs*"', 'ACTION=="remove"'),
+                *('KERNEL=="ip_vs"', 'ACTION=="add", SUBSYSTEM=="module"', 'TEST=="/etc/fstab"'),
+                *('KERNEL=="nf_*"', 'SUBSYSTEM=="net"'),
+            )
+        )
+        start = rng.randint(0, len(lines))
+        lines.insert(start, f'{jump}, GOTO="oracle"\n')
+        label = rng.choice(('LABEL="oracle"\n', 'LABEL="oracle"\n', 'LABEL="other"\n'))
+        lines.insert(rng.randint(start + 1, len(lines)), label)
+    case.files[RULES] = "".join(lines)
+
+
+def _rule_beside(rng: random.Random) -> str:
+    """A rule of ip_vs, of another module or device, or of what a load does not bring."""
+    kind = rng.random()
+    if kind < 0.4:
+        return _rule(rng)
+    if kind < 0.5:
+        return rng.choice(("# ip_vs\n", "\n", 'KERNEL=="ip_vs", TAG+="oracle"\n', "nonsense\n"))
+    event = rng.choice(
+        (
+            *('ACTION=="add", SUBSYSTEM=="module", KERNEL=="ip_vs"',) * 3,
+            *('ACTION=="add", SUBSYSTEM=="module", KERNEL=="nf_conntrack"', 'SUBSYSTEM=="net"'),
+            *('ACTION=="add", SUBSYSTEM=="module", KERNEL=="ip_vs_rr"', 'SUBSYSTEM=="module"'),
+            'ACTION=="remove", SUBSYSTEM=="module", KERNEL=="ip_vs"',
+        )
+    )
+    operator = rng.choice(("+=", "+=", "+=", "=", ":="))
+    number = rng.choice("001")
+    run = rng.choice(
+        (f"/sbin/sysctl -w {KEY}={number}", "/bin/true", "/lib/systemd/systemd-sysctl")
+    )
+    more = rng.choice(("", "", f', RUN+="/sbin/sysctl -w {KEY}={rng.choice("01")}"'))
+    return f'{event}, RUN{operator}"{run}"{more}\n'

@@ -195,7 +195,8 @@ def test_udev_and_modules_load(root: Path, shell: str) -> None:
     put(
         root,
         "usr/lib/udev/rules.d/90-ipvs.rules",
-        ('# ip_vs\nACTION=="add", \\\n KERNEL=="ip_vs", RUN+="/bin/true"\nKERNEL=="sdb"\n'),
+        '# ip_vs\nACTION=="add", \\\n KERNEL=="ip_vs", RUN+="/bin/true"\nKERNEL=="sdb"\n'
+        'ACTION!="add", GOTO="end"\nLABEL="end"\n# LABEL\n',
     )
     put(root, "etc/udev/rules.d/90-ipvs.rules", 'KERNEL=="sdc"\n')  # hides the other
     (root / "run/udev/rules.d").mkdir(parents=True)
@@ -204,7 +205,9 @@ def test_udev_and_modules_load(root: Path, shell: str) -> None:
     put(root, "etc/modules", "loop\nip_vs\n")
     read = tree(root, shell)
     assert lines(read, "/usr/lib/udev/rules.d/90-ipvs.rules") == [
-        (2, 'ACTION=="add",  KERNEL=="ip_vs", RUN+="/bin/true"')
+        (2, 'ACTION=="add",  KERNEL=="ip_vs", RUN+="/bin/true"'),
+        (5, 'ACTION!="add", GOTO="end"'),
+        (6, 'LABEL="end"'),
     ]
     assert lines(read, "/etc/udev/rules.d/90-ipvs.rules") == []
     assert read.files["/run/udev/rules.d/90-ipvs.rules"].masks

@@ -50,7 +50,7 @@ function take(k, number, text) {
   if (k == 1) { if (text ~ /^[ \t\r]*$/ || text ~ /^[ \t]*[#;][^\r]*\r?$/) return }
   else if (text ~ /^[ \t]*#/) return
   else if (k == 2) { split(text, word, " "); if (text !~ /[iI][pP][_-][vV][sS]/ && word[2] !~ /[*?\[]/) return }
-  else if (k == 3) { if (text !~ /ip[_-]vs|sysctl/) return }
+  else if (k == 3) { if (text !~ /ip[_-]vs|sysctl|GOTO|LABEL/) return }
   else if (text !~ /ip[_-]?vs/) return
   gsub(/\036/, "?", text)
   if (k == 1) key_of(text)
@@ -197,7 +197,7 @@ config() {
   split_told
   frame sysctl - 'cat /etc/sysctl.conf {/etc,/run,/usr/local/lib,/usr/lib,/lib}/sysctl.d/*.conf' "$marks1${part1}end$nl"
   frame modprobe - 'cat /etc/modprobe.conf {/etc,/run,/usr/local/lib,/usr/lib,/lib}/modprobe.d/*.conf' "$marks2${part2}end$nl"
-  frame udev - "grep -E 'ip[_-]vs|sysctl' {/etc,/run,/usr/local/lib,/usr/lib,/lib}/udev/rules.d/*.rules" "$marks3${part3}end$nl"
+  frame udev - "grep -E 'ip[_-]vs|sysctl|GOTO|LABEL' {/etc,/run,/usr/local/lib,/usr/lib,/lib}/udev/rules.d/*.rules" "$marks3${part3}end$nl"
   frame modules-load - "grep -E 'ip[_-]?vs' /etc/modules {/etc,/run,/usr/local/lib,/usr/lib,/lib}/modules-load.d/*.conf" "$marks4${part4}end$nl"
   keys=$part5 missing=''
   set --

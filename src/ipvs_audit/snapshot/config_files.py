@@ -34,8 +34,8 @@ class ConfigFile:
         size: bytes.
         sha256: of the whole content; empty where not read.
         lines: the lines that matter, in order: of sysctl files all that are neither blank nor
-            comment; of modprobe, udev and modules-load files those that concern ip_vs or sysctl.
-            None where the file could not be read.
+            comment; of modprobe, udev and modules-load files those that concern ip_vs or sysctl,
+            and of udev's also what jumps. None where the file could not be read.
     """
 
     path: str
