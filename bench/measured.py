@@ -63,7 +63,12 @@ def run(
             ["timeout", "-k", "5", str(LONGEST), *map(str, command)],
             cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
         )  # fmt: skip
-        _, status, used = os.wait4(process.pid, 0)
+        try:
+            _, status, used = os.wait4(process.pid, 0)
+        except BaseException:  # Ctrl-C does not reach it: timeout(1) has a group of its own
+            process.terminate()
+            process.wait(10)
+            raise
     end = time.perf_counter()
     process.returncode = os.waitstatus_to_exitcode(status)
     output = said.read_text("utf-8", "replace")

@@ -4,7 +4,7 @@
 
 Saved evidence of a made-up fleet (bench/evidence.py) is cut into shards by the hosts' names, each
 is audited with ``--shard``, and ``merge`` makes one run of all. Prints time and peak memory of each
-step, and what lies on disk.
+step, and what lies on disk. A shard's evidence is removed once it is judged, the runs at the end.
 """
 
 from __future__ import annotations
@@ -69,6 +69,10 @@ def _evidence(room: Path, number: int) -> Path:
     return room / f"evidence-{number:03d}.jsonl"
 
 
+def _told(took: Measured) -> str:
+    return f"{took.seconds:.1f} s, {took.cpu:.1f} CPU s, {took.peak:.0f} MiB"
+
+
 def _megabytes(folder: Path) -> str:
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return f"{size / 1e6:,.0f}"
@@ -82,19 +86,24 @@ def main(hosts: int, shards: int) -> int:
         parts = []
         for number in range(1, shards + 1):
             parts.append(judge(room, inventory, number, shards))
-            note(f"shard {number}/{shards}: {parts[-1].seconds:.1f} s")
+            _evidence(room, number).unlink()
+            note(f"shard {number}/{shards}: {_told(parts[-1])}")
         together = merge(room, hosts)
-        largest = max(parts, key=lambda part: part.seconds)
+        note(f"merge: {_told(together)}")
+        largest = max(parts, key=lambda part: part.cpu)
         rows = [
             [label, f"{took.seconds:.1f}", f"{took.cpu:.1f}", f"{took.peak:.0f}", size]
             for label, took, size in (
-                ("the slowest shard", largest, _megabytes(room / "shard-001")),
+                ("the largest shard", largest, _megabytes(room / "shard-001")),
                 ("merge", together, _megabytes(room / "merged")),
             )
         ]
         everything = sum(part.seconds for part in parts) + together.seconds
         peak = max(took.peak for took in (*parts, together))
-        rows.append(["all, one behind the other", f"{everything:.1f}", "", f"{peak:.0f}", ""])
+        cpu = sum(part.cpu for part in parts) + together.cpu
+        rows.append(
+            ["all, one behind the other", f"{everything:.1f}", f"{cpu:.1f}", f"{peak:.0f}", ""]
+        )
         table(
             f"{hosts:,} saved hosts in {shards} shards, judged and put together",
             ["step", "s", "CPU s", "peak, MiB", "on disk, MB"],
