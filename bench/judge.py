@@ -17,7 +17,7 @@ from loopback import ROOT, quiet_environment
 from measured import Measured, goal, note, run, table
 
 CONTROLS = 6
-MOST_TIMES, MOST_MEMORY = 1.3, 700.0
+MOST_TIMES, MOST_MEGABYTES = 1.3, 700.0
 _PYTEST = Path(sys.executable).with_name("pytest")
 _EMPTY = """\
 import pytest
@@ -35,6 +35,7 @@ def judge(room: Path, hosts: int) -> Measured:
     took = run(
         [
             *(_PYTEST, "-q", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT),
+            *("-o", f"cache_dir={room / f'cache-{hosts}'}"),
             *(ROOT / "checks", "--from-snapshots", saved, "--reports", room / f"reports-{hosts}"),
         ],
         cwd=room,
@@ -81,11 +82,10 @@ def main(hosts: int) -> int:
         ],
     )  # fmt: skip
     size, ours, theirs = rows[-1]
-    times = ours.seconds / theirs.seconds
+    times, peak = ours.seconds / theirs.seconds, ours.peak * 1.048576
     goals = [
         ["times pytest", f"{times:.2f}", f"<= {MOST_TIMES}", goal(times <= MOST_TIMES)],
-        ["peak memory, MiB", f"{ours.peak:.0f}", f"< {MOST_MEMORY:.0f}",
-         goal(ours.peak < MOST_MEMORY)],
+        ["peak memory, MB", f"{peak:.0f}", f"< {MOST_MEGABYTES:.0f}", goal(peak < MOST_MEGABYTES)],
     ]  # fmt: skip
     if len(rows) > 1:
         before, less, _ = rows[-2]

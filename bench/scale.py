@@ -46,6 +46,7 @@ def judge(room: Path, inventory: Path, number: int, shards: int) -> Measured:
     return run(
         [
             *(_PYTEST, "-q", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT, ROOT / "checks"),
+            *("-o", f"cache_dir={room / f'cache-{number:03d}'}"),
             *("--inventory", inventory, "--from-snapshots", _evidence(room, number)),
             *("--shard", f"{number}/{shards}", "--reports", room / f"shard-{number:03d}"),
         ],

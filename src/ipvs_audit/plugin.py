@@ -51,10 +51,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(trylast=True)
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Bring in the pytest-html columns where pytest-html is there to use them."""
-    if config.pluginmanager.hasplugin("html"):
-        config.pluginmanager.import_plugin("ipvs_audit.pytest_html_columns")
+    """Bring in the pytest-html columns where pytest-html is there to use them.
+
+    And leave out pytest's record of every test that there ever was, unless ``--nf`` asks for it: it
+    grows with each fleet that is audited from here, and is read and held by each run.
+    """
+    plugins = config.pluginmanager
+    if plugins.hasplugin("nfplugin") and not config.getoption("newfirst"):
+        plugins.unregister(name="nfplugin")
+    if plugins.hasplugin("html"):
+        plugins.import_plugin("ipvs_audit.pytest_html_columns")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -159,9 +159,13 @@ class TestPytestsOwnHabits:
         cache = ("-o", f"cache_dir={tmp_path}/cache")
         whole = ("--from-snapshots", saved, "--inventory", inventory, "--limit", "drifted", *cache)
         first = audit(*whole).verdicts()["drifted"]
+        record = tmp_path / "cache" / "v" / "cache" / "nodeids"
+        assert not record.exists()  # it would grow with each fleet, and be read by each run
         again = audit(*whole, "--lf").verdicts()["drifted"]
         assert again == {control: one for control, one in first.items() if one == "fail"}
         assert again
+        assert audit(*whole, "--nf").verdicts()["drifted"] == first
+        assert record.exists()
 
     def test_n_gives_the_same_verdicts(self, audit: Audit, saved: Path, inventory: Path) -> None:
         same = ("--from-snapshots", saved, "--inventory", inventory)
