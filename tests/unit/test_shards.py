@@ -196,6 +196,16 @@ class TestStreamed:
         assert (len(shown), shown[0]) == (1, hosts[1].controls[3].evidence[0])
         assert shown != hosts[1].controls[2].evidence
 
+    def test_what_hosts_have_alike_is_held_once(self, tmp_path: Path) -> None:
+        run = sample_run.run()
+        long = replace(run.hosts[1].controls[3], message="the value that wins is not 0 " * 9)
+        host = replace(run.hosts[1], controls=(long,))
+        path = tmp_path / "results.json"
+        results_json.write(replace(run, hosts=(host, replace(host, name="another"))), path)
+        one, other = (without_evidence(host, path, 0) for host in Results(path).hosts())
+        assert one.controls[0].message == long.message
+        assert one.controls[0].message is other.controls[0].message
+
     @pytest.mark.parametrize("spoil", [lambda text: text[:-4], lambda text: text[:-2]])
     def test_a_file_that_was_cut_short_is_refused(self, spoil: Any, tmp_path: Path) -> None:
         path = tmp_path / "results.json"

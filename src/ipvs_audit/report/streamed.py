@@ -7,10 +7,10 @@ three lines, then one host a line.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from pydantic import ValidationError
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ipvs_audit.results import HostResult, Run
+
+T = TypeVar("T", bound=Hashable)
 
 _FIRST = f'{{"schema":"{SCHEMA}",\n'.encode()
 _RUN = b'"run":'
@@ -109,6 +111,8 @@ def parsed(line: bytes) -> HostResult:
 def without_evidence(host: HostResult, path: Path, offset: int) -> HostResult:
     """The host with its evidence left on disk, and read from there each time.
 
+    What many hosts have alike, such as a message, is held once.
+
     Args:
         host: as it stands in the file.
         path: a results.json, as :class:`Results` reads it.
@@ -116,11 +120,35 @@ def without_evidence(host: HostResult, path: Path, offset: int) -> HostResult:
     """
     return replace(
         host,
+        groups=_alike(host.groups),
+        reason=_alike(host.reason),
+        kernel=_alike(host.kernel),
+        facts={_alike(label): _alike(text) for label, text in host.facts.items()},
         controls=tuple(
-            replace(result, evidence=OnDisk(path, offset, number, len(result.evidence)))
+            replace(
+                result,
+                control=_alike(result.control),
+                name=_alike(result.name),
+                severity=_alike(result.severity),
+                message=_alike(result.message),
+                expected=_alike(result.expected),
+                observed=_alike(result.observed),
+                evidence=OnDisk(path, offset, number, len(result.evidence)),
+            )
             for number, result in enumerate(host.controls)
         ),
     )
+
+
+# Bounded: a fleet in which nothing is alike gains nothing, and costs little.
+@lru_cache(maxsize=1 << 14)
+def _kept(value: Hashable) -> Hashable:
+    return value
+
+
+def _alike(value: T) -> T:
+    """The same text or tuple, and mostly the very one that an earlier host has."""
+    return cast("T", _kept(value))
 
 
 class OnDisk(Sequence[Evidence]):
