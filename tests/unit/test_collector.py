@@ -350,7 +350,7 @@ def test_interrupt_gives_what_is_known_and_accounts_for_the_rest() -> None:
         drain(results, taken)
     assert isinstance(taken[0], Snapshot)
     assert [each.kind for each in taken[1:]] == ["interrupted"] * 4
-    assert waiting.closed
+    assert waiting.ended.wait(20)
 
 
 def test_interrupt_ends_hosts_that_wait_and_none_connects_again() -> None:
@@ -428,8 +428,15 @@ def SETTINGS_OPEN(*_: Any) -> Any:  # noqa: N802
     return Stub()
 
 
-def test_no_thread_is_left() -> None:
-    before = threading.active_count()
-    gather(50, lambda *_: Stub(), forks=16)
-    time.sleep(0.1)
+def test_threads_serve_one_host_after_the_other_and_none_is_left() -> None:
+    before, used = threading.active_count(), set()
+
+    def connect(*_: Any) -> Any:
+        used.add(threading.current_thread())
+        return Stub()
+
+    gather(200, connect, forks=4)
+    assert len(used) < 40
+    for each in used:
+        each.join(20)
     assert threading.active_count() == before

@@ -138,6 +138,8 @@ class _Run:
             raise
         finally:
             self._abandon_all()
+            if self._own:
+                self._executor.shutdown(wait=False)
 
     def _fill(self) -> bool:
         """Start hosts while there is room; false where none is left under way."""

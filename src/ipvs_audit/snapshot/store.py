@@ -15,7 +15,6 @@ import math
 import os
 import re
 import zlib
-from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -110,14 +109,19 @@ def to_line(taken: Snapshot | Failure) -> bytes:
     """One host as a line of JSON, ASCII only."""
     record: dict[str, Any] = {"schema": SCHEMA}
     if isinstance(taken, Failure):
-        record["failure"] = asdict(taken)
+        record["failure"] = _plain(taken)
     else:
         record["snapshot"] = {
             "target": taken.target,
-            "taken": asdict(taken.taken),
-            "sections": [asdict(section) for section in taken.sections.values()],
+            "taken": _plain(taken.taken),
+            "sections": [_plain(section) for section in taken.sections.values()],
         }
     return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def _plain(flat: Failure | Taken | Section) -> dict[str, Any]:
+    """Its fields, which are plain already; dataclasses.asdict copies each of them deeply."""
+    return {name: getattr(flat, name) for name in flat.__dataclass_fields__}
 
 
 def from_line(line: bytes) -> Snapshot | Failure:

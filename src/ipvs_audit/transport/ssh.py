@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _READ = 256 * 1024
 _SLOWEST_LOOK = 1.0
+#: Hosts that wait for their second sample are many; each look wakes a thread for nothing.
+_SELDOM_LOOK = 10.0
+#: Packets of output that may gather: 32 KiB each at most, well within paramiko's window of 2 MiB.
+_GATHERED = 16
 #: After the exit status, seconds to wait for output of processes left in the background.
 _LINGER = 1.0
 
@@ -149,9 +153,10 @@ class SshConnection:
     def _converse(
         self, channel: paramiko.Channel, exchange: Exchange, deadline: Deadline, timeout: float
     ) -> None:
-        wake = _Wake()
+        wake = _Wake(channel)
         channel.in_buffer.set_event(wake)
         channel.in_stderr_buffer.set_event(wake)
+        channel.status_event = _Told(wake)
         lingering: Deadline | None = None
         eof_sent = False
         while True:
@@ -164,7 +169,7 @@ class SshConnection:
                 channel.sendall(data)
             if exchange.input_over and not eof_sent:
                 channel.shutdown_write()
-                eof_sent = True
+                eof_sent = wake.seldom = True
             if moved and not deadline.over():
                 lingering = None
                 continue
@@ -176,7 +181,8 @@ class SshConnection:
                     return
             if deadline.over():
                 raise exchange.timed_out(timeout)
-            wake.wait(min(deadline.left(), _LINGER / 4 if lingering else _SLOWEST_LOOK))
+            look = _LINGER / 4 if lingering else _SELDOM_LOOK if wake.seldom else _SLOWEST_LOOK
+            wake.wait(min(deadline.left(), look))
 
     def _let_go(self, channel: paramiko.Channel, *, finished: bool) -> None:
         """Close the channel; kill what still runs at its end, where the server knows how to."""
@@ -187,13 +193,47 @@ class SshConnection:
 
 
 class _Wake(threading.Event):
-    """Tells that a buffer has changed; only its one reader clears it, not the buffers."""
+    """Tells that a buffer has changed; only its one reader clears it, not the buffers.
+
+    Attributes:
+        seldom: nobody waits to answer what comes, so that it may gather; its end is told at once.
+    """
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        super().__init__()
+        self._channel = channel
+        self._gathered = 0
+        self.seldom = False
+
+    def set(self) -> None:
+        """Called from paramiko's thread for every packet, and when the channel ends."""
+        if self.seldom and not (self._channel.eof_received or self._channel.closed):
+            self._gathered += 1
+            if self._gathered % _GATHERED:
+                return
+        self.tell()
+
+    def tell(self) -> None:
+        """Wake the reader in any case."""
+        super().set()
 
     def clear(self) -> None:
         """Paramiko clears the event when one of the two buffers runs empty: too early."""
 
     def rearm(self) -> None:
         super().clear()
+
+
+class _Told(threading.Event):
+    """Set by paramiko when the exit status has come, which may be long before the output ends."""
+
+    def __init__(self, wake: _Wake) -> None:
+        super().__init__()
+        self._wake = wake
+
+    def set(self) -> None:
+        super().set()
+        self._wake.tell()
 
 
 def _drain(channel: paramiko.Channel, exchange: Exchange) -> bool:

@@ -64,7 +64,7 @@ class SshConfig:
         """
         config = SshConfig(
             (
-                *(_Directive(key.lower(), _words(key.lower(), val), None) for key, val in given),
+                *(_given(key.lower(), value) for key, value in given),
                 *self.directives,
             )
         )
@@ -163,6 +163,12 @@ def _words(keyword: str, value: str) -> tuple[str, ...]:
         return tuple(shlex.split(value, comments=True))
     except ValueError:
         return tuple(value.split())
+
+
+@functools.lru_cache(maxsize=1024)
+def _given(keyword: str, value: str) -> _Directive:
+    """A setting from outside the files; most hosts have the same ones."""
+    return _Directive(keyword, _words(keyword, value), None)
 
 
 def read(paths: Iterable[Path]) -> SshConfig:

@@ -7,19 +7,18 @@ import logging
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import paramiko
 from paramiko.packet import Packetizer
 
 from ipvs_audit.transport import TransportError
+from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.known_hosts import Key
 from ipvs_audit.transport.words import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from ipvs_audit.transport.deadline import Deadline
 
 # Its log repeats what errors say already, and costs time on every packet.
 _log = logging.getLogger("paramiko")
@@ -27,12 +26,33 @@ if _log.level == logging.NOTSET:
     _log.setLevel(logging.CRITICAL + 1)
 
 _CLOSE_PATIENCE = 2.0
+_READ_AHEAD = 32 * 1024
+_SLOWEST_LOOK = 1.0
+
+
+class _ReadAhead:
+    """A socket that is read in large pieces: paramiko asks for each packet in two small ones."""
+
+    def __init__(self, sock: socket.socket | paramiko.Channel) -> None:
+        self._sock = sock
+        self._ahead = b""
+        self.send = sock.send
+        self.close = sock.close
+
+    def recv(self, most: int) -> bytes:
+        """At least a byte, or nothing at the end; raises as the socket does."""
+        data = self._ahead or self._sock.recv(_READ_AHEAD)
+        self._ahead = data[most:]
+        return data[:most]
 
 
 class _Packetizer(Packetizer):
-    """Watches the handshake by the clock; paramiko starts a thread for it."""
+    """Reads ahead, and watches the handshake by the clock; paramiko starts a thread for it."""
 
     _due: float | None = None
+
+    def __init__(self, sock: socket.socket | paramiko.Channel) -> None:
+        super().__init__(cast("socket.socket", _ReadAhead(sock)))
 
     def start_handshake(self, timeout: float) -> None:
         self._due = time.monotonic() + timeout
@@ -81,7 +101,7 @@ class Wire(paramiko.Transport):
         "hmac-sha1",
     )
     # How often the reading thread wakes to see whether it should end; close() wakes it itself.
-    _active_check_timeout = 2.0
+    _active_check_timeout = 10.0
 
     def __init__(
         self, sock: socket.socket | paramiko.Channel, key_algorithms: Sequence[str]
@@ -94,6 +114,20 @@ class Wire(paramiko.Transport):
     def preferred_keys(self) -> tuple[str, ...]:
         """Host key algorithms, without the certificates that could not be verified."""
         return self._key_algorithms
+
+    def _filter_algorithm(self, kind: str) -> tuple[str, ...]:
+        """Those above; paramiko looks through them for disabled ones a dozen times."""
+        preferred: tuple[str, ...] = getattr(self, f"_preferred_{kind}")
+        return preferred
+
+    def _log(self, level: int, message: object, *arguments: object) -> None:
+        if _log.isEnabledFor(level):
+            super()._log(level, message, *arguments)  # type: ignore[misc]
+
+    def _parse_debug(self, message: paramiko.Message) -> None:
+        """What sshd says of every line of authorized_keys: for the log only."""
+        if _log.isEnabledFor(logging.DEBUG):
+            super()._parse_debug(message)  # type: ignore[misc]
 
     def shake_hands(self, where: str, deadline: Deadline) -> Key:
         """Exchange keys and return the one that the server showed.
@@ -118,6 +152,23 @@ class Wire(paramiko.Transport):
             raise _no_handshake(where, self.get_exception(), self.remote_version)
         key = self.get_remote_server_key()
         return Key(key.get_name(), key.asbytes())
+
+    def auth_publickey(
+        self, username: str, key: paramiko.PKey, event: threading.Event | None = None
+    ) -> list[str]:
+        """Log in by a key within ``auth_timeout``; paramiko looks ten times a second."""
+        done = event or threading.Event()
+        super().auth_publickey(username, key, done)
+        if event is not None:
+            return []
+        due = Deadline.after(self.auth_timeout)
+        while not done.wait(min(_SLOWEST_LOOK, due.left())) and self.is_active():
+            if due.over():
+                break
+        self.auth_timeout = due.left()
+        handler: Any = self.auth_handler
+        allowed: list[str] = handler.wait_for_response(done)
+        return allowed
 
     def close(self) -> None:
         """End the connection and wait for its thread."""
