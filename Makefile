@@ -70,7 +70,7 @@ latency-study: setup
 	@$(BIN)/python -m lab.latency_study --minutes $(or $(MINUTES),45)
 
 BENCHES := bench-collect bench-sampled bench-judge bench-inventory bench-probe
-.PHONY: bench bench-reports bench-resolve bench-scale $(BENCHES)
+.PHONY: bench bench-forks bench-reports bench-resolve bench-scale $(BENCHES)
 bench: $(BENCHES) bench-resolve
 $(BENCHES): bench-%: setup .venv-bench/.done
 	@./tools/test-packages.sh
@@ -81,6 +81,9 @@ bench-reports: setup
 	@$(BIN)/python bench/reports.py $(HOSTS)
 bench-resolve: setup
 	@$(BIN)/python bench/bench_resolve.py
+bench-forks: setup
+	@./tools/test-packages.sh
+	@$(BIN)/python bench/forks.py $(HOSTS)
 .venv-bench/.done: bench/requirements.lock
 	@[ -x .venv-bench/bin/python ] || $(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
