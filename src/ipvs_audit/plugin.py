@@ -123,7 +123,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         if (target := _target(item)) is not None:
             about = control_of(getattr(item, "obj", None))
             run.needs(target.name, about, connection="host" in getattr(item, "fixturenames", ()))
-            run.knows(getattr(item, "obj", None))
+            run.ahead.knows(getattr(item, "obj", None))
             if run.remediation is not None and about is not None:
                 run.remediation.needs(target.name, item.obj)  # type: ignore[attr-defined]
     if not is_worker(config):

@@ -20,21 +20,41 @@ if TYPE_CHECKING:
 LINE_EVERY = 5.0
 
 Tell = Callable[[Snapshot | Failure], None]
+#: Whether a host fails a check; None where that is not known here.
+Fails = Callable[[Snapshot | Failure], bool | None]
 
 
 @dataclass(slots=True)
 class Tally:
-    """Hosts that are done, of how many, since when."""
+    """Hosts that are done, of how many, since when.
+
+    Attributes:
+        total: hosts in all.
+        begun: when, by the monotonic clock, in seconds.
+        done: hosts that are done.
+        unreachable: hosts of which there is no evidence.
+        failing: other hosts that fail a check; None while that is not known of any.
+    """
 
     total: int
     begun: float = field(default_factory=time.monotonic)
     done: int = 0
     unreachable: int = 0
+    failing: int | None = None
 
-    def count(self, taken: Snapshot | Failure) -> None:
+    def count(self, taken: Snapshot | Failure, *, fails: bool | None = None) -> None:
         """One more host is done."""
         self.done += 1
-        self.unreachable += isinstance(taken, Failure)
+        if isinstance(taken, Failure):
+            self.unreachable += 1
+        elif fails is not None:
+            self.failing = (self.failing or 0) + fails
+
+    @property
+    def wrong(self) -> str:
+        """The hosts that are not as they should be, in words."""
+        failing = "" if self.failing is None else f"{self.failing} failing, "
+        return f"{failing}{self.unreachable} unreachable"
 
     def rate(self, now: float) -> float:
         """Hosts a second."""
@@ -45,27 +65,21 @@ class Tally:
         rate = self.rate(now)
         left = f", about {(self.total - self.done) / rate:.0f} s left" if rate else ""
         return (
-            f"collecting: {self.done} of {self.total} hosts, {self.unreachable} unreachable,"
-            f" {rate:.1f} hosts/s{left}"
+            f"collecting: {self.done} of {self.total} hosts, {self.wrong}, {rate:.1f} hosts/s{left}"
         )
 
     def end(self, now: float) -> str:
         """What came of it, in words."""
         seconds = now - self.begun
-        return (
-            f"collected {self.done} of {self.total} hosts in {seconds:.1f} s,"
-            f" {self.unreachable} unreachable"
-        )
+        return f"collected {self.done} of {self.total} hosts in {seconds:.1f} s, {self.wrong}"
 
 
 class Progress:
-    """Tells a person how the collecting goes.
+    """Tells a person how the collecting goes."""
 
-    How many hosts fail is not known before they are judged: pytest's own progress shows that.
-    """
-
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, fails: Fails = lambda _: None) -> None:
         self.console = console
+        self._fails = fails
 
     @contextmanager
     def over(self, total: int) -> Iterator[Tell]:
@@ -84,19 +98,19 @@ class Progress:
             TextColumn("collecting"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("hosts, {task.fields[unreachable]} unreachable,"),
+            TextColumn("hosts, {task.fields[wrong]},"),
             TextColumn("{task.fields[rate]:.1f}/s,"),
             TimeRemainingColumn(),
             console=self.console,
             transient=True,
         ) as bar:
             tally = Tally(total)
-            task = bar.add_task("", total=total, unreachable=0, rate=0.0)
+            task = bar.add_task("", total=total, wrong=tally.wrong, rate=0.0)
 
             def tell(taken: Snapshot | Failure) -> None:
-                tally.count(taken)
+                tally.count(taken, fails=self._fails(taken))
                 rate = tally.rate(time.monotonic())
-                bar.update(task, advance=1, unreachable=tally.unreachable, rate=rate)
+                bar.update(task, advance=1, wrong=tally.wrong, rate=rate)
 
             yield tell
 
@@ -107,7 +121,7 @@ class Progress:
 
         def tell(taken: Snapshot | Failure) -> None:
             nonlocal last
-            tally.count(taken)
+            tally.count(taken, fails=self._fails(taken))
             now = time.monotonic()
             if now - last >= LINE_EVERY:
                 last = now

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +12,13 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from ipvs_audit.checks_found import needs_host
-from ipvs_audit.controls import control_of
+from ipvs_audit.ahead import Ahead
 from ipvs_audit.engine import EngineError
-from ipvs_audit.facts import facts_of
 from ipvs_audit.gather import gather, settings_of
 from ipvs_audit.latency.options import CHECK, CONTROL
 from ipvs_audit.latency.run import keep_before, time_hosts
 from ipvs_audit.latency.trace import SECTION
-from ipvs_audit.lean import Lean, judge_quietly
+from ipvs_audit.lean import Lean
 from ipvs_audit.outcome import understand
 from ipvs_audit.progress import Progress
 from ipvs_audit.remedy.journal import JournalError
@@ -68,8 +65,7 @@ class AuditRun:
         self.gathered = False
         self._needed: dict[str, set[str]] = {}
         self._keep: set[str] = set()
-        self._checks: dict[Check, str] = {}
-        self._ahead: dict[str, dict[Check, Result | None]] = {}
+        self.ahead = Ahead(audit, self._needed)
         self._connections: dict[str, Connection] = {}
         self._hosts: dict[str, Host] = {}
         self._timed: set[str] = set()
@@ -118,39 +114,12 @@ class AuditRun:
         if connection:
             self._keep.add(host)
 
-    def knows(self, check: Check | None) -> None:
-        """A selected test asks this check."""
-        about = control_of(check)
-        if (
-            check is not None
-            and about is not None
-            and check not in self._checks
-            and not needs_host(check)
-        ):
-            self._checks[check] = about.id
-
     def judged(self, host: str, check: Check) -> Result | None:
-        """A check's verdict on a host; None where it breaks, prints or warns.
-
-        All checks are asked of a host when the first is: its evidence is taken apart only once,
-        and kept only as it came.
-        """
+        """A check's verdict on a host; None where it breaks, prints or warns."""
+        taken = self.taken(host)
         if is_worker(self.config):  # which is given a part of a host's tests
-            return self._judge(check, host, self.taken(host))
-        if host not in self._ahead:
-            taken = self.taken(host)
-            apart = replace(taken)
-            self._ahead[host] = {
-                one: self._judge(one, host, apart)
-                for one, control in self._checks.items()
-                if control in self._needed[host]
-            }
-            self.audit.facts[host] = taken, facts_of(apart)
-        return self._ahead[host].pop(check, None)
-
-    def _judge(self, check: Check, host: str, taken: Snapshot | Failure) -> Result | None:
-        result = judge_quietly(check, taken, self.audit.policies[host])
-        return result and self.audit.waivers.over(host, result)
+            return self.ahead.judge(host, check, taken)
+        return self.ahead.result(host, check, taken)
 
     def need_ids(self, ids: list[str]) -> None:
         """The same from test ids, which is all that an xdist controller is told."""
@@ -171,7 +140,7 @@ class AuditRun:
             self.gathered = not self.audit.audited
             return
         self.gathered = True
-        progress = Progress(self._console())
+        progress = Progress(self._console(), self.ahead.fails)
         try:
             self.snapshots.parent.mkdir(parents=True, exist_ok=True)
             write_begun(self.snapshots, self.audit.begun)

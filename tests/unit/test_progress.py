@@ -29,6 +29,14 @@ def test_tells_hosts_unreachable_rate_and_time_left() -> None:
     assert tally.end(60.0) == "collected 4 of 100 hosts in 10.0 s, 1 unreachable"
 
 
+def test_hosts_that_fail_are_told_where_that_is_known() -> None:
+    tally = Tally(100, begun=50.0)
+    for taken, fails in ((GOOD, True), (GOOD, False), (BAD, True), (GOOD, True)):
+        tally.count(taken, fails=fails)
+    assert tally.line(52.0).startswith("collecting: 4 of 100 hosts, 2 failing, 1 unreachable, ")
+    assert tally.end(60.0) == "collected 4 of 100 hosts in 10.0 s, 2 failing, 1 unreachable"
+
+
 def test_tells_no_time_where_none_is_done() -> None:
     assert "left" not in Tally(100, begun=0.0).line(5.0)
 
@@ -57,8 +65,8 @@ def test_off_a_terminal_a_quick_run_is_one_line() -> None:
 def test_on_a_terminal_it_is_a_bar_with_the_same_figures() -> None:
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=120)
-    with Progress(console).over(2) as tell:
+    with Progress(console, lambda _: True).over(2) as tell:
         tell(GOOD)
         tell(BAD)
     text = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", out.getvalue())
-    assert "2/2 hosts, 1 unreachable," in text
+    assert "2/2 hosts, 1 failing, 1 unreachable," in text
