@@ -9,14 +9,14 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from openssh import ME, QUICK, Person, Server, Start, fingerprint, free_port, keygen, public
 from pydantic import SecretStr
 
 from ipvs_audit.targets import Become
-from ipvs_audit.transport import Limits, Output, TransportError
+from ipvs_audit.transport import Limits, Output, TransportError, wire
 from ipvs_audit.transport.connect import open_connection
 
 if TYPE_CHECKING:
@@ -55,6 +55,33 @@ def test_nagle_is_off(sshd: Server) -> None:
     sock = connection._line.wire.sock
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     connection.close()
+
+
+def test_socket_is_not_closed_under_a_thread_that_reads_it(
+    sshd: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = wire._ReadAhead.recv
+
+    def late(self: Any, most: int) -> bytes:
+        data = read(self, most)
+        if not data:
+            time.sleep(0.3)  # a thread that the machine lets wait
+        return data
+
+    monkeypatch.setattr(wire._ReadAhead, "recv", late)
+    connection = open_connection(sshd.target(), sshd.settings)
+    line, under_it = connection._line.wire, []
+    close = line.packetizer.close
+
+    def closing() -> None:
+        under_it.append(line.is_alive() and threading.current_thread() is not line)
+        close()
+
+    monkeypatch.setattr(line.packetizer, "close", closing)
+    connection.close()
+    assert under_it
+    assert not any(under_it)
+    assert not line.is_alive()
 
 
 def test_cheap_key_exchange_is_chosen(sshd: Server) -> None:

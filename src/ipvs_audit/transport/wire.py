@@ -25,7 +25,8 @@ _log = logging.getLogger("paramiko")
 if _log.level == logging.NOTSET:
     _log.setLevel(logging.CRITICAL + 1)
 
-_CLOSE_PATIENCE = 2.0
+#: Seconds for a thread that is told of the end to notice; longer only on a starved machine.
+_CLOSE_PATIENCE = 5.0
 _READ_AHEAD = 32 * 1024
 _SLOWEST_LOOK = 1.0
 
@@ -171,18 +172,22 @@ class Wire(paramiko.Transport):
         return allowed
 
     def close(self) -> None:
-        """End the connection and wait for its thread."""
+        """End the connection: first its thread, then the socket.
+
+        A socket that is closed while its thread is about to read makes its number free for another
+        connection, whose bytes the thread would then take away.
+        """
         with contextlib.suppress(OSError, EOFError):
             if isinstance(self._stream, socket.socket):
                 self._stream.shutdown(socket.SHUT_RDWR)
             else:
                 self._stream.close()
+        if self.is_alive() and self is not threading.current_thread():
+            self.join(_CLOSE_PATIENCE)
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             super().close()
         with contextlib.suppress(OSError):
             self._stream.close()
-        if self.is_alive() and self is not threading.current_thread():
-            self.join(_CLOSE_PATIENCE)
 
 
 def _mute(where: str, *, banner: str) -> TransportError:
