@@ -213,6 +213,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m lab.latency_study", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30, help="begin nothing new after these")
     parser.add_argument("--steady", type=int, default=40, help="steady traces, at most")
+    parser.add_argument("--only", choices=("growth", "rounds", "steady"), help="one part")
     parser.add_argument("--into", type=Path, default=paths.CACHE / "latency-study")
     parser.add_argument("--picture", type=Path, default=ROOT / "docs/latency-growth.svg")
     options = parser.parse_args()
@@ -221,12 +222,15 @@ def main() -> int:
     options.into.mkdir(parents=True, exist_ok=True)
     study, reports = Study(), options.into / f"reports-{int(time.time())}"
     try:
-        growth(study, until)
-        rounds(study, reports)
-        steady(study, until, options.steady)
+        if options.only in (None, "growth"):
+            growth(study, until)
+        if options.only in (None, "rounds"):
+            rounds(study, reports)
+        if options.only in (None, "steady"):
+            steady(study, until, options.steady)
     finally:
         seen = asdict(study) | {"cost": study.cost}
-        (options.into / "study.json").write_text(json.dumps(seen, indent=1))
+        (options.into / f"{options.only or 'study'}.json").write_text(json.dumps(seen, indent=1))
         if study.points:
             options.picture.write_text(latency_picture.growth(study.points, study.cost or 0))
         print(json.dumps(seen))
