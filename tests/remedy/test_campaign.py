@@ -109,6 +109,20 @@ def run(
         )
 
 
+class Unsure(World):
+    """Hosts on which nothing is left to do, and not every control can be judged."""
+
+    def plan(self, host: str, _taken: object) -> Plan:
+        return Plan(host)
+
+
+def test_what_stays_inconclusive_is_named(tmp_path: Path) -> None:
+    world = Unsure(after={"h1": verdicts(Verdict.PASS, Verdict.INCONCLUSIVE)})
+    done = run(world, tmp_path, 2)
+    assert (done["h1"].status, done["h1"].message) == ("fixed", "EST-4 stays inconclusive")
+    assert (done["h2"].status, done["h2"].message) == ("fixed", "")
+
+
 def test_every_host_is_fixed_and_verified(tmp_path: Path) -> None:
     world = World()
     done = run(world, tmp_path)

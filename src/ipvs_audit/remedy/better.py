@@ -34,3 +34,8 @@ def improved(before: Mapping[str, Result], after: Mapping[str, Result]) -> bool:
 def failing(judged: Mapping[str, Result]) -> list[str]:
     """The controls that fail."""
     return [control for control, result in judged.items() if result.verdict in _BAD]
+
+
+def undecided(judged: Mapping[str, Result]) -> list[str]:
+    """The controls that neither pass nor fail."""
+    return [control for control, result in judged.items() if result.verdict is Verdict.INCONCLUSIVE]

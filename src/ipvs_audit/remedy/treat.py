@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ipvs_audit.remedy.better import Judged, failing, improved, worse
+from ipvs_audit.remedy.better import Judged, failing, improved, undecided, worse
 from ipvs_audit.remedy.journal import told
 from ipvs_audit.remedy.steps import Plan, WriteFile
 from ipvs_audit.snapshot import Failure, Snapshot
@@ -212,7 +212,10 @@ class Work:
             still = f"still failing: {', '.join(open_)}" if open_ else f"left: {left[0].title}"
             why = "; ".join(filter(None, (still, found.message)))
             return replace(found, status="partly fixed", message=why, after=after)
-        return replace(found, status="fixed", message=found.message, after=after)
+        unknown = [control for control in undecided(now) if control in served]
+        still = f"{', '.join(unknown)} {'stay' if unknown[1:] else 'stays'} inconclusive"
+        why = "; ".join(filter(None, (still if unknown else "", found.message)))
+        return replace(found, status="fixed", message=why, after=after)
 
     def _put_back(self, host: str, found: Treated) -> Treated:
         """Undo what was done, and look at what is there now."""
