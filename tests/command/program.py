@@ -63,15 +63,22 @@ class Audit:
         return Ran(done.returncode, done.stdout, self.reports)
 
     def interrupted(self, *arguments: str | Path, after: float, timeout: float = 60) -> Ran:
-        """Press Ctrl-C after some seconds."""
+        """Press Ctrl-C some seconds after the hosts are known, which is told at the start."""
         process = subprocess.Popen(
             self.argv(*arguments),
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
+        assert process.stdout is not None
+        told = ""
+        while not told.endswith("\n") or "\nipvs-audit: " not in told:
+            line = process.stdout.readline()
+            assert line, f"ended before it was interrupted: {told}"
+            told += line
         time.sleep(after)
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=timeout)
-        return Ran(process.returncode, output, self.reports)
+        return Ran(process.returncode, told + output, self.reports)

@@ -39,6 +39,7 @@ class Remedied:
     guest: Guest
     policy: Policy = field(default_factory=Policy)
     runs: int = 0
+    deadline: float = 120
 
     def door(self, run: str) -> LiveDoor:
         target = Target(
@@ -48,7 +49,9 @@ class Remedied:
             user="root",
             key_file=str(self.guest.client_key),
         )
-        settings = Settings(Limits(connect=30, deadline=120), known_hosts=(self.guest.known_hosts,))
+        settings = Settings(
+            Limits(connect=30, deadline=self.deadline), known_hosts=(self.guest.known_hosts,)
+        )
         name = self.guest.name
         return LiveDoor({name: target}, {name: self.policy}, settings, run, "tests")
 

@@ -206,6 +206,34 @@ def test_a_host_that_is_off_is_turned_on_again_and_comes_back(
     assert (host.etc(), host.value()) == (before, "0")
 
 
+def test_a_namespace_whose_key_the_kernel_hides_is_named_and_not_called_right(
+    drifted: dict[str, Remedied], tmp_path: Path
+) -> None:
+    """Up to Linux 6.8 a namespace of another user namespace than the first shows no key."""
+    host = drifted["timer"]
+    before = host.etc()
+    hidden = "setsid unshare -Un sleep 900 </dev/null >/dev/null 2>&1 & echo $!; sleep 1"
+    pid = host.guest.ssh(f"sysctl -q user.max_user_namespaces=100; {hidden}").stdout.strip()
+    policy = tmp_path / "policy.yml"
+    policy.write_text("namespaces: every\n")
+    try:
+        host.policy = Policy(namespaces="every")
+        made = host.plan()
+        assert [note for note in made.notes if "hides the key there" in note], made
+        assert [step.name for step in made.namespaces if step.own], made
+        done = audit(tmp_path, {"timer": host}, "--remediate", "--policy", str(policy))
+    finally:
+        host.policy = Policy()
+        host.guest.ssh(f"kill {pid}")
+    assert "timer: fixed: EST-5 stays inconclusive" in done.stdout, done.stdout
+    assert "Not proven" in done.stdout
+    assert host.value() == "0"
+    run = (tmp_path / "reports" / "latest").resolve().name
+    done = audit(tmp_path, {"timer": host}, "--rollback", run)
+    assert "timer: rolled back" in done.stdout, done.stdout
+    assert (host.etc(), host.value()) == (before, "1")
+
+
 def _command(folder: Path, hosts: dict[str, Remedied], *arguments: str) -> list[str]:
     return [
         *(sys.executable, "-m", "pytest", "--reports", str(folder / "reports")),
