@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import threading
 import time
@@ -15,7 +16,7 @@ import pytest
 from openssh import descendants
 
 from ipvs_audit.latency.analysis import Latency, analyse
-from ipvs_audit.latency.echo_icmp import IcmpEcho
+from ipvs_audit.latency.echo_icmp import IcmpEcho, answers_at_all
 from ipvs_audit.latency.echo_ssh import COMMAND, SshEcho
 from ipvs_audit.latency.measuring import Job, measure_all, measure_one
 from ipvs_audit.latency.pace import EchoError, Pace, measure
@@ -189,6 +190,22 @@ def test_a_host_that_cannot_be_reached_says_so(sshd: Server) -> None:
     gone = job(sshd)
     down = Job(gone.snapshot, sshd.target(port=1), gone.settings, gone.policy, "ssh")
     assert "refused" in trace_of(measure_one(down)).ended.lower()
+
+
+def test_echo_requests_need_no_low_descriptor() -> None:
+    """With many connections open, descriptors go beyond what select(2) knows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 2048)), hard))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(1100):
+            stack.enter_context(open(os.devnull))  # noqa: PTH123
+        try:
+            echo = IcmpEcho("127.0.0.1")
+        except EchoError as why:
+            pytest.skip(str(why))
+        stack.callback(echo.close)
+        assert answers_at_all(echo)
 
 
 def test_echo_requests_to_this_machine_are_answered() -> None:

@@ -62,6 +62,9 @@ class IcmpEcho:
             ) from None
         except ICMPLibError as wrong:
             raise EchoError(f"no socket for echo requests: {wrong}") from None
+        # Not select(2), which knows the first 1,024 descriptors only.
+        self._waiting = select.poll()
+        self._waiting.register(self._socket.sock, select.POLLIN)
 
     def send(self, number: int) -> None:
         """Send an echo request."""
@@ -76,7 +79,7 @@ class IcmpEcho:
         """The number answered next, if it is in time; what else arrives is passed over."""
         # icmplib throws away what it reads when its time is up, so it is asked only where there is
         # something to read.
-        while select.select([self._socket.sock], [], [], max(0.0, until - time.perf_counter()))[0]:
+        while self._waiting.poll(1000 * max(0.0, until - time.perf_counter())):
             at = time.perf_counter()
             try:
                 reply = self._socket.receive(None, _READING)
