@@ -3,6 +3,7 @@
 from ipvs_audit.controls import Case, control
 from ipvs_audit.latency.analysis import analyse
 from ipvs_audit.latency.blame import blame
+from ipvs_audit.latency.ran_words import held, held_words, ran_shown
 from ipvs_audit.latency.words import (
     Estimation,
     estimation_of,
@@ -41,17 +42,26 @@ def test_latency(snapshot: Snapshot, policy: Policy, case: Case) -> None:
     trace = snapshot.latency
     if trace is None:
         case.inconclusive("it was not measured: --latency does")
-    found = analyse(trace, spike=policy.latency_spike_ms / 1000)
-    case.observe(f"{shown(trace, found)}\n{exposure_shown(snapshot)}", "latency")
+    spike, ran = policy.latency_spike_ms / 1000, snapshot.ran
+    found = analyse(trace, spike=spike)
+    estimation = estimation_of(snapshot)
+    seen = (shown(trace, found), exposure_shown(snapshot), ran_shown(ran, estimation))
+    case.observe("\n".join(filter(None, seen)), "latency", "latency.trace")
     if trace.ended:
         case.error(f"not measured to the end: {trace.ended}")
     if weak := too_weak(found):
         case.inconclusive(weak)
 
-    estimation = estimation_of(snapshot)
     if steady(found, policy.latency_spikes):
+        if ran is not None and (holds := held(ran, spike)):
+            off = ", although estimation is off by what the probe read"
+            case.inconclusive(
+                f"steady, but {held_words(ran, holds)}"
+                f"{off if estimation is Estimation.OFF else ''}: these round trips may not have"
+                " come by that CPU; try the other --latency-via, or another controller"
+            )
         stall = snapshot.exposure.stall
-        if estimation is Estimation.ON and stall and stall[0] > policy.latency_spike_ms / 1000:
+        if estimation is Estimation.ON and stall and stall[0] > spike:
             case.inconclusive(
                 f"steady, but estimation is on, and by its exposure takes a CPU for {ms(stall[0])}"
                 " every 2 s: these round trips may not have come by that CPU; try the other"

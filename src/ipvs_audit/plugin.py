@@ -10,7 +10,7 @@ from ipvs_audit.baseline import BaselineError
 from ipvs_audit.controls import Case, Check, control_of, judge
 from ipvs_audit.engine import EngineError
 from ipvs_audit.inventory import InventoryError
-from ipvs_audit.latency.options import CONTROL
+from ipvs_audit.latency.options import CONTROL, LatencyOptionError
 from ipvs_audit.options import add_options, read_options
 from ipvs_audit.outcome import deliver, describe, properties, recorded
 from ipvs_audit.policy import Policy, PolicyError
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 RUN = pytest.StashKey[AuditRun]()
 _USAGE_ERRORS = (
     InventoryError,
+    LatencyOptionError,
     RemedyOptionError,
     PolicyError,
     WaiverError,

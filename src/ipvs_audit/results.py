@@ -59,6 +59,32 @@ class RemedyResult:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceResult:
+    """The estimator's own runs on a host, in numbers. All times are seconds.
+
+    Attributes:
+        kind: ``timer`` (up to Linux 6.1), ``threads`` (from 6.2 on: CPU time, which holds no CPU),
+            ``none`` where they were not looked at.
+        seconds: for how long they were.
+        runs: how many were seen; of threads, how many there were.
+        longest: for which the timer held a CPU without a break; 0 for none, and of threads.
+        total: of all runs.
+        whole: nothing was lost or cut; else there was more.
+        unseen: why nothing was seen, which proves nothing; else empty.
+        left: what could not be removed from the host afterwards.
+    """
+
+    kind: str
+    seconds: float
+    runs: int
+    longest: float
+    total: float
+    whole: bool
+    unseen: str
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LatencyResult:
     """Round trips to a host, in numbers. All times are seconds; None where nothing was answered.
 
@@ -79,6 +105,7 @@ class LatencyResult:
         above: seconds above the median.
         chance: that spikes without a period look so, at most.
         estimator: whether they keep the estimator's time; the verdict knows whether it is on.
+        trace: the estimator's own runs; None where nobody asked for them.
     """
 
     via: str
@@ -101,6 +128,7 @@ class LatencyResult:
     above: float
     chance: float
     estimator: bool
+    trace: TraceResult | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def test_est_7_is_there_only_where_it_was_asked_for(sshd: Server, tmp_path: Path
     assert all("EST-7" not in host for host in judged(without))
     assert all(host["latency"] is None for host in without["hosts"])
 
-    asked = audit(tmp_path / "asked", *reached, "--latency", "-n", "2")
+    asked = audit(tmp_path / "asked", *reached, "--latency", "--latency-trace", "-n", "2")
     up, down = judged(asked)
     # A machine with too much else to do stands still itself, and says so.
     assert up["EST-7"] in ("pass", "inconclusive")
@@ -77,6 +77,13 @@ def test_est_7_is_there_only_where_it_was_asked_for(sshd: Server, tmp_path: Path
     assert 0 < numbers["p50"] <= numbers["p99"] <= numbers["p999"] <= numbers["max"]
     assert asked["hosts"][1]["latency"] is None
 
+    # Of this kernel nobody knows what it lets be traced: that it is not asked, or why not, is said.
+    traced = numbers["trace"]
+    assert traced["unseen"] or traced["runs"] > 0
+    assert traced["left"] == []
+    (judgement,) = [one for one in asked["hosts"][0]["controls"] if one["id"] == "EST-7"]
+    assert "the estimator" in judgement["observed"]
+
     run = tmp_path / "asked" / "latest"
     told = ET.parse(run / "junit.xml").find(".//property[@name='latency p50 ms']")  # noqa: S314
     assert told is not None
@@ -84,6 +91,9 @@ def test_est_7_is_there_only_where_it_was_asked_for(sshd: Server, tmp_path: Path
     page = (run / "index.html").read_text()
     assert "<h4>Latency</h4>" in page
     assert page.count('<svg class="trace"') == 1
+    assert '<th scope="row">the estimator itself</th>' in page
+    trace = ET.parse(run / "junit.xml").findall(".//property")  # noqa: S314
+    assert any(one.attrib["name"].startswith("latency trace") for one in trace)
 
     # The saved evidence gives the same, and verify says so.
     again = audit(tmp_path / "again", "--from-snapshots", run, "--policy", policy)
@@ -98,3 +108,17 @@ def test_est_7_is_there_only_where_it_was_asked_for(sshd: Server, tmp_path: Path
         check=False,
     )
     assert verified.returncode == 0, verified.stdout
+
+
+def test_a_trace_without_round_trips_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [PYTEST, "--reports", tmp_path, "--latency-trace"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 4
+    assert "give both" in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -72,6 +72,18 @@ def test_every_host_comes_back_once() -> None:
     assert [stub.closed for stub in stubs] == [1] * 50
 
 
+def test_a_probe_cannot_bring_measurements_of_its_own() -> None:
+    def behave(script: bytes) -> Output:
+        nonce = re.search(rb"nonce='([0-9a-f]{32})'", script)[1]
+        names = (b"host", b"latency", b"latency.before", b"latency.trace", b"latency.trace.before")
+        frames = b"".join(b"%s %s - 1.00 4 2\nechono\n" % (nonce, name) for name in names)
+        return Output(0, frames + b"%s end 5\n" % nonce, b"")
+
+    (taken,) = gather(1, lambda *_: Stub(behave))
+    assert isinstance(taken, Snapshot)
+    assert set(taken.sections) == {"host"}
+
+
 def test_no_more_than_forks_are_under_way_or_read_ahead() -> None:
     under_way, most, asked = [], [], []
 

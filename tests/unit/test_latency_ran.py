@@ -1,29 +1,37 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from probe_runs import SHELLS
 
-from ipvs_audit.latency.ran import Ran, parse, render
+from ipvs_audit.latency.ran import MOST, Ran, parse, refusal, render
 from ipvs_audit.probe import framing
 from ipvs_audit.snapshot import GarbledEvidenceError, Section
 
 NONCE = "0123456789abcdef" * 2
+FOLDER = files("ipvs_audit.latency")
 
-# From a Linux 6.1 guest; the first run had begun before anybody looked.
+# The first run had begun before anybody looked; the last had not ended when nobody did any more.
 TIMER = """\
 kind=timer
-seconds=7
-event=          <idle>-0       [000] .Ns1.   642.500000: end: (call_timer_fn+0x27/0x130 <- estimation_timer)
-event=           sleep-365     [000] ..s..   644.785184: run: (estimation_timer+0x0/0x1e0 [ip_vs])
-event=    kworker/1:0 2-9       [001] ..s..   644.800000: run: (estimation_timer+0x0/0x1e0 [ip_vs])
-event=           sleep-365     [000] .Ns..   645.103045: end: (call_timer_fn+0x27/0x130 <- estimation_timer)
-event=    kworker/1:0 2-9       [001] .Ns..   644.801500: end: (call_timer_fn+0x27/0x130 <- estimation_timer)
-event=          <idle>-0       [000] ..s1.   647.282656: run: (estimation_timer+0x0/0x1e0 [ip_vs])
+seconds=7.12
+event=000 642.500000 end
+event=000 644.785184 run
+event=001 644.800000 run
+event=001 644.801500 end
+event=000 645.103045 end
+event=000 647.282656 run
+kprobes=1
+ftrace=1
+overrun=0
+missed=0
 end
-"""  # noqa: E501
+"""
 
 
 def section(output: str) -> Section:
@@ -32,8 +40,41 @@ def section(output: str) -> Section:
 
 def test_a_run_lasts_from_its_beginning_to_its_end_on_the_same_cpu() -> None:
     seen = parse(section(TIMER))
-    assert (seen.kind, seen.seconds, seen.refused) == ("timer", 7, "")
-    assert seen.runs == pytest.approx([0.317861, 0.0015])
+    assert (seen.kind, seen.seconds, seen.refused) == ("timer", 7.12, "")
+    assert seen.runs == pytest.approx([0.0015, 0.317861])
+    assert seen.holds == pytest.approx([0.0015, 0.317861])
+    assert (seen.fewer, seen.doubtful, seen.kprobes, seen.ftrace) == (False, False, "1", "1")
+
+
+def test_timers_of_several_namespaces_one_after_the_other_hold_a_cpu_together() -> None:
+    events = [
+        *("000 1.000000 run", "000 1.010000 end"),
+        *("001 1.010100 run", "001 1.020000 end"),  # another CPU meanwhile
+        *("000 1.010200 run", "000 1.030000 end"),
+        *("000 1.032000 run", "000 1.033000 end"),  # somebody else had the CPU in between
+    ]
+    seen = parse(
+        section("kind=timer\nseconds=7\n" + "".join(f"event={e}\n" for e in events) + "end\n")
+    )
+    assert seen.runs == pytest.approx([0.01, 0.0099, 0.0198, 0.001])
+    assert seen.holds == pytest.approx([0.03, 0.0099, 0.001])
+
+
+def test_a_beginning_without_an_end_is_no_run_with_the_next_ones_end() -> None:
+    events = "event=000 1.000000 run\nevent=000 3.000000 run\nevent=000 3.000020 end\n"
+    seen = parse(section(f"kind=timer\nseconds=7\n{events}missed=1\nend\n"))
+    assert seen.runs == pytest.approx([0.00002])
+    assert seen.doubtful
+
+
+def test_what_was_overwritten_or_cut_off_is_said() -> None:
+    assert parse(section(TIMER.replace("overrun=0", "overrun=3"))).fewer
+    pair = "event=000 1.000000 run\nevent=000 1.000010 end\n"
+    whole, more = (f"kind=timer\nseconds=7\n{pair * count}end\n" for count in (MOST // 2, MOST))
+    assert not parse(section(whole)).fewer
+    seen = parse(section(more))
+    assert seen.fewer
+    assert len(seen.runs) == MOST // 2
 
 
 def test_threads_are_told_by_the_cpu_time_that_they_took() -> None:
@@ -43,12 +84,26 @@ def test_threads_are_told_by_the_cpu_time_that_they_took() -> None:
             "last=71 ipvs-e:0:0 4500000\nlast=99 ipvs-e:0:2 7\nend\n"
         )
     )
-    assert seen == Ran("threads", 7, (0.0035,))
+    # All that a thread has that began meanwhile; of one that ended nobody knows.
+    assert seen.runs == pytest.approx([0.0035, 7e-9])
+    assert seen.fewer
+    assert seen.holds == ()
 
 
-def test_a_refusal_says_why() -> None:
-    seen = parse(section("kind=none\nseconds=7\nrefused=only root may trace\nend\n"))
-    assert seen == Ran("none", 7, (), "only root may trace")
+def test_threads_whose_cpu_time_is_not_kept_are_not_taken_for_idle() -> None:
+    lines = "first=71 ipvs-e:0:0 -\nlast=71 ipvs-e:0:0 -\n"
+    seen = parse(section(f"kind=threads\nseconds=7\n{lines}end\n"))
+    assert (seen.runs, seen.fewer) == ((), True)
+
+
+def test_a_refusal_says_why_in_one_harmless_line() -> None:
+    assert parse(refusal("no\nend\n\x1b[31m")) == Ran("none", 0.0, (), refused="no?end??[31m")
+
+
+def test_what_is_left_and_what_was_removed_is_brought() -> None:
+    told = TIMER.removesuffix("end\n") + "left=/a\nleft=/b\nremoved=c\nother=d\nend\n"
+    seen = parse(section(told))
+    assert (seen.left, seen.removed, seen.other) == (("/a", "/b"), ("c",), ("d",))
 
 
 @pytest.mark.parametrize(
@@ -57,9 +112,11 @@ def test_a_refusal_says_why() -> None:
         "",
         TIMER.removesuffix("end\n"),
         TIMER.replace("kind=timer", "kind=magic"),
-        TIMER.replace("seconds=7", "seconds=soon"),
-        TIMER.replace("644.785184: run", "644.7: run"),
-        TIMER.replace(": run: (", ": ran: ("),
+        TIMER.replace("seconds=7.12", "seconds=soon"),
+        TIMER.replace("644.785184 run", "644.7 run"),
+        TIMER.replace("644.785184 run", "644.785184 ran"),
+        TIMER.replace("kprobes=1", "kprobes=perhaps"),
+        TIMER.replace("missed=0", "missed=-1"),
         "kind=threads\nseconds=7\nfirst=71 init 5\nend\n",
     ],
 )
@@ -74,26 +131,135 @@ def test_what_goes_into_the_script_is_checked(nonce: str, seconds: int) -> None:
         render(nonce, seconds=seconds)
 
 
+def test_everything_is_filled_in() -> None:
+    text = render(NONCE, seconds=9).decode()
+    assert not re.search(r"@[A-Z]+@", text)
+    assert "length='9'" in text
+
+
 def test_shellcheck_finds_nothing(tmp_path: Path) -> None:
     whole = tmp_path / "ran.sh"
-    whole.write_bytes(b"#!/bin/sh\n" + render(NONCE))
+    script, tidy = ((FOLDER / name).read_text("utf-8") for name in ("ran.sh", "tidy.sh"))
+    whole.write_text(script.replace("# @TIDY@", tidy).replace("@WATCHER@", "'true'"))
     shellcheck = Path(sys.executable).parent / "shellcheck"
     ran = subprocess.run(
         [shellcheck, "-s", "sh", whole], capture_output=True, text=True, check=False
     )
-    assert not ran.stdout
-    assert ran.returncode == 0
+    assert ran.stdout == ""
 
 
+@pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
+def test_every_shell_takes_its_syntax(shell: list[str]) -> None:
+    ran = subprocess.run([*shell, "-n"], input=render(NONCE), capture_output=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def run(shell: list[str], script: bytes) -> Ran:
+    said = subprocess.run([*shell, "-s"], input=script, capture_output=True, check=True, timeout=60)
+    return parse(framing.parse(said.stdout, NONCE)["latency.trace"])
+
+
+@pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
 def test_script_answers_with_one_whole_frame_where_there_is_nothing_to_time(
-    tmp_path: Path,
+    shell: list[str], tmp_path: Path
 ) -> None:
     # A kernel list without estimation_timer, and no thread of that name.
     symbols = tmp_path / "kallsyms"
-    symbols.write_text("0 T start_kernel\n")
+    symbols.write_text("0 T start_kernel\n0 t other_estimation_timer\n0 t estimation_timer.old\n")
     script = render(NONCE, seconds=1).replace(b"/proc/kallsyms", bytes(symbols))
     script = script.replace(b"/proc/[0-9]*/comm", bytes(tmp_path) + b"/comm")
-    said = subprocess.run(["sh"], input=script, capture_output=True, check=True, timeout=30)
-    seen = parse(framing.parse(said.stdout, NONCE)["latency.trace"])
+    seen = run(shell, script)
     assert "no estimation_timer" in seen.refused
     assert seen.runs == ()
+
+
+@pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
+def test_threads_are_found_by_their_name(shell: list[str], tmp_path: Path) -> None:
+    for pid, comm in ((71, "ipvs-e:0:0"), (72, "ipvs-e:1:0"), (73, "sshd")):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "comm").write_text(f"{comm}\n")
+    (tmp_path / "71" / "schedstat").write_text("5000000 1 2\n")
+    script = render(NONCE, seconds=1).replace(b"/proc/[0-9]*/comm", bytes(tmp_path) + b"/*/comm")
+    seen = run(shell, script.replace(b"${one#/proc/}", b"${one##*/}"))
+    assert (seen.kind, seen.runs, seen.fewer) == ("threads", (0.0,), True)
+    assert seen.seconds >= 1
+
+
+# What only a kernel can do, done by a folder: enough to follow the script's way through it.
+FAKE = r"""
+mkdir() { command mkdir -p "$1/events/$tag" "$1/per_cpu/cpu0" && {
+  : >"$1/tracing_on"; : >"$1/events/$tag/enable"; : >"$1/buffer_size_kb"
+  cp "$tracing/trace" "$1/trace"; cp "$tracing/stats" "$1/per_cpu/cpu0/stats"; }; }
+rmdir() { command rm -r "$1"; }
+id() { printf 0; }
+"""
+LINES = """\
+# tracer: nop
+          <idle>-0       [000] .Ns1.   642.500000: ipvs_audit_end: (call_timer_fn+0x27 <- estimation_timer)
+CPU:1 [LOST 12 EVENTS]
+ a [9] d ..s. 1-365     [000] ..s..   644.785184: ipvs_audit_run: (estimation_timer+0x0/0x1e0 [ip_vs])
+           sleep-365     [000] .Ns..   645.103045: ipvs_audit_end: (call_timer_fn+0x27 <- estimation_timer)
+           sleep-365     [000] .Ns..   645.103045: other_run: (somewhere)
+"""  # noqa: E501
+
+
+def traced(tmp_path: Path, shell: list[str], lines: str = LINES, stats: str = "") -> Ran:
+    """The script's way through a folder that stands for tracefs."""
+    tracing = tmp_path / "tracing"
+    (tracing / "instances").mkdir(parents=True)
+    for name, text in {
+        "kprobe_events": "p:theirs/mine ip_vs:estimation_timer\n",
+        "kprobe_profile": "  ipvs_audit_run  2  0\n  ipvs_audit_end  2  0\n",
+        "buffer_size_kb": "7 (expanded: 1408)\n",
+        "trace": lines,
+        "stats": stats or "entries: 3\noverrun: 0\ncommit overrun: 0\ndropped events: 0\n",
+    }.items():
+        (tracing / name).write_text(text)
+    (tmp_path / "kallsyms").write_text("0 t estimation_timer\t[ip_vs]\n")
+    (tmp_path / "mounts").write_text(f"tracefs {tracing} tracefs rw 0 0\n")
+    script = render(NONCE, seconds=1).replace(b"main() {", FAKE.encode() + b"main() {", 1)
+    for name in ("kallsyms", "mounts"):
+        script = script.replace(b"/proc/%s" % name.encode(), bytes(tmp_path / name))
+    script = script.replace(b"/proc/[0-9]*/comm", bytes(tmp_path) + b"/comm")
+    return run(shell, script)
+
+
+@pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
+def test_events_are_told_from_names_that_look_like_them(shell: list[str], tmp_path: Path) -> None:
+    seen = traced(tmp_path, shell)
+    assert (seen.kind, seen.refused) == ("timer", "")
+    assert seen.runs == pytest.approx([0.317861])
+    assert (seen.fewer, seen.doubtful) == (False, False)
+    # Here nothing takes the probe events back, and the script has looked.
+    assert [one.split()[0] for one in seen.left] == ["probe"]
+    assert not list((tmp_path / "tracing/instances").iterdir())
+    events = (tmp_path / "tracing/kprobe_events").read_text().splitlines()
+    assert events[0] == "p:theirs/mine ip_vs:estimation_timer"
+    assert [line[0] for line in events[1:]] == ["p", "r", "-", "-"]
+
+
+@pytest.mark.parametrize(
+    ("counter", "told"),
+    [
+        ("overrun: 4", (True, False)),
+        ("commit overrun: 4", (False, True)),
+        ("dropped events: 4", (False, True)),
+    ],
+)
+def test_lost_events_are_counted(tmp_path: Path, counter: str, told: tuple[bool, bool]) -> None:
+    seen = traced(tmp_path, ["sh"], stats=f"entries: 3\n{counter}\nbytes: 9\n")
+    assert (seen.fewer, seen.doubtful) == told
+
+
+def test_the_watcher_takes_back_what_its_script_cannot(tmp_path: Path) -> None:
+    """Of a script that is dead already."""
+    tag = "ipvs_audit_1_2_3_4"
+    own = tmp_path / "instances" / tag
+    (own / "events" / tag).mkdir(parents=True)
+    (own / "events" / tag / "enable").write_text("1")
+    (tmp_path / "kprobe_events").write_text(f"p:{tag}/ipvs_audit_run x\n")
+    tidy = (FOLDER / "tidy.sh").read_text("utf-8")
+    script = f'rmdir() {{ rm -r "$1"; }}\n{tidy}\nwatch {tmp_path} {tag} 999999999 1 5\n'
+    subprocess.run(["sh", "-c", script], check=True, timeout=30)
+    assert not own.exists()
+    assert f"-:{tag}/ipvs_audit_end" in (tmp_path / "kprobe_events").read_text()

@@ -10,17 +10,19 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ipvs_audit.latency import watching
 from ipvs_audit.latency.pace import Echo, EchoError, Pace, measure
 from ipvs_audit.latency.trace import SECTION, Trace, Via, encode
 from ipvs_audit.latency.way import icmp_echo, ssh_echo
 from ipvs_audit.probe.attempt import Handle
 from ipvs_audit.probe.threads import Threads
 from ipvs_audit.transport import TransportError
+from ipvs_audit.transport.connect import open_connection
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.words import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ipvs_audit.latency.options import Want
     from ipvs_audit.policy import Policy
@@ -49,6 +51,7 @@ class Job:
         policy: how long and how often.
         want: ``auto``, ``icmp`` or ``ssh``.
         connection: one that is open already; it stays open.
+        trace: time the estimator's own runs afterwards.
     """
 
     snapshot: Snapshot
@@ -57,12 +60,14 @@ class Job:
     policy: Policy
     want: Want
     connection: Connection | None = None
+    trace: bool = False
 
     @property
     def longest(self) -> float:
         """Seconds after which it is given up."""
-        limits = self.settings.limits
-        return 2 * limits.connect + self.policy.latency_seconds + max(_LIMIT.values()) + _GRACE
+        connect = self.settings.limits.connect
+        longest = 2 * connect + self.policy.latency_seconds + max(_LIMIT.values()) + _GRACE
+        return longest + (connect + watching.LONGEST + _GRACE if self.trace else 0)
 
     def pace(self, via: Via) -> Pace:
         """How to measure that way."""
@@ -97,7 +102,7 @@ def measure_all(jobs: Iterable[Job], at_once: int) -> Iterator[Snapshot]:
                         handle.abandon()
                         if job.connection is not None:
                             job.connection.close()
-                        yield _joined(job, _none(job, "it was not done within its deadline"))
+                        yield _unmeasured(job, "it was not done within its deadline")
         finally:
             for _, handle, _ in running.values():
                 handle.abandon()
@@ -109,16 +114,18 @@ def measure_one(job: Job, handle: Handle | None = None) -> Snapshot:
     try:
         return _measured(job, handle)
     except (EchoError, TransportError) as why:
-        return _joined(job, _none(job, str(why)))
+        return _unmeasured(job, str(why))
     except Exception as error:  # noqa: BLE001  # one host's surprise must not end the run
-        return _joined(job, _none(job, quoted(f"unforeseen {type(error).__name__}: {error}")))
+        return _unmeasured(job, quoted(f"unforeseen {type(error).__name__}: {error}"))
 
 
 def _measured(job: Job, handle: Handle) -> Snapshot:
     with contextlib.ExitStack() as stack:
+        opened = [job.connection] if job.connection is not None else []
 
         def hold(connection: Connection) -> None:
             stack.callback(connection.close)
+            opened.append(connection)
             handle.hold(connection)
 
         echo: Echo
@@ -131,13 +138,30 @@ def _measured(job: Job, handle: Handle) -> Snapshot:
         pace = job.pace(echo.via)
         trace = measure(echo, pace)
         about = f"every {1000 * pace.interval:g} ms for {pace.duration:g} s"
-        return _joined(job, trace, f"{command}  # {about}")
+        taken = _joined(job, trace, f"{command}  # {about}")
+        if not job.trace:
+            return taken
+        echo.close()
+        if trace.ended:
+            return watching.unmeasured(taken)
+        return watching.watched(taken, lambda: opened[0] if opened else _connected(job, hold))
+
+
+def _connected(job: Job, hold: Callable[[Connection], None]) -> Connection:
+    connection = open_connection(job.target, job.settings)
+    hold(connection)
+    return connection
 
 
 def _none(job: Job, why: str) -> Trace:
     via: Via = "icmp" if job.want == "icmp" else "ssh"
     pace = job.pace(via)
     return Trace(via, pace.interval, (), (), pace.limit, ended=why)
+
+
+def _unmeasured(job: Job, why: str) -> Snapshot:
+    taken = _joined(job, _none(job, why))
+    return watching.unmeasured(taken) if job.trace else taken
 
 
 def _joined(job: Job, trace: Trace, command: str = "round trips") -> Snapshot:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.latency.analysis import analyse
-from ipvs_audit.results import LatencyResult
+from ipvs_audit.latency.ran_words import unseen_words
+from ipvs_audit.results import LatencyResult, TraceResult
 from ipvs_audit.snapshot import GarbledEvidenceError, Snapshot
 
 if TYPE_CHECKING:
+    from ipvs_audit.latency.ran import Ran
     from ipvs_audit.latency.trace import Trace
     from ipvs_audit.policy import Policy
     from ipvs_audit.snapshot import Failure
@@ -21,12 +23,15 @@ def latency_of(
     if not isinstance(taken, Snapshot):
         return None, None
     try:
-        return _numbers(taken.latency, policy), _numbers(taken.latency_before, policy)
+        return (
+            _numbers(taken.latency, taken.ran, policy),
+            _numbers(taken.latency_before, taken.ran_before, policy),
+        )
     except GarbledEvidenceError:
         return None, None
 
 
-def _numbers(trace: Trace | None, policy: Policy) -> LatencyResult | None:
+def _numbers(trace: Trace | None, ran: Ran | None, policy: Policy) -> LatencyResult | None:
     if trace is None:
         return None
     found = analyse(trace, spike=policy.latency_spike_ms / 1000)
@@ -52,6 +57,20 @@ def _numbers(trace: Trace | None, policy: Policy) -> LatencyResult | None:
         above=round(rhythm.above, 6),
         chance=round(rhythm.chance, 12),
         estimator=rhythm.estimator,
+        trace=None if ran is None else _runs(ran),
+    )
+
+
+def _runs(ran: Ran) -> TraceResult:
+    return TraceResult(
+        kind=ran.kind,
+        seconds=round(ran.seconds, 6),
+        runs=len(ran.runs),
+        longest=round(max(ran.holds, default=0.0), 6),
+        total=round(sum(ran.runs), 9),
+        whole=not (ran.fewer or ran.doubtful),
+        unseen=unseen_words(ran),
+        left=ran.left,
     )
 
 

@@ -18,6 +18,10 @@ CHECK = "test_latency"
 _MOST = 64
 
 
+class LatencyOptionError(Exception):
+    """Options that contradict each other; the message says what to give."""
+
+
 @dataclass(frozen=True, slots=True)
 class LatencyOptions:
     """What was asked for.
@@ -26,16 +30,28 @@ class LatencyOptions:
         asked: whether hosts are to be measured.
         via: which way.
         at_once: hosts measured at a time.
+        trace: whether the estimator's own runs are timed on each host, after its round trips.
     """
 
     asked: bool = False
     via: Want = "auto"
     at_once: int = 4
+    trace: bool = False
 
     @classmethod
     def read(cls, get: Callable[[str], Any]) -> LatencyOptions:
-        """From the command line."""
-        return cls(get("latency"), get("latency_via"), get("latency_hosts"))
+        """From the command line.
+
+        Raises:
+            LatencyOptionError: the trace is asked for, and the round trips are not.
+        """
+        if get("latency_trace") and not get("latency"):
+            raise LatencyOptionError(
+                "--latency-trace tells whose the delays are that --latency measures: give both"
+            )
+        return cls(
+            get("latency"), get("latency_via"), get("latency_hosts"), bool(get("latency_trace"))
+        )
 
 
 def add_latency_options(add: Callable[..., None]) -> None:
@@ -50,6 +66,12 @@ def add_latency_options(add: Callable[..., None]) -> None:
         choices=get_args(Want),
         default="auto",
         help="by ICMP echo requests, or one byte and back over SSH (default: ICMP where answered)",
+    )
+    add(
+        "--latency-trace",
+        action="store_true",
+        help="with --latency: also time the estimator's own runs for 7 s, as root, by two probe"
+        " events in a tracing instance of our own, both removed at once (docs/latency.md)",
     )
     add(
         "--latency-hosts",

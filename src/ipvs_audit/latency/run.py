@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.gather import settings_of
+from ipvs_audit.latency import ran, trace
 from ipvs_audit.latency.measuring import Job, measure_all
-from ipvs_audit.latency.trace import BEFORE, SECTION
-from ipvs_audit.snapshot import Snapshot
+from ipvs_audit.snapshot import GarbledEvidenceError, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, MutableMapping
@@ -47,6 +47,7 @@ def time_hosts(
             audit.policies[host],
             options.via,
             connections.get(host),
+            trace=options.trace,
         )
         for host in hosts
         if isinstance(taken := audit.collected.get(host), Snapshot)
@@ -54,7 +55,7 @@ def time_hosts(
     ]
     if not jobs:
         return False
-    longest = max(job.policy.latency_seconds for job in jobs)
+    longest = max(job.policy.latency_seconds for job in jobs) + ran.SECONDS * options.trace
     rounds = -(-len(jobs) // options.at_once)
     say(
         f"measuring the latency of {len(jobs)} hosts, {options.at_once} at a time:"
@@ -62,19 +63,33 @@ def time_hosts(
     )
     for taken in measure_all(jobs, options.at_once):
         audit.hold([taken])
+        audit.notes += _left(taken)
     return True
+
+
+def _left(taken: Snapshot) -> list[str]:
+    """What the trace could not remove from the host: nobody should have to look for that."""
+    try:
+        left = taken.ran.left if taken.ran is not None else ()
+    except GarbledEvidenceError:
+        return []
+    return [f"{taken.target}: --latency-trace left behind {'; '.join(left)}."] if left else []
 
 
 def keep_before(
     collected: MutableMapping[str, Snapshot | Failure],
     before: Mapping[str, Snapshot | Failure],
 ) -> None:
-    """Give the snapshot after a remedy the trace of the one before, beside its own to come."""
+    """Give the snapshot after a remedy the traces of the one before, beside its own to come."""
     for host, earlier in before.items():
         now = collected[host]
         if not isinstance(earlier, Snapshot) or not isinstance(now, Snapshot) or now is earlier:
             continue
-        if (trace := earlier.sections.get(SECTION)) is not None:
-            at = max(section.at for section in now.sections.values())
-            kept = replace(trace, name=BEFORE, at=at)
-            collected[host] = replace(now, sections={**now.sections, BEFORE: kept})
+        at = max((section.at for section in now.sections.values()), default=0.0)
+        kept = {
+            name: replace(earlier.sections[section], name=name, at=at)
+            for section, name in ((trace.SECTION, trace.BEFORE), (ran.SECTION, ran.BEFORE))
+            if section in earlier.sections
+        }
+        if kept:
+            collected[host] = replace(now, sections={**now.sections, **kept})

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ipvs_audit.clock import stamp
-from ipvs_audit.latency.trace import BEFORE, SECTION
+from ipvs_audit.latency import ran, trace
 from ipvs_audit.probe import framing, script
 from ipvs_audit.snapshot import Failure, Snapshot, Taken
 from ipvs_audit.transport import Again, Connection, FailureKind, TransportError
@@ -195,8 +195,8 @@ def _probe(job: Job, connection: Connection, deadline: Deadline, started: str) -
     except TransportError as error:
         message = quoted(f"{job.target.name}: {error.message}", _secrets(job.target), length=500)
         raise TransportError(error.kind, message) from None
-    # Only this side measures latency: a host cannot bring a trace of its own.
-    for name in (SECTION, BEFORE):
+    # Latency is measured later, by itself: a probe cannot bring a trace of its own.
+    for name in (trace.SECTION, trace.BEFORE, ran.SECTION, ran.BEFORE):
         sections.pop(name, None)
     taken = Taken(
         started=started,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ipvs_audit.report.sanitise import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ipvs_audit.results import HostResult, LatencyResult
+    from ipvs_audit.results import HostResult, LatencyResult, TraceResult
 
 _WAYS = {"icmp": "ICMP echo", "ssh": "a byte over SSH"}
 
@@ -28,6 +30,21 @@ def _period(one: LatencyResult) -> str:
     return f"{one.period:.2f} s, {one.members} of {one.among} above {ms(one.above)}; {kept}"
 
 
+def _trace(one: LatencyResult) -> str:
+    ran = one.trace
+    if ran is None:
+        return ""
+    if ran.unseen:
+        return ran.unseen
+    least = "" if ran.whole else "; events were lost, so there was more"
+    if ran.kind == "threads":
+        return f"threads took {ms(ran.total)} of CPU time in {ran.seconds:.1f} s, in slices{least}"
+    return (
+        f"timer ran {ran.runs:,} times in {ran.seconds:.1f} s, {ms(ran.total)} in all; held a CPU"
+        f" for up to {ms(ran.longest)}{least}"
+    )
+
+
 _ROWS: dict[str, Callable[[LatencyResult], str]] = {
     "measured by": lambda one: _WAYS.get(one.via, one.via),
     "round trips": lambda one: f"{one.n:,}",
@@ -40,6 +57,8 @@ _ROWS: dict[str, Callable[[LatencyResult], str]] = {
     "delayed above": lambda one: ms(one.threshold),
     "delays": lambda one: f"{one.spikes}, up to {ms(one.highest)}" if one.spikes else "none",
     "period": _period,
+    "the estimator itself": _trace,
+    "left behind by the trace": lambda one: "; ".join(one.trace.left) if one.trace else "",
     "ended early": lambda one: one.ended,
 }
 
@@ -67,3 +86,18 @@ def properties(host: HostResult) -> Iterator[tuple[str, str]]:
         if one.period is not None:
             yield f"{prefix} period s", f"{one.period:.3f}"
             yield f"{prefix} in the estimator's time", "yes" if one.estimator else "no"
+        if one.trace is not None:
+            yield from _traced(f"{prefix} trace", one.trace)
+
+
+def _traced(prefix: str, ran: TraceResult) -> Iterator[tuple[str, str]]:
+    if ran.unseen:
+        yield prefix, one_line(ran.unseen)
+    else:
+        yield f"{prefix} runs", str(ran.runs)
+        yield f"{prefix} total ms", f"{1000 * ran.total:.3f}"
+        if ran.kind == "timer":
+            yield f"{prefix} longest ms", f"{1000 * ran.longest:.3f}"
+        yield f"{prefix} seconds", f"{ran.seconds:.1f}"
+    if ran.left:
+        yield f"{prefix} left behind", one_line("; ".join(ran.left))

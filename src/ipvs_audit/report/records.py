@@ -72,6 +72,25 @@ class RemedyRecord(_Record):
     steps: tuple[StepRecord, ...]
 
 
+class TraceRecord(_Record):
+    """The estimator's own runs on a host (`--latency-trace`); all times are seconds."""
+
+    kind: Literal["timer", "threads", "none"] = Field(
+        description="timer up to Linux 6.1; threads from 6.2 on; none where they were not looked at"
+    )
+    seconds: Seconds = Field(description="for how long they were")
+    runs: Count = Field(description="how many were seen; of threads, how many there were")
+    longest: Seconds = Field(
+        description="for which the timer held a CPU without a break; 0 for none, and of threads"
+    )
+    total: Seconds = Field(description="of all runs; of threads, CPU time, which holds no CPU")
+    whole: bool = Field(description="nothing was lost or cut; else there was more")
+    unseen: str = Field(description="why nothing was seen, which proves nothing; else empty")
+    left: tuple[str, ...] = Field(
+        default=(), description="what could not be removed from the host afterwards"
+    )
+
+
 class LatencyRecord(_Record):
     """Round trips to a host; all times are seconds, null where nothing was answered."""
 
@@ -97,6 +116,9 @@ class LatencyRecord(_Record):
         float, Field(ge=0, le=1, description="that delays without a period look so, at most")
     ]
     estimator: bool = Field(description="whether the delays keep the estimator's time")
+    trace: TraceRecord | None = Field(
+        default=None, description="the estimator's own runs; null where nobody asked for them"
+    )
 
 
 class HostRecord(_Record):

@@ -33,6 +33,7 @@ from ipvs_audit.results import (
     RemedyResult,
     Run,
     StepResult,
+    TraceResult,
 )
 from ipvs_audit.verdicts import Evidence, Result
 
@@ -230,7 +231,10 @@ def host_of(record: HostRecord) -> HostResult:
 
 
 def _latency(record: LatencyRecord | None) -> LatencyResult | None:
-    return None if record is None else LatencyResult(**record.model_dump())
+    if record is None:
+        return None
+    trace = None if record.trace is None else TraceResult(**record.trace.model_dump())
+    return LatencyResult(**{**record.model_dump(), "trace": trace})
 
 
 def _remedy(record: RemedyRecord) -> RemedyResult:

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ipvs_audit.clock import stamp
+from ipvs_audit.latency import ran as estimator
 from ipvs_audit.latency import trace
 from ipvs_audit.snapshot.config_files import ConfigTree, parse_config_files
 from ipvs_audit.snapshot.counters import Counters, parse_counters
@@ -154,6 +155,19 @@ class Snapshot:
     def latency_before(self) -> trace.Trace | None:
         """The same before a remedy; None where there was none, or nothing was measured."""
         return self._trace(trace.BEFORE)
+
+    @cached_property
+    def ran(self) -> estimator.Ran | None:
+        """The estimator's own runs; None where nobody asked for them."""
+        return self._ran(estimator.SECTION)
+
+    @cached_property
+    def ran_before(self) -> estimator.Ran | None:
+        """The same before a remedy."""
+        return self._ran(estimator.BEFORE)
+
+    def _ran(self, name: str) -> estimator.Ran | None:
+        return estimator.parse(self.sections[name]) if name in self.sections else None
 
     def _trace(self, name: str) -> trace.Trace | None:
         return trace.decode(self.sections[name]) if name in self.sections else None

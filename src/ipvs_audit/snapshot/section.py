@@ -51,11 +51,11 @@ class Section:
 
     def fields(self) -> dict[str, tuple[str, ...]]:
         """Lines ``key=value``, as key -> values in order; a line without ``=`` is a key alone."""
-        found: dict[str, tuple[str, ...]] = {}
+        found: dict[str, list[str]] = {}
         for line in self.lines():
             key, _, value = line.partition("=")
-            found[key] = (*found.get(key, ()), value)
-        return found
+            found.setdefault(key, []).append(value)
+        return {key: tuple(values) for key, values in found.items()}
 
 
 _NUMBER = re.compile(r"[0-9]{1,20}")

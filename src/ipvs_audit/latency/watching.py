@@ -1,0 +1,85 @@
+"""Timing the estimator's own runs on a host that was just measured.
+
+Whatever goes wrong here is said in the section; it neither ends a run nor costs the round trips.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ipvs_audit.latency import ran
+from ipvs_audit.probe import framing
+from ipvs_audit.probe.script import new_nonce
+from ipvs_audit.snapshot.errors import GarbledEvidenceError
+from ipvs_audit.transport import TransportError
+from ipvs_audit.transport.words import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ipvs_audit.snapshot import Section, Snapshot
+    from ipvs_audit.transport import Connection, Output
+
+#: Seconds until the script is given up. It needs a little more than :data:`ran.SECONDS`.
+LONGEST = ran.SECONDS + 20.0
+#: Bytes that it may print: four times what 2,000 events take.
+_MOST_OUTPUT = 256 * 1024
+#: What to say where the script's end was not seen: it undoes what it wrote by itself.
+UNSEEN_END = (
+    "; what it set up is removed by itself, or else by the next --latency-trace: see"
+    " /sys/kernel/tracing/instances/ipvs_audit_*"
+)
+
+
+def watched(taken: Snapshot, connect: Callable[[], Connection]) -> Snapshot:
+    """The snapshot with the estimator's runs, or with why they were not seen. Raises nothing.
+
+    Args:
+        taken: the host's evidence.
+        connect: gives a connection on which no script runs.
+    """
+    asked = False
+    try:
+        connection = connect()
+        nonce = new_nonce()
+        asked = True
+        output = connection.run_script(ran.render(nonce), timeout=LONGEST, max_output=_MOST_OUTPUT)
+        return _joined(taken, _read(output, nonce))
+    except TransportError as why:
+        return _refused(taken, why.message + (UNSEEN_END if asked else ""))
+    except GarbledEvidenceError as why:
+        return _refused(taken, f"{why}{UNSEEN_END}")
+    except Exception as error:  # noqa: BLE001  # one host's surprise must not end the run
+        return _refused(taken, quoted(f"unforeseen {type(error).__name__}: {error}") + UNSEEN_END)
+
+
+def unmeasured(taken: Snapshot) -> Snapshot:
+    """The snapshot of a host whose round trips were not measured to the end."""
+    return _refused(taken, "the round trips were not measured to the end")
+
+
+def _read(output: Output, nonce: str) -> Section:
+    """The script's section, known to be readable.
+
+    Raises:
+        TransportError: it did not come whole.
+        GarbledEvidenceError: it is not what the script prints.
+    """
+    sections = framing.parse(output.stdout, nonce, stderr=output.stderr)
+    section = sections.get(ran.SECTION)
+    if section is None:
+        raise GarbledEvidenceError(ran.SECTION, "the host did not bring it")
+    ran.parse(section)
+    return section
+
+
+def _refused(taken: Snapshot, why: str) -> Snapshot:
+    return _joined(taken, ran.refusal(why))
+
+
+def _joined(taken: Snapshot, section: Section) -> Snapshot:
+    # Not later than the last of the probe's, by which evidence is dated.
+    at = max((one.at for one in taken.sections.values()), default=0.0)
+    section = replace(section, at=at)
+    return replace(taken, sections={**taken.sections, ran.SECTION: section})
