@@ -116,18 +116,23 @@ def jittery(_qemu_works: None) -> Iterator[Jittery]:
     (folder / "policy.yml").write_text(POLICY)
     guest = lab_fleet.guest(folder, "jittery")
     quiet.favour(guest.pid)
+    guest.ssh("mount -t tracefs tracefs /sys/kernel/tracing")
     yield Jittery(guest, folder)
     lab_fleet.down(folder)
 
 
 def test_stalls_are_attributed_and_end_with_the_remedy(jittery: Jittery) -> None:
     until(attributed, jittery.measured)
-    remedied = jittery.audit("--remediate", "--yes")
+    remedied = jittery.audit("--remediate", "--yes", "--latency-trace")
     assert remedied["remedy"]["status"] == "fixed"
     assert jittery.guest.ssh(f"cat {VALUE}").stdout.strip() == "0"
     before, after = remedied["latency_before"], remedied["latency"]
     # Within one run, on one machine: a stall of eighty times the CPUs' work is gone.
     assert before["highest"] > 2 * after["highest"]
+    for traced in (before["trace"], after["trace"]):
+        assert (traced["kind"], traced["unseen"], traced["left"]) == ("timer", "", [])
+    # Still fires, and returns at once.
+    assert before["trace"]["total"] > 10 * after["trace"]["total"]
     assert '<svg class="trace"' in remedied["page"]
     if not passes(est_7(remedied)):
         until(passes, jittery.measured)

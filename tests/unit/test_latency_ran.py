@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from probe_runs import SHELLS
@@ -12,6 +16,9 @@ from probe_runs import SHELLS
 from ipvs_audit.latency.ran import MOST, Ran, parse, refusal, render
 from ipvs_audit.probe import framing
 from ipvs_audit.snapshot import GarbledEvidenceError, Section
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NONCE = "0123456789abcdef" * 2
 FOLDER = files("ipvs_audit.latency")
@@ -186,11 +193,10 @@ def test_threads_are_found_by_their_name(shell: list[str], tmp_path: Path) -> No
 
 
 # What only a kernel can do, done by a folder: enough to follow the script's way through it.
-FAKE = r"""
+FAKE = rb"""
 mkdir() { command mkdir -p "$1/events/$tag" "$1/per_cpu/cpu0" && {
   : >"$1/tracing_on"; : >"$1/events/$tag/enable"; : >"$1/buffer_size_kb"
   cp "$tracing/trace" "$1/trace"; cp "$tracing/stats" "$1/per_cpu/cpu0/stats"; }; }
-rmdir() { command rm -r "$1"; }
 id() { printf 0; }
 """
 LINES = """\
@@ -203,30 +209,30 @@ CPU:1 [LOST 12 EVENTS]
 """  # noqa: E501
 
 
-def traced(tmp_path: Path, shell: list[str], lines: str = LINES, stats: str = "") -> Ran:
-    """The script's way through a folder that stands for tracefs."""
+def tracefs(tmp_path: Path, *, seconds: int = 1, stats: str = "") -> bytes:
+    """A folder that stands for tracefs, and the script that takes it for that."""
     tracing = tmp_path / "tracing"
     (tracing / "instances").mkdir(parents=True)
     for name, text in {
         "kprobe_events": "p:theirs/mine ip_vs:estimation_timer\n",
         "kprobe_profile": "  ipvs_audit_run  2  0\n  ipvs_audit_end  2  0\n",
         "buffer_size_kb": "7 (expanded: 1408)\n",
-        "trace": lines,
+        "trace": LINES,
         "stats": stats or "entries: 3\noverrun: 0\ncommit overrun: 0\ndropped events: 0\n",
     }.items():
         (tracing / name).write_text(text)
     (tmp_path / "kallsyms").write_text("0 t estimation_timer\t[ip_vs]\n")
     (tmp_path / "mounts").write_text(f"tracefs {tracing} tracefs rw 0 0\n")
-    script = render(NONCE, seconds=1).replace(b"main() {", FAKE.encode() + b"main() {", 1)
+    script = render(NONCE, seconds=seconds).replace(b"main() {", FAKE + b"main() {", 1)
     for name in ("kallsyms", "mounts"):
         script = script.replace(b"/proc/%s" % name.encode(), bytes(tmp_path / name))
-    script = script.replace(b"/proc/[0-9]*/comm", bytes(tmp_path) + b"/comm")
-    return run(shell, script)
+    script = script.replace(b'rmdir "', b'rm -r "')
+    return script.replace(b"/proc/[0-9]*/comm", bytes(tmp_path) + b"/comm")
 
 
 @pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
 def test_events_are_told_from_names_that_look_like_them(shell: list[str], tmp_path: Path) -> None:
-    seen = traced(tmp_path, shell)
+    seen = run(shell, tracefs(tmp_path))
     assert (seen.kind, seen.refused) == ("timer", "")
     assert seen.runs == pytest.approx([0.317861])
     assert (seen.fewer, seen.doubtful) == (False, False)
@@ -247,19 +253,73 @@ def test_events_are_told_from_names_that_look_like_them(shell: list[str], tmp_pa
     ],
 )
 def test_lost_events_are_counted(tmp_path: Path, counter: str, told: tuple[bool, bool]) -> None:
-    seen = traced(tmp_path, ["sh"], stats=f"entries: 3\n{counter}\nbytes: 9\n")
+    seen = run(["sh"], tracefs(tmp_path, stats=f"entries: 3\n{counter}\nbytes: 9\n"))
     assert (seen.fewer, seen.doubtful) == told
 
 
-def test_the_watcher_takes_back_what_its_script_cannot(tmp_path: Path) -> None:
-    """Of a script that is dead already."""
-    tag = "ipvs_audit_1_2_3_4"
-    own = tmp_path / "instances" / tag
-    (own / "events" / tag).mkdir(parents=True)
-    (own / "events" / tag / "enable").write_text("1")
-    (tmp_path / "kprobe_events").write_text(f"p:{tag}/ipvs_audit_run x\n")
-    tidy = (FOLDER / "tidy.sh").read_text("utf-8")
-    script = f'rmdir() {{ rm -r "$1"; }}\n{tidy}\nwatch {tmp_path} {tag} 999999999 1 5\n'
-    subprocess.run(["sh", "-c", script], check=True, timeout=30)
-    assert not own.exists()
-    assert f"-:{tag}/ipvs_audit_end" in (tmp_path / "kprobe_events").read_text()
+def instances(tmp_path: Path) -> list[str]:
+    return sorted(one.name for one in (tmp_path / "tracing/instances").iterdir())
+
+
+def started(pid: int | str) -> str:
+    """When a process began, as tags have it."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+
+
+@pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
+def test_only_what_a_dead_run_left_is_removed(shell: list[str], tmp_path: Path) -> None:
+    script, me = tracefs(tmp_path), os.getpid()
+    space = re.sub(r"\D", "", str(Path("/proc/self/ns/pid").readlink()))
+    dead = f"ipvs_audit_{space}_{me}_1_7"  # this process's id, but not its start
+    alive = f"ipvs_audit_{space}_{me}_{started(me)}_7"
+    elsewhere = f"ipvs_audit_1_{me}_1_7"
+    theirs = ["ipvs_audit_mine", f"x{dead}", f"{dead}x", "audit"]
+    for name in (dead, alive, elsewhere, *theirs):
+        (tmp_path / "tracing/instances" / name).mkdir()
+    seen = run(shell, script)
+    # Here nothing takes probe events back, neither its nor our own, and the script has looked.
+    assert [one.split()[:2] for one in seen.left] == [["probe", "events"]] * 2
+    assert [one.split()[2] for one in seen.left if dead in one] == [dead]
+    assert seen.other == (elsewhere,)
+    assert instances(tmp_path) == sorted([alive, elsewhere, *theirs])
+
+
+@pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
+@pytest.mark.parametrize("how", ["TERM", "HUP", "KILL", "cut", "orphaned"])
+def test_a_trace_that_is_ended_half_way_takes_back_what_it_wrote(
+    shell: list[str], how: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "script"
+    script.write_bytes(tracefs(tmp_path, seconds=50))
+    # A parent of its own, as timeout is on a host.
+    parent = subprocess.Popen(
+        ["sh", "-c", '"$@" & wait', "-", *shell, script],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        until(lambda: instances(tmp_path) != [])
+        pid = int(instances(tmp_path)[0].split("_")[3])
+        # Until it waits, a script that is killed may have begun no watcher yet.
+        assert parent.stdout is not None
+        assert parent.stdout.read(1) == b"\n"
+        if how == "cut":
+            parent.stdout.close()
+        elif how == "orphaned":
+            parent.kill()
+        else:
+            os.kill(pid, getattr(signal, f"SIG{how}"))
+        until(lambda: instances(tmp_path) == [])
+        events = tmp_path / "tracing/kprobe_events"
+        until(lambda: events.read_text().count("\n-:ipvs_audit_") >= 2)
+        until(lambda: not Path(f"/proc/{pid}").exists() or how == "KILL")
+    finally:
+        parent.kill()
+        parent.wait()
+
+
+def until(right: Callable[[], bool]) -> None:
+    end = time.monotonic() + 90
+    while not right():
+        assert time.monotonic() < end
+        time.sleep(0.05)

@@ -12,9 +12,9 @@
 nonce='@NONCE@'
 length='@SECONDS@'
 watcher=@WATCHER@
-# kB of trace buffer on all CPUs together, and at most on one
+# kB of trace buffer on all CPUs together, and at most on one of them
 all=4096
-each=256
+most=256
 nl='
 '
 
@@ -40,6 +40,7 @@ cpus() {
     case $list in *,*) list=${list#*,} ;; *) list='' ;; esac
     count=$((count + ${range#*-} - ${range%-*} + 1))
   done
+  [ "$count" -gt 0 ] || count=1
   printf %s "$count"
 }
 
@@ -111,27 +112,27 @@ sweep() {
     for one in "$tracing"/instances/ipvs_audit_*; do printf '%s\n' "${one##*/}"; done
     sed -nE 's/^[pr][0-9]*:(ipvs_audit_[0-9_]+)\/.*/\1/p' "$tracing/kprobe_events" 2>/dev/null
   } | grep -xE 'ipvs_audit(_[0-9]+){4}' | sort -u | head -n 20)
-  for tag in $tags; do
-    rest=${tag#ipvs_audit_}
+  for dead in $tags; do
+    rest=${dead#ipvs_audit_}
     space=${rest%%_*} rest=${rest#*_}
     pid=${rest%%_*} rest=${rest#*_}
     if [ "$space" != "$spaces" ]; then
-      say other "$tag"
+      say other "$dead"
     elif [ "$(begun "$pid")" != "${rest%%_*}" ]; then
-      untrace "$tracing" "$tag"
-      name_left "$tag"
-      [ -n "$kept" ] || say removed "$tag"
+      take_back "$dead" && say removed "$dead"
     fi
   done
 }
 
-name_left() {
+# Removes what bears a tag; true where nothing is left, which else is said.
+take_back() {
+  untrace "$tracing" "$1"
   kept=$(still "$tracing" "$1")
-  while IFS= read -r one; do
-    [ -z "$one" ] || say left "$one"
-  done <<END
+  [ -n "$kept" ] || return 0
+  while IFS= read -r each; do say left "$each"; done <<END
 $kept
 END
+  return 1
 }
 
 # Memory: making an instance takes the kernel's own size for each CPU that runs, until we say less.
@@ -150,7 +151,7 @@ set_up() {
   $setsid sh -c "$watcher" - "$tracing" "$tag" $$ "$start" $((length + 20)) </dev/null >/dev/null 2>&1 &
   watching=$!
   share=$((all / $(cpus possible)))
-  [ "$share" -le "$each" ] || share=$each
+  [ "$share" -le "$most" ] || share=$most
   [ "$share" -ge 8 ] || share=8
   {
     echo "$share" >"$own/buffer_size_kb" &&
@@ -163,7 +164,7 @@ set_up() {
 undo() {
   [ -n "$tidy" ] || return 0
   tidy=''
-  untrace "$tracing" "$tag"
+  take_back "$tag"
   [ -z "$watching" ] || kill "$watching" 2>/dev/null
 }
 
@@ -216,7 +217,6 @@ by_timer() {
     say refused "the kernel takes no probe events on $symbol in $own$(locked)"
   fi
   undo
-  name_left "$tag"
 }
 
 main() {

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ipvs_audit.transport import Connection, Output
 
 #: Seconds until the script is given up. It needs a little more than :data:`ran.SECONDS`.
-LONGEST = ran.SECONDS + 20.0
+LONGEST = ran.SECONDS + 30.0
 #: Bytes that it may print: four times what 2,000 events take.
 _MOST_OUTPUT = 256 * 1024
 #: What to say where the script's end was not seen: it undoes what it wrote by itself.
