@@ -29,6 +29,7 @@ class Host:
 
     fingerprint = ""
     via = "ssh stub"
+    direct = True
 
     def __init__(self, behave: Callable[[str], bytes]) -> None:
         self.behave = behave

@@ -39,19 +39,19 @@ def watched(taken: Snapshot, connect: Callable[[], Connection]) -> Snapshot:
         taken: the host's evidence.
         connect: gives a connection on which no script runs.
     """
-    asked = False
+    end = ""
     try:
         connection = connect()
         nonce = new_nonce()
-        asked = True
+        end = UNSEEN_END
         output = connection.run_script(ran.render(nonce), timeout=LONGEST, max_output=_MOST_OUTPUT)
         return _joined(taken, _read(output, nonce))
     except TransportError as why:
-        return _refused(taken, why.message + (UNSEEN_END if asked else ""))
+        return _refused(taken, why.message + end)
     except GarbledEvidenceError as why:
-        return _refused(taken, f"{why}{UNSEEN_END}")
+        return _refused(taken, f"{why}{end}")
     except Exception as error:  # noqa: BLE001  # one host's surprise must not end the run
-        return _refused(taken, quoted(f"unforeseen {type(error).__name__}: {error}") + UNSEEN_END)
+        return _refused(taken, quoted(f"unforeseen {type(error).__name__}: {error}") + end)
 
 
 def unmeasured(taken: Snapshot) -> Snapshot:
