@@ -23,7 +23,7 @@ def audit(reports: Path, *arguments: str | Path) -> dict[str, Any]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
         env=os.environ | {"COLUMNS": "100"},
     )
