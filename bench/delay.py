@@ -7,6 +7,7 @@ Ends by SIGTERM.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
 from collections import deque
@@ -50,7 +51,8 @@ class _End(asyncio.Protocol):
     def _end_other(self) -> None:
         transport = self.other.transport if self.other is not None else None
         if transport is not None and not transport.is_closing() and transport.can_write_eof():
-            transport.write_eof()
+            with contextlib.suppress(OSError):  # gone between the look and the call
+                transport.write_eof()
 
     def _close_other(self) -> None:
         if self.other is not None and self.other.transport is not None:
