@@ -44,7 +44,7 @@ test: setup
 .PHONY: faults
 faults: setup
 	@./tools/lab-packages.sh
-	$(BIN)/pytest tests/lab/faults.py tests/lab/many_namespaces.py -s $(ARGS)
+	$(BIN)/pytest tests/lab/faults.py -s $(ARGS)
 
 .PHONY: oracle
 oracle: setup

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from crowded import set_and_put_back
 from remedied import Remedied
 
 from ipvs_audit.policy import Policy
@@ -150,8 +149,3 @@ def test_namespaces_that_resist_or_end_are_said_and_the_others_set(host: Remedie
         assert host.value() == "1"
     finally:
         host.guest.ssh(f"kill {' '.join(processes)} 2>/dev/null; true")
-
-
-def test_namespaces_that_end_half_way_are_said_and_the_others_set(host: Remedied) -> None:
-    """The same with 200 of them: many_namespaces.py, `make faults`."""
-    set_and_put_back(host, namespaces=20)

@@ -40,7 +40,6 @@ function named(task, mount,   file, line, n, i, part, comm, id) {
 {
   path = substr($0, index($0, " ") + 1); split(path, p, "/")
   if (p[3] == "self") { self[p[5]] = $1; next }
-  seen++
   if ($1 == self["net"]) next
   if (!($1 in task)) { count++; order[count] = $1 }
   if (!($1 in task) || p[3] + 0 < low[$1]) { spare[$1] = task[$1]; task[$1] = "/proc/" p[3] "/task/" p[5]; low[$1] = p[3] + 0 }
@@ -56,7 +55,7 @@ END {
     if (!(inode in task)) { count++; order[count] = inode; task[inode] = "-" }
   }
   rules("/proc/self/net")
-  print "own", seen + 0, known(self["net"]), known(self["pid"]), known(self["user"]), services, destinations
+  print "own", known(self["net"]), known(self["pid"]), known(self["user"]), services, destinations
   for (k = 1; k <= count; k++) {
     inode = order[k]; t = task[inode]; m = (inode in mount) ? mount[inode] : "-"
     if (!rules(t "/net") && spare[inode] != "" && rules(spare[inode] "/net")) t = spare[inode]
@@ -65,40 +64,53 @@ END {
   print "end"
 }'
 
-# Finds the namespaces; leaves them in $found, and what the census could not see in $gaps.
-find_namespaces() {
-  found='' gaps=''
-  own_inode=0 own_services=- own_destinations=-
-  export loaded
-  set -- /proc/self/ns/net /proc/self/ns/pid /proc/self/ns/user /proc/[0-9]*/task/[0-9]*/ns/net
-  found=$(stat -Lc '%i %n' "$@" 2>/dev/null | awk "$census_awk")
+stat_at_once() { stat -Lc '%i %n' "$@"; }
+stat_in_parts() { printf '%s\n' "$@" | xargs stat -Lc '%i %n'; }
+
+# census WAY FILE...: sets $found to what awk says, $errors to what stat complained of; empty where
+# awk did not come to its end. One stream for both would tear lines apart; so stat's errors go past awk,
+# which prints when stat is done.
+census() {
+  way=$1
+  shift
+  found=$nl$({
+    {
+      [ "$peek" = 1 ] || exec 2>/dev/null # one for each process of another user
+      "$way" "$@" 2>&3
+    } | awk "$census_awk"
+  } 3>&1)
+  errors=${found%%"${nl}own "*}
+  found=${found#"$errors$nl"}
   case $found in
-    "own "*" 0 0 0 "* | '' | *[!d]) # too many arguments, or a process ended under awk's hands
-      found=$(printf '%s\n' "$@" | xargs stat -Lc '%i %n' 2>/dev/null | awk "$census_awk") ;;
-  esac
-  case $found in
-    "own "*" 0 0 0 "*) found='' ;;
+    "own 0 0 0 "*) found='' ;;
     "own "*"$nl"end) ;;
     *) found='' ;;
   esac
+}
+
+# Finds the namespaces; leaves them in $found, and what the census could not see in $gaps.
+find_namespaces() {
+  gaps=''
+  own_inode=0 own_services=- own_destinations=-
+  export loaded
+  set -- /proc/self/ns/net /proc/self/ns/pid /proc/self/ns/user /proc/[0-9]*/task/[0-9]*/ns/net
+  census stat_at_once "$@"
+  # Too many arguments, or a process ended under awk's hands.
+  [ -n "$found" ] || census stat_in_parts "$@"
   if [ -z "$found" ]; then
     gaps="gap the census of namespaces did not run to its end$nl"
     return
   fi
-  own=${found%%"$nl"*}
-  count=$(($# - 3))
   # shellcheck disable=SC2086 # its words
-  set -- $own
-  own_inode=$3 own_services=$6 own_destinations=$7
+  set -- ${found%%"$nl"*}
+  own_inode=$2 own_services=$5 own_destinations=$6
   [ "$peek" = 1 ] || gaps="${gaps}gap the probe ran as $user and may not look at the namespaces of other users' processes$nl"
   # The first namespaces have fixed numbers (include/linux/proc_ns.h); 0: a kernel without that kind.
-  case $4 in 0 | 4026531836) ;; *) gaps="${gaps}gap the probe ran inside a container (pid namespace $4): it sees only the processes there$nl" ;; esac
-  case $5 in 0 | 4026531837) ;; *) gaps="${gaps}gap the probe ran inside a user namespace ($5)$nl" ;; esac
-  if [ "$peek" = 1 ] && [ "$2" != "$count" ]; then
-    case $(stat -Lc %i /proc/[0-9]*/task/[0-9]*/ns/net 2>&1 >/dev/null) in
-      *ermission\ denied* | *not\ permitted*) gaps="${gaps}gap some processes do not show their namespace even to $user$nl" ;;
-    esac
-  fi
+  case $3 in 0 | 4026531836) ;; *) gaps="${gaps}gap the probe ran inside a container (pid namespace $3): it sees only the processes there$nl" ;; esac
+  case $4 in 0 | 4026531837) ;; *) gaps="${gaps}gap the probe ran inside a user namespace ($4)$nl" ;; esac
+  case $peek:$errors in
+    1:*ermission\ denied* | 1:*not\ permitted*) gaps="${gaps}gap some processes do not show their namespace even to $user$nl" ;;
+  esac
 }
 
 # read_switch [COMMAND...]: reads the switch, by that command; sets $inside to the words for the netns
@@ -106,6 +118,11 @@ find_namespaces() {
 read_switch() {
   # shellcheck disable=SC2086 # the list of keys
   got=$("$@" grep -H '' $keys 2>&1)
+  switch_words
+}
+
+# Sets $inside from the lines in $got.
+switch_words() {
   inside='' unread=''
   IFS=$nl
   for line in $got; do
@@ -156,24 +173,50 @@ namespaces() {
     set -- $line
     others=$((others + 1))
     services=$5 destinations=$6
-    if [ "$3" = - ] && [ "$able$loaded" = 11 ]; then
-      mount_path "$4"
-      # shellcheck disable=SC2016 # awk's dollars
-      rules=$(nsenter --net="$path" awk 'NR == 1 && !/^IP Virtual Server/ { exit } NR == 3 { s = 0; d = 0 }
-        NR > 3 { if (/^ *->/) d++; else if (/^[A-Z]/) s++ } END { if (NR > 2) print s + 0, d + 0 }' /proc/self/net/ip_vs 2>/dev/null)
-      [ -z "$rules" ] || { services=${rules% *} destinations=${rules#* }; }
-    fi
+    inside=''
+    [ "$3" != - ] || [ "$able$loaded" != 11 ] || enter_mount "$4"
     case $services:$every in
       [1-9]* | *:1) if [ "$3" = - ]; then mounts="$mounts$2=$4 "; else tasks="$tasks $2=$3/net"; fi ;;
     esac
     name=${line#* * * * * * }
-    pending="$pending$2 $3 $4 $services $destinations $name$nl"
+    case $inside in
+      run_estimation=*) tell_netns "$2" "$services" "$destinations" "$name" ;;
+      *) pending="$pending$2 $3 $4 $services $destinations $name$nl" ;;
+    esac
   done
   set +f
   unset IFS
 }
 
-# Enters each of the namespaces found; after the first sample, so that the wait covers it.
+# What only a mount holds is read in one go, each entering costs: sets $services, $destinations, and
+# $inside where the switch was read; where not, values() finds out why.
+# shellcheck disable=SC2016 # awk's dollars
+mount_awk='
+NR == 1 && !/^IP Virtual Server/ { exit }
+NR == 3 { s = 0; d = 0 }
+NR > 3 { if (/^ *->/) d++; else if (/^[A-Z]/) s++ }
+END {
+  if (NR > 2) print s + 0, d + 0; else print "- -"
+  n = split(ENVIRON["keys"], key, " ")
+  for (i = 1; i <= n; i++) while ((getline line < key[i]) > 0) print key[i] ":" line
+}'
+
+enter_mount() {
+  mount_path "$1"
+  got=$(keys=$keys nsenter --net="$path" awk "$mount_awk" /proc/self/net/ip_vs 2>/dev/null)
+  case $got in
+    [0-9-]*) services=${got%% *} destinations=${got%%"$nl"*} destinations=${destinations#* } ;;
+  esac
+  switch_words
+}
+
+# tell_netns INODE SERVICES DESTINATIONS NAME: a line for the netns section, with $inside.
+tell_netns() {
+  [ "$2" = - ] || inside="${inside}services=$2 destinations=$3 "
+  text="${text}netns $1 ${inside}name=$4$nl"
+}
+
+# Enters each of the other namespaces found; after the first sample, so that the wait covers it.
 values() {
   set -f
   IFS=$nl
@@ -198,8 +241,7 @@ values() {
           ;;
       esac
     fi
-    [ "$4" = - ] || inside="${inside}services=$4 destinations=$5 "
-    text="${text}netns $1 ${inside}name=${entry#* * * * * }$nl"
+    tell_netns "$1" "$4" "$5" "${entry#* * * * * }"
   done
   set +f
   unset IFS

@@ -111,7 +111,7 @@ prepare() {
   trap '' HUP PIPE INT
   trap 'stop=1' TERM
   trap give_lock EXIT
-  for tool in awk cat chmod cp date grep ln ls mkdir mv readlink rm sha256sum stat sync touch; do
+  for tool in awk cat chmod cp date ln ls mkdir mv readlink rm sha256sum stat sync touch; do
     command -v "$tool" >/dev/null || { say note blocked "$tool is missing on this host"; return 1; }
   done
   if ! mkdir -p "$state" 2>/dev/null || ! chmod 700 "$state" 2>/dev/null; then
@@ -138,40 +138,58 @@ prepare() {
 # a busy host are more than fit on one command line.
 list_handles() {
   listed=$((listed + 1))
-  handles=$nl$(printf '%s\n' /proc/[0-9]*/ns/net /proc/[0-9]*/task/[0-9]*/ns/net | xargs stat -Lc '%i %n' 2>/dev/null | awk '
+  handles=$(printf '%s\n' /proc/[0-9]*/ns/net /proc/[0-9]*/task/[0-9]*/ns/net | xargs stat -Lc '%i %n' 2>/dev/null | awk '
     !($1 in seen) { seen[$1] = 1; print }
     END {
       while ((getline line < "/proc/self/mountinfo") > 0) {
         split(line, f, " ")
         if (f[4] ~ /^net:\[[0-9]+\]$/) print substr(f[4], 6, length(f[4]) - 6), f[5]
       }
-    }')$nl
+    }')
 }
 
+# Sets $handle; empty where there is none. By a loop: ${handles#*...} takes dash a time that grows with
+# the square of the list.
 find_handle() {
-  handle='' rest=${handles#*"$nl$1 "}
-  [ "$rest" = "$handles" ] || handle=${rest%%"$nl"*}
+  handle=''
+  set -f
+  IFS=$nl
+  for way in $handles; do
+    case $way in "$1 "*) handle=${way#* } && break ;; esac
+  done
+  unset IFS
+  set +f
   # shellcheck disable=SC2059 # mountinfo escapes white space, as printf does
   case $handle in *\\*) handle=$(printf "$(printf %s "$handle" | sed 's/%/%%/g')") ;; esac
 }
 
-# Runs in the namespace: inode, the value to replace, the value to write, the key's file. By cat: a
-# shell that reads byte by byte gets the first digit only of a file in /proc/sys.
+# Runs in the namespace: inode, the value to replace, the value to write, the key's file, and $swap_awk.
+# Few processes: a host may have hundreds of namespaces.
 # shellcheck disable=SC2016 # the inner shell's variables
 inside='
-inode=$(stat -Lc %i /proc/self/ns/net)
-[ "$inode" = "$1" ] || { echo gone; exit; }
+[ "$(readlink /proc/self/ns/net)" = "net:[$1]" ] || { echo gone; exit; }
 [ -e "$4" ] || { echo absent; exit; }
-was=$(cat "$4" 2>/dev/null) || { echo refused; exit; }
-[ "$was" != "$3" ] || { echo already; exit; }
-[ "$was" = "$2" ] || { echo changed "$was"; exit; }
-{ echo "$3" >"$4"; } 2>/dev/null || { echo refused; exit; }
-[ "$(cat "$4")" = "$3" ] && echo set || echo reset'
+awk "$5" "$2" "$3" "$4" || echo refused'
+
+# By awk: a shell that reads byte by byte gets the first digit only of a file in /proc/sys. A key that
+# cannot be opened for writing ends awk with a failure. "" makes strings of what looks like numbers.
+# shellcheck disable=SC2016 # awk's dollars
+swap_awk='BEGIN {
+  from = ARGV[1] ""; to = ARGV[2] ""; key = ARGV[3]
+  if ((getline was < key) < 1) { print "refused"; exit }
+  close(key)
+  if (was "" == to) { print "already"; exit }
+  if (was "" != from) { print "changed", was; exit }
+  print to > key
+  if (close(key) != 0) { print "refused"; exit }
+  getline now < key
+  print (now "" == to) ? "set" : "reset"
+}'
 
 # set_value INODE FROM TO own|other: sets $told.
 set_value() {
   if [ "$4" = own ]; then
-    told=$(sh -c "$inside" - "$1" "$2" "$3" "$key")
+    told=$(sh -c "$inside" - "$1" "$2" "$3" "$key" "$swap_awk" 2>/dev/null)
     return
   fi
   for tool in nsenter xargs; do
@@ -181,7 +199,7 @@ set_value() {
   for again in 0 1; do
     find_handle "$1"
     told=gone
-    [ -z "$handle" ] || told=$(nsenter --net="$handle" sh -c "$inside" - "$1" "$2" "$3" "$key" 2>/dev/null)
+    [ -z "$handle" ] || told=$(nsenter --net="$handle" sh -c "$inside" - "$1" "$2" "$3" "$key" "$swap_awk" 2>/dev/null)
     case $told in gone | '') ;; *) return ;; esac
     # Its process may have ended, and others be there still.
     [ "$again" = 1 ] || list_handles

@@ -13,6 +13,9 @@ undo() {
     return
   fi
   log "$state/journal" "undo $run by $who"
+  # Read once, not at each step: there may be hundreds.
+  begun=$nl$(cat "$home/journal" 2>/dev/null)$nl
+  listing=$nl$(cat "$home/manifest")$nl
   # Back to front: running values first, then a hook before the value that it reads.
   backwards=$(awk '{ line[NR] = $0 } END { for (i = NR; i; i--) print line[i] }' "$home/manifest")
   set -f
@@ -29,11 +32,14 @@ undo() {
 
 undo_step() {
   number=${1#* } number=${number%% *}
-  grep -q " begin $number\$" "$home/journal" 2>/dev/null || return
-  if grep -q " undone $number\$" "$home/journal"; then
-    say step "$number" already "it was taken back before"
-    return
-  fi
+  case $begun in
+    *" undone $number$nl"*)
+      say step "$number" already "it was taken back before"
+      return
+      ;;
+    *" begin $number$nl"*) ;;
+    *) return ;;
+  esac
   point
   case $1 in
     file*)
@@ -52,16 +58,21 @@ undo_step() {
 
 # undo_value live NUMBER INODE BEFORE AFTER own|other NAME
 undo_value() {
-  if grep -q " done $2 already\$" "$home/journal"; then
-    say step "$2" already "the run found it so"
-    return
-  fi
+  case $begun in
+    *" done $2 already$nl"*)
+      say step "$2" already "the run found it so"
+      return
+      ;;
+    *" done $2 gone$nl"*)
+      say step "$2" gone "the namespace had ended before the run came to it"
+      return
+      ;;
+  esac
   # After a boot, another namespace may bear its number.
-  if [ "$6" = other ] && ! grep -qx "boot $boot" "$home/manifest"; then
-    told=gone
-  else
-    set_value "$3" "$5" "$4" "$6"
-  fi
+  case $6:$listing in
+    own:* | *"${nl}boot $boot$nl"*) set_value "$3" "$5" "$4" "$6" ;;
+    *) told=gone ;;
+  esac
   live_words "$2"
   case $told in
     set | already | gone) echo "- undone $2" >>"$home/journal" ;;
