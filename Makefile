@@ -39,7 +39,12 @@ endif
 test: setup
 	@./tools/lab-packages.sh
 	@./tools/test-packages.sh
+ifdef ARGS
 	$(BIN)/pytest tests $(ARGS)
+else
+	$(BIN)/pytest tests/unit tests/remedy -n 2
+	$(BIN)/pytest tests/command tests/browser tests/ssh tests/lab
+endif
 
 .PHONY: faults
 faults: setup

@@ -79,7 +79,7 @@ class Lines:
     def __init__(self) -> None:
         self._kept: dict[int, Line] = {}
 
-    def open(self, target: Target, settings: Settings) -> Line:
+    def open(self, target: Target, settings: Settings) -> Connection:
         """The connection of this process; a child never speaks over its parent's."""
         line = self._kept.get(os.getpid())
         if line is None or line.lost:
@@ -95,6 +95,7 @@ class Line:
         self._connection = connection
         self.via = connection.via
         self.fingerprint = connection.fingerprint
+        self.direct = connection.direct
         self.lost = False
 
     def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
