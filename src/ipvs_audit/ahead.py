@@ -13,7 +13,6 @@ from ipvs_audit.checks_found import needs_host
 from ipvs_audit.controls import control_of
 from ipvs_audit.facts import facts_of
 from ipvs_audit.lean import judge_quietly
-from ipvs_audit.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from ipvs_audit.session import AuditSession
     from ipvs_audit.snapshot import Failure, Snapshot
     from ipvs_audit.verdicts import Result
-
-_FAILS = (Verdict.FAIL, Verdict.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class Ahead:
         if not self._checks:
             return None
         found = self._of(taken.target, taken).values()
-        return any(one and one.verdict in _FAILS and not one.waived for one in found)
+        return any(one and one.verdict.bad and not one.waived for one in found)
 
     def result(self, host: str, check: Check, taken: Snapshot | Failure) -> Result | None:
         """A check's verdict on a host, once; None where it breaks, prints or warns."""

@@ -28,6 +28,11 @@ class Verdict(StrEnum):
         """The verdict as people read it, in the terminal, JUnit and HTML alike."""
         return self.value.replace("_", " ")
 
+    @property
+    def bad(self) -> bool:
+        """Whether it is a failure or an error: what ends a run with exit code 1."""
+        return self in (Verdict.FAIL, Verdict.ERROR)
+
 
 #: Worst first: the order in which reports list verdicts, and how a host's overall word is chosen.
 WORST_FIRST = (

@@ -7,12 +7,12 @@ import gc
 import sys
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ipvs_audit.latency import watching
 from ipvs_audit.latency.pace import Echo, EchoError, Pace, measure
-from ipvs_audit.latency.trace import SECTION, Trace, Via, encode
+from ipvs_audit.latency.trace import Trace, Via, encode
 from ipvs_audit.latency.way import icmp_echo, ssh_echo
 from ipvs_audit.probe.attempt import Handle
 from ipvs_audit.probe.threads import Threads
@@ -165,12 +165,7 @@ def _unmeasured(job: Job, why: str) -> Snapshot:
 
 
 def _joined(job: Job, trace: Trace, command: str = "round trips") -> Snapshot:
-    sections = job.snapshot.sections
-    # Not later than the last of the probe's, by which evidence is dated.
-    at = max((section.at for section in sections.values()), default=0.0)
-    return replace(
-        job.snapshot, sections={**sections, SECTION: encode(trace, command=command, at=at)}
-    )
+    return job.snapshot.joined(encode(trace, command=command))
 
 
 @contextlib.contextmanager

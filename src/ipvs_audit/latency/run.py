@@ -85,11 +85,9 @@ def keep_before(
         now = collected[host]
         if not isinstance(earlier, Snapshot) or not isinstance(now, Snapshot) or now is earlier:
             continue
-        at = max((section.at for section in now.sections.values()), default=0.0)
-        kept = {
-            name: replace(earlier.sections[section], name=name, at=at)
+        kept = [
+            replace(earlier.sections[section], name=name)
             for section, name in ((trace.SECTION, trace.BEFORE), (ran.SECTION, ran.BEFORE))
             if section in earlier.sections
-        }
-        if kept:
-            collected[host] = replace(now, sections={**now.sections, **kept})
+        ]
+        collected[host] = now.joined(*kept)

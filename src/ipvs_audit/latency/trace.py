@@ -64,13 +64,13 @@ class Trace:
     started: str = ""
 
 
-def encode(trace: Trace, *, command: str, at: float, name: str = SECTION) -> Section:
+def encode(trace: Trace, *, command: str, at: float = 0.0, name: str = SECTION) -> Section:
     """A trace as a section.
 
     Args:
         trace: at most :data:`MOST` round trips; ``sent`` must not fall.
         command: what was done, as a person would type it.
-        at: the host's uptime, as in every section.
+        at: the host's uptime, as in every section; a snapshot that it joins dates it anew.
         name: :data:`SECTION` or :data:`BEFORE`.
     """
     sent = [_microseconds(one) for one in trace.sent]

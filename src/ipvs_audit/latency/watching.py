@@ -5,7 +5,6 @@ Whatever goes wrong here is said in the section; it neither ends a run nor costs
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.latency import ran
@@ -45,7 +44,7 @@ def watched(taken: Snapshot, connect: Callable[[], Connection]) -> Snapshot:
         nonce = new_nonce()
         end = UNSEEN_END
         output = connection.run_script(ran.render(nonce), timeout=LONGEST, max_output=_MOST_OUTPUT)
-        return _joined(taken, _read(output, nonce))
+        return taken.joined(_read(output, nonce))
     except TransportError as why:
         return _refused(taken, why.message + end)
     except GarbledEvidenceError as why:
@@ -75,11 +74,4 @@ def _read(output: Output, nonce: str) -> Section:
 
 
 def _refused(taken: Snapshot, why: str) -> Snapshot:
-    return _joined(taken, ran.refusal(why))
-
-
-def _joined(taken: Snapshot, section: Section) -> Snapshot:
-    # Not later than the last of the probe's, by which evidence is dated.
-    at = max((one.at for one in taken.sections.values()), default=0.0)
-    section = replace(section, at=at)
-    return replace(taken, sections={**taken.sections, ran.SECTION: section})
+    return taken.joined(ran.refusal(why))

@@ -104,8 +104,7 @@ live() {
 untouched() { say note untouched "nothing was changed"; }
 
 steps() {
-  :
-  # @STEPS@
+  : # @STEPS@
 }
 
 apply() {

@@ -9,8 +9,6 @@ from ipvs_audit.verdicts import Result, Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_BAD = (Verdict.FAIL, Verdict.ERROR)
-
 Judged = dict[str, Result]
 
 
@@ -19,21 +17,21 @@ def worse(before: Mapping[str, Result], after: Mapping[str, Result]) -> list[Res
     return [
         result
         for control, result in after.items()
-        if result.verdict in _BAD and (control not in before or before[control].verdict not in _BAD)
+        if result.verdict.bad and (control not in before or not before[control].verdict.bad)
     ]
 
 
 def improved(before: Mapping[str, Result], after: Mapping[str, Result]) -> bool:
     """Whether a control that failed does not any more."""
     return any(
-        result.verdict in _BAD and control in after and after[control].verdict not in _BAD
+        result.verdict.bad and control in after and not after[control].verdict.bad
         for control, result in before.items()
     )
 
 
 def failing(judged: Mapping[str, Result]) -> list[str]:
     """The controls that fail."""
-    return [control for control, result in judged.items() if result.verdict in _BAD]
+    return [control for control, result in judged.items() if result.verdict.bad]
 
 
 def undecided(judged: Mapping[str, Result]) -> list[str]:

@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from ipvs_audit.probe.script import roots_own
+from ipvs_audit.probe.script import bare, roots_own
 from ipvs_audit.remedy.steps import SetLive, WriteFile
 
 if TYPE_CHECKING:
@@ -85,10 +85,7 @@ def _template(action: str) -> str:
     folder = files(__package__)
     text = (folder / "change.sh").read_text("utf-8")
     part = (folder / f"{action}.sh").read_text("utf-8")
-    text = text.replace("# @PARTS@", roots_own() + part)
-    lines = (line.strip() for line in text.splitlines())
-    kept = (line for line in lines if line and (not line.startswith("#") or "@STEPS@" in line))
-    return "\n".join(kept) + "\n"
+    return bare(text.replace("# @PARTS@", roots_own() + part))
 
 
 def _render(
@@ -108,7 +105,7 @@ def _render(
     }
     for word, value in words.items():
         script = script.replace(word, value)
-    return script.replace("# @STEPS@", steps).encode("ascii")
+    return script.replace("# @STEPS@", "\n" + steps).encode("ascii")
 
 
 def _named(who: str) -> str:

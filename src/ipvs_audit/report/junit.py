@@ -133,7 +133,7 @@ def _properties(host: HostResult) -> Iterator[tuple[str, str]]:
 
 
 def _case(host: HostResult, classname: str, result: Result) -> tuple[TestCase, str]:
-    loud = result.verdict in {Verdict.FAIL, Verdict.ERROR} and not result.waived
+    loud = result.verdict.bad and not result.waived
     case = TestCase(
         _name(f"{result.control} {result.name}"),
         classname=classname,

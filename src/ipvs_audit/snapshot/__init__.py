@@ -7,7 +7,7 @@ evidence take the same way, and a better parser can read old evidence again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -100,6 +100,15 @@ class Snapshot:
             return self.sections[name]
         except KeyError:
             raise GarbledEvidenceError(name, "the probe did not bring it") from None
+
+    def joined(self, *sections: Section) -> Snapshot:
+        """The same with more sections, in the place of those of their names.
+
+        They are dated like the last that was there: by it the time of all evidence is reckoned.
+        """
+        at = max((one.at for one in self.sections.values()), default=0.0)
+        more = {one.name: replace(one, at=at) for one in sections}
+        return replace(self, sections={**self.sections, **more}) if more else self
 
     @cached_property
     def host(self) -> Host:
