@@ -8,55 +8,20 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
+from stub_hosts import SETTINGS, SLOW, Crowd, Stub, answer, gather, targets
 
 from ipvs_audit.probe import attempt
 from ipvs_audit.probe.collector import collect
-from ipvs_audit.probe.threads import Threads
 from ipvs_audit.snapshot import Failure, Snapshot
 from ipvs_audit.targets import Target
 from ipvs_audit.transport import Again, Limits, Output, TransportError
-from ipvs_audit.transport.settings import Settings
 
-SETTINGS = Settings(limits=Limits(connect=1, deadline=1))
-SLOW = replace(SETTINGS, limits=Limits(connect=1, deadline=30))
-
-
-def answer(script: bytes) -> bytes:
-    nonce = re.search(rb"nonce='([0-9a-f]{32})'", script)[1]
-    return b"%s host - 1.00 4 6\nechoanswer\n%s end 1\n" % (nonce, nonce)
-
-
-class Stub:
-    """A connection that behaves as it is told."""
-
-    fingerprint = "SHA256:stub"
-    via = "stub"
-    direct = True
-
-    def __init__(self, behave: Any = None) -> None:
-        self.behave = behave or (lambda script: Output(0, answer(script), b""))
-        self.closed = 0
-        self.ended = threading.Event()
-
-    def run_script(self, script: bytes, **_limits: float) -> Any:
-        return self.behave(script)
-
-    def close(self) -> None:
-        self.closed += 1
-        self.ended.set()
-
-
-def targets(count: int) -> list[Target]:
-    return [Target(f"host{number}") for number in range(count)]
-
-
-def gather(count: int, open_connection: Any, **changes: Any) -> list[Snapshot | Failure]:
-    changes.setdefault("settings", SETTINGS)
-    return list(collect(targets(count), open_connection=open_connection, **changes))
+if TYPE_CHECKING:
+    from ipvs_audit.transport.settings import Settings
 
 
 def test_every_host_comes_back_once() -> None:
@@ -104,127 +69,6 @@ def test_no_more_than_forks_are_under_way_or_read_ahead() -> None:
     assert len(asked) <= 6
     assert len(list(results)) == 39
     assert max(most) <= 5
-
-
-class Crowd:
-    """Counts the hosts that connect and those that are probed."""
-
-    def __init__(self, *, together: int, direct: bool = True, seconds: float = 0) -> None:
-        self.direct = direct
-        self.seconds = seconds
-        self.lock = threading.Lock()
-        self.connecting, self.probing = set(), set()
-        self.most_connecting = self.most_probing = 0
-        self.all_wait = threading.Barrier(together)
-
-    def connect(self, target: Target, _settings: Settings) -> Any:
-        with self.lock:
-            self.connecting.add(target.name)
-            self.most_connecting = max(self.most_connecting, len(self.connecting))
-        time.sleep(0.005)
-        stub = Stub(lambda script: self.probe(target.name, script))
-        stub.direct = self.direct
-        with self.lock:
-            self.connecting.discard(target.name)
-        return stub
-
-    def probe(self, name: str, script: bytes) -> Output:
-        with self.lock:
-            self.probing.add(name)
-            self.most_probing = max(self.most_probing, len(self.probing))
-        self.all_wait.wait(20)  # broken, and the host a failure, unless so many wait at a time
-        time.sleep(self.seconds)
-        with self.lock:
-            self.probing.discard(name)
-        return Output(0, answer(script), b"")
-
-
-def test_connected_hosts_wait_together_and_no_more_than_forks_connect() -> None:
-    crowd = Crowd(together=12)
-    taken = gather(36, crowd.connect, forks=2, under_way=12, settings=SLOW)
-    assert [type(each) for each in taken] == [Snapshot] * 36
-    assert crowd.most_connecting <= 2
-    assert crowd.most_probing == 12
-
-
-def test_host_behind_a_jump_host_keeps_its_place_to_the_end() -> None:
-    crowd = Crowd(together=1, direct=False, seconds=0.05)
-    taken = gather(20, crowd.connect, forks=2, under_way=12, settings=SLOW)
-    assert [type(each) for each in taken] == [Snapshot] * 20
-    assert crowd.most_probing <= 2
-
-
-def test_lost_hosts_that_connect_again_are_among_the_forks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(attempt, "_FIRST_PAUSE", 0.01)
-    crowd, lost = Crowd(together=1), set()
-
-    def connect(target: Target, settings: Settings) -> Any:
-        stub = crowd.connect(target, settings)
-        if target.name not in lost:
-            lost.add(target.name)
-            stub.behave = lose
-        return stub
-
-    all_lost = threading.Barrier(12)
-
-    def lose(_script: bytes) -> Any:
-        all_lost.wait(20)
-        raise TransportError("protocol", "cut off", again="once")
-
-    taken = gather(36, connect, forks=2, under_way=12, settings=SLOW)
-    assert [type(each) for each in taken] == [Snapshot] * 36
-    assert len(lost) == 36
-    assert crowd.most_connecting <= 2
-
-
-def test_hosts_stuck_in_connecting_starve_the_others_until_their_deadline_only() -> None:
-    free = threading.Event()
-
-    def connect(target: Target, _settings: Settings) -> Any:
-        if target.name in {"host0", "host1"}:
-            free.wait(20)
-        return Stub()
-
-    settings = replace(SETTINGS, limits=Limits(deadline=0.5))
-    begun = time.monotonic()
-    taken = {
-        each.target: each
-        for each in gather(10, connect, forks=2, under_way=8, settings=settings, grace=0.2)
-    }
-    assert time.monotonic() - begun < 5
-    assert {name for name, each in taken.items() if isinstance(each, Failure)} == {"host0", "host1"}
-    assert taken["host0"].kind == taken["host1"].kind == "timeout"
-    assert len(taken) == 10
-    free.set()
-
-
-def test_where_no_more_threads_start_hosts_wait_for_those_that_run(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    running, most = [], []
-
-    class Few(Threads):
-        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-            if len(running) == 3:
-                raise RuntimeError("can't start new thread")
-            running.append(1)
-            most.append(len(running))
-            future = super().submit(fn, *args, **kwargs)
-            future.add_done_callback(lambda _: running.pop())
-            return future
-
-    monkeypatch.setattr("ipvs_audit.probe.collector.Threads", Few)
-
-    def probe(script: bytes) -> Output:
-        time.sleep(0.02)
-        return Output(0, answer(script), b"")
-
-    taken = gather(20, lambda *_: Stub(probe), forks=2, under_way=12, settings=SLOW)
-    assert sorted(each.target for each in taken) == sorted(each.name for each in targets(20))
-    assert {type(each) for each in taken} == {Snapshot}
-    assert max(most) == 3
 
 
 def test_failed_host_is_data_and_the_others_are_unaffected() -> None:
@@ -381,7 +225,7 @@ def test_interrupt_ends_hosts_that_wait_and_none_connects_again() -> None:
         stub.behave = wait
         return stub
 
-    before = threading.active_count()
+    before = set(threading.enumerate())
     results = collect(targets(9), open_connection=connect, settings=SLOW, forks=1, under_way=6)
     taken = [next(results), results.throw(KeyboardInterrupt)]  # type: ignore[attr-defined]
     with pytest.raises(KeyboardInterrupt):
@@ -389,11 +233,9 @@ def test_interrupt_ends_hosts_that_wait_and_none_connects_again() -> None:
     assert isinstance(taken[0], Snapshot)
     assert sorted(each.target for each in taken) == [f"host{number}" for number in range(9)]
     assert [each.kind for each in taken[1:]] == ["interrupted"] * 8
-    for _ in range(200):
-        if threading.active_count() == before:
-            break
-        time.sleep(0.05)
-    assert threading.active_count() == before
+    for thread in set(threading.enumerate()) - before:
+        thread.join(20)
+    assert set(threading.enumerate()) <= before
     assert len(stubs) == 6
     assert all(stub.closed for stub in stubs.values())
 
@@ -441,7 +283,7 @@ def SETTINGS_OPEN(*_: Any) -> Any:  # noqa: N802
 
 
 def test_threads_serve_one_host_after_the_other_and_none_is_left() -> None:
-    before, used = threading.active_count(), set()
+    before, used = set(threading.enumerate()), set()
 
     def connect(*_: Any) -> Any:
         used.add(threading.current_thread())
@@ -451,4 +293,4 @@ def test_threads_serve_one_host_after_the_other_and_none_is_left() -> None:
     assert len(used) < 40
     for each in used:
         each.join(20)
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
