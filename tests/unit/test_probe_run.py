@@ -144,6 +144,26 @@ def test_inside_a_pid_namespace_the_census_is_not_complete() -> None:
     assert any("inside a container" in gap for gap in taken.census.gaps)
 
 
+@needs_root
+@pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
+def test_processes_hidden_from_root_are_a_gap_and_tear_no_line_apart(
+    shell: list[str], tmp_path: Path
+) -> None:
+    if shell[0] == "busybox":
+        pytest.skip("its tools are its own")
+    (tmp_path / "stat").write_text(
+        f'#!/bin/sh\n{shutil.which("stat")} "$@"\n'
+        "yes \"stat: cannot statx '/proc/7/task/7/ns/net': Permission denied\" | head -2000 >&2\n"
+    )
+    (tmp_path / "stat").chmod(0o755)
+    with subprocess.Popen(["unshare", "-n", "sleep", "60"]) as process:
+        taken = snapshot(run(shell, first=tmp_path))
+        inode = Path(f"/proc/{process.pid}/ns/net").stat().st_ino
+        process.kill()
+    assert any("do not show their namespace even to root" in gap for gap in taken.census.gaps)
+    assert inode in {one.inode for one in taken.census.others}
+
+
 @pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
 @pytest.mark.parametrize("missing", ["awk", "stat", "sha256sum", "nsenter", "readlink", "grep"])
 def test_a_missing_tool_is_said_and_never_a_pass(

@@ -67,25 +67,30 @@ END {
 stat_at_once() { stat -Lc '%i %n' "$@"; }
 stat_in_parts() { printf '%s\n' "$@" | xargs stat -Lc '%i %n'; }
 
-# census WAY FILE...: sets $found to what awk says, $errors to what stat complained of; empty where
-# awk did not come to its end. One stream for both would tear lines apart; so stat's errors go past awk,
-# which prints when stat is done.
+# census WAY FILE...: sets $found to what stat complained of and what awk says, $own to awk's first line
+# (empty where it did not come to its end), and $denied. One stream for both would tear lines apart; so
+# stat's errors go past awk, which prints when stat is done.
 census() {
-  way=$1
+  way=$1 own='' denied=0
   shift
-  found=$nl$({
+  found=$({
     {
       [ "$peek" = 1 ] || exec 2>/dev/null # one for each process of another user
       "$way" "$@" 2>&3
     } | awk "$census_awk"
   } 3>&1)
-  errors=${found%%"${nl}own "*}
-  found=${found#"$errors$nl"}
-  case $found in
-    "own 0 0 0 "*) found='' ;;
-    "own "*"$nl"end) ;;
-    *) found='' ;;
-  esac
+  case $nl$found in *"${nl}own "*"$nl"end) ;; *) return ;; esac
+  set -f
+  IFS=$nl
+  for line in $found; do
+    case $line in
+      'own '*) own=$line && break ;;
+      *ermission\ denied* | *not\ permitted*) denied=1 ;;
+    esac
+  done
+  unset IFS
+  set +f
+  case $own in 'own 0 0 0 '*) own='' ;; esac
 }
 
 # Finds the namespaces; leaves them in $found, and what the census could not see in $gaps.
@@ -96,21 +101,21 @@ find_namespaces() {
   set -- /proc/self/ns/net /proc/self/ns/pid /proc/self/ns/user /proc/[0-9]*/task/[0-9]*/ns/net
   census stat_at_once "$@"
   # Too many arguments, or a process ended under awk's hands.
-  [ -n "$found" ] || census stat_in_parts "$@"
-  if [ -z "$found" ]; then
+  [ -n "$own" ] || census stat_in_parts "$@"
+  if [ -z "$own" ]; then
+    found=''
     gaps="gap the census of namespaces did not run to its end$nl"
     return
   fi
   # shellcheck disable=SC2086 # its words
-  set -- ${found%%"$nl"*}
+  set -- $own
   own_inode=$2 own_services=$5 own_destinations=$6
   [ "$peek" = 1 ] || gaps="${gaps}gap the probe ran as $user and may not look at the namespaces of other users' processes$nl"
   # The first namespaces have fixed numbers (include/linux/proc_ns.h); 0: a kernel without that kind.
   case $3 in 0 | 4026531836) ;; *) gaps="${gaps}gap the probe ran inside a container (pid namespace $3): it sees only the processes there$nl" ;; esac
   case $4 in 0 | 4026531837) ;; *) gaps="${gaps}gap the probe ran inside a user namespace ($4)$nl" ;; esac
-  case $peek:$errors in
-    1:*ermission\ denied* | 1:*not\ permitted*) gaps="${gaps}gap some processes do not show their namespace even to $user$nl" ;;
-  esac
+  [ "$peek$denied" != 11 ] ||
+    gaps="${gaps}gap some processes do not show their namespace even to $user$nl"
 }
 
 # read_switch [COMMAND...]: reads the switch, by that command; sets $inside to the words for the netns
