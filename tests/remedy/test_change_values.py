@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from changing import RUN, STAND_IN, Box, live
 
+from ipvs_audit.remedy import script
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -161,3 +163,35 @@ def test_many_namespaces_are_all_set(box: Box) -> None:
     finally:
         for one in made:
             one.end()
+
+
+#: Looks each fiftieth namespace of so many up; prints the clock ticks of it, and the last way.
+LOOK_UP = """
+clock() { read -r line </proc/$$/stat; set -- ${line##*) }; spent=$((${12} + ${13})); }
+list() {
+  i=0
+  while [ $i -lt $many ]; do echo "$((4026532000 + i)) /run/netns/cni-3f8a-$i"; i=$((i + 1)); done
+}
+handles=$(list)
+clock; before=$spent
+for again in 1 2 3 4 5 6 7 8 9 10; do
+  i=0; while [ $i -lt $many ]; do find_handle $((4026532000 + i)); i=$((i + many / 20)); done
+done
+clock; echo $((spent - before)) $handle
+"""
+
+
+def test_looking_namespaces_up_takes_a_time_that_grows_with_their_number_only() -> None:
+    text = script.render_undo(RUN, who="ops", by="ops", nonce="0" * 32).decode()
+    defined = text.removesuffix("main </dev/null\n")
+    assert defined != text
+
+    def ticks(many: int) -> int:
+        asked = ["dash", "-c", f"{defined}\nmany={many}\n{LOOK_UP}"]
+        told = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=120)
+        spent, handle = told.stdout.split()
+        assert handle == f"/run/netns/cni-3f8a-{many // 20 * 19}"
+        return int(spent)
+
+    # Five times as many: five times as long, and twenty-five times with the square.
+    assert min(ticks(2000) for _ in range(3)) < 12 * max(1, min(ticks(400) for _ in range(3)))
