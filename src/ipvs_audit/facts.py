@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ipvs_audit.snapshot import Failure, GarbledEvidenceError, Snapshot
+from ipvs_audit.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +95,7 @@ _FACTS: dict[str, Callable[[Snapshot], str]] = {
     "exposure": _exposure,
     "statistics consumers": _consumers,
     "namespaces": lambda taken: (
-        f"{len(taken.census.others) + 1} network namespaces"
+        counted(len(taken.census.others) + 1, "network namespace")
         + ("" if taken.census.complete else ", census incomplete")
     ),
     "reached": lambda taken: taken.taken.via,

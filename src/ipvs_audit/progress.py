@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from ipvs_audit.snapshot import Failure, Snapshot
+from ipvs_audit.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,14 +65,14 @@ class Tally:
         """Where it stands, in words."""
         rate = self.rate(now)
         left = f", about {(self.total - self.done) / rate:.0f} s left" if rate else ""
-        return (
-            f"collecting: {self.done} of {self.total} hosts, {self.wrong}, {rate:.1f} hosts/s{left}"
-        )
+        whole = counted(self.total, "host")
+        return f"collecting: {self.done} of {whole}, {self.wrong}, {rate:.1f} hosts/s{left}"
 
     def end(self, now: float) -> str:
         """What came of it, in words."""
         seconds = now - self.begun
-        return f"collected {self.done} of {self.total} hosts in {seconds:.1f} s, {self.wrong}"
+        whole = counted(self.total, "host")
+        return f"collected {self.done} of {whole} in {seconds:.1f} s, {self.wrong}"
 
 
 class Progress:

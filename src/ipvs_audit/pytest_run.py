@@ -31,6 +31,7 @@ from ipvs_audit.session import run_id
 from ipvs_audit.snapshot import store
 from ipvs_audit.transport.connect import open_connection
 from ipvs_audit.transport.testinfra_backend import host_for
+from ipvs_audit.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -97,7 +98,8 @@ class AuditRun:
         )
         excluded = len(audit.targets) - len(audit.audited)
         return (
-            f"ipvs-audit: {len(audit.audited)} of {audit.inventory.total} hosts from {source}"
+            f"ipvs-audit: {len(audit.audited)} of {counted(audit.inventory.total, 'host')}"
+            f" from {source}"
             + (f", {excluded} excluded" if excluded else "")
             + f"; IPVS estimation must be {audit.policy.estimation}"
             + "".join(f"\nipvs-audit: {warning}" for warning in audit.inventory.warnings)

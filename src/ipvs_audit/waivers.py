@@ -7,6 +7,8 @@ from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from ipvs_audit.wording import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -88,7 +90,7 @@ class Account:
         match self.state:
             case State.EXPIRED:
                 again = (
-                    f"{_count(failing, 'failure')} no longer covered"
+                    f"{counted(failing, 'failure')} no longer covered"
                     if failing
                     else "nothing fails"
                 )
@@ -100,12 +102,8 @@ class Account:
             case State.NOT_NEEDED if others:
                 return f"nothing to waive: pass on {passing:,}, not proven on {others:,}"
             case State.NOT_NEEDED:
-                return f"nothing to waive: pass on {_count(passing, 'host')}; remove it"
+                return f"nothing to waive: pass on {counted(passing, 'host')}; remove it"
             case State.IN_FORCE:
-                also = f", not needed on {_count(passing, 'host')}" if passing else ""
+                also = f", not needed on {counted(passing, 'host')}" if passing else ""
                 soon = f"; ends soon, on {self.waiver.expires}" if self.ends_soon else ""
-                return f"covers {_count(failing, 'failure')}{also}{soon}"
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+                return f"covers {counted(failing, 'failure')}{also}{soon}"

@@ -111,7 +111,7 @@ class TestBadInput:
         ran = Audit(in_the_way / "reports")("--inventory", here)
         assert ran.status == 4, ran.output
         assert "--reports" in ran.output
-        assert "collected 1 of 1 hosts" not in ran.output
+        assert "collected 1 of 1 host " not in ran.output
 
     @pytest.mark.skipif(os.getuid() != 0, reason="mounts a small file system: needs root")
     def test_a_full_disk_is_said_and_leaves_no_half_report(

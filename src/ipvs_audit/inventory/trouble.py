@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipvs_audit.inventory.errors import InventoryError
+from ipvs_audit.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,7 +127,7 @@ def no_host_matches(
     if total == 0 or limit is None:
         more = f" ({warnings[0]})" if warnings else ""
         return InventoryError(f"{where}: the inventory holds no host{more}")
-    hosts = "1 host" if total == 1 else f"{total:,} hosts"
+    hosts = counted(total, "host")
     hints = "; ".join(said for said in warnings if said.startswith("--limit"))
     some = ", ".join(names[:_FEW]) + (", ..." if len(names) > _FEW else "")
     return InventoryError(

@@ -107,7 +107,7 @@ def render(nonce: str, *, seconds: int = SECONDS) -> bytes:
 def refusal(why: str) -> Section:
     """A section that says that nothing was looked at, and why, in one line."""
     said = f"kind=none\nseconds=0\nrefused={_PLAIN.sub('?', why)[:_TEXT]}\nend\n"
-    return Section(SECTION, "nothing", said, None, 0.0)
+    return Section(SECTION, "# nothing was traced", said, None, 0.0)
 
 
 def parse(section: Section) -> Ran:

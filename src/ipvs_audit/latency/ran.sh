@@ -224,7 +224,7 @@ main() {
   export LC_ALL PATH
   unset IFS
   set +e +u +f
-  command=: kind=none said='' took=0 tidy='' watching=''
+  command='# nothing was traced' kind=none said='' took=0 tidy='' watching=''
   found=$(grep -oE ' [tT] (estimation_timer|ip_vs_estimation_kthread)([[:space:]]\[ip_vs\])?$' /proc/kallsyms | tr '\t' ' ')
   if grep -qs '^ipvs-e:' /proc/[0-9]*/comm; then
     by_threads

@@ -9,6 +9,7 @@ from ipvs_audit.gather import settings_of
 from ipvs_audit.latency import ran, trace
 from ipvs_audit.latency.measuring import Job, measure_all
 from ipvs_audit.snapshot import GarbledEvidenceError, Snapshot
+from ipvs_audit.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, MutableMapping
@@ -57,8 +58,9 @@ def time_hosts(
         return False
     longest = max(job.policy.latency_seconds for job in jobs) + ran.SECONDS * options.trace
     rounds = -(-len(jobs) // options.at_once)
+    together = f", {options.at_once} at a time" if rounds > 1 else ""
     say(
-        f"measuring the latency of {len(jobs)} hosts, {options.at_once} at a time:"
+        f"measuring the latency of {counted(len(jobs), 'host')}{together}:"
         f" about {rounds * longest} s"
     )
     for taken in measure_all(jobs, options.at_once):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.facts import stall_words
 from ipvs_audit.latency.period import SHORTEST
+from ipvs_audit.wording import counted
 
 if TYPE_CHECKING:
     from ipvs_audit.latency.analysis import Latency
@@ -85,8 +86,9 @@ def spikes_shown(found: Latency) -> str:
         return "no delay"
     listed = [f"{one.at:.2f} s: {ms(one.height)}" for one in found.spikes[:_LISTED]]
     more = len(found.spikes) - len(listed)
-    return f"{len(found.spikes)} delays, {ms(found.delayed)} in all: {', '.join(listed)}" + (
-        f" and {more} more" if more else ""
+    return (
+        f"{counted(len(found.spikes), 'delay')}, {ms(found.delayed)} in all: {', '.join(listed)}"
+        + (f" and {more} more" if more else "")
     )
 
 

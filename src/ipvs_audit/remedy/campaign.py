@@ -9,6 +9,7 @@ from ipvs_audit.remedy.batches import batches
 from ipvs_audit.remedy.steps import SetLive, WriteFile
 from ipvs_audit.remedy.treat import Treated, Work
 from ipvs_audit.report.sanitise import one_line
+from ipvs_audit.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -62,8 +63,7 @@ def campaign(
     left: list[str] = []
     for number, batch in enumerate(batches(ready, sizes), 1):
         if not work.stopped:
-            hosts = "1 host" if len(batch) == 1 else f"{len(batch)} hosts"
-            tell(f"batch {number}: {hosts} of {len(ready)}")
+            tell(f"batch {number}: {counted(len(batch), 'host')} of {len(ready):,}")
             try:
                 _together(work, batch, forks)
             except KeyboardInterrupt:
@@ -110,7 +110,7 @@ def _together(work: Work, batch: Sequence[str], forks: int) -> None:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def counted(plans: Mapping[str, Plan]) -> dict[str, int]:
+def tally(plans: Mapping[str, Plan]) -> dict[str, int]:
     """What a summary says before anything is done: hosts, files, namespaces, held back."""
     ready = [plan for plan in plans.values() if plan.ready]
     steps = [step for plan in ready for step in plan.steps]

@@ -20,6 +20,7 @@ from ipvs_audit.remedy.show import named, plan_lines, question
 from ipvs_audit.remedy.treat import FAILED, Treated
 from ipvs_audit.results import RemedyResult, StepResult
 from ipvs_audit.snapshot import Failure
+from ipvs_audit.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -190,8 +191,8 @@ class Remediation:
         changes = journals.changes_of(journals.find(self.reports, self.options.rollback))
         here = [host for host in changes.begun if host in collected]
         self.say(
-            f"run {changes.run} by {changes.who} began to change {len(changes.begun)} hosts, "
-            f"of which {len(here)} are selected here"
+            f"run {changes.run} by {changes.who} began to change"
+            f" {counted(len(changes.begun), 'host')}, of which {len(here)} are selected here"
         )
         if not here:
             return [f"Run {changes.run} changed none of these hosts."]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ipvs_audit.remedy.campaign import counted
+from ipvs_audit.remedy.campaign import tally
 from ipvs_audit.report.sanitise import one_line, visible
+from ipvs_audit.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -56,14 +57,10 @@ def _one(plan: Plan, hosts: list[str]) -> Iterator[str]:
 
 def question(plans: Mapping[str, Plan]) -> str:
     """The summary that stands before the question."""
-    count = counted(plans)
+    count = tally(plans)
     return (
-        f"{_many(count['hosts'], 'host')} to change: {_many(count['files'], 'file')},"
-        f" {_many(count['namespaces'], 'running value')};"
+        f"{counted(count['hosts'], 'host')} to change: {counted(count['files'], 'file')},"
+        f" {counted(count['namespaces'], 'running value')};"
         f" {count['held back']} held back, {count['not possible']} not possible,"
         f" {count['nothing to do']} with nothing to do"
     )
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from ipvs_audit.latency.analysis import SPIKE, Latency, analyse
+from ipvs_audit.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -92,7 +93,7 @@ class _Seen:
         found = self.found
         if found.p50 is None or found.max is None:
             return f"{self.name}: no answers"
-        delays = f"{len(found.spikes)} delay{'s' if len(found.spikes) != 1 else ''}"
+        delays = counted(len(found.spikes), "delay")
         if found.rhythm.estimator and found.rhythm.period is not None:
             delays += f", {found.rhythm.members} of them every {found.rhythm.period:.2f} s"
         lost = f", {found.lost} lost" if found.lost else ""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.report.sanitise import one_line
+from ipvs_audit.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ipvs_audit.results import HostResult, LatencyResult, TraceResult
+    from ipvs_audit.results import HostResult, LatencyResult, Run, TraceResult
 
+_MOST_EASED = 5
 _WAYS = {"icmp": "ICMP echo", "ssh": "a byte over SSH"}
 
 
@@ -68,6 +70,35 @@ def rows(host: HostResult) -> list[tuple[str, tuple[str, ...]]]:
     measured = [one for one in (host.latency_before, host.latency) if one is not None]
     told = [(label, tuple(show(one) for one in measured)) for label, show in _ROWS.items()]
     return [(label, values) for label, values in told if any(values)]
+
+
+def eased(run: Run) -> list[str]:
+    """What a remedy did to the latency, a line for each of the hosts that were delayed the longest.
+
+    Nothing where no host was measured both before and after.
+    """
+    both = [
+        (host.name, host.latency_before, host.latency)
+        for host in run.hosts
+        if host.latency_before is not None and host.latency is not None
+    ]
+    both.sort(key=lambda one: -one[1].highest)
+    lines = [
+        f"latency of {name}: {_delays(before)} before the remedy; {_delays(now)} after it"
+        for name, before, now in both[:_MOST_EASED]
+    ]
+    if (more := len(both) - len(lines)) > 0:
+        lines.append(f"and the latency of {more:,} more hosts, before and after, in the report")
+    return lines
+
+
+def _delays(one: LatencyResult) -> str:
+    if one.ended:
+        return "not measured to the end"
+    delays = counted(one.spikes, "delay") if one.spikes else "no delay"
+    highest = f" up to {ms(one.highest)}" if one.spikes else ""
+    period = f", one every {one.period:.1f} s" if one.period is not None and one.estimator else ""
+    return f"{delays}{highest}{period}, p99.9 {ms(one.p999)}"
 
 
 def properties(host: HostResult) -> Iterator[tuple[str, str]]:

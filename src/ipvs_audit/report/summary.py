@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ipvs_audit.verdicts import Result, Verdict
+from ipvs_audit.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -186,7 +187,7 @@ def _verb(count: int, one: str, many: str) -> str:
 
 
 def _hosts(count: int) -> str:
-    return f"{count:,} {_verb(count, 'host', 'hosts')}"
+    return counted(count, "host")
 
 
 def _all(count: int) -> str:

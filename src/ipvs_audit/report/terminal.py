@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ipvs_audit.report.asides import change_lines, waiver_lines
+from ipvs_audit.report.latency_view import eased
 from ipvs_audit.report.sanitise import bounded, clipped, one_line
 from ipvs_audit.report.summary import (
     Standing,
@@ -72,7 +73,8 @@ def render_summary(run: Run, reports: Path, console: Console) -> None:
         _print_table(run, console)
         console.print()
     _print_findings(run, console)
-    for line in (*remedy_lines(run), *waiver_lines(run), *change_lines(run)):
+    told = (*remedy_lines(run), *eased(run), *waiver_lines(run), *change_lines(run))
+    for line in told:
         _print_plain(console, clipped(one_line(line), _MESSAGE_WIDTH))
     for note in run.notes[:MAX_NOTES]:
         _print_plain(console, f"note: {clipped(one_line(note), _MESSAGE_WIDTH)}")
