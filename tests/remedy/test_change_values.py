@@ -67,7 +67,7 @@ def box(tmp_path: Path) -> Box:
     return Box(tmp_path)
 
 
-@pytest.mark.parametrize("shell", [["dash"], ["bash"]], ids=lambda argv: argv[0])
+@pytest.mark.parametrize("shell", [["dash"], ["bash"], ["busybox", "sh"]], ids=lambda argv: argv[0])
 def test_only_the_namespaces_named_are_set_and_put_back(
     box: Box, spaces: list[Space], shell: list[str]
 ) -> None:
@@ -85,6 +85,14 @@ def test_a_namespace_that_ended_is_no_error(box: Box, spaces: list[Space]) -> No
     report = box.apply([live(one.inode, 1, 0) for one in spaces])
     assert [answer.word for answer in report.answers] == ["gone", "set", "set"]
     assert not report.wrong
+    undone = box.undo()
+    assert undone.undone
+    assert [(answer.number, answer.word) for answer in undone.answers] == [
+        (3, "set"),
+        (2, "set"),
+        (1, "gone"),
+    ]
+    assert "had ended before the run came to it" in undone.of(1).text
 
 
 def test_a_value_that_somebody_changed_is_left_alone(box: Box, spaces: list[Space]) -> None:
