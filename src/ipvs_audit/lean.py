@@ -101,6 +101,7 @@ class Lean:
         self._strict = strict
         self._unseen: bool | None = None
         self._fit: dict[int, bool] = {}
+        self._places: dict[int, tuple[str, str, int | None]] = {}
 
     def takes(self, item: pytest.Item) -> bool:
         """Whether a test can be run here."""
@@ -131,6 +132,7 @@ class Lean:
             return False
         took = time.perf_counter() - clock
         ihook = item.ihook
+        path, line = self._place(item)
         ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         keywords: Mapping[str, Literal[1]] = dict.fromkeys(item.keywords, 1)
         item.user_properties += properties(result)
@@ -156,14 +158,13 @@ class Lean:
         if self._record is not None:
             self._record(host, about, result)
         if told == "setup":
-            tell("setup", "failed", _failure(item, result.message))
+            tell("setup", "failed", _failure(path, line, result.message))
         else:
             tell("setup", "passed", None)
             if (because := skipped_because(result, strict=self._strict)) is not None:
-                path, line, _ = item.reportinfo()
-                tell("call", "skipped", (os.fspath(path), (line or 0) + 1, f"Skipped: {because}"))
+                tell("call", "skipped", (path, line, f"Skipped: {because}"))
             elif (because := failed_because(result)) is not None:
-                tell("call", "failed", _failure(item, because))
+                tell("call", "failed", _failure(path, line, because))
             else:
                 tell("call", "passed", None)
         session = item.session
@@ -175,6 +176,16 @@ class Lean:
         vars(item).update(_request=False, funcargs=None)  # as pytest does: its memory is wanted
         ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
+
+
+    def _place(self, item: pytest.Function) -> tuple[str, int]:
+        """File and line of a test; pytest looks for them anew for each one of a function."""
+        about = id(getattr(item, "_fixtureinfo"))  # noqa: B009  # as above
+        if about not in self._places:
+            self._places[about] = (os.fspath(item.reportinfo()[0]), *item.location[:2])
+        path, relative, line = self._places[about]
+        vars(item)["location"] = relative, line, item.getmodpath()
+        return path, (line or 0) + 1
 
 
 def judge_quietly(check: Check, taken: Snapshot | Failure, policy: Policy) -> Result | None:
@@ -210,11 +221,10 @@ def _is_ours(definitions: object) -> bool:
     return len(definitions) == 1 and getattr(function, "__module__", "") == _OURS  # type: ignore[arg-type]
 
 
-def _failure(item: pytest.Function, message: str) -> ExceptionChainRepr:
+def _failure(path: str, line: int, message: str) -> ExceptionChainRepr:
     """What ``pytest.fail(message, pytrace=False)`` is represented by."""
-    path, line, _ = item.reportinfo()
     shown = ReprTraceback(
         [ReprEntry(message.split("\n"), None, None, None, "value")], None, style="value"
     )
-    crash = ReprFileLocation(os.fspath(path), (line or 0) + 1, f"Failed: {message}")
+    crash = ReprFileLocation(path, line, f"Failed: {message}")
     return ExceptionChainRepr([(shown, crash, None)])

@@ -58,7 +58,9 @@ def _escape(found: re.Match[str]) -> str:
 def visible(text: str) -> str:
     """The text with everything unseen made visible; tabs and newlines stay."""
     # Most of what hosts print: looking so is ten times as fast as looking for each hidden one.
-    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+    if text.isascii() and (
+        text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable()
+    ):
         return text
     return _HIDDEN.sub(_escape, text)
 
@@ -187,6 +189,14 @@ def _control(about: ControlInfo) -> ControlInfo:
     )
 
 
+def _fit(limit: int, *texts: str | None) -> bool:
+    """Whether texts need no change: nearly all of them, so it pays to look first."""
+    for text in texts:
+        if text is not None and (len(text) > limit or not text.isascii()):
+            return False
+    return True
+
+
 def _host(host: HostResult) -> HostResult:
     return replace(
         host,
@@ -222,7 +232,14 @@ def _remedy(remedy: RemedyResult) -> RemedyResult:
 
 
 def bounded_result(result: Result) -> Result:
-    """One result, as :func:`bounded` leaves it."""
+    """One result, as :func:`bounded` leaves it; the same where nothing is to be done."""
+    evidence = tuple(map(_evidence, result.evidence))
+    if (
+        evidence == result.evidence
+        and _fit(NAME_LIMIT, result.control, result.name, result.severity)
+        and _fit(FIELD_LIMIT, result.message, result.expected, result.observed, result.waiver)
+    ):
+        return result
     return replace(
         result,
         control=_name(result.control),
@@ -231,12 +248,18 @@ def bounded_result(result: Result) -> Result:
         message=_field(result.message),
         expected=_field(result.expected),
         observed=_field(result.observed),
-        evidence=tuple(map(_evidence, result.evidence)),
+        evidence=evidence,
         waiver=None if result.waiver is None else _field(result.waiver),
     )
 
 
 def _evidence(shown: Evidence) -> Evidence:
+    if (
+        _fit(OUTPUT_LIMIT, shown.output)
+        and _fit(FIELD_LIMIT, shown.command)
+        and _fit(NAME_LIMIT, shown.user, shown.at)
+    ):
+        return shown
     output, cut = clip(encodable(shown.output), OUTPUT_LIMIT)
     return replace(
         shown,

@@ -39,13 +39,14 @@ class Standing(StrEnum):
 #: The controls that prove the policy together. A run that leaves one out proves less, and says so.
 PROVING = ("EST-1", "EST-2", "EST-3", "EST-4", "EST-5", "EST-6")
 _ORDER = {standing: place for place, standing in enumerate(Standing)}
+_STANDING = {verdict: Standing(verdict.value) for verdict in Verdict}
 
 
 def standing(result: Result | None) -> Standing:
     """How one control stands on one host; None stands for a control that was not judged."""
     if result is None:
         return Standing.NOT_JUDGED
-    return Standing.WAIVED if result.waived else Standing(result.verdict.value)
+    return Standing.WAIVED if result.waived else _STANDING[result.verdict]
 
 
 def host_standing(host: HostResult) -> Standing:
