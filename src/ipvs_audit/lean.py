@@ -177,7 +177,6 @@ class Lean:
         ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
-
     def _place(self, item: pytest.Function) -> tuple[str, int]:
         """File and line of a test; pytest looks for them anew for each one of a function."""
         about = id(getattr(item, "_fixtureinfo"))  # noqa: B009  # as above
