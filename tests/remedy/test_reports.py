@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from rich.console import Console
 from sample_run import host, run
 
@@ -57,7 +58,19 @@ def test_the_page_shows_before_and_after_and_the_steps_inert(tmp_path: Path) -> 
     assert "\u202e" not in page
 
 
-def test_the_terminal_says_how_many_hosts_became_what() -> None:
-    out = io.StringIO()
-    render_summary(remedied(), Path("reports/r1"), Console(file=out, width=100))
-    assert "remedy: 1 fixed" in out.getvalue()
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ("fixed", "remedy: 1 fixed; to take it back: --rollback r1\n"),
+        ("put back", "remedy: 1 put back\n"),
+        ("planned", "remedy: 1 planned\n"),
+        ("rolled back", "remedy: 1 rolled back\n"),
+    ],
+)
+def test_the_terminal_says_how_many_hosts_became_what_and_the_way_back(
+    status: str, told: str
+) -> None:
+    out, made = io.StringIO(), remedied()
+    hosts = tuple(replace(host, remedy=replace(REMEDY, status=status)) for host in made.hosts)
+    render_summary(replace(made, hosts=hosts), Path("reports/r1"), Console(file=out, width=100))
+    assert told in out.getvalue()

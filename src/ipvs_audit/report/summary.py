@@ -236,11 +236,21 @@ def tally(run: Run) -> dict[Standing, int]:
     return {one: found[one] for one in Standing if one in found}
 
 
-def remedy_lines(run: Run) -> list[str]:
-    """How many hosts a remedy left how: ``remedy: 2 fixed, 1 held back``; nothing in an audit."""
+#: How a remedy leaves a host that is, or may be, not as it was.
+_CHANGED = {"fixed", "partly fixed", "failed"}
+
+
+def remedy_lines(run: Run, name: str) -> list[str]:
+    """How many hosts a remedy left how: ``remedy: 2 fixed, 1 held back``; nothing in an audit.
+
+    And how the run of that name is taken back, where it has changed something.
+    """
     found = [host.remedy.status for host in run.hosts if host.remedy is not None]
-    counted = ", ".join(f"{found.count(one):,} {one}" for one in sorted(set(found)))
-    return [f"remedy: {counted}"] if found else []
+    if not found:
+        return []
+    each = ", ".join(f"{found.count(one):,} {one}" for one in sorted(set(found)))
+    back = f"; to take it back: --rollback {name}" if _CHANGED & set(found) else ""
+    return [f"remedy: {each}{back}"]
 
 
 _MANY_GROUPS = 40

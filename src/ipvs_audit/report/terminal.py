@@ -73,7 +73,8 @@ def render_summary(run: Run, reports: Path, console: Console) -> None:
         _print_table(run, console)
         console.print()
     _print_findings(run, console)
-    told = (*remedy_lines(run), *eased(run), *waiver_lines(run), *change_lines(run))
+    remedied = remedy_lines(run, reports.name)
+    told = (*remedied, *eased(run), *waiver_lines(run), *change_lines(run))
     for line in told:
         _print_plain(console, clipped(one_line(line), _MESSAGE_WIDTH))
     for note in run.notes[:MAX_NOTES]:
