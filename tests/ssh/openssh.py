@@ -8,6 +8,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -158,8 +159,9 @@ def serve(
     """
     assert SSHD is not None
     port = free_port()
-    here = folder / f"sshd-{port}"
-    here.mkdir(mode=0o755)
+    # Not named by the port alone: one that is free again may be given out twice.
+    here = Path(tempfile.mkdtemp(prefix=f"sshd-{port}-", dir=folder))
+    here.chmod(0o755)
     authorized = here / "authorized_keys"
     authorized.write_text(public(user_key) + "\n")
     if os.getuid() == 0:

@@ -88,7 +88,7 @@ def test_a_session_that_stands_still_is_one_delay_as_long_as_it_was(sshd: Server
     high = [one for one in analyse(trace, spike=0.1).spikes if one.height > 0.2]
     assert len(high) == 1
     assert high[0].at == pytest.approx(1.0, abs=0.25)
-    assert 0.25 < high[0].height < 0.6
+    assert 0.15 < high[0].height < 0.6  # above the median, which is tens of ms under load
 
 
 def test_the_estimators_time_is_told_from_another(start: Start) -> None:
