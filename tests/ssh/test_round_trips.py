@@ -85,10 +85,13 @@ def watched(server: Server, seconds: float, first: float, length: float, rest: f
 def test_a_session_that_stands_still_is_one_delay_as_long_as_it_was(sshd: Server) -> None:
     trace = watched(sshd, 2, 1.0, 0.3, 60)
     assert trace.ended == ""
-    high = [one for one in analyse(trace, spike=0.1).spikes if one.height > 0.2]
+    found = analyse(trace, spike=0.1)
+    high = [one for one in found.spikes if one.height > 0.2]
     assert len(high) == 1
     assert high[0].at == pytest.approx(1.0, abs=0.25)
-    assert 0.15 < high[0].height < 0.6  # above the median, which is tens of ms under load
+    # A height counts from the median, which is tens of ms under load.
+    assert found.p50 is not None
+    assert 0.25 < high[0].height + found.p50 < 0.6
 
 
 def test_the_estimators_time_is_told_from_another(start: Start) -> None:

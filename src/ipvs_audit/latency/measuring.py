@@ -138,7 +138,7 @@ def _measured(job: Job, handle: Handle) -> Snapshot:
         pace = job.pace(echo.via)
         trace = measure(echo, pace)
         about = f"every {1000 * pace.interval:g} ms for {pace.duration:g} s"
-        taken = _joined(job, trace, f"{command}  # {about}")
+        taken = job.snapshot.joined(encode(trace, command=f"{command}  # {about}"))
         if not job.trace:
             return taken
         echo.close()
@@ -160,12 +160,8 @@ def _none(job: Job, why: str) -> Trace:
 
 
 def _unmeasured(job: Job, why: str) -> Snapshot:
-    taken = _joined(job, _none(job, why))
+    taken = job.snapshot.joined(encode(_none(job, why), command="round trips"))
     return watching.unmeasured(taken) if job.trace else taken
-
-
-def _joined(job: Job, trace: Trace, command: str = "round trips") -> Snapshot:
-    return job.snapshot.joined(encode(trace, command=command))
 
 
 @contextlib.contextmanager

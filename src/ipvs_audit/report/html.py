@@ -151,6 +151,6 @@ def _setting(value: object) -> str:
 
 
 def _finalize(value: object) -> object:
-    if isinstance(value, str) and type(value) is not Markup:
+    if isinstance(value, str) and not isinstance(value, Markup):
         return visible(value)
     return value

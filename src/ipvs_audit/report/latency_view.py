@@ -95,10 +95,9 @@ def eased(run: Run) -> list[str]:
 def _delays(one: LatencyResult) -> str:
     if one.ended:
         return "not measured to the end"
-    delays = counted(one.spikes, "delay") if one.spikes else "no delay"
-    highest = f" up to {ms(one.highest)}" if one.spikes else ""
+    delays = f"{counted(one.spikes, 'delay')} up to {ms(one.highest)}" if one.spikes else "no delay"
     period = f", one every {one.period:.1f} s" if one.period is not None and one.estimator else ""
-    return f"{delays}{highest}{period}, p99.9 {ms(one.p999)}"
+    return f"{delays}{period}, p99.9 {ms(one.p999)}"
 
 
 def properties(host: HostResult) -> Iterator[tuple[str, str]]:

@@ -106,8 +106,7 @@ class Snapshot:
 
         They are dated like the last that was there: by it the time of all evidence is reckoned.
         """
-        at = max((one.at for one in self.sections.values()), default=0.0)
-        more = {one.name: replace(one, at=at) for one in sections}
+        more = {one.name: replace(one, at=self._last) for one in sections}
         return replace(self, sections={**self.sections, **more}) if more else self
 
     @cached_property
@@ -212,7 +211,7 @@ class Snapshot:
 
     @cached_property
     def _last(self) -> float:
-        return max(one.at for one in self.sections.values())
+        return max((one.at for one in self.sections.values()), default=0.0)
 
     def _time_of(self, section: Section) -> str:
         """When it was taken: as long before the end as the host's uptime says."""
