@@ -2,6 +2,8 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
+#: The tests of the rooms of src/ipvs_audit, each in a folder of its name.
+ROOMS := $(addprefix tests/,cli plugin audit report remedy controls latency persistence probe snapshot transport inventory model)
 BIN := $(VENV)/bin
 
 .PHONY: help
@@ -42,7 +44,7 @@ test: setup
 ifdef ARGS
 	$(BIN)/pytest tests $(ARGS)
 else
-	$(BIN)/pytest tests/unit tests/remedy -n 2
+	$(BIN)/pytest $(ROOMS) -n 2
 	$(BIN)/pytest tests/command tests/browser tests/ssh tests/lab
 endif
 
@@ -100,6 +102,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/shellcheck -s sh tools/*.sh .ci/run
 	@./tools/lint-jenkinsfile.sh
 

@@ -1,3 +1,3 @@
 """Hands pytest to the plugin, nothing more."""
 
-pytest_plugins = ["ipvs_audit.plugin"]
+pytest_plugins = ["ipvs_audit.plugin.hooks"]

@@ -2,7 +2,7 @@
 
     make fuzz [EXAMPLES=100000] [SECONDS=600]
 
-The properties are those of tests/unit/test_persistence_crash.py; what they assert holds here too.
+The properties are those of tests/persistence/test_persistence_crash.py, and hold here too.
 Prints examples, seconds and failures for each.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, seed, settings
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 import test_persistence_crash as properties
 

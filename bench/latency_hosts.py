@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ipvs_audit.latency.analysis import analyse
 from ipvs_audit.latency.measuring import Job, measure_all
-from ipvs_audit.policy import Policy
-from ipvs_audit.snapshot import Snapshot, Taken
+from ipvs_audit.model.policy import Policy
+from ipvs_audit.snapshot import CollectionInfo, Snapshot
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "ssh"))
 
@@ -27,16 +27,16 @@ def main() -> None:
     room = Path(tempfile.mkdtemp(prefix="ipvs-audit-latency-"))
     room.chmod(0o755)
     keys = {"ed25519": keygen(room / "host_ed25519"), "ecdsa": keygen(room / "host_ecdsa", "ecdsa")}
-    bare = Snapshot("web1", Taken("", "", "ssh", "", ""), {})
+    bare = Snapshot("web1", CollectionInfo("", "", "ssh", "", ""), {})
     print("| hosts at a time | median | p99 | p99.9 | delays of 20 ms | left out |")
     print("|---|---|---|---|---|---|")
     with serve(room, keys, keygen(room / "user")) as server:
         for hosts in HOSTS:
             job = Job(bare, server.target(), server.settings, Policy(), "ssh")
             found = [
-                analyse(taken.latency)
-                for taken in measure_all([job] * hosts, hosts)
-                if taken.latency is not None and not taken.latency.ended
+                analyse(evidence.latency)
+                for evidence in measure_all([job] * hosts, hosts)
+                if evidence.latency is not None and not evidence.latency.ended
             ]
             assert len(found) == hosts
             worst = [

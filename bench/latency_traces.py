@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ipvs_audit.latency.trace import Trace
+from ipvs_audit.snapshot.round_trips import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from ipvs_audit.gather import UNDER_WAY
+from ipvs_audit.audit.collecting import UNDER_WAY
 from ipvs_audit.inventory import read_inventory
 from ipvs_audit.probe.collector import collect
 from ipvs_audit.snapshot import Failure, store
@@ -32,17 +32,17 @@ def main(inventory: str, known_hosts: str, out: str, forks: str = "64") -> int:
     say_started()
     failed = 0
     with store.Writer(Path(out)) as saved:
-        for taken in collect(
+        for evidence in collect(
             targets,
             settings=settings,
             open_connection=open_connection,
             forks=int(forks),
             under_way=UNDER_WAY * int(forks),
         ):
-            saved.write(taken)
-            if isinstance(taken, Failure):
+            saved.write(evidence)
+            if isinstance(evidence, Failure):
                 failed += 1
-                print(taken.message)
+                print(evidence.message)
     print(f"{len(targets)} hosts, {failed} failed")
     return int(failed > 0)
 

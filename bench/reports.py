@@ -3,7 +3,7 @@
     make bench-reports [HOSTS=10000]
     python bench/reports.py 10000 DIRECTORY     # and leaves them there
 
-Prints seconds, peak memory and sizes; the fleet is made up (tests/unit/sample_run.py).
+Prints seconds, peak memory and sizes; the fleet is made up (tests/support/sample_run.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 import sample_run
 

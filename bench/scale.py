@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import evidence
-from ipvs_audit.shards import Shard
+from ipvs_audit.model.shard import Shard
 from loopback import ROOT, quiet_environment
 from measured import Measured, note, run, table
 

@@ -1,7 +1,7 @@
 """EST-1 kernel-support: this kernel can switch estimation off."""
 
-from ipvs_audit.controls import Case, control
-from ipvs_audit.policy import Policy
+from ipvs_audit.controls.control import Assessment, control
+from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Snapshot
 from ipvs_audit.snapshot.floor import floor_for, reaches
 
@@ -13,18 +13,22 @@ from ipvs_audit.snapshot.floor import floor_for, reaches
     source="vendor document: supported kernel versions",
     fix="Update to a kernel that has net.ipv4.vs.run_estimation, and boot it.",
 )
-def test_kernel_support(snapshot: Snapshot, policy: Policy, case: Case) -> None:
+def test_kernel_support(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """Only kernels that have net.ipv4.vs.run_estimation can switch estimation off.
 
     What the kernel shows decides: the key, once ip_vs is loaded, or the key's name in the module
     file. The documented minimum release corroborates it, and decides only where nothing else can.
     """
     module, kernel, switch = snapshot.module, snapshot.kernel, snapshot.census.host
-    case.expect("a kernel that has net.ipv4.vs.run_estimation")
+    assessment.expect("a kernel that has net.ipv4.vs.run_estimation")
     if module.state == "absent":
-        case.not_applicable(f"kernel {kernel.release} has no ip_vs: no module file, not built in")
+        assessment.not_applicable(
+            f"kernel {kernel.release} has no ip_vs: no module file, not built in"
+        )
     if policy.estimation == "enabled":
-        case.not_applicable("the policy wants estimation enabled, as every kernel starts with")
+        assessment.not_applicable(
+            "the policy wants estimation enabled, as every kernel starts with"
+        )
 
     os = floor_for(snapshot.host.os_id, snapshot.host.os_version)
     floor = policy.floors.get(os)
@@ -52,13 +56,15 @@ def test_kernel_support(snapshot: Snapshot, policy: Policy, case: Case) -> None:
         )
     if able is False and switch.other_switch:
         shown += f" (but another vendor's: {switch.other_switch})"
-    case.observe(f"kernel {kernel.release}: {shown}{corroboration}", "host", "module", "netns")
+    assessment.observe(
+        f"kernel {kernel.release}: {shown}{corroboration}", "host", "module", "netns"
+    )
 
     if able is None:
         able = documented
     if able is None:
-        case.inconclusive(
-            f"{case.observed}. Run as root, or load ip_vs, and the kernel itself tells."
+        assessment.inconclusive(
+            f"{assessment.observed}. Run as root, or load ip_vs, and the kernel itself tells."
         )
     assert able, f"kernel {kernel.release} cannot switch estimation off: {shown}" + (
         f", although the documented minimum, {floor}, is reached" if documented else ""

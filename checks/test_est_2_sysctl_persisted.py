@@ -1,9 +1,9 @@
 """EST-2 sysctl-persisted: the value that wins in the persisted configuration is the policy's."""
 
-from ipvs_audit.controls import Case, control
-from ipvs_audit.persistence.judgement import persisted
-from ipvs_audit.persistence.subject import subject_of
-from ipvs_audit.policy import Policy
+from ipvs_audit.controls.control import Assessment, control
+from ipvs_audit.model.policy import Policy
+from ipvs_audit.persistence.host_config import host_config_of
+from ipvs_audit.persistence.persisted_value import persisted
 from ipvs_audit.snapshot import Snapshot
 
 EVIDENCE = ("sysctl", "sysctl-named", "modprobe", "loaders")
@@ -17,7 +17,7 @@ EVIDENCE = ("sysctl", "sysctl-named", "modprobe", "loaders")
     fix="Leave one line, net.ipv4.vs.run_estimation = 0 (or 1, where the policy wants estimation), "
     "in /etc/sysctl.conf, and remove the lines that are named here.",
 )
-def test_sysctl_persisted(snapshot: Snapshot, policy: Policy, case: Case) -> None:
+def test_sysctl_persisted(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """What the files say is what the next boot, reload or sysctl -p brings.
 
     Every loader that will run on the host has its own files and order, so all must agree: procps
@@ -25,15 +25,15 @@ def test_sysctl_persisted(snapshot: Snapshot, policy: Policy, case: Case) -> Non
     boot, and whatever a modprobe hook reads. A loader that reads no line for the key leaves it
     as it is, and does not count.
     """
-    case.expect(f"every loader that sets net.ipv4.vs.run_estimation sets it {policy.demand}")
+    assessment.expect(f"every loader that sets net.ipv4.vs.run_estimation sets it {policy.demand}")
     if snapshot.module.state == "absent":
-        case.not_applicable("this host has no ip_vs: no module file, not built in")
-    found = persisted(subject_of(snapshot), policy.accepts)
-    case.observe("\n".join(found.lines), *EVIDENCE)
+        assessment.not_applicable("this host has no ip_vs: no module file, not built in")
+    found = persisted(host_config_of(snapshot), policy.accepts)
+    assessment.observe("\n".join(found.lines), *EVIDENCE)
 
     assert not found.contrary, found.conflict
     if found.doubts:
-        case.inconclusive(found.doubts[0])
+        assessment.inconclusive(found.doubts[0])
     assert policy.estimation == "enabled" or found.settles, (
         "no loader of this host reads a line that sets net.ipv4.vs.run_estimation"
     )

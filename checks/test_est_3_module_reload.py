@@ -1,10 +1,10 @@
 """EST-3 module-reload: the value holds after ip_vs is loaded anew, and after a boot."""
 
-from ipvs_audit.controls import Case, control
+from ipvs_audit.controls.control import Assessment, control
+from ipvs_audit.model.policy import Policy
 from ipvs_audit.persistence.boot import after_boot
+from ipvs_audit.persistence.host_config import host_config_of
 from ipvs_audit.persistence.reload import after_reload
-from ipvs_audit.persistence.subject import subject_of
-from ipvs_audit.policy import Policy
 from ipvs_audit.snapshot import Snapshot
 
 EVIDENCE = ("modprobe", "udev", "modules-load", "sysctl", "sysctl-named", "loaders", "module")
@@ -19,20 +19,22 @@ EVIDENCE = ("modprobe", "udev", "modules-load", "sysctl", "sysctl-named", "loade
     "/sbin/sysctl -p; and the value in the file that this command reads, /etc/sysctl.conf. "
     "On a kernel without the key (EST-1) remove the hook: it breaks modprobe there.",
 )
-def test_module_reload(snapshot: Snapshot, policy: Policy, case: Case) -> None:
+def test_module_reload(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """Each load of ip_vs puts the value back to 1, and at boot sysctl runs before ip_vs is there.
 
     So a line in a file is not enough: a modprobe hook, a udev rule, modules-load.d or an ip_vs
     that is built in must bring it into effect, and must read the file that holds it.
     """
-    case.expect(
+    assessment.expect(
         f"net.ipv4.vs.run_estimation {policy.demand} after a module reload and after a boot"
     )
     if snapshot.module.state == "absent":
-        case.not_applicable("this host has no ip_vs: no module file, not built in")
-    subject = subject_of(snapshot)
-    reload, boot = (after(subject, policy.accepts) for after in (after_reload, after_boot))
-    case.observe(f"after a module reload: {reload.told}\nafter a boot: {boot.told}", *EVIDENCE)
+        assessment.not_applicable("this host has no ip_vs: no module file, not built in")
+    config = host_config_of(snapshot)
+    reload, boot = (after(config, policy.accepts) for after in (after_reload, after_boot))
+    assessment.observe(
+        f"after a module reload: {reload.told}\nafter a boot: {boot.told}", *EVIDENCE
+    )
 
     for when, outcome in (("a module reload", reload), ("a boot", boot)):
         assert outcome.holds(policy.accepts) is not False, (
@@ -40,4 +42,4 @@ def test_module_reload(snapshot: Snapshot, policy: Policy, case: Case) -> None:
         )
     for when, outcome in (("a module reload", reload), ("a boot", boot)):
         if outcome.holds(policy.accepts) is None:
-            case.inconclusive(f"what holds after {when} is not known: {outcome.sentence}")
+            assessment.inconclusive(f"what holds after {when} is not known: {outcome.sentence}")

@@ -1,7 +1,7 @@
 """EST-4 live-value: what runs now, in the host's own network namespace."""
 
-from ipvs_audit.controls import Case, control
-from ipvs_audit.policy import Policy
+from ipvs_audit.controls.control import Assessment, control
+from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Snapshot
 
 
@@ -12,23 +12,25 @@ from ipvs_audit.snapshot import Snapshot
     source="vendor document: step 4, method 1",
     fix="sysctl -w net.ipv4.vs.run_estimation=0 (or 1, where the policy wants estimation).",
 )
-def test_live_value(snapshot: Snapshot, policy: Policy, case: Case) -> None:
+def test_live_value(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """The running value is what stalls packets or does not, whatever any file says.
 
     0 is off; anything else is on. A file that is right does not help before it is applied.
     """
     host = snapshot.census.host
-    case.expect(f"net.ipv4.vs.run_estimation {policy.demand} in the host's network namespace")
+    assessment.expect(f"net.ipv4.vs.run_estimation {policy.demand} in the host's network namespace")
     if not snapshot.module.loaded:
-        case.not_applicable("ip_vs is not loaded: there is no running value, and nothing estimates")
+        assessment.not_applicable(
+            "ip_vs is not loaded: there is no running value, and nothing estimates"
+        )
     if host.raw is None and host.why_unread == "absent":
-        case.not_applicable("this kernel has no net.ipv4.vs.run_estimation (see EST-1)")
+        assessment.not_applicable("this kernel has no net.ipv4.vs.run_estimation (see EST-1)")
     if host.value is None:
-        case.error(
+        assessment.error(
             "net.ipv4.vs.run_estimation is there but could not be read"
             f" ({host.why_unread}) as {snapshot.host.user}"
         )
-    case.observe(f"net.ipv4.vs.run_estimation = {host.raw}", "netns")
+    assessment.observe(f"net.ipv4.vs.run_estimation = {host.raw}", "netns")
     aside = (
         "; est_cpulist is empty, which stops the estimator for now, but the switch is still on"
         if host.stopped and host.value != 0

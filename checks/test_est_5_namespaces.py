@@ -1,8 +1,8 @@
 """EST-5 namespaces: what runs now, in every other network namespace that holds IPVS rules."""
 
-from ipvs_audit.controls import Case, control
-from ipvs_audit.policy import Policy
-from ipvs_audit.scope import judged_namespaces
+from ipvs_audit.controls.control import Assessment, control
+from ipvs_audit.controls.judged_namespaces import judged_namespaces
+from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Snapshot
 from ipvs_audit.snapshot.counters import Movement
 from ipvs_audit.snapshot.namespaces import Netns
@@ -15,7 +15,7 @@ from ipvs_audit.snapshot.namespaces import Netns
     source="vendor document: step 3, network namespace containers",
     fix="In each namespace named: nsenter --net=... sysctl -w net.ipv4.vs.run_estimation=0",
 )
-def test_namespaces(snapshot: Snapshot, policy: Policy, case: Case) -> None:
+def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """A new network namespace always starts with estimation on, whatever the host is set to.
 
     So each one that holds IPVS rules is set by itself. ACK keeps all rules on the host side and is
@@ -25,15 +25,15 @@ def test_namespaces(snapshot: Snapshot, policy: Policy, case: Case) -> None:
     asked = "every other network namespace" + (
         "" if policy.namespaces == "every" else " that holds IPVS rules"
     )
-    case.expect(f"net.ipv4.vs.run_estimation {policy.demand} in {asked}")
+    assessment.expect(f"net.ipv4.vs.run_estimation {policy.demand} in {asked}")
     if not snapshot.module.loaded:
-        case.not_applicable("ip_vs is not loaded: no namespace can hold rules")
+        assessment.not_applicable("ip_vs is not loaded: no namespace can hold rules")
     if policy.ack:
-        case.not_applicable(
+        assessment.not_applicable(
             "exempt: an ACK host, where kube-proxy keeps all IPVS rules in the host's namespace"
         )
     if census.host.raw is None and census.host.why_unread == "absent":
-        case.not_applicable("this kernel has no net.ipv4.vs.run_estimation (see EST-1)")
+        assessment.not_applicable("this kernel has no net.ipv4.vs.run_estimation (see EST-1)")
 
     judged = judged_namespaces(census, policy)
     wrong = [netns for netns in judged if _disproven(netns, snapshot, policy)]
@@ -43,7 +43,7 @@ def test_namespaces(snapshot: Snapshot, policy: Policy, case: Case) -> None:
         for netns in census.others
         if netns.holds_rules is None and netns.why_unread != "gone" and netns not in judged
     ]
-    case.observe(
+    assessment.observe(
         f"{len(census.others)} other network namespace(s), {len(judged)} judged"
         + "".join(f"\n{_shown(netns)}" for netns in judged[:_MOST])
         + (f"\n... and {len(judged) - _MOST} more" if len(judged) > _MOST else ""),
@@ -58,17 +58,17 @@ def test_namespaces(snapshot: Snapshot, policy: Policy, case: Case) -> None:
         + (f"; and {len(wrong) - _MOST} more" if len(wrong) > _MOST else "")
     )
     if unread:
-        case.inconclusive(
+        assessment.inconclusive(
             "the value could not be read in " + "; ".join(map(_shown, unread[:_MOST]))
         )
     if unseen:
-        case.inconclusive(
+        assessment.inconclusive(
             "whether they hold rules could not be seen: " + "; ".join(map(_shown, unseen[:_MOST]))
         )
     if not census.complete:
-        case.inconclusive("not every namespace could be looked at: " + "; ".join(census.gaps))
+        assessment.inconclusive("not every namespace could be looked at: " + "; ".join(census.gaps))
     if not judged:
-        case.not_applicable(f"there is no {asked.removeprefix('every ')}")
+        assessment.not_applicable(f"there is no {asked.removeprefix('every ')}")
 
 
 #: Namespaces listed by name in a message; the evidence has all.

@@ -1,8 +1,8 @@
 """EST-6 frozen-counters: the estimator's sums stand still while packets are counted."""
 
-from ipvs_audit.controls import Case, control
-from ipvs_audit.policy import Policy
-from ipvs_audit.scope import judged_namespaces
+from ipvs_audit.controls.control import Assessment, control
+from ipvs_audit.controls.judged_namespaces import judged_namespaces
+from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Snapshot
 from ipvs_audit.snapshot.counters import Movement, Series
 from ipvs_audit.snapshot.namespaces import Netns
@@ -25,16 +25,18 @@ _WORDS = {
     source="vendor document: step 4, method 2",
     fix="Set the live value (EST-4, EST-5); where it reads right already, look for who resets it.",
 )
-def test_frozen_counters(snapshot: Snapshot, policy: Policy, case: Case) -> None:
+def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """The value says what was asked for; the counters say what happens.
 
     The packet path counts per CPU; the estimator sums these up every 2 s. Frozen totals prove
     something only if the per-CPU counters grew at least one period before the last look.
     """
     off = policy.estimation == "disabled"
-    case.expect("per-CPU counters grow and the totals " + ("stand still" if off else "follow"))
+    assessment.expect(
+        "per-CPU counters grow and the totals " + ("stand still" if off else "follow")
+    )
     if not snapshot.module.loaded:
-        case.not_applicable("ip_vs is not loaded: nothing is counted")
+        assessment.not_applicable("ip_vs is not loaded: nothing is counted")
 
     census = snapshot.census
     judged = [census.host] if census.host.holds_rules else []
@@ -46,7 +48,7 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, case: Case) -> None
             if netns.holds_rules and (netns.value is None or policy.accepts(netns.value))
         ]
     seen = [(netns, _movement(snapshot.counters.get(netns.inode))) for netns in judged]
-    case.observe(
+    assessment.observe(
         "\n".join(_shown(netns, snapshot.counters.get(netns.inode)) for netns in judged[:_MOST])
         or "no network namespace that could be seen holds IPVS rules",
         "counters",
@@ -61,20 +63,20 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, case: Case) -> None
     open_ = [(netns, movement) for netns, movement in seen if movement is not proven]
     assert not wrong, f"{_WORDS[disproven]}, in " + ", ".join(netns.name for netns in wrong[:_MOST])
     if not judged:
-        case.inconclusive("no namespace holds IPVS rules: there is no traffic to count")
+        assessment.inconclusive("no namespace holds IPVS rules: there is no traffic to count")
     if open_:
-        case.inconclusive(
+        assessment.inconclusive(
             "; ".join(f"{netns.name}: {_WORDS[movement]}" for netns, movement in open_[:_MOST])
         )
     if at_odds := [
         netns.name for netns in judged if off and netns.value not in (None, 0) and not netns.stopped
     ]:
-        case.inconclusive(
+        assessment.inconclusive(
             f"{_WORDS[proven]}, but the switch reads otherwise in {', '.join(at_odds[:_MOST])}:"
             " somebody may have zeroed the totals (ipvsadm -Z) meanwhile"
         )
     if not census.complete and not policy.ack:
-        case.inconclusive(
+        assessment.inconclusive(
             f"{_WORDS[proven]}, where it could be seen; but not every namespace could be looked"
             f" at: {'; '.join(census.gaps)}"
         )

@@ -1,10 +1,10 @@
 """EST-7 latency: round trips to the host are steady. Only where it is asked for: --latency."""
 
-from ipvs_audit.controls import Case, control
+from ipvs_audit.controls.control import Assessment, control
 from ipvs_audit.latency.analysis import analyse
-from ipvs_audit.latency.blame import blame
-from ipvs_audit.latency.ran_words import held, held_words, ran_shown
-from ipvs_audit.latency.words import (
+from ipvs_audit.latency.attribution import blame
+from ipvs_audit.latency.estimator_runs_text import held, held_words, ran_shown
+from ipvs_audit.latency.round_trips_text import (
     Estimation,
     estimation_of,
     exposure_shown,
@@ -13,7 +13,7 @@ from ipvs_audit.latency.words import (
     steady,
     too_weak,
 )
-from ipvs_audit.policy import Policy
+from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Snapshot
 
 
@@ -25,44 +25,44 @@ from ipvs_audit.snapshot import Snapshot
     fix="Where the delays keep the estimator's period: switch estimation off (EST-2 to EST-5)."
     " Elsewhere: network diagnostics, as the vendor's document has it.",
 )
-def test_latency(snapshot: Snapshot, policy: Policy, case: Case) -> None:
+def test_latency(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """Delays of tens to hundreds of milliseconds, every 2 s, are why estimation is switched off.
 
     Round trips are measured from the controller. Delays that follow each other by 2 s and their own
     length keep the estimator's time: its timer is set again at the end of each run.
     """
-    case.expect(
+    assessment.expect(
         f"at most {policy.latency_spikes} delays of more than {policy.latency_spike_ms} ms"
         " above the median round trip"
     )
-    if snapshot.taken.via == "local":
-        case.not_applicable("this machine itself: measure from another one")
-    if not snapshot.taken.via.startswith("ssh"):
-        case.not_applicable("not reached over SSH: measure the machine that it runs on")
+    if snapshot.collection.via == "local":
+        assessment.not_applicable("this machine itself: measure from another one")
+    if not snapshot.collection.via.startswith("ssh"):
+        assessment.not_applicable("not reached over SSH: measure the machine that it runs on")
     trace = snapshot.latency
     if trace is None:
-        case.inconclusive("it was not measured: --latency does")
+        assessment.inconclusive("it was not measured: --latency does")
     spike, ran = policy.latency_spike_ms / 1000, snapshot.ran
     found = analyse(trace, spike=spike)
     estimation = estimation_of(snapshot)
     seen = (shown(trace, found), exposure_shown(snapshot), ran_shown(ran, estimation))
-    case.observe("\n".join(filter(None, seen)), "latency", "latency.trace")
+    assessment.observe("\n".join(filter(None, seen)), "latency", "latency.trace")
     if trace.ended:
-        case.error(f"not measured to the end: {trace.ended}")
+        assessment.error(f"not measured to the end: {trace.ended}")
     if weak := too_weak(found):
-        case.inconclusive(weak)
+        assessment.inconclusive(weak)
 
     if steady(found, policy.latency_spikes):
         if ran is not None and (holds := held(ran, spike)):
             off = ", although estimation is off by what the probe read"
-            case.inconclusive(
+            assessment.inconclusive(
                 f"steady, but {held_words(ran, holds)}"
                 f"{off if estimation is Estimation.OFF else ''}: these round trips may not have"
                 " come by that CPU; try the other --latency-via, or another controller"
             )
         stall = snapshot.exposure.stall
         if estimation is Estimation.ON and stall and stall[0] > spike:
-            case.inconclusive(
+            assessment.inconclusive(
                 f"steady, but estimation is on, and by its exposure takes a CPU for {ms(stall[0])}"
                 " every 2 s: these round trips may not have come by that CPU; try the other"
                 " --latency-via, or another controller"

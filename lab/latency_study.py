@@ -20,13 +20,14 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from ipvs_audit.latency import ran
+from ipvs_audit.latency import estimator_script
 from ipvs_audit.latency.analysis import analyse
-from ipvs_audit.latency.pace import Pace, measure
-from ipvs_audit.latency.way import ssh_echo
+from ipvs_audit.latency.method import ssh_echo
+from ipvs_audit.latency.pacing import Pace, measure
+from ipvs_audit.model.target import Target
 from ipvs_audit.probe import framing
 from ipvs_audit.probe.script import new_nonce
-from ipvs_audit.targets import Target
+from ipvs_audit.snapshot import estimator_runs
 from ipvs_audit.transport import Limits
 from ipvs_audit.transport.settings import Settings
 from lab import fleet, latency_picture, paths, qemu, quiet
@@ -34,7 +35,7 @@ from lab import fleet, latency_picture, paths, qemu, quiet
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ipvs_audit.latency.trace import Trace
+    from ipvs_audit.snapshot.round_trips import Trace
     from ipvs_audit.transport import Connection
     from lab.guest import Guest
 
@@ -99,8 +100,8 @@ def growth(study: Study, until: float) -> None:
 def point(host: Guest, services: int, cpus: int) -> Point:
     """The timer's own runs, and what a byte over SSH sees of them."""
     nonce = new_nonce()
-    said = host.ssh("sh -s", stdin=ran.render(nonce, seconds=9), timeout=60).stdout
-    runs = ran.parse(framing.parse(said.encode(), nonce)[ran.SECTION]).runs
+    said = host.ssh("sh -s", stdin=estimator_script.render(nonce, seconds=9), timeout=60).stdout
+    runs = estimator_runs.parse(framing.parse(said.encode(), nonce)[estimator_runs.SECTION]).runs
     trace = timed(host)
     found = analyse(trace)
     ticks = int(trace.sent[-1] / (2 + min(runs, default=0))) if trace.sent else 0

@@ -45,7 +45,7 @@ _NOISE = ("garbage", "=", "a=", "-", "=0", "[section]", "x" * 6000, "net.ipv4.vs
 
 
 @dataclass(frozen=True)
-class Case:
+class Assessment:
     """A tree to install, and how ip_vs is then loaded.
 
     Attributes:
@@ -61,10 +61,10 @@ class Case:
     trigger: str = "ip_vs"
 
 
-def make(seed: int, number: int) -> Case:
+def make(seed: int, number: int) -> Assessment:
     """The case of a seed and a number."""
     rng = random.Random(f"{seed}/{number}")  # noqa: S311  # a test's choice, not a secret
-    case = Case(number, trigger=rng.choice(("ip_vs", "ip_vs", "ip-vs", "ip_vs_rr")))
+    case = Assessment(number, trigger=rng.choice(("ip_vs", "ip_vs", "ip-vs", "ip_vs_rr")))
     if rng.random() < 0.6:
         case.files[CONF] = _text(rng)
     for _ in range(rng.choice((0, 1, 1, 2, 2, 3, 4))):
@@ -85,7 +85,7 @@ def make(seed: int, number: int) -> Case:
     return replace(case, trigger="ip_vs") if beside else case
 
 
-def _put(rng: random.Random, case: Case, path: str) -> None:
+def _put(rng: random.Random, case: Assessment, path: str) -> None:
     case.files.pop(path, None)
     case.links.pop(path, None)
     kind = rng.random()
@@ -124,7 +124,7 @@ def _line(rng: random.Random) -> str:
     return f"{before}{name}{equals}{rng.choice(_VALUES if rng.random() < 0.7 else _ODD_VALUES)}"
 
 
-def _hooks(rng: random.Random, case: Case) -> None:
+def _hooks(rng: random.Random, case: Assessment) -> None:
     if rng.random() < 0.15:
         return
     for _ in range(rng.choice((1, 1, 1, 2, 2, 3))):
@@ -140,7 +140,7 @@ def _hooks(rng: random.Random, case: Case) -> None:
             case.files[path] = end.join(lines) + rng.choice((end, end, ""))
 
 
-def _directive(rng: random.Random, case: Case) -> str:
+def _directive(rng: random.Random, case: Assessment) -> str:
     kind = rng.random()
     if kind < 0.1:
         return rng.choice(
@@ -160,7 +160,7 @@ def _directive(rng: random.Random, case: Case) -> str:
     return f"{before}install {name}{gap}{_command(rng, case, name)}"
 
 
-def _command(rng: random.Random, case: Case, name: str) -> str:
+def _command(rng: random.Random, case: Assessment, name: str) -> str:
     target = "ip_vs_rr" if name in ("ip_vs_rr", "ip-vs-rr") else "ip_vs"
     load = rng.choice(
         (
@@ -189,7 +189,7 @@ def _command(rng: random.Random, case: Case, name: str) -> str:
     return whole
 
 
-def _apply(rng: random.Random, case: Case) -> str:
+def _apply(rng: random.Random, case: Assessment) -> str:
     file = f"/proc/sys/{KEY.replace('.', '/')}"
     drop_ins = sorted(path for path in case.files if "/sysctl.d/" in path and path.endswith("conf"))
     named = "/" + rng.choice(drop_ins) if drop_ins else "/etc/sysctl.conf"
@@ -247,7 +247,7 @@ def _rule(rng: random.Random) -> str:
     return f'{action}, SUBSYSTEM=="module", {name}, RUN+="{run}"\n'
 
 
-def _more_rules(rng: random.Random, case: Case) -> None:
+def _more_rules(rng: random.Random, case: Assessment) -> None:
     """Several rules around the one that a case has, or where it has none."""
     if rng.random() < (0.4 if RULES in case.files else 0.9):
         return

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.boot import after_boot
-from ipvs_audit.persistence.failures import failures
+from ipvs_audit.persistence.file_tree import read_tree
+from ipvs_audit.persistence.host_config import HostConfig
+from ipvs_audit.persistence.loader_failures import failures
 from ipvs_audit.persistence.reload import after_reload
-from ipvs_audit.persistence.subject import Subject
 from ipvs_audit.snapshot.host import Loaders
-from ipvs_audit.tree_from_disk import read_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ipvs_audit.persistence.outcome import Outcome
+    from ipvs_audit.persistence.prediction import Outcome
     from ipvs_audit.snapshot.sysctl_config import Loader
 
 MARK = 77
@@ -59,18 +59,18 @@ def predict(folder: Path, trigger: str = "ip_vs") -> dict[str, Prediction]:
         trigger: the module that is asked for, ip_vs or one that needs it.
     """
     tree = replace(read_tree(folder), keys=_KEYS)
-    subject = Subject(tree, GUEST, has_switch=True)
+    config = HostConfig(tree, GUEST, has_switch=True)
     found = {
-        "sysctl-p": _loader(subject, subject.sysctl_p),
-        "sysctl-system": _loader(subject, subject.sysctl_system),
-        "systemd-sysctl": _loader(subject, subject.systemd_sysctl),
-        "reload": _outcome(after_reload(subject, _off)),
+        "sysctl-p": _loader(config, config.sysctl_p),
+        "sysctl-system": _loader(config, config.sysctl_system),
+        "systemd-sysctl": _loader(config, config.systemd_sysctl),
+        "reload": _outcome(after_reload(config, _off)),
         # Its status is that of a later modprobe, which finds ip_vs loaded where that is early.
-        "boot": replace(_outcome(after_boot(subject, _off)), fails=None),
+        "boot": replace(_outcome(after_boot(config, _off)), fails=None),
     }
     for name in ("reload", "boot"):
-        found[name] = _with_hook_of(subject, trigger, found[name])
-    old = Subject(tree, replace(GUEST, procps=(3, 3, 17)), has_switch=True)
+        found[name] = _with_hook_of(config, trigger, found[name])
+    old = HostConfig(tree, replace(GUEST, procps=(3, 3, 17)), has_switch=True)
     found["sysctl-p-3.3.17"] = _loader(old, old.sysctl_p)
     found["sysctl-system-3.3.17"] = _loader(old, old.sysctl_system)
     return found
@@ -80,25 +80,25 @@ def _off(value: int) -> bool:
     return value == 0
 
 
-def _with_hook_of(subject: Subject, trigger: str, said: Prediction) -> Prediction:
+def _with_hook_of(config: HostConfig, trigger: str, said: Prediction) -> Prediction:
     """What is said of ip_vs, where a hook of the module asked for runs as well.
 
     The model says that such a hook does no harm to a right value, and nothing more.
     """
-    if trigger == "ip_vs" or subject.modprobe.first("install", trigger) is None:
+    if trigger == "ip_vs" or config.modprobe.first("install", trigger) is None:
         return said
     return replace(said, value=said.value if said.value == "0" else None, fails=None)
 
 
-def _loader(subject: Subject, loader: Loader) -> Prediction:
-    resolution = subject.resolve(loader)
+def _loader(config: HostConfig, loader: Loader) -> Prediction:
+    resolution = config.resolve(loader)
     why = "; ".join(
         f"{entry.where} {'wins' if entry.wins else entry.why}" for entry in resolution.assignments
     )
     if resolution.doubt:
         return Prediction(None, None, resolution.doubt)
     value = MARK if resolution.value is None else resolution.value
-    told = failures(subject, loader, key_exists=True)
+    told = failures(config, loader, key_exists=True)
     return Prediction(str(value), bool(told) or None, "; ".join([why, *told]))
 
 

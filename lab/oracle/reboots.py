@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.oracle import trial
-from lab.oracle.cases import Case, make
+from lab.oracle.cases import Assessment, make
 from lab.oracle.predict import predict
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def run(guest: Guest, seed: int, wanted: int) -> Iterator[trial.Seen]:
         case = make(seed, number)
         number += 1
         # /run is empty after a boot, and an early hook must not keep the guest from booting.
-        case = Case(
+        case = Assessment(
             case.number,
             {path: text for path, text in case.files.items() if not path.startswith("run/")},
             {path: target for path, target in case.links.items() if not path.startswith("run/")},

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lab.guest import Guest
-    from lab.oracle.cases import Case
+    from lab.oracle.cases import Assessment
 
 SCRIPT = Path(__file__).with_name("guest.sh")
 BATCH = 25
@@ -38,7 +38,7 @@ class Seen:
         said: the prediction.
     """
 
-    case: Case
+    case: Assessment
     what: str
     value: str
     status: int
@@ -59,13 +59,13 @@ def boot(kernel: str, folder: str) -> Guest:
     return fleet.boot(kernel, Path(folder) / f"oracle-{kernel}", name=f"oracle-{kernel}")
 
 
-def batches(cases: list[Case]) -> Iterator[list[Case]]:
+def batches(cases: list[Assessment]) -> Iterator[list[Assessment]]:
     """The cases, some at a time: a batch is one ssh."""
     for start in range(0, len(cases), BATCH):
         yield cases[start : start + BATCH]
 
 
-def lay(case: Case, root: Path) -> None:
+def lay(case: Assessment, root: Path) -> None:
     """Write a case's tree below a folder."""
     for path, text in case.files.items():
         file = root / path
@@ -78,7 +78,7 @@ def lay(case: Case, root: Path) -> None:
         link.symlink_to(target)
 
 
-def run(guest: Guest, cases: Iterable[Case]) -> list[Seen]:
+def run(guest: Guest, cases: Iterable[Assessment]) -> list[Seen]:
     """Try cases in the guest: every loader, and a reload of ip_vs.
 
     Raises:
@@ -136,7 +136,7 @@ def shrink(guest: Guest, seen: Seen) -> Seen:
     return seen
 
 
-def _smaller(case: Case) -> list[Case]:
+def _smaller(case: Assessment) -> list[Assessment]:
     """The case with one file, link or line less."""
     found = []
     for path in case.files:

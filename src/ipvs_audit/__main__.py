@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ipvs_audit import explain, merge, render, verify
+from ipvs_audit.cli import explain, merge, render, verify
 
 _COMMANDS = {
     "explain": explain.main,

@@ -6,17 +6,15 @@ import functools
 import http.server
 import shutil
 import subprocess
-import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
 #: As Jenkins sends it (DirectoryBrowserSupport): a sandbox, too, which runs no script at all.
 JENKINS_POLICY = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';"

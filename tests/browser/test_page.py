@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ipvs_audit.results import Run
+    from ipvs_audit.model.results import Run
 
 WITH_EXCLUDED = sample_run.accompanied(
     sample_run.run((*sample_run.lab_hosts(), sample_run.EXCLUDED))

@@ -249,7 +249,13 @@ def test_plain(host):
 '''
         )
         ran = audit(
-            "--inventory", here, mine, "-p", "ipvs_audit.plugin", "-c", ROOT / "pyproject.toml"
+            "--inventory",
+            here,
+            mine,
+            "-p",
+            "ipvs_audit.plugin.hooks",
+            "-c",
+            ROOT / "pyproject.toml",
         )
         assert ran.status == 1, ran.output
         (result,) = ran.results["hosts"][0]["controls"]

@@ -15,8 +15,8 @@ import pytest
 from program import RECORDINGS, Audit
 
 from ipvs_audit.__main__ import main
+from ipvs_audit.model.shard import Shard
 from ipvs_audit.report import manifest
-from ipvs_audit.shards import Shard
 
 COUNT = 2
 RECORDED = ("compliant", "drifted", "namespaced", "legacy", "idle")

@@ -58,7 +58,7 @@ def parts(audit: Audit) -> list[Path]:
 
 def collected(audit: Audit) -> bool:
     found = [list(store.read_unfinished(part)) for part in parts(audit)]
-    return any(taken.target == "here" for hosts in found for taken in hosts)
+    return any(evidence.target == "here" for hosts in found for evidence in hosts)
 
 
 def started(ran: Ran) -> dict[str, str]:
@@ -86,7 +86,7 @@ def test_a_run_that_was_killed_while_it_collected(audit: Audit, inventory: Path)
     said = f"Resumed from {name}: the evidence of 1 hosts is from there, 1 were left to collect."
     assert said in " ".join(ran.output.split())
     assert said in ran.results["run"]["notes"]
-    assert started(ran)["here"] == before[0].taken.started  # type: ignore[union-attr]
+    assert started(ran)["here"] == before[0].collection.started  # type: ignore[union-attr]
     assert set(ran.verdicts()["mute"].values()) == {"error"}
     # What was left of the run that was killed is now in this one.
     assert {path.name for path in audit.reports.iterdir()} == {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from program import RECORDINGS, ROOT, Audit
 
-from ipvs_audit import verify
+from ipvs_audit.cli import verify
 from ipvs_audit.report import manifest
 
 if TYPE_CHECKING:

@@ -21,16 +21,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from remedied import ETC, VALUE, Remedied
 
-from ipvs_audit.policy import Policy
+from ipvs_audit.model.policy import Policy
 from ipvs_audit.probe import script as probe_script
-from ipvs_audit.remedy import door
+from ipvs_audit.remedy import host_access
 from ipvs_audit.remedy import journal as journals
 from ipvs_audit.remedy.apply import apply
 from ipvs_audit.remedy.batches import parse_batches
-from ipvs_audit.remedy.campaign import campaign
-from ipvs_audit.remedy.door import HALT, HALT_UNDO
+from ipvs_audit.remedy.host_access import HALT, HALT_UNDO
 from ipvs_audit.remedy.journal import Journal
 from ipvs_audit.remedy.rollback import roll_back
+from ipvs_audit.remedy.rollout import campaign
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.connect import open_connection
 from lab import fleet as lab_fleet
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
     from lab.guest import Guest
 
-    from ipvs_audit.remedy.steps import Plan
-    from ipvs_audit.remedy.treat import Treated
-    from ipvs_audit.targets import Target
+    from ipvs_audit.model.target import Target
+    from ipvs_audit.remedy.plan_steps import Plan
+    from ipvs_audit.remedy.remediate_host import Treated
     from ipvs_audit.transport import Connection, Output
     from ipvs_audit.transport.settings import Settings
 
@@ -68,7 +68,7 @@ def host(request: pytest.FixtureRequest, _qemu_works: None) -> Iterator[Remedied
     policy = Policy(remedy=remedy).model_copy(update={"sample_seconds": 0})
     with _kept_line(guest), pytest.MonkeyPatch.context() as patch:
         patch.setattr(probe_script, "SHORTEST_SPAN", 0)
-        patch.setattr(door, "open_connection", Lines().open)
+        patch.setattr(host_access, "open_connection", Lines().open)
         yield Remedied(guest, policy)
     guest.stop()
 
@@ -240,13 +240,13 @@ def test_the_line_cut_at_many_moments(host: Remedied) -> None:
 def _cut(host: Remedied, made: Plan, after: float) -> None:
     """Apply a plan, and close the connection some seconds after it began."""
     host.runs += 1
-    door = host.door(f"r{host.runs}")
+    host_access = host.door(f"r{host.runs}")
     name = host.guest.name
-    connection = open_connection(door.targets[name], door.settings)
+    connection = open_connection(host_access.targets[name], host_access.settings)
     timer = threading.Timer(after, connection.close)
     timer.start()
     with contextlib.suppress(TransportError, OSError, EOFError):
-        apply(connection, made, door.run, who=door.who, timeout=60)
+        apply(connection, made, host_access.run, who=host_access.who, timeout=60)
     timer.cancel()
     connection.close()
 
@@ -274,11 +274,11 @@ class Judge:
     def __init__(self, host: Remedied) -> None:
         self._host = host
 
-    def verdicts(self, _name: str, taken: Any) -> Any:
-        return self._host.results(taken)
+    def verdicts(self, _name: str, evidence: Any) -> Any:
+        return self._host.results(evidence)
 
-    def plan(self, _name: str, taken: Any) -> Plan:
-        return self._host.plan(taken)
+    def plan(self, _name: str, evidence: Any) -> Plan:
+        return self._host.plan(evidence)
 
 
 def _run(host: Remedied, made: Plan, before: Any, path: Path, point: int = 0) -> Treated:

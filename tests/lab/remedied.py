@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ipvs_audit.policy import Policy
-from ipvs_audit.remedy.door import LiveDoor
+from made import verdict
+
+from ipvs_audit.model.policy import Policy
+from ipvs_audit.model.target import Target
+from ipvs_audit.remedy.host_access import LiveDoor
 from ipvs_audit.remedy.plan import plan
 from ipvs_audit.snapshot import Snapshot
-from ipvs_audit.targets import Target
 from ipvs_audit.transport import Limits
 from ipvs_audit.transport.settings import Settings
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-
-from made import verdict
 
 if TYPE_CHECKING:
     from lab.guest import Guest
 
+    from ipvs_audit.model.verdict import Result
     from ipvs_audit.remedy.apply import Report
-    from ipvs_audit.remedy.steps import Plan
-    from ipvs_audit.verdicts import Result
+    from ipvs_audit.remedy.plan_steps import Plan
 
 VALUE = "/proc/sys/net/ipv4/vs/run_estimation"
 CONTROLS = ("EST-1", "EST-2", "EST-3", "EST-4", "EST-5", "EST-6")
@@ -56,12 +52,12 @@ class Remedied:
         return LiveDoor({name: target}, {name: self.policy}, settings, run, "tests")
 
     def look(self) -> Snapshot:
-        taken = self.door("look").look(self.guest.name)
-        assert isinstance(taken, Snapshot), taken
-        return taken
+        evidence = self.door("look").look(self.guest.name)
+        assert isinstance(evidence, Snapshot), evidence
+        return evidence
 
-    def plan(self, taken: Snapshot | None = None) -> Plan:
-        return plan(taken or self.look(), self.policy)
+    def plan(self, evidence: Snapshot | None = None) -> Plan:
+        return plan(evidence or self.look(), self.policy)
 
     def apply(self, made: Plan) -> Report:
         self.runs += 1
@@ -70,11 +66,11 @@ class Remedied:
     def undo(self, run: str = "") -> Report:
         return self.door(run or f"r{self.runs}").undo(self.guest.name)
 
-    def results(self, taken: Snapshot) -> dict[str, Result]:
-        return {name: verdict(name, taken, self.policy) for name in CONTROLS}
+    def results(self, evidence: Snapshot) -> dict[str, Result]:
+        return {name: verdict(name, evidence, self.policy) for name in CONTROLS}
 
-    def verdicts(self, taken: Snapshot) -> dict[str, str]:
-        return {name: one.verdict.value for name, one in self.results(taken).items()}
+    def verdicts(self, evidence: Snapshot) -> dict[str, str]:
+        return {name: one.verdict.value for name, one in self.results(evidence).items()}
 
     def etc(self) -> str:
         return self.guest.ssh(ETC).stdout
@@ -91,6 +87,6 @@ class Remedied:
         )
         return self.value()
 
-    def all_right(self, taken: Snapshot) -> dict[str, Any]:
+    def all_right(self, evidence: Snapshot) -> dict[str, Any]:
         """The controls that do not pass; empty where all do."""
-        return {name: one for name, one in self.verdicts(taken).items() if one not in RIGHT}
+        return {name: one for name, one in self.verdicts(evidence).items() if one not in RIGHT}

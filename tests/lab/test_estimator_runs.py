@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ipvs_audit.latency import ran, watching
-from ipvs_audit.latency.ran_words import unseen_words
+from ipvs_audit.latency import estimator_script, estimator_trace
+from ipvs_audit.latency.estimator_runs_text import unseen_words
+from ipvs_audit.model.target import Become, Target
 from ipvs_audit.probe import framing
-from ipvs_audit.snapshot import Snapshot, Taken
-from ipvs_audit.targets import Become, Target
+from ipvs_audit.snapshot import CollectionInfo, Snapshot, estimator_runs
 from ipvs_audit.transport import Limits, TransportError
 from ipvs_audit.transport.connect import open_connection
 from ipvs_audit.transport.settings import Settings
@@ -51,11 +51,13 @@ def kthreads(_qemu_works: None) -> Iterator[Guest]:
     guest.stop()
 
 
-def look(guest: Guest, *, user: str = "root", seconds: int = ran.SECONDS) -> ran.Ran:
+def look(
+    guest: Guest, *, user: str = "root", seconds: int = estimator_runs.SECONDS
+) -> estimator_runs.Ran:
     """What the script says there."""
-    script = ran.render(NONCE, seconds=seconds)
+    script = estimator_script.render(NONCE, seconds=seconds)
     said = guest.ssh("sh -s", stdin=script, user=user, timeout=120).stdout
-    return ran.parse(framing.parse(said.encode(), NONCE)[ran.SECTION])
+    return estimator_runs.parse(framing.parse(said.encode(), NONCE)[estimator_runs.SECTION])
 
 
 OURS = (
@@ -103,7 +105,7 @@ def at_work(connection: Connection) -> Iterator[None]:
 
     def run() -> None:
         with contextlib.suppress(TransportError):
-            script = ran.render(NONCE, seconds=60)
+            script = estimator_script.render(NONCE, seconds=60)
             connection.run_script(script, timeout=100, max_output=1 << 20)
 
     thread = threading.Thread(target=run)
@@ -124,10 +126,10 @@ def test_the_timer_is_seen_and_nothing_stays_behind(timer: Guest) -> None:
 
 
 def test_root_by_sudo_sees_the_same(timer: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "LONGEST", 200.0)  # of an emulated guest, beside others
-    bare = Snapshot(timer.name, Taken("", "", "ssh", "", ""), {})
+    monkeypatch.setattr(estimator_trace, "LONGEST", 200.0)  # of an emulated guest, beside others
+    bare = Snapshot(timer.name, CollectionInfo("", "", "ssh", "", ""), {})
     connection = connected(timer, "audit", Become())
-    seen = watching.watched(bare, lambda: connection).ran
+    seen = estimator_trace.watched(bare, lambda: connection).ran
     connection.close()
     assert seen is not None
     assert (seen.kind, seen.refused) == ("timer", "")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from remedied import VALUE, Remedied
 
-from ipvs_audit.policy import Policy
+from ipvs_audit.model.policy import Policy
 from lab import fleet as lab_fleet
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def host(request: pytest.FixtureRequest, _qemu_works: None) -> Iterator[Remedied
 def test_all_are_set_though_some_end_and_all_are_put_back(host: Remedied) -> None:
     host.guest.ssh(CROWD, timeout=300)
     # The counters of namespaces without rules would take minutes, and are not what this is about.
-    taken = host.look()
+    evidence = host.look()
     host.policy = Policy(namespaces="every")
-    made = host.plan(taken)
+    made = host.plan(evidence)
     assert len(made.namespaces) == MANY + 1
     assert made.ready, made.impossible
     host.guest.ssh(END)

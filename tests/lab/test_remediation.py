@@ -16,7 +16,7 @@ import pytest
 import yaml
 from remedied import VALUE, Remedied
 
-from ipvs_audit.policy import Policy
+from ipvs_audit.model.policy import Policy
 from lab import fleet as lab_fleet
 
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ def live(host: Remedied) -> list[str]:
 def remedied(host: Remedied, *, and_back: bool) -> None:
     """Remediate, remediate again, undo: all pass, an empty plan, no trace. Then do it again."""
     etc, values = host.etc(), live(host)
-    taken = host.look()
-    made = host.plan(taken)
+    evidence = host.look()
+    made = host.plan(evidence)
     assert made.ready, (made.status, made.impossible)
-    assert host.all_right(taken)
+    assert host.all_right(evidence)
     report = host.apply(made)
     assert report.whole, report
     assert not report.wrong, report

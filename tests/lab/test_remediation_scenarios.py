@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from remedied import Remedied
 
-from ipvs_audit.policy import Policy
+from ipvs_audit.model.policy import Policy
 from lab import fleet as lab_fleet
 
 if TYPE_CHECKING:

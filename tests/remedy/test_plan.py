@@ -9,7 +9,7 @@ from configured import CONF, DROP_IN, HOOK, LOADERS, OFF, ON, RECIPE
 from made import HOST, LOADED, census, netns, snapshot
 from planned import host, original, places, planned, with_originals
 
-from ipvs_audit.policy import Policy
+from ipvs_audit.model.policy import Policy
 from ipvs_audit.remedy.plan import plan
 from ipvs_audit.snapshot import Failure
 from ipvs_audit.snapshot.host import Consumer
@@ -140,19 +140,19 @@ def test_a_hook_that_only_gets_it_wrong_is_replaced() -> None:
 
 
 def test_statistics_consumers_hold_a_host_back_unless_accepted() -> None:
-    taken = host({CONF: ""}, consumers=(EXPORTER,))
-    made = plan(taken, Policy())
+    evidence = host({CONF: ""}, consumers=(EXPORTER,))
+    made = plan(evidence, Policy())
     assert made.status == "held back"
     assert "node_exporter (pid 812)" in made.held_back
     assert made.steps
     assert not made.ready
-    assert plan(taken, Policy(), accept_statistics_loss=True).ready
-    assert plan(taken, Policy(accept_statistics_loss=True)).ready
+    assert plan(evidence, Policy(), accept_statistics_loss=True).ready
+    assert plan(evidence, Policy(accept_statistics_loss=True)).ready
 
 
 def test_switching_estimation_on_again_follows_the_document() -> None:
-    taken = host({CONF: OFF, HOOK: RECIPE}, census=census(netns(raw="0")), consumers=(EXPORTER,))
-    made = plan(taken, Policy(estimation="enabled"))
+    evidence = host({CONF: OFF, HOOK: RECIPE}, census=census(netns(raw="0")), consumers=(EXPORTER,))
+    made = plan(evidence, Policy(estimation="enabled"))
     assert made.ready
     assert contents(made) == {CONF: ON.encode()}
     assert [step.after for step in made.namespaces] == [1]
@@ -187,8 +187,8 @@ def test_an_unknown_kernel_gets_no_hook() -> None:
 def test_what_cannot_be_written_is_said_and_nothing_is_done_by_half(
     states: dict[str, str], more: list[str], said: str
 ) -> None:
-    taken = with_originals(host({CONF: ""}), [*original(CONF, b"", *more), *places(**states)])
-    made = plan(taken, Policy())
+    evidence = with_originals(host({CONF: ""}), [*original(CONF, b"", *more), *places(**states)])
+    made = plan(evidence, Policy())
     assert said in made.impossible
     assert not made.ready
     assert made.steps
@@ -203,9 +203,11 @@ def test_a_full_disk_and_missing_rights_are_seen_before() -> None:
 
 
 def test_evidence_without_originals_says_how_to_get_them() -> None:
-    taken = host({CONF: ""})
-    bare = replace(taken, sections={})
-    bare.__dict__.update({name: one for name, one in taken.__dict__.items() if name != "sections"})
+    evidence = host({CONF: ""})
+    bare = replace(evidence, sections={})
+    bare.__dict__.update(
+        {name: one for name, one in evidence.__dict__.items() if name != "sections"}
+    )
     assert "--remediate-plan" in plan(bare, Policy()).impossible
 
 

@@ -9,14 +9,14 @@ from configured import SCENARIOS, scenario
 from made import verdict
 from planned import scenario_host, then
 
-from ipvs_audit.remedy.edit import MARKER, lines_of
+from ipvs_audit.model.verdict import Verdict
+from ipvs_audit.remedy.file_edits import MARKER, lines_of
 from ipvs_audit.remedy.plan import plan
-from ipvs_audit.verdicts import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ipvs_audit.remedy.steps import Plan
+    from ipvs_audit.remedy.plan_steps import Plan
 
 FOLDERS = sorted(folder for folder in SCENARIOS.iterdir() if folder.is_dir())
 
@@ -24,14 +24,14 @@ FOLDERS = sorted(folder for folder in SCENARIOS.iterdir() if folder.is_dir())
 @pytest.mark.parametrize("remedy", ["recipe", "drop-in"])
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_what_is_planned_passes_and_leaves_the_rest_alone(folder: Path, remedy: str) -> None:
-    taken, policy = scenario(folder)
+    evidence, policy = scenario(folder)
     policy = policy.model_copy(update={"remedy": remedy})
-    taken = scenario_host(taken, folder)
-    made = plan(taken, policy)
-    if made.impossible or taken.module.state == "absent":
+    evidence = scenario_host(evidence, folder)
+    made = plan(evidence, policy)
+    if made.impossible or evidence.module.state == "absent":
         return
-    after = then(taken, made)
-    if taken.census.host.raw is not None:
+    after = then(evidence, made)
+    if evidence.census.host.raw is not None:
         for control in ("EST-2", "EST-3"):
             result = verdict(control, after, policy)
             assert result.verdict is Verdict.PASS, f"{result.message}\n{_shown(made)}"

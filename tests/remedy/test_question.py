@@ -28,7 +28,7 @@ def command(folder: Path, *arguments: str) -> list[str]:
 
 def environment(folder: Path) -> dict[str, str]:
     return os.environ | {
-        "PYTHONPATH": f"{ROOT}/tests/remedy:{ROOT}/tests/unit",
+        "PYTHONPATH": f"{ROOT}/tests/support",
         "IPVS_AUDIT_TEST_DONE": str(folder / "done"),
         "COLUMNS": "120",
     }

@@ -61,9 +61,9 @@ def test_a_host_with_nothing_to_do_is_not_touched(tmp_path: Path) -> None:
 
 
 def test_plans_of_saved_evidence_stand_in_terminal_and_page(tmp_path: Path) -> None:
-    taken = ROOT / "tests" / "recordings" / "drifted.jsonl"
+    evidence = ROOT / "tests" / "recordings" / "drifted.jsonl"
     evidence = tmp_path / "snapshots.jsonl"
-    [saved] = store.read(taken)
+    [saved] = store.read(evidence)
     sections = {**saved.sections, **host({"/etc/sysctl.conf": ""}).sections}  # type: ignore[union-attr]
     conf = saved.config.files.get("/etc/sysctl.conf")  # type: ignore[union-attr]
     text = sections["originals"].output
@@ -71,7 +71,7 @@ def test_plans_of_saved_evidence_stand_in_terminal_and_page(tmp_path: Path) -> N
         empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         text = text.replace(empty, conf.sha256)
     sections["originals"] = type(sections["originals"])("originals", "od", text, None, 1.0)
-    saved = type(saved)(saved.target, saved.taken, sections)  # type: ignore[call-arg, union-attr]
+    saved = type(saved)(saved.target, saved.collection, sections)  # type: ignore[call-arg, union-attr]
     store.write(evidence, [saved])
     done = audit(tmp_path / "reports", "--remediate-plan", "--from-snapshots", evidence)
     assert done.returncode == 1, done.stdout

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ipvs_audit.targets import Target
+from ipvs_audit.model.target import Target
 from ipvs_audit.transport import Limits
 from ipvs_audit.transport.settings import Settings
 

@@ -11,7 +11,7 @@ import pytest
 from openssh import Person, Start, running, wait_until
 from pydantic import SecretStr
 
-from ipvs_audit.targets import Become
+from ipvs_audit.model.target import Become
 from ipvs_audit.transport import Connection, Output, TransportError
 from ipvs_audit.transport.connect import open_connection
 

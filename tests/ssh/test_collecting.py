@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from openssh import ME, Server, Start, free_port, wait_until
 
-from ipvs_audit.probe import attempt
+from ipvs_audit.probe import collect_host
 from ipvs_audit.probe.collector import collect
 from ipvs_audit.snapshot import Failure, Snapshot
 from ipvs_audit.transport import Connection, Limits
 from ipvs_audit.transport.connect import open_connection
 
 if TYPE_CHECKING:
-    from ipvs_audit.targets import Target
+    from ipvs_audit.model.target import Target
 
 HOSTS = int(os.environ.get("IPVS_AUDIT_TEST_HOSTS", "200"))
 
@@ -45,7 +45,7 @@ def quick_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     def render(nonce: Any, **_: Any) -> Any:
         return (f"printf '%s\\n' '{nonce} host - 1.00 4 6' 'echoanswer' '{nonce} end 1'\n").encode()
 
-    monkeypatch.setattr(attempt.script, "render", render)
+    monkeypatch.setattr(collect_host.script, "render", render)
 
 
 def census() -> tuple[int, int]:
@@ -60,10 +60,10 @@ def test_two_hundred_hosts_at_sixty_four_a_time(
     targets = fleet(sshd, HOSTS)
     before, sessions = census(), sshd.sessions()
     cpu, begun = time.process_time(), time.monotonic()
-    taken = gather(sshd, targets, settings=settings, forks=64)
+    evidence = gather(sshd, targets, settings=settings, forks=64)
     seconds, cpu = time.monotonic() - begun, time.process_time() - cpu
-    assert sorted(each.target for each in taken) == sorted(each.name for each in targets)
-    wrong = [each for each in taken if isinstance(each, Failure)]
+    assert sorted(each.target for each in evidence) == sorted(each.name for each in targets)
+    wrong = [each for each in evidence if isinstance(each, Failure)]
     assert not wrong, wrong[0].message
     assert wait_until(lambda: census() == before)
     assert wait_until(lambda: sshd.sessions() <= sessions)
@@ -78,24 +78,24 @@ def test_two_hundred_hosts_at_sixty_four_a_time(
 
 @pytest.mark.usefixtures("quick_probe")
 def test_snapshot_tells_how_it_was_taken(sshd: Server) -> None:
-    (taken,) = gather(sshd, fleet(sshd, 1))
-    assert isinstance(taken, Snapshot)
-    assert taken.taken.via.startswith("ssh ")
-    assert taken.taken.fingerprint.startswith("SHA256:")
-    assert re.fullmatch(r"[0-9a-f]{12}", taken.taken.probe)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", taken.taken.started)
-    assert taken.taken.started <= taken.taken.finished
-    assert taken.sections["host"].output == "answer"
+    (evidence,) = gather(sshd, fleet(sshd, 1))
+    assert isinstance(evidence, Snapshot)
+    assert evidence.collection.via.startswith("ssh ")
+    assert evidence.collection.fingerprint.startswith("SHA256:")
+    assert re.fullmatch(r"[0-9a-f]{12}", evidence.collection.probe)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", evidence.collection.started)
+    assert evidence.collection.started <= evidence.collection.finished
+    assert evidence.sections["host"].output == "answer"
 
 
 @pytest.mark.usefixtures("quick_probe")
 def test_busy_server_gets_every_host_through_by_backing_off(start: Start) -> None:
     with start("MaxStartups 4:60:8") as server:
         settings = replace(server.settings, limits=Limits(connect=30, deadline=60))
-        taken = gather(server, fleet(server, 60), settings=settings, forks=30)
+        evidence = gather(server, fleet(server, 60), settings=settings, forks=30)
         log = (server.folder / "log").read_text()
     assert "past MaxStartups" in log, "the server was never too busy: nothing was proved"
-    assert [each.message for each in taken if isinstance(each, Failure)] == []
+    assert [each.message for each in evidence if isinstance(each, Failure)] == []
 
 
 @pytest.mark.usefixtures("quick_probe")
@@ -114,10 +114,12 @@ def test_hosts_that_misbehave_do_not_touch_the_others(sshd: Server) -> None:
             )
         settings = replace(sshd.settings, limits=Limits(connect=2, deadline=10))
         before, begun = census(), time.monotonic()
-        taken = {each.target: each for each in gather(sshd, targets, settings=settings, forks=16)}
+        evidence = {
+            each.target: each for each in gather(sshd, targets, settings=settings, forks=16)
+        }
         assert time.monotonic() - begun < 15
-        assert len(taken) == 40
-        for name, each in taken.items():
+        assert len(evidence) == 40
+        for name, each in evidence.items():
             expected = {"good": None, "refu": "unreachable", "mute": "unreachable"}
             kind = expected.get(name[:4], "authentication")
             assert getattr(each, "kind", None) == kind, each
@@ -138,8 +140,8 @@ def test_lost_connection_is_tried_once_more(start: Start, tmp_path: Path) -> Non
     forced = f"""ForceCommand if [ -e {mark} ]; then eval "$SSH_ORIGINAL_COMMAND"; else
  touch {mark}; kill -9 $PPID; fi""".replace("\n", "")
     with start(forced) as server:
-        (taken,) = gather(server, fleet(server, 1))
-    assert isinstance(taken, Snapshot), taken.message
+        (evidence,) = gather(server, fleet(server, 1))
+    assert isinstance(evidence, Snapshot), evidence.message
 
 
 @pytest.mark.usefixtures("quick_probe")
@@ -162,18 +164,18 @@ def test_interrupt_ends_the_run_soon_with_every_host_accounted_for(
     sshd: Server, monkeypatch: pytest.MonkeyPatch, under_way: int
 ) -> None:
     monkeypatch.setattr(
-        attempt.script, "render", lambda _nonce, **_: b"sleep 7.%d; echo" % os.getpid()
+        collect_host.script, "render", lambda _nonce, **_: b"sleep 7.%d; echo" % os.getpid()
     )
     before = census()
-    taken = []
+    evidence = []
     timer = threading.Timer(1.5, lambda: os.kill(os.getpid(), 2))
     timer.start()
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        taken.extend(
+        evidence.extend(
             each
             for each in iterate(
-                taken,
+                evidence,
                 collect(
                     fleet(sshd, 30),
                     settings=sshd.settings,
@@ -185,8 +187,8 @@ def test_interrupt_ends_the_run_soon_with_every_host_accounted_for(
         )
     assert time.monotonic() - begun < 12
     timer.join()
-    assert len(taken) == 30
-    assert {each.kind for each in taken} == {"interrupted"}
+    assert len(evidence) == 30
+    assert {each.kind for each in evidence} == {"interrupted"}
     assert wait_until(lambda: census() == before)
 
 

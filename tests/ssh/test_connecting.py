@@ -15,12 +15,13 @@ import pytest
 from openssh import ME, QUICK, Person, Server, Start, fingerprint, free_port, keygen, public
 from pydantic import SecretStr
 
-from ipvs_audit.targets import Become
-from ipvs_audit.transport import Limits, Output, TransportError, wire
+from ipvs_audit.model.target import Become
+from ipvs_audit.transport import Limits, Output, TransportError
 from ipvs_audit.transport.connect import open_connection
+from ipvs_audit.transport.ssh import paramiko_transport
 
 if TYPE_CHECKING:
-    from ipvs_audit.targets import Target
+    from ipvs_audit.model.target import Target
     from ipvs_audit.transport.settings import Settings
 
 
@@ -60,7 +61,7 @@ def test_nagle_is_off(sshd: Server) -> None:
 def test_socket_is_not_closed_under_a_thread_that_reads_it(
     sshd: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = wire._ReadAhead.recv
+    read = paramiko_transport._ReadAhead.recv
 
     def late(self: Any, most: int) -> bytes:
         data = read(self, most)
@@ -68,7 +69,7 @@ def test_socket_is_not_closed_under_a_thread_that_reads_it(
             time.sleep(0.3)  # a thread that the machine lets wait
         return data
 
-    monkeypatch.setattr(wire._ReadAhead, "recv", late)
+    monkeypatch.setattr(paramiko_transport._ReadAhead, "recv", late)
     connection = open_connection(sshd.target(), sshd.settings)
     line, under_it = connection._line.wire, []
     close = line.packetizer.close

@@ -16,10 +16,10 @@ import pytest
 from openssh import ME, wait_until
 from pydantic import SecretStr
 
-from ipvs_audit.engine import EngineError, dask_address, engine, refuse_plain_secrets
+from ipvs_audit.audit.engine import EngineError, dask_address, engine, refuse_plain_secrets
+from ipvs_audit.model.target import Become, Target
 from ipvs_audit.probe.collector import collect
 from ipvs_audit.snapshot import Failure
-from ipvs_audit.targets import Become, Target
 from ipvs_audit.transport import Limits
 from ipvs_audit.transport.connect import open_connection
 
@@ -92,7 +92,7 @@ def test_a_lost_worker_costs_no_host(cluster: Cluster, start: Start) -> None:
     with start(slow) as server:
         targets = [server.target(f"host{number}") for number in range(24)]
         settings = replace(server.settings, limits=Limits(connect=30, deadline=60))
-        taken = []
+        evidence = []
         with engine(cluster.address, 64, 60) as where:
             assert where.forks == 8
             assert "2 Dask workers, 8 hosts at a time" in where.told
@@ -104,13 +104,13 @@ def test_a_lost_worker_costs_no_host(cluster: Cluster, start: Start) -> None:
                 executor=where.executor,
                 grace=where.grace,
             ):
-                taken.append(one)
-                if len(taken) == 2:
+                evidence.append(one)
+                if len(evidence) == 2:
                     # The other worker has hosts under way: each takes two seconds.
                     os.kill(cluster.workers[0].pid, signal.SIGKILL)
                     cluster.workers[0].wait(20)
-    assert sorted(one.target for one in taken) == sorted(target.name for target in targets)
-    assert [one.message for one in taken if isinstance(one, Failure)] == []
+    assert sorted(one.target for one in evidence) == sorted(target.name for target in targets)
+    assert [one.message for one in evidence if isinstance(one, Failure)] == []
 
 
 def test_a_whole_audit_on_the_worker_that_is_left(
@@ -145,7 +145,7 @@ def test_a_whole_audit_on_the_worker_that_is_left(
 
 
 def test_a_scheduler_that_is_not_there_is_said_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ipvs_audit.engine._PATIENCE", 1)
+    monkeypatch.setattr("ipvs_audit.audit.engine._PATIENCE", 1)
     begun = time.monotonic()
     with (
         pytest.raises(EngineError, match="the scheduler cannot be reached"),

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from openssh import Server, Start, free_port, keygen
 from pydantic import SecretStr
 
+from ipvs_audit.model.target import Become, Target
 from ipvs_audit.probe.collector import collect
 from ipvs_audit.snapshot import Failure
-from ipvs_audit.targets import Become, Target
 from ipvs_audit.transport import Limits, TransportError
 from ipvs_audit.transport.connect import open_connection
 
@@ -58,13 +58,13 @@ def test_no_secret_in_any_failure_log_or_representation(
     with start("PasswordAuthentication yes") as plain, start(ECHO) as forced:
         for server in (plain, forced):
             known = replace(server.settings, limits=Limits(connect=5, deadline=2))
-            for taken in collect(
+            for evidence in collect(
                 _made(server, tmp_path),
                 settings=known,
                 open_connection=open_connection,
             ):
-                failures += isinstance(taken, Failure)
-                seen.append(repr(taken))
+                failures += isinstance(evidence, Failure)
+                seen.append(repr(evidence))
             for target in _made(server, tmp_path):
                 seen.extend((repr(target), str(target)))
                 seen.append(_attempt(target, known))

@@ -21,8 +21,8 @@ import pytest
 from misbehaving import WAYS, misbehaving
 from openssh import ME, descendants, free_port, wait_until
 
-from ipvs_audit.gather import UNDER_WAY
-from ipvs_audit.probe import attempt
+from ipvs_audit.audit.collecting import UNDER_WAY
+from ipvs_audit.probe import collect_host
 from ipvs_audit.probe.collector import GRACE, collect
 from ipvs_audit.snapshot import Failure, Snapshot
 from ipvs_audit.transport import Limits
@@ -52,7 +52,7 @@ def quick_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     def render(nonce: Any, **_: Any) -> Any:
         return (f"printf '%s\\n' '{nonce} host - 1.00 4 6' 'echoanswer' '{nonce} end 1'\n").encode()
 
-    monkeypatch.setattr(attempt.script, "render", render)
+    monkeypatch.setattr(collect_host.script, "render", render)
 
 
 def way_of(number: int) -> str:
@@ -76,7 +76,7 @@ def test_a_fleet_of_which_three_in_ten_misbehave(sshd: Server, start: Start) -> 
         before = census()
         sessions = [one.sessions() for one in (sshd, hanging, closing)]
         begun = time.monotonic()
-        taken = list(
+        evidence = list(
             collect(
                 targets,
                 settings=settings,
@@ -89,10 +89,10 @@ def test_a_fleet_of_which_three_in_ten_misbehave(sshd: Server, start: Start) -> 
         assert wait_until(lambda: census() <= before, 20), (before, census())
         for one, had in zip((sshd, hanging, closing), sessions, strict=True):
             assert wait_until(lambda one=one, had=had: one.sessions() <= had, 20), one.port
-    assert sorted(each.target for each in taken) == sorted(ways)
+    assert sorted(each.target for each in evidence) == sorted(ways)
     kinds = Counter(
         (ways[each.target], each.kind if isinstance(each, Failure) else "snapshot")
-        for each in taken
+        for each in evidence
     )
     assert {way for way, kind in kinds if kind == "snapshot"} == {"good"}, kinds
     assert {kind for way, kind in kinds if way == "good"} == {"snapshot"}, kinds
@@ -143,7 +143,7 @@ def test_no_host_is_lost_to_a_server_that_turns_most_of_them_away(start: Start) 
     count = HOSTS // 2
     with start("MaxStartups 3:50:6") as server:
         settings = replace(server.settings, limits=Limits(connect=30, deadline=90))
-        taken = list(
+        evidence = list(
             collect(
                 [server.target(f"host{number}") for number in range(count)],
                 settings=settings,
@@ -153,5 +153,5 @@ def test_no_host_is_lost_to_a_server_that_turns_most_of_them_away(start: Start) 
         )
         log = (server.folder / "log").read_text()
     assert "past MaxStartups" in log, "the server was never too busy: nothing was proved"
-    assert [each.message for each in taken if not isinstance(each, Snapshot)] == []
-    assert len({each.target for each in taken}) == count
+    assert [each.message for each in evidence if not isinstance(each, Snapshot)] == []
+    assert len({each.target for each in evidence}) == count

@@ -8,7 +8,7 @@ import pytest
 import testinfra
 from openssh import ME, Person, Server, Start
 
-from ipvs_audit.targets import Become, Target
+from ipvs_audit.model.target import Become, Target
 from ipvs_audit.transport import Connection, TransportError
 from ipvs_audit.transport.connect import open_connection
 from ipvs_audit.transport.settings import Settings

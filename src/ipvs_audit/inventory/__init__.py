@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from ipvs_audit.inventory.errors import InventoryError
-from ipvs_audit.inventory.files import checked_sources, digest, is_program
-from ipvs_audit.inventory.quiet import listening, load_ansible
-from ipvs_audit.inventory.trouble import (
+from ipvs_audit.inventory.ansible_quietly import listening, load_ansible
+from ipvs_audit.inventory.ansible_warnings import (
     no_host_matches,
     refuse_hollow_limit,
     refuse_unread_sources,
     unreadable,
     warnings_from,
 )
+from ipvs_audit.inventory.errors import InventoryError
+from ipvs_audit.inventory.files import checked_sources, digest, is_program
 from ipvs_audit.inventory.variables import IGNORED, concerns_us, target_of
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ipvs_audit.inventory.ansible_core import AnsibleInventory
-    from ipvs_audit.inventory.messages import Message
-    from ipvs_audit.targets import Target
+    from ipvs_audit.inventory.ansible_messages import Message
+    from ipvs_audit.model.target import Target
 
 __all__ = ["Inventory", "InventoryError", "read_inventory"]
 

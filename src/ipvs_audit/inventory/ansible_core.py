@@ -1,7 +1,7 @@
 """Everything that touches ansible-core: its settings, its vault, its hosts, its templates.
 
-Import it through :func:`ipvs_audit.inventory.quiet.load_ansible`: ansible-core reads its settings
-once, when it is first imported, and takes over stdout as it does.
+Import it through :func:`ipvs_audit.inventory.ansible_quietly.load_ansible`: ansible-core reads its
+settings once, when it is first imported, and takes over stdout as it does.
 
 ansible-core is pinned to one minor version, because two of its private parts are used: what
 captures warnings, and what says where a value was written.
@@ -31,10 +31,10 @@ from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
+from ipvs_audit.inventory.ansible_messages import Message, message_of
 from ipvs_audit.inventory.errors import InventoryError
 from ipvs_audit.inventory.files import is_script
 from ipvs_audit.inventory.loader import Loader
-from ipvs_audit.inventory.messages import Message, message_of
 from ipvs_audit.inventory.variables import Variable
 from ipvs_audit.inventory.vault import open_vault
 

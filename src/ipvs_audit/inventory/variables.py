@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 from pydantic import SecretStr
 
 from ipvs_audit.inventory.errors import InventoryError
-from ipvs_audit.policy import Policy, unknown_name
-from ipvs_audit.targets import Become, Target
+from ipvs_audit.model.policy import Policy, unknown_name
+from ipvs_audit.model.target import Become, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

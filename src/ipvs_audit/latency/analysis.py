@@ -20,7 +20,7 @@ from ipvs_audit.latency.spikes import Spike, find_spikes
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ipvs_audit.latency.trace import Trace
+    from ipvs_audit.snapshot.round_trips import Trace
 
 __all__ = ["Latency", "Rhythm", "Spike", "analyse"]
 

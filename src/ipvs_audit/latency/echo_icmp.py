@@ -18,7 +18,7 @@ from icmplib import (
     TimeoutExceeded,
 )
 
-from ipvs_audit.latency.pace import EchoError
+from ipvs_audit.latency.pacing import EchoError
 
 _REPLIES = (0, 129)  # ICMP echo reply, ICMPv6 echo reply
 _NUMBERS = 65536

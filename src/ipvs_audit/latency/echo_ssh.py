@@ -6,11 +6,11 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Literal
 
-from ipvs_audit.latency.pace import EchoError
-from ipvs_audit.transport.pipe import PipeEndedError
+from ipvs_audit.latency.pacing import EchoError
+from ipvs_audit.transport.ssh.pipe import PipeEndedError
 
 if TYPE_CHECKING:
-    from ipvs_audit.transport.pipe import Pipe
+    from ipvs_audit.transport.ssh.pipe import Pipe
 
 #: What runs on the host. It needs no right and no shell's help, and ends with the channel.
 COMMAND = "exec cat"

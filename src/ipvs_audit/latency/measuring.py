@@ -10,24 +10,24 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipvs_audit.latency import watching
-from ipvs_audit.latency.pace import Echo, EchoError, Pace, measure
-from ipvs_audit.latency.trace import Trace, Via, encode
-from ipvs_audit.latency.way import icmp_echo, ssh_echo
-from ipvs_audit.probe.attempt import Handle
-from ipvs_audit.probe.threads import Threads
+from ipvs_audit.latency import estimator_trace
+from ipvs_audit.latency.method import icmp_echo, ssh_echo
+from ipvs_audit.latency.pacing import Echo, EchoError, Pace, measure
+from ipvs_audit.probe.collect_host import Handle
+from ipvs_audit.probe.thread_per_call import Threads
+from ipvs_audit.snapshot.round_trips import Trace, Via, encode
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.connect import open_connection
 from ipvs_audit.transport.deadline import Deadline
-from ipvs_audit.transport.words import quoted
+from ipvs_audit.transport.host_text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ipvs_audit.latency.options import Want
-    from ipvs_audit.policy import Policy
+    from ipvs_audit.model.policy import Policy
+    from ipvs_audit.model.target import Target
     from ipvs_audit.snapshot import Snapshot
-    from ipvs_audit.targets import Target
     from ipvs_audit.transport import Connection
     from ipvs_audit.transport.settings import Settings
 
@@ -67,7 +67,7 @@ class Job:
         """Seconds after which it is given up."""
         connect = self.settings.limits.connect
         longest = 2 * connect + self.policy.latency_seconds + max(_LIMIT.values()) + _GRACE
-        return longest + (connect + watching.LONGEST + _GRACE if self.trace else 0)
+        return longest + (connect + estimator_trace.LONGEST + _GRACE if self.trace else 0)
 
     def pace(self, via: Via) -> Pace:
         """How to measure that way."""
@@ -138,13 +138,15 @@ def _measured(job: Job, handle: Handle) -> Snapshot:
         pace = job.pace(echo.via)
         trace = measure(echo, pace)
         about = f"every {1000 * pace.interval:g} ms for {pace.duration:g} s"
-        taken = job.snapshot.joined(encode(trace, command=f"{command}  # {about}"))
+        evidence = job.snapshot.joined(encode(trace, command=f"{command}  # {about}"))
         if not job.trace:
-            return taken
+            return evidence
         echo.close()
         if trace.ended:
-            return watching.unmeasured(taken)
-        return watching.watched(taken, lambda: opened[0] if opened else _connected(job, hold))
+            return estimator_trace.unmeasured(evidence)
+        return estimator_trace.watched(
+            evidence, lambda: opened[0] if opened else _connected(job, hold)
+        )
 
 
 def _connected(job: Job, hold: Callable[[Connection], None]) -> Connection:
@@ -160,8 +162,8 @@ def _none(job: Job, why: str) -> Trace:
 
 
 def _unmeasured(job: Job, why: str) -> Snapshot:
-    taken = job.snapshot.joined(encode(_none(job, why), command="round trips"))
-    return watching.unmeasured(taken) if job.trace else taken
+    evidence = job.snapshot.joined(encode(_none(job, why), command="round trips"))
+    return estimator_trace.unmeasured(evidence) if job.trace else evidence
 
 
 @contextlib.contextmanager

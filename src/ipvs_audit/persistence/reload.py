@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.beside import with_dependents, with_udev
-from ipvs_audit.persistence.effect import Command, loaded, run_shell
-from ipvs_audit.persistence.outcome import Accepts, Outcome, wanted
-from ipvs_audit.persistence.state import State
-from ipvs_audit.persistence.subject import MODULE, Subject
+from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
+from ipvs_audit.persistence.hook_state import Command, State
+from ipvs_audit.persistence.host_config import MODULE, HostConfig
+from ipvs_audit.persistence.other_hooks import with_dependents, with_udev
+from ipvs_audit.persistence.prediction import Accepts, Outcome, wanted
 
 if TYPE_CHECKING:
     from ipvs_audit.snapshot.modprobe_config import Directive
@@ -17,44 +17,44 @@ if TYPE_CHECKING:
 _SWITCHED_OFF = ("true", "false", ":")
 
 
-def after_reload(subject: Subject, accepts: Accepts) -> Outcome:
+def after_reload(config: HostConfig, accepts: Accepts) -> Outcome:
     """What ``modprobe -r ip_vs; modprobe ip_vs`` leaves, and a load on demand as well."""
-    if subject.module == "builtin":
+    if config.module == "builtin":
         return Outcome(None, "ip_vs is built into the kernel and cannot be reloaded")
-    hook, why_none = find_hook(subject)
+    hook, why_none = find_hook(config)
     if hook is None:
-        by_hook = Outcome(*_default(subject), doubt=_hidden_doubt(subject))
-        by_hook = replace(by_hook, because=f"{why_none}, so ip_vs comes up with {_starts(subject)}")
-        state = loaded(subject)
+        by_hook = Outcome(*_default(config), doubt=_hidden_doubt(config))
+        by_hook = replace(by_hook, because=f"{why_none}, so ip_vs comes up with {_starts(config)}")
+        state = loaded(config)
     else:
-        ends = run_shell(subject, Command(hook.rest, hook.where), State())
-        by_hook = _told(subject, hook, ends, accepts)
+        ends = run_shell(config, Command(hook.rest, hook.where), State())
+        by_hook = _told(config, hook, ends, accepts)
         state = ends[0]
-    outcome = with_udev(subject, by_hook, written=hook is not None and state.written)
-    outcome = with_dependents(subject, outcome, accepts)
-    return without_switch(subject, outcome, accepts)
+    outcome = with_udev(config, by_hook, written=hook is not None and state.written)
+    outcome = with_dependents(config, outcome, accepts)
+    return without_switch(config, outcome, accepts)
 
 
-def without_switch(subject: Subject, outcome: Outcome, accepts: Accepts) -> Outcome:
+def without_switch(config: HostConfig, outcome: Outcome, accepts: Accepts) -> Outcome:
     """On a kernel without the key estimation always runs, whatever a file says."""
-    if subject.has_switch is not False or outcome.fault or accepts(1):
+    if config.has_switch is not False or outcome.fault or accepts(1):
         return outcome
-    why = f"this kernel has no {subject.key.dotted}: estimation cannot be switched off"
+    why = f"this kernel has no {config.key.dotted}: estimation cannot be switched off"
     return replace(outcome, fault=why)
 
 
-def find_hook(subject: Subject) -> tuple[Directive | None, str]:
+def find_hook(config: HostConfig) -> tuple[Directive | None, str]:
     """The ``install`` line that modprobe runs for ip_vs, or None and why there is none."""
-    if subject.loaders.kmod is None and subject.loaders.modprobe is not None:
-        return None, f"{subject.loaders.modprobe} is not kmod's and runs no install command"
-    config = subject.modprobe
-    hook = config.first("install", MODULE)
+    if config.loaders.kmod is None and config.loaders.modprobe is not None:
+        return None, f"{config.loaders.modprobe} is not kmod's and runs no install command"
+    modprobe = config.modprobe
+    hook = modprobe.first("install", MODULE)
     if hook is None:
-        for directive, by in config.hidden:
+        for directive, by in modprobe.hidden:
             if directive.verb == "install" and directive.concerns(MODULE):
                 return None, f"the hook of {directive.where} is hidden by {by}"
         return None, "no hook runs when ip_vs is loaded"
-    bypass = config.bypass(MODULE)
+    bypass = modprobe.bypass(MODULE)
     if bypass is not None:
         return None, (
             f"modprobe passes over the hook of {hook.where}, "
@@ -63,37 +63,39 @@ def find_hook(subject: Subject) -> tuple[Directive | None, str]:
     return hook, ""
 
 
-def _default(subject: Subject) -> tuple[int | None, str]:
-    return (1 if subject.has_switch is not False else None), ""
+def _default(config: HostConfig) -> tuple[int | None, str]:
+    return (1 if config.has_switch is not False else None), ""
 
 
-def _starts(subject: Subject) -> str:
-    return "the kernel's default of 1" if subject.has_switch is not False else "no such key"
+def _starts(config: HostConfig) -> str:
+    return "the kernel's default of 1" if config.has_switch is not False else "no such key"
 
 
-def _hidden_doubt(subject: Subject) -> str:
-    closed = subject.modprobe.unreadable
+def _hidden_doubt(config: HostConfig) -> str:
+    closed = config.modprobe.unreadable
     return f"{closed[0]} could not be read: a hook may be there" if closed else ""
 
 
-def _told(subject: Subject, hook: Directive, ends: tuple[State, ...], accepts: Accepts) -> Outcome:
+def _told(
+    config: HostConfig, hook: Directive, ends: tuple[State, ...], accepts: Accepts
+) -> Outcome:
     """A hook's outcome in words."""
     state = ends[0]
     values = {end.value for end in ends}
     doubt = next((end.doubt for end in ends if end.doubt), "")
     if len(values) > 1 and not doubt:
         doubt = f"{hook.where} sets the value only if a command succeeds that cannot be judged here"
-    closed = _hidden_doubt(subject)
+    closed = _hidden_doubt(config)
     fault = next((end.fault for end in ends if end.fault), "")
     if fault:
         return Outcome(None, "", fault=f"{hook.where}: {fault}")
     if not state.loaded:
         because = f"{hook.where} loads no ip_vs: it runs {hook.rest.strip()!r} instead"
         return Outcome(None, because, doubt=doubt or closed)
-    notes, broken = _consequences(subject, hook, ends)
+    notes, broken = _consequences(config, hook, ends)
     return Outcome(
         state.value,
-        because=_decisive(subject, hook, state, accepts),
+        because=_decisive(config, hook, state, accepts),
         doubt=doubt or closed,
         fault=broken,
         notes=notes,
@@ -101,7 +103,7 @@ def _told(subject: Subject, hook: Directive, ends: tuple[State, ...], accepts: A
 
 
 def _consequences(
-    subject: Subject, hook: Directive, ends: tuple[State, ...]
+    config: HostConfig, hook: Directive, ends: tuple[State, ...]
 ) -> tuple[tuple[str, ...], str]:
     """What a hook that reports a failure causes: notes, and a fault where it is for good."""
     if not all(end.status for end in ends):
@@ -110,9 +112,9 @@ def _consequences(
             return (why,), ""
         return (), ""
     why = next((end.failed[-1] for end in ends if end.failed), "its last command fails")
-    if subject.has_switch is False:
+    if config.has_switch is False:
         return (), (
-            f"this kernel has no {subject.key.dotted}, so the hook of {hook.where} fails and "
+            f"this kernel has no {config.key.dotted}, so the hook of {hook.where} fails and "
             f"breaks 'modprobe ip_vs' ({why})"
         )
     note = (
@@ -122,10 +124,10 @@ def _consequences(
     return (note,), ""
 
 
-def _decisive(subject: Subject, hook: Directive, state: State, accepts: Accepts) -> str:
+def _decisive(config: HostConfig, hook: Directive, state: State, accepts: Accepts) -> str:
     """The sentence on what gave the value its last word."""
     if not state.steps:
-        return f"{hook.where} only loads ip_vs, which comes up with {_starts(subject)}"
+        return f"{hook.where} only loads ip_vs, which comes up with {_starts(config)}"
     step = next((step for step in reversed(state.steps) if step.writes is not None), None)
     if step is not None:
         return f"{hook.where} runs {step.command!r}, which {step.did}"
@@ -135,17 +137,17 @@ def _decisive(subject: Subject, hook: Directive, state: State, accepts: Accepts)
         return told + step.did
     if step.resolution.missing:
         return f"{told}fails: {step.resolution.missing[0]} does not exist; " + elsewhere(
-            subject, accepts
+            config, accepts
         )
     files = step.resolution.files
     reads = f"{files[0]} only" if len(files) == 1 else f"{len(files)} files"
-    return f"{told}reads {reads}, where no line sets the key; {elsewhere(subject, accepts)}"
+    return f"{told}reads {reads}, where no line sets the key; {elsewhere(config, accepts)}"
 
 
-def elsewhere(subject: Subject, accepts: Accepts) -> str:
+def elsewhere(config: HostConfig, accepts: Accepts) -> str:
     """Where the wanted value is instead."""
-    for loader in (subject.sysctl_p, subject.sysctl_system, subject.systemd_sysctl):
-        found = subject.resolve(loader)
+    for loader in (config.sysctl_p, config.sysctl_system, config.systemd_sysctl):
+        found = config.resolve(loader)
         if found.winner is not None and wanted(accepts, found.value):
             return f"the value is in {found.winner.where}"
     return "the value is in no file that a loader reads"

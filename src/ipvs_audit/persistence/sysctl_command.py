@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.failures import failures, unclear
-from ipvs_audit.persistence.state import State, Step
-from ipvs_audit.persistence.writing import key_exists
+from ipvs_audit.persistence.hook_state import State, Step
+from ipvs_audit.persistence.loader_failures import failures, unclear
+from ipvs_audit.persistence.write_commands import key_exists
 from ipvs_audit.snapshot.config_files import ConfigFile, Line
 from ipvs_audit.snapshot.sysctl_config import DIRECTORIES, SYSCTL_CONF, Loader, settings
 from ipvs_audit.snapshot.sysctl_key import is_glob, loader_path, name_matches, resolved
 
 if TYPE_CHECKING:
-    from ipvs_audit.persistence.resolve import Resolution
-    from ipvs_audit.persistence.shell import Simple, Word
-    from ipvs_audit.persistence.subject import Subject
+    from ipvs_audit.persistence.host_config import HostConfig
+    from ipvs_audit.persistence.resolution import Resolution
+    from ipvs_audit.persistence.shell_parser import Simple, Word
 
 _PLAIN = frozenset("bneNwqox")
 _SHOWING = frozenset("aAXVdh")
@@ -35,29 +35,29 @@ class _Call:
     arguments: tuple[Word, ...] = ()
 
 
-def run_sysctl(subject: Subject, command: Simple, state: State) -> tuple[State, ...]:
+def run_sysctl(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """Run ``sysctl`` with any of its options."""
     state = replace(state, status=0, fed=None)
     call = _parsed(command.words[1:])
-    if subject.loaders.sysctl_path is None:
+    if config.loaders.sysctl_path is None:
         return (state.exits(1, "the host has no sysctl program"),)
     if call.beyond:
         return (state.unsure(f"sysctl's option {call.beyond} is not known to this audit"),)
     if call.shows:
         return (state,)
     if call.load:
-        return _load_files(subject, call, command.text, state)
+        return _load_files(config, call, command.text, state)
     if call.system:
-        return _load(subject, subject.sysctl_system, command.text, state)
-    return (_assign(subject, call, command.text, state),)
+        return _load(config, config.sysctl_system, command.text, state)
+    return (_assign(config, call, command.text, state),)
 
 
-def _load_files(subject: Subject, call: _Call, text: str, state: State) -> tuple[State, ...]:
-    files, doubt = _files(subject, call)
+def _load_files(config: HostConfig, call: _Call, text: str, state: State) -> tuple[State, ...]:
+    files, doubt = _files(config, call)
     if doubt:
         return (state.unsure(doubt),)
-    loader = replace(subject.sysctl_p, files=files, forgiving=call.forgiving)
-    return _load(subject, loader, text, state)
+    loader = replace(config.sysctl_p, files=files, forgiving=call.forgiving)
+    return _load(config, loader, text, state)
 
 
 def _parsed(words: tuple[Word, ...]) -> _Call:
@@ -112,7 +112,7 @@ def _short_options(call: _Call, text: str) -> None:
             return
 
 
-def _files(subject: Subject, call: _Call) -> tuple[tuple[str, ...], str]:
+def _files(config: HostConfig, call: _Call) -> tuple[tuple[str, ...], str]:
     """The files that ``-p`` loads, and why that is not known."""
     named = [(call.attached, False)] if call.attached else []
     named += [(word.text, word.pattern) for word in call.arguments]
@@ -124,9 +124,9 @@ def _files(subject: Subject, call: _Call) -> tuple[tuple[str, ...], str]:
             return (), "sysctl reads its standard input"
         directory = path.rpartition("/")[0]
         if pattern and directory in DIRECTORIES:
-            found = sorted(each for each in subject.tree.files if _glob(path, each))
+            found = sorted(each for each in config.tree.files if _glob(path, each))
             files += found or [path]
-        elif path in subject.tree.files or directory in DIRECTORIES or path == SYSCTL_CONF:
+        elif path in config.tree.files or directory in DIRECTORIES or path == SYSCTL_CONF:
             files.append(path)
         elif not path.startswith("/"):
             files.append(f"/{path}")  # where the kernel starts modprobe; there is no such file
@@ -141,16 +141,16 @@ def _glob(pattern: str, path: str) -> bool:
 
 
 def run_systemd_sysctl(
-    subject: Subject, command: Simple, state: State, *, through_unit: bool = False
+    config: HostConfig, command: Simple, state: State, *, through_unit: bool = False
 ) -> tuple[State, ...]:
     """Run systemd-sysctl, by its path or (``through_unit``) by restarting its unit."""
     state = replace(state, fed=None)
-    if subject.loaders.systemd_sysctl is None:
+    if config.loaders.systemd_sysctl is None:
         return (state.exits(1, "the host has no systemd-sysctl"),)
     if through_unit:
-        if not subject.systemd_runs:
+        if not config.systemd_runs:
             return (state.exits(1, "systemd-sysctl.service does not run here"),)
-        return _load(subject, subject.systemd_sysctl, command.text, state)
+        return _load(config, config.systemd_sysctl, command.text, state)
     prefixes: list[str] = []
     files: list[str] = []
     words = iter([word.text for word in command.words[1:]])
@@ -163,35 +163,35 @@ def run_systemd_sysctl(
             files.append(word)
         elif word not in ("--no-pager", "--strict"):
             return (state.unsure(f"systemd-sysctl's {word} is not known to this audit"),)
-    missing = [path for path in files if path not in subject.tree.files]
+    missing = [path for path in files if path not in config.tree.files]
     if missing:
         return (state.unsure(f"it reads {missing[0]}, which the probe did not bring"),)
     loader = replace(
-        subject.systemd_sysctl, prefixes=tuple(prefixes), files=tuple(files) if files else None
+        config.systemd_sysctl, prefixes=tuple(prefixes), files=tuple(files) if files else None
     )
-    return _load(subject, loader, command.text, state)
+    return _load(config, loader, command.text, state)
 
 
-def _load(subject: Subject, loader: Loader, text: str, state: State) -> tuple[State, ...]:
+def _load(config: HostConfig, loader: Loader, text: str, state: State) -> tuple[State, ...]:
     """Let a loader read its files: the states that it may leave, one where all is known."""
-    exists = key_exists(subject, state)
-    failed = tuple(f"{text!r}: {why}" for why in failures(subject, loader, key_exists=exists))
-    state = _applied(subject, loader, text, state)
+    exists = key_exists(config, state)
+    failed = tuple(f"{text!r}: {why}" for why in failures(config, loader, key_exists=exists))
+    state = _applied(config, loader, text, state)
     state = replace(state, status=int(bool(failed)), failed=(*state.failed, *failed))
-    if not failed and unclear(subject, loader):
+    if not failed and unclear(config, loader):
         return (state, replace(state, status=1))
     return (state,)
 
 
-def _applied(subject: Subject, loader: Loader, text: str, state: State) -> State:
+def _applied(config: HostConfig, loader: Loader, text: str, state: State) -> State:
     """What a loader leaves in the key."""
-    found = subject.resolve(loader)
+    found = config.resolve(loader)
     doubt = found.doubt
     if loader.program == "busybox" and not _plain(found):
         doubt = doubt or "busybox sysctl reads unusual spellings in its own way"
-    if not key_exists(subject, state):
+    if not key_exists(config, state):
         why = "the key does not exist"
-        if not state.loaded and subject.needs_module:
+        if not state.loaded and config.needs_module:
             why = "it runs before ip_vs is loaded"
         return state.told(Step(text, f"sets nothing: {why}"))
     if doubt:
@@ -209,35 +209,33 @@ def _plain(found: Resolution) -> bool:
     )
 
 
-def _assign(subject: Subject, call: _Call, text: str, state: State) -> State:
+def _assign(config: HostConfig, call: _Call, text: str, state: State) -> State:
     """``sysctl key=value ...``: each argument in turn; patterns are not expanded here."""
     for word in call.arguments:
         if "=" in word.text or call.write:
-            state = _assign_one(subject, word.text, text, call, state)
-        elif resolved(loader_path(word.text)) == subject.key.path and not key_exists(
-            subject, state
-        ):
+            state = _assign_one(config, word.text, text, call, state)
+        elif resolved(loader_path(word.text)) == config.key.path and not key_exists(config, state):
             state = state.exits(1, f"{text!r}: the key does not exist")
     return state if call.arguments else state.exits(1, f"{text!r} names no key")
 
 
-def _assign_one(subject: Subject, argument: str, text: str, call: _Call, state: State) -> State:
+def _assign_one(config: HostConfig, argument: str, text: str, call: _Call, state: State) -> State:
     place = ConfigFile("the command itself", "", 0, 0, 0, 0, "", None)
-    found = settings(place, Line(0, argument), subject.sysctl_p)
+    found = settings(place, Line(0, argument), config.sysctl_p)
     if not found or found[0].value is None:
         return state.exits(1, f"{text!r}: {argument!r} is no assignment")
     setting = found[0]
-    if resolved(setting.path) != subject.key.path:
+    if resolved(setting.path) != config.key.path:
         # On the command line a pattern is a name like any other, and no key has it.
-        missing = is_glob(setting.path) or subject.tree.keys.get(setting.spelled) is False
+        missing = is_glob(setting.path) or config.tree.keys.get(setting.spelled) is False
         if missing and not call.forgiving:
             return state.exits(1, f"{text!r}: the kernel has no {setting.spelled}")
         return state
-    if not key_exists(subject, state):
+    if not key_exists(config, state):
         did = "sets nothing: the key does not exist"
         state = state.told(Step(text, did))
         return state if call.forgiving else state.exits(1, f"{text!r}: the key does not exist")
-    stores = subject.key.stores(setting.value or "")
+    stores = config.key.stores(setting.value or "")
     if stores is None:
         return state.told(Step(text, "sets nothing: the kernel refuses it")).exits(
             1, f"{text!r}: the kernel refuses {setting.value!r}"

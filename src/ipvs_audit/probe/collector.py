@@ -8,17 +8,17 @@ from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipvs_audit.policy import Policy
-from ipvs_audit.probe.attempt import Handle, Job, collect_one, failure, utc_now
-from ipvs_audit.probe.places import Places
-from ipvs_audit.probe.threads import Threads
+from ipvs_audit.model.policy import Policy
+from ipvs_audit.probe.collect_host import Handle, Job, collect_one, failure, utc_now
+from ipvs_audit.probe.connection_slots import Places
+from ipvs_audit.probe.thread_per_call import Threads
 from ipvs_audit.transport.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from ipvs_audit.model.target import Target
     from ipvs_audit.snapshot import Failure, Snapshot
-    from ipvs_audit.targets import Target
     from ipvs_audit.transport import Connection
     from ipvs_audit.transport.settings import Settings
 
@@ -128,13 +128,13 @@ class _Run:
         tell = on_done or (lambda _: None)
         try:
             while self._fill():
-                for taken in self._next():
-                    tell(taken)
-                    yield taken
+                for evidence in self._next():
+                    tell(evidence)
+                    yield evidence
         except KeyboardInterrupt:
-            for taken in self._interrupted():
-                tell(taken)
-                yield taken
+            for evidence in self._interrupted():
+                tell(evidence)
+                yield evidence
             raise
         finally:
             self._abandon_all()

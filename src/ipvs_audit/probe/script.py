@@ -17,7 +17,7 @@ from importlib.resources import files
 PARTS = ("host.sh", "namespaces.sh", "counters.sh", "config.sh", "loaders.sh")
 
 #: Parts more, for a plan: the files that may have to change, whole, and where they lie.
-ORIGINALS = ("roots_own.sh", "originals.sh")
+ORIGINALS = ("root_only.sh", "originals.sh")
 
 #: Seconds between the first sample and the last, at least: the totals may lag behind by 3 of them.
 SHORTEST_SPAN = 5

@@ -11,7 +11,7 @@ from ipvs_audit.remedy import script
 from ipvs_audit.transport import TransportError
 
 if TYPE_CHECKING:
-    from ipvs_audit.remedy.steps import Plan
+    from ipvs_audit.remedy.plan_steps import Plan
     from ipvs_audit.transport import Connection
 
 _OUTPUT = 1024 * 1024

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from ipvs_audit.clock import stamp
-from ipvs_audit.remedy.steps import WriteFile
+from ipvs_audit.model.clock import stamp
+from ipvs_audit.remedy.plan_steps import WriteFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
-    from ipvs_audit.remedy.steps import Step
+    from ipvs_audit.remedy.plan_steps import Step
 
 NAME = "journal.jsonl"
 SCHEMA = "ipvs-audit/journal/1"

@@ -12,20 +12,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.subject import subject_of
-from ipvs_audit.remedy.hook import breaks_loading, does_more, unjudged, without_hooks
-from ipvs_audit.remedy.live import live_steps
-from ipvs_audit.remedy.originals import read_originals
-from ipvs_audit.remedy.persist import Draft, persist
-from ipvs_audit.remedy.rights import no_rights, why_unwritable
-from ipvs_audit.remedy.simulate import changed, told_failures, why_not
-from ipvs_audit.remedy.steps import Plan, WriteFile
+from ipvs_audit.persistence.host_config import host_config_of
+from ipvs_audit.remedy.config_changes import Draft, persist
+from ipvs_audit.remedy.load_hook import breaks_loading, does_more, unjudged, without_hooks
+from ipvs_audit.remedy.original_files import read_originals
+from ipvs_audit.remedy.plan_steps import Plan, WriteFile
+from ipvs_audit.remedy.running_values import live_steps
+from ipvs_audit.remedy.simulation import changed, told_failures, why_not
+from ipvs_audit.remedy.write_access import no_rights, why_unwritable
 from ipvs_audit.snapshot import Failure, GarbledEvidenceError, Snapshot
 
 if TYPE_CHECKING:
-    from ipvs_audit.persistence.subject import Subject
-    from ipvs_audit.policy import Policy
-    from ipvs_audit.remedy.originals import Originals
+    from ipvs_audit.model.policy import Policy
+    from ipvs_audit.persistence.host_config import HostConfig
+    from ipvs_audit.remedy.original_files import Originals
 
 _NO_ORIGINALS = "the evidence holds no whole files: collect it with --remediate-plan or --remediate"
 _UNKNOWN_KERNEL = (
@@ -35,23 +35,23 @@ _UNKNOWN_KERNEL = (
 
 
 def plan(
-    taken: Snapshot | Failure, policy: Policy, *, accept_statistics_loss: bool = False
+    evidence: Snapshot | Failure, policy: Policy, *, accept_statistics_loss: bool = False
 ) -> Plan:
     """What is to be done on one host so that it follows the policy.
 
     Args:
-        taken: its evidence, with the originals of its files.
+        evidence: its evidence, with the originals of its files.
         policy: what holds for it.
         accept_statistics_loss: the operator's leave for hosts with readers of IPVS statistics.
     """
-    if isinstance(taken, Failure):
-        return Plan(taken.target, impossible=taken.message)
+    if isinstance(evidence, Failure):
+        return Plan(evidence.target, impossible=evidence.message)
     try:
-        made = _plan(taken, policy)
+        made = _plan(evidence, policy)
         if made.steps and not (accept_statistics_loss or policy.accept_statistics_loss):
-            return _held_back(made, taken, policy)
+            return _held_back(made, evidence, policy)
     except GarbledEvidenceError as garbled:
-        return Plan(taken.target, impossible=str(garbled))
+        return Plan(evidence.target, impossible=str(garbled))
     return made
 
 
@@ -72,51 +72,51 @@ def _plan(snapshot: Snapshot, policy: Policy) -> Plan:
     target = snapshot.target
     if snapshot.module.state == "absent":
         return Plan(target, notes=("this host has no ip_vs: nothing to do",))
-    subject = subject_of(snapshot)
+    config = host_config_of(snapshot)
     originals = read_originals(snapshot)
-    if subject.has_switch is False and policy.estimation == "disabled":
-        return _without_key(snapshot, subject, originals)
+    if config.has_switch is False and policy.estimation == "disabled":
+        return _without_key(snapshot, config, originals)
     live, notes = live_steps(snapshot, policy)
-    if not why_not(subject, policy):
+    if not why_not(config, policy):
         return Plan(target, live, impossible=no_rights(snapshot) if live else "", notes=notes)
-    written, why, more = _persisting(snapshot, subject, originals, policy)
+    written, why, more = _persisting(snapshot, config, originals, policy)
     return Plan(target, (*written, *live), impossible=why, notes=(*notes, *more))
 
 
 def _persisting(
-    snapshot: Snapshot, subject: Subject, originals: Originals | None, policy: Policy
+    snapshot: Snapshot, config: HostConfig, originals: Originals | None, policy: Policy
 ) -> tuple[tuple[WriteFile, ...], str, tuple[str, ...]]:
     """The files to write, why that cannot be done, and what to know besides."""
     if originals is None:
         return (), _NO_ORIGINALS, ()
-    if subject.has_switch is None and policy.estimation == "disabled":
+    if config.has_switch is None and policy.estimation == "disabled":
         return (), _UNKNOWN_KERNEL, ()
-    found = persist(subject, originals, policy)
+    found = persist(config, originals, policy)
     if found.why_none:
-        why = _hook_in_the_way(subject) or found.why_none
+        why = _hook_in_the_way(config) or found.why_none
         return (), f"no change to files under /etc is judged to make the value persist: {why}", ()
     steps = _writes(found.draft, originals)
-    then = replace(subject, tree=changed(subject.tree, found.draft.contents))
-    why = why_unwritable(snapshot, subject, originals, steps)
+    then = replace(config, tree=changed(config.tree, found.draft.contents))
+    why = why_unwritable(snapshot, config, originals, steps)
     return steps, why, told_failures(then, policy)
 
 
-def _hook_in_the_way(subject: Subject) -> str:
-    if hook := unjudged(subject):
+def _hook_in_the_way(config: HostConfig) -> str:
+    if hook := unjudged(config):
         return f"{hook} runs a command that this audit cannot judge"
-    if hook := does_more(subject):
+    if hook := does_more(config):
         return f"{hook} does more than a hook of this audit would: it is left to you"
     return ""
 
 
-def _without_key(snapshot: Snapshot, subject: Subject, originals: Originals | None) -> Plan:
+def _without_key(snapshot: Snapshot, config: HostConfig, originals: Originals | None) -> Plan:
     """A kernel without the switch: all that helps is to remove a hook that breaks loading."""
     no_key = (
-        f"kernel {snapshot.kernel.release} has no {subject.key.dotted}: estimation cannot be "
+        f"kernel {snapshot.kernel.release} has no {config.key.dotted}: estimation cannot be "
         "switched off; update the kernel"
     )
-    hook = breaks_loading(subject)
-    without = without_hooks(subject, originals) if hook and originals else {}
+    hook = breaks_loading(config)
+    without = without_hooks(config, originals) if hook and originals else {}
     if not without or originals is None:
         return Plan(snapshot.target, impossible=no_key)
     reason = "on this kernel the hook fails and breaks 'modprobe ip_vs': it is taken out of effect"
@@ -124,7 +124,7 @@ def _without_key(snapshot: Snapshot, subject: Subject, originals: Originals | No
     for path, content in without.items():
         draft = draft.of(path, content, "EST-3", reason)
     steps = _writes(draft, originals)
-    why = why_unwritable(snapshot, subject, originals, steps)
+    why = why_unwritable(snapshot, config, originals, steps)
     return Plan(snapshot.target, steps, impossible=why, notes=(no_key,))
 
 

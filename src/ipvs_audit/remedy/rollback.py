@@ -5,9 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
-from ipvs_audit.remedy.campaign import INTERRUPTED, line
-from ipvs_audit.remedy.steps import Plan
-from ipvs_audit.remedy.treat import Treated
+from ipvs_audit.remedy.plan_steps import Plan
+from ipvs_audit.remedy.remediate_host import Treated
+from ipvs_audit.remedy.rollout import INTERRUPTED, line
 from ipvs_audit.transport import TransportError
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from ipvs_audit.probe.script import bare, roots_own
-from ipvs_audit.remedy.steps import SetLive, WriteFile
+from ipvs_audit.remedy.plan_steps import SetLive, WriteFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ipvs_audit.remedy.steps import Step
+    from ipvs_audit.remedy.plan_steps import Step
 
 #: Where a host keeps backups, its journal and the lock.
 STATE = "/var/lib/ipvs-audit"

@@ -5,17 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ipvs_audit.changes import KINDS, Change, Comparison
-from ipvs_audit.shards import Part, Source
-from ipvs_audit.waivers import Account, Waiver
+from ipvs_audit.model.comparison import KINDS, Change, Comparison
+from ipvs_audit.model.shard import Part, Source
+from ipvs_audit.model.waiver import Account, Waiver
 
 if TYPE_CHECKING:
-    from ipvs_audit.report.records import (
-        ComparisonRecord,
-        PartRecord,
-        SourceRecord,
-        WaiverRecord,
-    )
+    from ipvs_audit.report.records import ComparisonRecord, PartRecord, SourceRecord, WaiverRecord
 
 _OF_WAIVER = ("place", "hosts", "control", "justification", "ticket", "approver", "expires")
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING
 
-from ipvs_audit.report.sanitise import one_line
+from ipvs_audit.model.sanitise import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ipvs_audit.results import HostResult, Run
+    from ipvs_audit.model.results import HostResult, Run
 
 COLUMNS = (
     *("run", "host", "groups", "state", "reason", "kernel"),

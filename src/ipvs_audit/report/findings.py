@@ -16,8 +16,8 @@ from ipvs_audit.report.summary import Standing, standing
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ipvs_audit.results import ControlInfo, HostResult, Run
-    from ipvs_audit.verdicts import Result
+    from ipvs_audit.model.results import ControlInfo, HostResult, Run
+    from ipvs_audit.model.verdict import Result
 
 #: What stands where something of a host's own stood.
 GAP = "…"

@@ -14,15 +14,15 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ipvs_audit.report.sanitise import clipped, one_line, visible
+from ipvs_audit.model.sanitise import clipped, one_line, visible
+from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.report.summary import why_unjudged
-from ipvs_audit.verdicts import Result, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ipvs_audit.results import ControlInfo, HostResult, Run
+    from ipvs_audit.model.results import ControlInfo, HostResult, Run
 
 _IMPACT = {"high": 0.7, "medium": 0.5, "low": 0.3}
 _STATUS = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.ERROR: "error"}

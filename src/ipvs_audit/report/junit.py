@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING
 
 from junit_xml import TestCase, TestSuite
 
-from ipvs_audit.report import latency_view
-from ipvs_audit.report.sanitise import clipped, one_line, visible, visible_head
-from ipvs_audit.verdicts import Evidence, Result, Verdict
+from ipvs_audit.model.sanitise import clipped, one_line, visible, visible_head
+from ipvs_audit.model.verdict import Evidence, Result, Verdict
+from ipvs_audit.report import latency_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from ipvs_audit.results import HostResult, Run
+    from ipvs_audit.model.results import HostResult, Run
 
 #: Characters of system-out that Jenkins keeps of a case that passed or was skipped.
 QUIET_LIMIT = 1_000
@@ -124,7 +124,7 @@ def _properties(host: HostResult) -> Iterator[tuple[str, str]]:
         yield "kernel", _message(host.kernel)
     for label, text in host.facts.items():
         yield _name(label), _message(text)
-    yield from latency_view.properties(host)
+    yield from latency_text.properties(host)
     if host.remedy is not None:
         yield "remedy", _message(": ".join(filter(None, (host.remedy.status, host.remedy.message))))
         changed = [f"{one.control} {one.before.word}" for one in host.controls if one.before]
@@ -206,14 +206,14 @@ def _one(shown: Evidence, limit: int) -> str:
 def _classnames(hosts: Sequence[HostResult]) -> list[str]:
     """A class for each host, no two alike: ``a.b`` and ``a_b`` are two hosts."""
     given: list[str] = []
-    taken: set[str] = set()
+    evidence: set[str] = set()
     for host in hosts:
         base = f"ipvs_audit.{_name(host.id).replace('.', '_')}"
         name, count = base, 1
-        while name in taken:
+        while name in evidence:
             count += 1
             name = f"{base}-{count}"
-        taken.add(name)
+        evidence.add(name)
         given.append(name)
     return given
 

@@ -10,16 +10,16 @@ from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ipvs_audit.report.sanitise import one_line
+from ipvs_audit.model.sanitise import one_line
+from ipvs_audit.model.verdict import Verdict
+from ipvs_audit.model.waiver import State
 from ipvs_audit.report.summary import Standing, host_standing
-from ipvs_audit.verdicts import Verdict
-from ipvs_audit.waivers import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ipvs_audit.results import Run
+    from ipvs_audit.model.results import Run
 
 
 def write(run: Run, path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ipvs_audit.verdicts import Verdict  # noqa: TC001  # pydantic reads it
-from ipvs_audit.waivers import State  # noqa: TC001  # pydantic reads it
+from ipvs_audit.model.verdict import Verdict  # noqa: TC001  # pydantic reads it
+from ipvs_audit.model.waiver import State  # noqa: TC001  # pydantic reads it
 
 Count = Annotated[int, Field(ge=0)]
 #: UTC, ISO 8601 with Z; empty where nothing was begun.

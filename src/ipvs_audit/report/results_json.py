@@ -15,6 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from ipvs_audit.model.results import (
+    SCHEMA,
+    ControlInfo,
+    HostResult,
+    LatencyResult,
+    RemedyResult,
+    Run,
+    StepResult,
+    TraceResult,
+)
+from ipvs_audit.model.verdict import Evidence, Result
 from ipvs_audit.report import companions
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.records import (
@@ -25,17 +36,6 @@ from ipvs_audit.report.records import (
     RemedyRecord,
     RunRecord,
 )
-from ipvs_audit.results import (
-    SCHEMA,
-    ControlInfo,
-    HostResult,
-    LatencyResult,
-    RemedyResult,
-    Run,
-    StepResult,
-    TraceResult,
-)
-from ipvs_audit.verdicts import Evidence, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 def write(run: Run, path: Path) -> None:
-    """Write the run, which :func:`~ipvs_audit.report.sanitise.bounded` has cut to size.
+    """Write the run, which :func:`~ipvs_audit.model.sanitise.bounded` has cut to size.
 
     Raises:
         OSError: the file cannot be written.

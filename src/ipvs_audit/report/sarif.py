@@ -16,16 +16,16 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from ipvs_audit.model.sanitise import clipped, visible
+from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.report.findings import cause
-from ipvs_audit.report.sanitise import clipped, visible
 from ipvs_audit.report.summary import why_unjudged
-from ipvs_audit.verdicts import Result, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ipvs_audit.results import HostResult, Run
+    from ipvs_audit.model.results import HostResult, Run
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _KINDS = {

@@ -17,7 +17,7 @@ from ipvs_audit.report.summary import Standing, standing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ipvs_audit.results import ControlInfo, HostResult, Run
+    from ipvs_audit.model.results import ControlInfo, HostResult, Run
 
 FORMULA = "score = pass ÷ (pass + fail + error + inconclusive)"
 #: What counts in the sum; not applicable and not judged do not, nor do waived fails after waivers.

@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model.sanitise import clipped, one_line
 from ipvs_audit.report.manifest import NAME, SIGNATURE
-from ipvs_audit.report.sanitise import clipped, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

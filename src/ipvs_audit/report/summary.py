@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ipvs_audit.verdicts import Result, Verdict
-from ipvs_audit.wording import counted
+from ipvs_audit.model.text import counted
+from ipvs_audit.model.verdict import Result, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ipvs_audit.results import HostResult, Run
+    from ipvs_audit.model.results import HostResult, Run
 
 
 class Standing(StrEnum):

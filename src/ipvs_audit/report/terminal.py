@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from ipvs_audit.report.asides import change_lines, waiver_lines
-from ipvs_audit.report.latency_view import eased
-from ipvs_audit.report.sanitise import bounded, clipped, one_line
+from ipvs_audit.model.sanitise import bounded, clipped, one_line
+from ipvs_audit.report.latency_text import eased
 from ipvs_audit.report.summary import (
     Standing,
     badness,
@@ -23,14 +22,15 @@ from ipvs_audit.report.summary import (
     remedy_lines,
     standing,
 )
+from ipvs_audit.report.terminal_notes import change_lines, waiver_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
 
-    from ipvs_audit.results import ControlInfo, HostResult, Run
-    from ipvs_audit.verdicts import Result
+    from ipvs_audit.model.results import ControlInfo, HostResult, Run
+    from ipvs_audit.model.verdict import Result
 
 #: Above this many hosts, those that pass everything are only counted.
 FEW_HOSTS = 30

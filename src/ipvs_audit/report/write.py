@@ -8,26 +8,17 @@ import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ipvs_audit.report import (
-    csv,
-    hdf,
-    html,
-    junit,
-    manifest,
-    prometheus,
-    results_json,
-    sarif,
-    signature,
-)
+from ipvs_audit.model.sanitise import bounded
+from ipvs_audit.report import csv, hdf, junit, manifest, prometheus, results_json, sarif, signature
 from ipvs_audit.report.errors import ReportError
-from ipvs_audit.report.outputs import FORMATS, Outputs
-from ipvs_audit.report.sanitise import bounded
+from ipvs_audit.report.html import index_page
+from ipvs_audit.report.options import FORMATS, Outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from ipvs_audit.results import Run
+    from ipvs_audit.model.results import Run
 
 SNAPSHOTS = "snapshots.jsonl.gz"
 PLAIN = Outputs()
@@ -120,7 +111,7 @@ def fill(run: Run, directory: Path, outputs: Outputs, *, signed: bool = False) -
     ]
     signed = signed or outputs.sign is not None
     last = [manifest.NAME, manifest.SIGNATURE] if signed else [manifest.NAME]
-    html.write(run, directory, files=(*sorted(files), *last))
+    index_page.write(run, directory, files=(*sorted(files), *last))
     manifest.write(directory)
     if outputs.sign is not None:
         try:

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ipvs_audit.clock import stamp
-from ipvs_audit.latency import ran as estimator
-from ipvs_audit.latency import trace
+from ipvs_audit.model.clock import stamp
+from ipvs_audit.model.verdict import Evidence
+from ipvs_audit.snapshot import estimator_runs as estimator
+from ipvs_audit.snapshot import round_trips
 from ipvs_audit.snapshot.config_files import ConfigTree, parse_config_files
 from ipvs_audit.snapshot.counters import Counters, parse_counters
 from ipvs_audit.snapshot.errors import GarbledEvidenceError
@@ -30,7 +31,6 @@ from ipvs_audit.snapshot.host import (
 from ipvs_audit.snapshot.kernel import Kernel, Module, parse_kernel, parse_module
 from ipvs_audit.snapshot.namespaces import Census, parse_census
 from ipvs_audit.snapshot.section import Section
-from ipvs_audit.verdicts import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ TRACE_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class CollectionInfo:
     """How the evidence came here, by the controller's clock.
 
     Attributes:
@@ -87,7 +87,7 @@ class Snapshot:
     """
 
     target: str
-    taken: Taken
+    collection: CollectionInfo
     sections: Mapping[str, Section] = field(repr=False)
 
     def section(self, name: str) -> Section:
@@ -155,14 +155,14 @@ class Snapshot:
         return expose(self.host, self.module, self.census)
 
     @cached_property
-    def latency(self) -> trace.Trace | None:
+    def latency(self) -> round_trips.Trace | None:
         """Round trips to it; None where they were not measured."""
-        return self._trace(trace.SECTION)
+        return self._trace(round_trips.SECTION)
 
     @cached_property
-    def latency_before(self) -> trace.Trace | None:
+    def latency_before(self) -> round_trips.Trace | None:
         """The same before a remedy; None where there was none, or nothing was measured."""
-        return self._trace(trace.BEFORE)
+        return self._trace(round_trips.BEFORE)
 
     @cached_property
     def ran(self) -> estimator.Ran | None:
@@ -177,8 +177,8 @@ class Snapshot:
     def _ran(self, name: str) -> estimator.Ran | None:
         return estimator.parse(self.sections[name]) if name in self.sections else None
 
-    def _trace(self, name: str) -> trace.Trace | None:
-        return trace.decode(self.sections[name]) if name in self.sections else None
+    def _trace(self, name: str) -> round_trips.Trace | None:
+        return round_trips.decode(self.sections[name]) if name in self.sections else None
 
     def evidence(self, name: str) -> Evidence | None:
         """What a section shows, for people; None where the probe did not bring it.
@@ -186,7 +186,11 @@ class Snapshot:
         Its time is the controller's: the host's clock is not to be trusted.
         """
         if name not in self._shown and (section := self.sections.get(name)) is not None:
-            most = TRACE_LENGTH if name in (trace.SECTION, trace.BEFORE) else EVIDENCE_LENGTH
+            most = (
+                TRACE_LENGTH
+                if name in (round_trips.SECTION, round_trips.BEFORE)
+                else EVIDENCE_LENGTH
+            )
             self._shown[name] = Evidence(
                 command=section.command,
                 output=section.output[:most],
@@ -216,9 +220,9 @@ class Snapshot:
     def _time_of(self, section: Section) -> str:
         """When it was taken: as long before the end as the host's uptime says."""
         try:
-            started = datetime.fromisoformat(self.taken.started)
-            finished = datetime.fromisoformat(self.taken.finished)
+            started = datetime.fromisoformat(self.collection.started)
+            finished = datetime.fromisoformat(self.collection.finished)
             at = max(started, finished - timedelta(seconds=self._last - section.at))
         except (ValueError, TypeError, OverflowError):
-            return self.taken.started
+            return self.collection.started
         return stamp(at)

@@ -39,6 +39,16 @@ class Exposure:
     generation: Literal["none", "timer", "kthread", "unknown"]
     stall: tuple[float, float] | None = None
 
+    @property
+    def stall_text(self) -> str:
+        """For how long one run of the estimator is likely to hold a CPU, as a clause to append."""
+        if self.generation == "kthread":
+            return ", done in slices by threads"
+        if self.stall is None or not self.stall[1]:
+            return ""
+        low, high = (1000 * each for each in self.stall)
+        return f", about {low:.2g} to {high:.2g} ms of a CPU in one go"
+
 
 def expose(host: Host, module: Module, census: Census) -> Exposure:
     """The exposure, from what else is known."""

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from ipvs_audit.snapshot import Failure, Section, Snapshot, Taken
+from ipvs_audit.snapshot import CollectionInfo, Failure, Section, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,7 +35,7 @@ NAME = "snapshots.jsonl.gz"
 LONGEST_LINE = 64 * 1024 * 1024
 
 _FAILURE = TypeAdapter(Failure)
-_TAKEN = TypeAdapter(Taken)
+_COLLECTION = TypeAdapter(CollectionInfo)
 _SECTIONS = TypeAdapter(list[Section])
 
 
@@ -67,9 +67,9 @@ class Writer:
         self._file = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0)
         return self
 
-    def write(self, taken: Snapshot | Failure) -> None:
+    def write(self, evidence: Snapshot | Failure) -> None:
         """Add one host. It is there, too, where this process is then killed."""
-        self._file.write(to_line(taken))
+        self._file.write(to_line(evidence))
         self._file.flush()
 
     def __exit__(
@@ -101,25 +101,25 @@ def write(path: Path, hosts: Iterable[Snapshot | Failure]) -> None:
         OSError: the file cannot be written; nothing stays behind.
     """
     with Writer(path) as saved:
-        for taken in hosts:
-            saved.write(taken)
+        for evidence in hosts:
+            saved.write(evidence)
 
 
-def to_line(taken: Snapshot | Failure) -> bytes:
+def to_line(evidence: Snapshot | Failure) -> bytes:
     """One host as a line of JSON, ASCII only."""
     record: dict[str, Any] = {"schema": SCHEMA}
-    if isinstance(taken, Failure):
-        record["failure"] = _plain(taken)
+    if isinstance(evidence, Failure):
+        record["failure"] = _plain(evidence)
     else:
         record["snapshot"] = {
-            "target": taken.target,
-            "taken": _plain(taken.taken),
-            "sections": [_plain(section) for section in taken.sections.values()],
+            "target": evidence.target,
+            "collection": _plain(evidence.collection),
+            "sections": [_plain(section) for section in evidence.sections.values()],
         }
     return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
-def _plain(flat: Failure | Taken | Section) -> dict[str, Any]:
+def _plain(flat: Failure | CollectionInfo | Section) -> dict[str, Any]:
     """Its fields, which are plain already; dataclasses.asdict copies each of them deeply."""
     return {name: getattr(flat, name) for name in flat.__dataclass_fields__}
 
@@ -142,8 +142,8 @@ def from_line(line: bytes) -> Snapshot | Failure:
     sections = _SECTIONS.validate_python(body.get("sections"))
     named = {section.name: section for section in sections}
     if len(named) != len(sections):
-        raise ValueError("a section is there twice")
-    return Snapshot(body["target"], _TAKEN.validate_python(body.get("taken")), named)
+        raise ValueError("a section is a duplicate")
+    return Snapshot(body["target"], _COLLECTION.validate_python(body.get("collection")), named)
 
 
 def read(path: Path) -> Iterator[Snapshot | Failure]:
@@ -165,11 +165,11 @@ def read(path: Path) -> Iterator[Snapshot | Failure]:
                     raise StoreError(f"{file}:{number}: longer than {LONGEST_LINE} bytes")
                 if not line.endswith(b"\n"):
                     raise CutShortError(f"{file}:{number}: cut short: it has no end")
-                taken = from_line(line)
-                if taken.target in targets:
-                    raise StoreError(f"{file}:{number}: {taken.target!r} is there twice")
-                targets.add(taken.target)
-                yield taken
+                evidence = from_line(line)
+                if evidence.target in targets:
+                    raise StoreError(f"{file}:{number}: {evidence.target!r} is a duplicate")
+                targets.add(evidence.target)
+                yield evidence
     except ValidationError as wrong:
         first = wrong.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

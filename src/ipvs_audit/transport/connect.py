@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.transport import Connection, TransportError
 from ipvs_audit.transport.local import LocalConnection
-from ipvs_audit.transport.other import connect_other
 from ipvs_audit.transport.settings import Settings
-from ipvs_audit.transport.ssh import connect_ssh
+from ipvs_audit.transport.ssh.connection import connect_ssh
+from ipvs_audit.transport.testinfra_backends import connect_other
 
 if TYPE_CHECKING:
-    from ipvs_audit.targets import Target
+    from ipvs_audit.model.target import Target
 
 __all__ = ["Settings", "open_connection"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.transport.deadline import Deadline
-from ipvs_audit.transport.exchange import LEASHES, Exchange, LeashError
 from ipvs_audit.transport.process import converse
+from ipvs_audit.transport.script_exchange import LEASHES, Exchange, LeashError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ipvs_audit.targets import Become
+    from ipvs_audit.model.target import Become
     from ipvs_audit.transport import Output
 
 

@@ -15,7 +15,7 @@ from ipvs_audit.transport.deadline import Deadline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ipvs_audit.transport.exchange import Exchange
+    from ipvs_audit.transport.script_exchange import Exchange
 
 _READ = 256 * 1024
 _LINGER = 1.0

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from ipvs_audit.transport import FailureKind, TransportError
-from ipvs_audit.transport.words import said
+from ipvs_audit.transport.host_text import said
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from ipvs_audit.targets import Become
+    from ipvs_audit.model.target import Become
 
 #: sudo's own words (plugins/sudoers and src/sudo.c, in the C locale) -> what to do about them.
 _SUDO: tuple[tuple[str, str], ...] = (
@@ -69,7 +69,7 @@ def explain(
 ) -> TransportError:
     """The error that tells why the start mark never came.
 
-    >>> from ipvs_audit.targets import Become
+    >>> from ipvs_audit.model.target import Become
     >>> explain(where="web1", status=1, stdout=b"", stderr=b"sudo: a password is required",
     ...         become=Become()).kind
     'become'

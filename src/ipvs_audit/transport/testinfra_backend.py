@@ -13,7 +13,7 @@ from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.host import Host
 
 if TYPE_CHECKING:
-    from ipvs_audit.targets import Target
+    from ipvs_audit.model.target import Target
     from ipvs_audit.transport import Connection
 
 NAME = "ipvs-audit"

@@ -1,0 +1,122 @@
+"""The run to compare with, and the comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ipvs_audit.model.comparison import Change, Comparison, kind_of
+from ipvs_audit.report import results_json
+from ipvs_audit.report.errors import ReportError
+from ipvs_audit.report.manifest import entries, sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ipvs_audit.model.results import Run
+    from ipvs_audit.model.shard import Shard
+
+
+class BaselineError(Exception):
+    """A run that cannot be compared with; the message names the path and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What is kept of an earlier run: its verdicts, by host and control."""
+
+    id: str
+    finished: str
+    sha256: str
+    estimation: str
+    policy_sha256: str
+    controls: frozenset[str]
+    verdicts: Mapping[str, Mapping[str, str]] = field(repr=False)
+
+    def within(self, shard: Shard) -> Baseline:
+        """The same, of the hosts of one shard: the others are not gone, but elsewhere."""
+        held = {name: found for name, found in self.verdicts.items() if shard.holds(name)}
+        return replace(self, verdicts=held)
+
+
+def find_baseline(asked: Path, reports: Path) -> Baseline | None:
+    """The run that ``--baseline`` names; None where it says ``latest`` and there is none yet.
+
+    Raises:
+        BaselineError: see :func:`load_baseline`.
+    """
+    if asked.parts != ("latest",) or asked.exists():
+        return load_baseline(asked)
+    return load_baseline(reports / "latest") if (reports / "latest").exists() else None
+
+
+def load_baseline(directory: Path) -> Baseline:
+    """Read an earlier run.
+
+    Raises:
+        BaselineError: there is none, it cannot be read, or it is not what its manifest says.
+    """
+    path = directory / "results.json"
+    try:
+        digest = sha256(path)
+        said = entries(directory).get(path.name)
+        run = results_json.load(path)
+    except OSError as unread:
+        raise BaselineError(
+            f"--baseline {directory}: {unread.strerror}; name a run's directory, or latest"
+        ) from None
+    except ReportError as wrong:
+        raise BaselineError(f"--baseline: {wrong}") from None
+    if said is not None and said != digest:
+        raise BaselineError(f"--baseline: {path} is not the one that its manifest names")
+    return Baseline(
+        id=run.id,
+        finished=run.finished,
+        sha256=digest,
+        estimation=run.estimation,
+        policy_sha256=run.policy_sha256,
+        controls=frozenset(about.id for about in run.controls),
+        verdicts=_verdicts(run),
+    )
+
+
+def compare(before: Baseline, run: Run) -> Comparison:
+    """Set a run beside an earlier one. Only controls that this run asked are compared."""
+    now = _verdicts(run)
+    changes: dict[str, list[Change]] = {}
+    for host, verdicts in now.items():
+        earlier = before.verdicts.get(host, {})
+        for about in run.controls:
+            was, found = earlier.get(about.id, ""), verdicts.get(about.id, "")
+            if kind := kind_of(was, found):
+                changes.setdefault(kind, []).append(Change(host, about.id, was, found))
+    return Comparison(
+        id=before.id,
+        finished=before.finished,
+        sha256=before.sha256,
+        **{kind: tuple(found) for kind, found in changes.items()},
+        appeared=tuple(host for host in now if host not in before.verdicts),
+        gone=tuple(host for host in before.verdicts if host not in now),
+        notes=tuple(_notes(before, run)),
+    )
+
+
+def _notes(before: Baseline, run: Run) -> list[str]:
+    notes = []
+    if before.estimation != run.estimation:
+        notes.append(f"The earlier run demanded that estimation is {before.estimation}.")
+    elif before.policy_sha256 != run.policy_sha256:
+        notes.append(f"The policy differs from then (sha256 {before.policy_sha256}).")
+    asked = {about.id for about in run.controls}
+    if left_out := sorted(before.controls - asked):
+        notes.append(f"Not asked this time, so not compared: {', '.join(left_out)}.")
+    return notes
+
+
+def _verdicts(run: Run) -> dict[str, dict[str, str]]:
+    # completed(): an unreachable host has an error for every control, whoever wrote the run.
+    return {
+        host.name: {result.control: result.verdict.value for result in host.controls}
+        for host in run.completed().hosts
+    }

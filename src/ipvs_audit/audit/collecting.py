@@ -1,0 +1,110 @@
+"""Bring the evidence of all hosts here, before the first check runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipvs_audit.audit.engine import engine
+from ipvs_audit.audit.open_files import make_room
+from ipvs_audit.probe.collector import collect
+from ipvs_audit.snapshot import store
+from ipvs_audit.transport.connect import open_connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ipvs_audit.audit.progress import Progress
+    from ipvs_audit.audit.session import AuditSession
+    from ipvs_audit.model.target import Target
+    from ipvs_audit.transport import Connection
+
+#: Hosts under way for each of ``--forks``: most of them wait for their second sample, which costs
+#: this machine a socket, two idle threads and some memory, and nobody else anything.
+UNDER_WAY = 8
+
+
+def gather(
+    audit: AuditSession,
+    names: set[str],
+    into: Path,
+    progress: Progress,
+    *,
+    keep: Callable[[Target, Connection], bool] | None = None,
+    kept: int = 0,
+) -> None:
+    """Collect the hosts named, or read their saved evidence; every one ends up in the session.
+
+    Where an earlier run is resumed, its evidence is taken over, and only the others are collected.
+
+    Args:
+        audit: the run.
+        names: inventory names of the hosts to collect.
+        into: the ``snapshots.jsonl.gz`` to write as evidence arrives.
+        progress: told of every host that is done.
+        keep: told of each connection; true keeps it open, for checks that use ``host``.
+        kept: how many it will keep.
+
+    Raises:
+        store.StoreError: saved evidence cannot be read; nothing was judged.
+        EngineError: the engine cannot be used; nothing was collected.
+        OSError: ``into`` cannot be written.
+    """
+    targets = [target for target in audit.audited if target.name in names]
+    options = audit.options
+    with store.Writer(into) as saved:
+        if options.snapshots is not None:
+            with progress.over(len(targets)) as tell:
+                for evidence in store.read(options.snapshots):
+                    if evidence.target in names:
+                        saved.write(evidence)
+                        audit.hold([evidence])
+                        tell(evidence)
+            return
+        if audit.earlier is not None:
+            targets = _take_over(audit, targets, saved, progress)
+        most = options.forks if options.engine else UNDER_WAY * options.forks
+        forks, under_way, told = make_room(options.forks, most, kept)
+        if told:
+            audit.notes.append(told)
+            progress.say(f"ipvs-audit: {told}")
+        with (
+            engine(options.engine, forks, options.deadline) as where,
+            progress.over(len(targets)) as tell,
+        ):
+            if where.told:
+                audit.notes.append(where.told)
+            for evidence in collect(
+                targets,
+                settings=options.connection,
+                open_connection=open_connection,
+                policies=audit.policies,
+                forks=where.forks,
+                under_way=under_way,
+                originals=bool(options.remedy.mode),
+                keep=keep,
+                executor=where.executor,
+                grace=where.grace,
+            ):
+                saved.write(evidence)
+                audit.hold([evidence])
+                tell(evidence)
+
+
+def _take_over(
+    audit: AuditSession, targets: list[Target], saved: store.Writer, progress: Progress
+) -> list[Target]:
+    """Keep the evidence of the run that is resumed; the hosts of which it has none."""
+    assert audit.earlier is not None  # noqa: S101  # the caller has looked
+    missing = {target.name: target for target in targets}
+    for evidence in audit.earlier.snapshots():
+        if missing.pop(evidence.target, None) is not None:
+            saved.write(evidence)
+            audit.hold([evidence])
+    told = (
+        f"Resumed from {audit.earlier.begun.id}: the evidence of {len(targets) - len(missing):,}"
+        f" hosts is from there, {len(missing):,} were left to collect."
+    )
+    audit.notes.append(told)
+    progress.say(f"ipvs-audit: {told}")
+    return list(missing.values())

@@ -1,0 +1,107 @@
+"""What a report says of a host beside its verdicts: label and text, in the order to show."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ipvs_audit.model.text import counted
+from ipvs_audit.snapshot import Failure, GarbledEvidenceError, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+#: Seconds by which a host's clock may differ before the report says so in words.
+CLOCK_TOLERANCE = 2
+
+
+def facts_of(evidence: Snapshot | Failure) -> dict[str, str]:
+    """Facts of a collected host; of a failed one, what kind of failure it was.
+
+    A fact that cannot be read is left out or said to be unreadable; it never raises.
+    """
+    if isinstance(evidence, Failure):
+        return {"failure": evidence.kind}
+    facts: dict[str, str] = {}
+    for label, read in _FACTS.items():
+        try:
+            text = read(evidence)
+        except GarbledEvidenceError as garbled:
+            text = f"unreadable: {garbled.reason}"
+        if text:
+            facts[label] = text
+    return facts
+
+
+def _clock(evidence: Snapshot) -> str:
+    # The host's clock is whole seconds and was read somewhere between start and finish.
+    start = datetime.fromisoformat(evidence.collection.started).timestamp()
+    end = datetime.fromisoformat(evidence.collection.finished).timestamp()
+    clock = evidence.host.clock
+    ahead = clock - end if clock > end else min(0.0, clock + 1 - start)
+    shown = datetime.fromtimestamp(clock, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    if abs(ahead) <= CLOCK_TOLERANCE:
+        return f"{shown}, agrees with the controller"
+    return f"{shown}, {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the controller"
+
+
+def _module(evidence: Snapshot) -> str:
+    words = {
+        "loaded": "loaded as a module",
+        "builtin": "built into the kernel",
+        "available": "available, not loaded",
+        "absent": "absent",
+        "unknown": "not loaded; whether it is available could not be seen",
+    }
+    return words[evidence.module.state]
+
+
+def _exposure(evidence: Snapshot) -> str:
+    exposure = evidence.exposure
+    if exposure.services is None:
+        return ""
+    cpus = exposure.possible_cpus or 0
+    return (
+        f"IPVS services: {exposure.services}, destinations: {exposure.destinations},"
+        f" possible CPUs: {cpus}; {exposure.reads_per_tick} reads per 2 s tick"
+        f" while estimation runs ({exposure.generation} generation){exposure.stall_text}"
+    )
+
+
+def _consumers(evidence: Snapshot) -> str:
+    return "; ".join(
+        f"{consumer.name} (pid {consumer.pid}): {consumer.detail}"
+        for consumer in evidence.consumers
+    )
+
+
+_FACTS: dict[str, Callable[[Snapshot], str]] = {
+    "kernel": lambda evidence: evidence.kernel.release,
+    "architecture": lambda evidence: evidence.kernel.arch,
+    "operating system": lambda evidence: evidence.host.os_name,
+    "host name": lambda evidence: evidence.host.hostname,
+    "ip_vs": _module,
+    "exposure": _exposure,
+    "statistics consumers": _consumers,
+    "namespaces": lambda evidence: (
+        counted(len(evidence.census.others) + 1, "network namespace")
+        + ("" if evidence.census.complete else ", census incomplete")
+    ),
+    "reached": lambda evidence: evidence.collection.via,
+    "host key": lambda evidence: evidence.collection.fingerprint,
+    "probed as": lambda evidence: evidence.host.user,
+    "machine id": lambda evidence: evidence.host.machine_id,
+    "boot id": lambda evidence: evidence.host.boot_id,
+    "up for": lambda evidence: str(timedelta(seconds=int(evidence.host.uptime))),
+    "clock": _clock,
+    "could not see": lambda evidence: "; ".join(evidence.host.blind),
+    "probe": lambda evidence: (
+        f"sha256 {evidence.collection.probe}"
+        + (
+            f", {1000 * evidence.host.cpu_seconds:.0f} ms of CPU on the host"
+            if evidence.host.cpu_seconds is not None
+            else ""
+        )
+    ),
+}

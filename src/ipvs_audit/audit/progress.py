@@ -1,0 +1,132 @@
+"""How far the collecting has come: a bar on a terminal, a line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from ipvs_audit.model.text import counted
+from ipvs_audit.snapshot import Failure, Snapshot
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: Seconds between two lines where there is no terminal to draw on.
+LINE_EVERY = 5.0
+
+Tell = Callable[[Snapshot | Failure], None]
+#: Whether a host fails a check; None where that is not known here.
+Fails = Callable[[Snapshot | Failure], bool | None]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Hosts that are done, of how many, since when.
+
+    Attributes:
+        total: hosts in all.
+        begun: when, by the monotonic clock, in seconds.
+        done: hosts that are done.
+        unreachable: hosts of which there is no evidence.
+        failing: other hosts that fail a check; None while that is not known of any.
+    """
+
+    total: int
+    begun: float = field(default_factory=time.monotonic)
+    done: int = 0
+    unreachable: int = 0
+    failing: int | None = None
+
+    def count(self, evidence: Snapshot | Failure, *, fails: bool | None = None) -> None:
+        """One more host is done."""
+        self.done += 1
+        if isinstance(evidence, Failure):
+            self.unreachable += 1
+        elif fails is not None:
+            self.failing = (self.failing or 0) + fails
+
+    @property
+    def wrong(self) -> str:
+        """The hosts that are not as they should be, in words."""
+        failing = "" if self.failing is None else f"{self.failing} failing, "
+        return f"{failing}{self.unreachable} unreachable"
+
+    def rate(self, now: float) -> float:
+        """Hosts a second."""
+        return self.done / max(now - self.begun, 1e-3)
+
+    def line(self, now: float) -> str:
+        """Where it stands, in words."""
+        rate = self.rate(now)
+        left = f", about {(self.total - self.done) / rate:.0f} s left" if rate else ""
+        whole = counted(self.total, "host")
+        return f"collecting: {self.done} of {whole}, {self.wrong}, {rate:.1f} hosts/s{left}"
+
+    def end(self, now: float) -> str:
+        """What came of it, in words."""
+        seconds = now - self.begun
+        whole = counted(self.total, "host")
+        return f"collected {self.done} of {whole} in {seconds:.1f} s, {self.wrong}"
+
+
+class Progress:
+    """Tells a person how the collecting goes."""
+
+    def __init__(self, console: Console, fails: Fails = lambda _: None) -> None:
+        self.console = console
+        self._fails = fails
+
+    @contextmanager
+    def over(self, total: int) -> Iterator[Tell]:
+        """Follow that many hosts; call what it gives with each one that is done."""
+        drawing = self._bar(total) if self.console.is_terminal else self._lines(total)
+        with drawing as tell:
+            yield tell
+
+    def say(self, text: str) -> None:
+        """A line of its own."""
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def _bar(self, total: int) -> Iterator[Tell]:
+        with Bar(
+            TextColumn("collecting"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("hosts, {task.fields[wrong]},"),
+            TextColumn("{task.fields[rate]:.1f}/s,"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+        ) as bar:
+            tally = Tally(total)
+            task = bar.add_task("", total=total, wrong=tally.wrong, rate=0.0)
+
+            def tell(evidence: Snapshot | Failure) -> None:
+                tally.count(evidence, fails=self._fails(evidence))
+                rate = tally.rate(time.monotonic())
+                bar.update(task, advance=1, wrong=tally.wrong, rate=rate)
+
+            yield tell
+
+    @contextmanager
+    def _lines(self, total: int) -> Iterator[Tell]:
+        tally = Tally(total)
+        last = tally.begun
+
+        def tell(evidence: Snapshot | Failure) -> None:
+            nonlocal last
+            tally.count(evidence, fails=self._fails(evidence))
+            now = time.monotonic()
+            if now - last >= LINE_EVERY:
+                last = now
+                self.say(tally.line(now))
+
+        yield tell
+        self.say(tally.end(time.monotonic()))

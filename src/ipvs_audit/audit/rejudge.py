@@ -1,0 +1,262 @@
+"""Whether a run's results follow from its evidence: every snapshot judged again, and compared."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from ipvs_audit.audit.host_facts import facts_of
+from ipvs_audit.audit.waiver_matching import Waivers, matched
+from ipvs_audit.controls.control import control_of, judge
+from ipvs_audit.controls.discovery import needs_host
+from ipvs_audit.latency.options import CONTROL
+from ipvs_audit.latency.results import latency_of
+from ipvs_audit.model.policy import Policy, PolicyError, policy_for
+from ipvs_audit.model.sanitise import bounded_facts, bounded_result
+from ipvs_audit.model.target import Target
+from ipvs_audit.model.verdict import Result, Verdict
+from ipvs_audit.model.waiver_file import WaiverError
+from ipvs_audit.report.errors import ReportError
+from ipvs_audit.snapshot import Failure
+from ipvs_audit.snapshot.round_trips import SECTION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from ipvs_audit.controls.control import Check
+    from ipvs_audit.model.results import HostResult, Run
+    from ipvs_audit.snapshot import Snapshot
+
+_OF_UNREACHABLE = ("verdict", "message")
+_COMPARED = ("verdict", "severity", "message", "expected", "observed", "evidence", "waiver")
+_QUIET = (Verdict.PASS, Verdict.NOT_APPLICABLE)
+#: What a run says of a control that it did not come to.
+_NOT_COME_TO = "the run was ended before"
+
+
+@dataclass(slots=True)
+class Rejudged:
+    """What came of judging again.
+
+    Attributes:
+        results: how many results follow from the evidence.
+        wrong: what does not, in words, each with its host and control.
+        passed_over: what the evidence cannot show, in words.
+    """
+
+    results: int = 0
+    wrong: list[str] = field(default_factory=list)
+    passed_over: dict[str, int] = field(default_factory=dict)
+
+    def pass_over(self, why: str) -> None:
+        """Count a result that the evidence cannot show."""
+        self.passed_over[why] = self.passed_over.get(why, 0) + 1
+
+
+def rejudge(
+    run: Run,
+    evidence: Iterable[Snapshot | Failure],
+    checks: Mapping[str, Check],
+    before: Iterable[Snapshot | Failure] = (),
+) -> Rejudged:
+    """Judge a run's evidence again by its own policy, and compare with its results.
+
+    Args:
+        run: the results.
+        evidence: what they are said to follow from.
+        checks: by the id of their control.
+        before: what was collected before a remedy, where one changed something.
+
+    Raises:
+        PolicyError: the run does not say by which policy it was judged.
+        ReportError: its waivers, or the day on which it began, cannot be read.
+    """
+    found = Rejudged()
+    policy = _policy(run)
+    waivers = _waivers(run)
+    by_host = {one.target: one for one in evidence}
+    earlier = {one.target: one for one in before}
+    known = {host.name for host in run.hosts}
+    found.wrong += [
+        f"{name}: is in the evidence, but not in the results" for name in by_host.keys() - known
+    ]
+    found.wrong += _controls(run, checks)
+    unasked = checks.keys() - {about.id for about in run.controls}
+    if not any(SECTION in getattr(one, "sections", ()) for one in by_host.values()):
+        unasked -= {CONTROL}  # nobody is asked for it without a reason
+    for control in unasked:
+        found.pass_over(f"control was not asked in this run: {control}")
+    for host in run.hosts:
+        if host.state == "excluded":
+            found.wrong += _excluded(host, by_host)
+        elif host.name in by_host:
+            own = policy_for(policy, Target(host.name, policy=host.policy))
+            found.wrong += _state(host, by_host[host.name], own)
+            again = _judging(host.name, by_host[host.name], own, waivers)
+            _host(found, host, checks, again)
+            _left_out(found, run, host, checks, again)
+            was = earlier.get(host.name)
+            changed = was is not None and was != by_host[host.name]
+            then = _judging(host.name, was, own, waivers) if was is not None and changed else None
+            found.wrong += _before(host, checks, then)
+        else:
+            _without(found, host)
+    found.wrong += _accounts(run, waivers)
+    return found
+
+
+def _excluded(host: HostResult, by_host: Mapping[str, Snapshot | Failure]) -> Iterator[str]:
+    if host.controls:
+        yield f"{host.name}: is excluded, yet has results"
+    if host.name in by_host:
+        yield f"{host.name}: is excluded in the results, yet there is evidence of it"
+
+
+def _left_out(
+    found: Rejudged,
+    run: Run,
+    host: HostResult,
+    checks: Mapping[str, Check],
+    again: Callable[[Check], Result],
+) -> None:
+    """A control that was asked elsewhere, and is not in this host's results: what would it be?"""
+    for about in run.controls:
+        check = checks.get(about.id)
+        if host.result(about.id) is not None:
+            continue
+        if check is None or needs_host(check) or again(check).verdict in _QUIET:
+            found.pass_over(f"of {about.id} are not in the results of hosts that were collected")
+        else:
+            found.wrong.append(
+                f"{host.name} {about.id}: is not in the results, and the evidence gives"
+                f" {again(check).verdict.word}"
+            )
+
+
+def _before(
+    host: HostResult, checks: Mapping[str, Check], then: Callable[[Check], Result] | None
+) -> Iterator[str]:
+    """What is said to have been before a remedy, against what was collected before it."""
+    for said in host.controls:
+        check = checks.get(said.control)
+        if check is None or needs_host(check) or said.observed == _NOT_COME_TO:
+            continue
+        was = None if then is None else then(check).verdict
+        if said.before is not was:
+            told = "nothing" if said.before is None else f"'{said.before.value}'"
+            gives = "nothing was changed" if was is None else f"the evidence gives '{was.value}'"
+            yield f"{host.name} {said.control}: before the remedy was {told}, {gives}"
+
+
+def _accounts(run: Run, waivers: Waivers) -> Iterator[str]:
+    """What is said to have become of the waivers, against the results."""
+    again = waivers.account(run.hosts, 0)
+    if len(again) != len(run.waivers):
+        yield "waivers: one stands there twice"
+        return
+    for said, one in zip(run.waivers, again, strict=True):
+        if (said.state, said.matched, said.found) != (one.state, one.matched, one.found):
+            yield (
+                f"waiver {said.waiver.ticket} ({said.waiver.place}): is said to be"
+                f" {said.state.value}, and the results give {one.state.value}"
+            )
+
+
+def _controls(run: Run, checks: Mapping[str, Check]) -> Iterator[str]:
+    for said in run.controls:
+        about = control_of(checks.get(said.id))
+        if about is not None and asdict(about) != asdict(said):
+            yield f"{said.id}: what is said of the control is not what its check says"
+
+
+def _policy(run: Run) -> Policy:
+    if not run.policy:
+        raise PolicyError("results.json does not hold the policy: an older version wrote it")
+    try:
+        return Policy.model_validate(dict(run.policy))
+    except ValidationError as wrong:
+        raise PolicyError(f"results.json: run.policy: {wrong.errors()[0]['msg']}") from None
+
+
+def _waivers(run: Run) -> Waivers:
+    groups = {host.name: host.groups for host in run.hosts}
+    waivers = [account.waiver for account in run.waivers]
+    try:
+        for waiver in waivers:
+            date.fromisoformat(waiver.expires)
+        return Waivers(matched(waivers, groups), datetime.fromisoformat(run.started).date())
+    except (ValueError, WaiverError) as wrong:
+        raise ReportError(f"results.json: run.started or run.waivers: {wrong}") from None
+
+
+def _judging(
+    host: str, evidence: Snapshot | Failure, policy: Policy, waivers: Waivers
+) -> Callable[[Check], Result]:
+    return lambda check: bounded_result(waivers.over(host, judge(check, evidence, policy)))
+
+
+def _state(host: HostResult, evidence: Snapshot | Failure, policy: Policy) -> list[str]:
+    state = "unreachable" if isinstance(evidence, Failure) else "assessed"
+    if state != host.state:
+        return [f"{host.name}: is {host.state} in the results, {state} in the evidence"]
+    facts = bounded_facts(facts_of(evidence))
+    (kernel,) = bounded_facts({facts.get("kernel", ""): ""})  # a name, as the results hold it
+    if dict(host.facts) != facts or host.kernel != kernel:
+        return [f"{host.name}: its facts are not those of the evidence"]
+    when = evidence if isinstance(evidence, Failure) else evidence.collection
+    if (host.started, host.finished) != (when.started, when.finished):
+        return [f"{host.name}: when it was collected is not what the evidence says"]
+    reason = bounded_facts({"": evidence.message})[""] if isinstance(evidence, Failure) else ""
+    if host.reason != reason:
+        return [f"{host.name}: why it is {state} is not what the evidence says"]
+    if (host.latency, host.latency_before) != latency_of(evidence, policy):
+        return [f"{host.name}: its latency is not that of the evidence"]
+    return []
+
+
+def _host(
+    found: Rejudged,
+    host: HostResult,
+    checks: Mapping[str, Check],
+    again: Callable[[Check], Result],
+) -> None:
+    for said in host.controls:
+        check = checks.get(said.control)
+        if said.verdict is Verdict.ERROR and said.observed == _NOT_COME_TO:
+            found.pass_over("were not judged when the run was ended")
+        elif check is None:
+            found.pass_over(f"of {said.control}, of which there is no check here")
+        elif needs_host(check) and host.state == "assessed":
+            found.pass_over(f"of {said.control}, whose check asks the host itself")
+        else:
+            fields = _OF_UNREACHABLE if host.state == "unreachable" else _COMPARED
+            differing = list(_differing(said, again(check), fields))
+            found.wrong += [f"{host.name} {said.control}: {one}" for one in differing]
+            found.results += not differing
+
+
+def _without(found: Rejudged, host: HostResult) -> None:
+    """A host of which nothing was collected can only be in error."""
+    if host.state == "assessed" and host.controls:
+        found.wrong.append(f"{host.name}: is assessed in the results, without any evidence")
+    for said in host.controls:
+        if said.verdict is Verdict.ERROR:
+            found.pass_over("are errors of hosts that were not collected")
+        else:
+            found.wrong.append(
+                f"{host.name} {said.control}: {said.verdict.word} without any evidence"
+            )
+
+
+def _differing(said: Result, again: Result, fields: tuple[str, ...]) -> Iterator[str]:
+    for name in fields:
+        one, other = getattr(said, name), getattr(again, name)
+        if one != other:
+            shown = (
+                "" if name == "evidence" else f" {str(one)!r}, the evidence gives {str(other)!r}"
+            )
+            yield f"{name} is{shown}" if shown else "the evidence shown is not what was collected"
+            return

@@ -1,0 +1,159 @@
+"""An earlier run whose evidence is taken over, so that only what is missing is collected.
+
+While a run collects, it keeps beside its evidence what it is about. That is left where the run was
+killed, and tells with what inventory and policy it may be resumed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from ipvs_audit.report import manifest
+from ipvs_audit.report.errors import ReportError
+from ipvs_audit.report.results_stream import Results
+from ipvs_audit.snapshot import Failure, Snapshot, store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class ResumeError(Exception):
+    """A run that cannot be resumed; the message names it, and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a run is about; its evidence may be taken over by one that is about the same."""
+
+    id: str
+    version: str
+    estimation: str
+    policy_sha256: str
+    inventory_sha256: str
+
+
+_BEGUN = TypeAdapter(Begun)
+_WORDS = {
+    "version": "another version of ipvs-audit",
+    "estimation": "another direction (--estimation)",
+    "policy_sha256": "another policy",
+    "inventory_sha256": "another inventory",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A run to resume.
+
+    Attributes:
+        begun: what it was about.
+        evidence: the file, which may have been cut short.
+        leftovers: files to remove once they are taken over.
+    """
+
+    begun: Begun
+    evidence: Path | None
+    leftovers: tuple[Path, ...] = ()
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """The evidence that it brought; hosts that failed are left out.
+
+        Raises:
+            store.StoreError: it cannot be read.
+        """
+        if self.evidence is not None:
+            for evidence in store.read_unfinished(self.evidence):
+                if not isinstance(evidence, Failure):
+                    yield evidence
+
+    def refuse_other(self, now: Begun) -> None:
+        """Refuse to go on with it in a run that is about something else.
+
+        Raises:
+            ResumeError: says what differs.
+        """
+        if asdict(replace(self.begun, id=now.id)) == asdict(now):
+            return
+        differing = [
+            words
+            for name, words in _WORDS.items()
+            if getattr(self.begun, name) != getattr(now, name)
+        ]
+        raise ResumeError(
+            f"--resume {self.begun.id}: it was begun with {' and '.join(differing)}; its evidence"
+            " would not be that of one run. Begin anew, without --resume"
+        )
+
+
+def begun_beside(evidence: Path) -> Path:
+    """Where a run keeps what it is about, beside the evidence that it is collecting."""
+    return evidence.with_name(f"{evidence.name}.json")
+
+
+def write_begun(evidence: Path, begun: Begun) -> None:
+    """Say what a run is about, before it collects.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    begun_beside(evidence).write_text(json.dumps(asdict(begun)), encoding="ascii")
+
+
+def collecting(directory: Path) -> Path:
+    """Where the evidence lies until the run's directory is written."""
+    return directory.with_name(f".{directory.name}.collecting")
+
+
+def find_earlier(asked: Path) -> Earlier:
+    """The run that ``--resume`` names: written, or killed before that.
+
+    Raises:
+        ResumeError: there is none, it is still running, or it was changed.
+    """
+    if (asked / "results.json").exists():
+        return _written(asked.resolve())
+    evidence = collecting(asked)
+    try:
+        begun = _BEGUN.validate_json(begun_beside(evidence).read_bytes())
+    except OSError:
+        raise ResumeError(
+            f"--resume {asked}: there is no such run, and none that was killed while it collected"
+        ) from None
+    except ValidationError:
+        raise ResumeError(f"--resume {begun_beside(evidence)}: was changed or cut short") from None
+    parts = sorted(asked.parent.glob(f".{evidence.name}.*.part"))
+    for part in parts:
+        _refuse_running(part)
+    there = [evidence] if evidence.exists() else parts[-1:]
+    return Earlier(begun, there[0] if there else None, (begun_beside(evidence), *there, *parts))
+
+
+def _written(directory: Path) -> Earlier:
+    try:
+        said = manifest.entries(directory)
+        for name in ("results.json", store.NAME):
+            if said.get(name) != manifest.sha256(directory / name):
+                raise ResumeError(
+                    f"--resume {directory / name}: is not the one that the manifest names"
+                )
+        run = Results(directory / "results.json").run
+    except (ReportError, OSError) as wrong:
+        raise ResumeError(f"--resume {directory}: {wrong}") from None
+    begun = Begun(run.id, run.version, run.estimation, run.policy_sha256, run.inventory_sha256)
+    return Earlier(begun, directory / store.NAME)
+
+
+def _refuse_running(part: Path) -> None:
+    with part.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ResumeError(
+                f"--resume {part}: is still being written; let that run end, or end it"
+            ) from None

@@ -1,0 +1,75 @@
+"""Saved evidence as an inventory of its own, for a run that is judged again without one.
+
+Beside the evidence of a run lies its results.json, which knows groups, exclusions and the policy of
+each host. Evidence without it still gives the hosts' names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ipvs_audit.inventory import Inventory, InventoryError
+from ipvs_audit.inventory.ansible_quietly import listening
+from ipvs_audit.model.target import Target
+from ipvs_audit.report import results_json
+from ipvs_audit.report.errors import ReportError
+from ipvs_audit.snapshot import store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def saved_inventory(evidence: Path, *, limit: str | None) -> Inventory:
+    """The hosts of a run's directory, or of an evidence file.
+
+    Raises:
+        InventoryError: the evidence or the results beside it cannot be read, or ``limit`` selects
+            none of its hosts.
+    """
+    folder = evidence if evidence.is_dir() else evidence.parent
+    results = folder / "results.json"
+    left_out = 0
+    try:
+        if (evidence.is_dir() or evidence.name == store.NAME) and results.exists():
+            targets, left_out = _from_results(results)
+        else:
+            targets = {one.target: Target(one.target) for one in store.read(evidence)}
+    except (store.StoreError, ReportError) as wrong:
+        raise InventoryError(str(wrong)) from None
+    chosen = list(targets)
+    if limit is not None:
+        with listening():
+            patterns = import_module("ipvs_audit.inventory.patterns")
+            groups = {name: target.groups for name, target in targets.items()}
+            chosen = patterns.matching(groups, limit)
+    if not chosen:
+        raise InventoryError(
+            f"--limit {limit!r} matches none of the {len(targets)} hosts in {evidence}"
+        )
+    return Inventory(
+        targets=tuple(targets[name] for name in chosen),
+        sources=(str(evidence),),
+        sha256=_digest(evidence / store.NAME if evidence.is_dir() else evidence),
+        total=len(targets) + left_out,
+    )
+
+
+def _from_results(path: Path) -> tuple[dict[str, Target], int]:
+    run = results_json.load(path)
+    targets = {
+        host.name: Target(
+            host.name,
+            groups=host.groups,
+            excluded=host.reason if host.state == "excluded" else None,
+            policy=host.policy,
+        )
+        for host in run.hosts
+    }
+    return targets, run.left_out
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

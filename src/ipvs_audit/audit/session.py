@@ -1,0 +1,300 @@
+"""One audit run: who is audited, what was collected, what was judged, where it lands."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import socket
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from ipvs_audit import __version__
+from ipvs_audit.audit.baseline import Baseline, compare, find_baseline
+from ipvs_audit.audit.engine import dask_address, refuse_plain_secrets
+from ipvs_audit.audit.host_facts import facts_of
+from ipvs_audit.audit.options import DEFAULT_INVENTORY, Options, redact
+from ipvs_audit.audit.resume import Begun, Earlier, ResumeError, find_earlier
+from ipvs_audit.audit.saved_inventory import saved_inventory
+from ipvs_audit.audit.waiver_matching import Waivers
+from ipvs_audit.inventory import Inventory, read_inventory
+from ipvs_audit.latency.results import latency_of
+from ipvs_audit.model.ci_job import job_link
+from ipvs_audit.model.clock import stamp
+from ipvs_audit.model.policy import Policy, load_policy, policy_for
+from ipvs_audit.model.results import ControlInfo, HostResult, Run
+from ipvs_audit.model.shard import Part, names_digest
+from ipvs_audit.model.target import Target, safe_ids
+from ipvs_audit.model.verdict import Result, Verdict
+from ipvs_audit.snapshot import Failure, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ipvs_audit.controls.control import Control
+
+#: The named stack: what a report says it was made with.
+STACK = ("pytest", "pytest-testinfra", "paramiko", "junit-xml", "pytest-html", "ansible-core")
+
+
+def utc_now() -> datetime:
+    """The controller's clock, in UTC."""
+    return datetime.now(tz=UTC)
+
+
+class AuditSession:
+    """The life of a run, from the inventory to the results. Knows nothing of pytest."""
+
+    def __init__(self, options: Options, argv: tuple[str, ...]) -> None:
+        """Read policy and inventory; contact nobody.
+
+        Raises:
+            InventoryError, PolicyError, WaiverError: with file and place; nothing was contacted.
+        """
+        self.options = options
+        self.argv = argv
+        self.started = utc_now()
+        self.policy, self.policy_sha256 = load_policy(options.policy)
+        if options.estimation:
+            self.policy = self.policy.model_copy(update={"estimation": options.estimation})
+        whole = _inventory(options)
+        self.part, self.inventory = _part_of(whole, options)
+        self.targets: dict[str, Target] = {target.name: target for target in self.inventory.targets}
+        # Ids and waivers look at the whole fleet, so that shards agree on them.
+        self.ids = safe_ids([target.name for target in whole.targets])
+        self.policies: dict[str, Policy] = {
+            target.name: policy_for(self.policy, target) for target in self.inventory.targets
+        }
+        groups = {target.name: target.groups for target in whole.targets}
+        self.waivers = Waivers.read(options.waivers, groups, self.started.date())
+        self.baseline: Baseline | None = None
+        self.earlier: Earlier | None = None
+        self.collected: dict[str, Snapshot | Failure] = {}
+        #: Facts of hosts that were looked at already, and the evidence that they are from.
+        self.facts: dict[str, tuple[Snapshot | Failure, dict[str, str]]] = {}
+        self.results: dict[str, dict[str, Result]] = {}
+        self.controls: dict[str, Control] = {}
+        self.notes: list[str] = list(self.inventory.warnings)
+        if self.part is not None:
+            self.notes.append(
+                f"This is shard {self.part.shard} of a fleet: {len(self.targets):,} of"
+                f" {self.part.total:,} hosts."
+            )
+        self.interrupted = False
+        if options.snapshots is not None:
+            self.notes.append("Saved evidence was judged: no host was contacted in this run.")
+
+    @property
+    def audited(self) -> list[Target]:
+        """The targets that are not excluded, in inventory order."""
+        return [target for target in self.targets.values() if target.excluded is None]
+
+    def read_baseline(self) -> None:
+        """Read the run to compare with, where one is asked for.
+
+        Raises:
+            BaselineError: it cannot be read. That ``latest`` is not there yet is only noted.
+        """
+        if (asked := self.options.baseline) is not None:
+            self.baseline = find_baseline(asked, self.options.reports)
+            if self.baseline is not None and self.part is not None:
+                self.baseline = self.baseline.within(self.part.shard)
+            if self.baseline is None:
+                self.notes.append("There is no earlier run to compare with yet.")
+
+    @property
+    def begun(self) -> Begun:
+        """What this run is about."""
+        return Begun(
+            run_id(self.started),
+            __version__,
+            self.policy.estimation,
+            self.policy_sha256,
+            self.inventory.sha256,
+        )
+
+    def check_engine(self) -> None:
+        """Look at the engine that is asked for, contacting nobody.
+
+        Raises:
+            EngineError: it is none, or passwords would travel to it in the clear.
+        """
+        if (asked := self.options.engine) is not None:
+            dask_address(asked)
+            if not self.options.engine_plain_secrets:
+                refuse_plain_secrets(asked, self.audited)
+
+    def find_earlier(self) -> None:
+        """Find the run to resume, where that is asked for.
+
+        Raises:
+            ResumeError: there is none, or it is about something else.
+        """
+        if (asked := self.options.resume) is None:
+            return
+        if self.options.snapshots is not None or self.options.remedy.mode:
+            raise ResumeError("--resume is for audits of hosts, without --from-snapshots or remedy")
+        self.earlier = find_earlier(asked)
+        self.earlier.refuse_other(self.begun)
+
+    def hold(self, evidence: Iterable[Snapshot | Failure]) -> None:
+        """Keep what was collected, by host."""
+        for one in evidence:
+            self.collected[one.target] = one
+
+    def evidence_of(self, name: str) -> Snapshot | Failure:
+        """What was collected from a host; a failure of its own kind where nothing was."""
+        try:
+            return self.collected[name]
+        except KeyError:
+            now = stamp(utc_now())
+            why = (
+                f"the run was ended before {name} was collected"
+                if self.interrupted
+                else f"there is no saved evidence of {name} in {self.options.snapshots}"
+            )
+            return Failure(
+                name, "interrupted" if self.interrupted else "no-evidence", why, now, now
+            )
+
+    def record(self, host: str, result: Result) -> None:
+        """Keep a verdict. A control judged twice (a flaky rerun) keeps the later one."""
+        self.results.setdefault(host, {})[result.control] = result
+
+    def finish(self, expected: dict[str, set[str]]) -> Run:
+        """Sum up.
+
+        Args:
+            expected: control ids that were to be judged, by host: those without a verdict when
+                the run ended become errors, so that nothing is missing silently.
+        """
+        hosts = tuple(self._host(target, expected) for target in self.targets.values())
+        run = Run(
+            id=run_id(self.started),
+            started=stamp(self.started),
+            finished=stamp(utc_now()),
+            operator=_operator(),
+            controller=socket.gethostname(),
+            argv=redact(self.argv),
+            version=__version__,
+            versions={"python": platform.python_version()}
+            | {name: version(name) for name in STACK},
+            estimation=self.policy.estimation,
+            policy_sha256=self.policy_sha256,
+            inventory_sha256=self.inventory.sha256,
+            inventory=tuple(_shown(source) for source in self.inventory.sources),
+            controls=tuple(
+                ControlInfo(c.id, c.name, c.severity, c.source, c.rationale, c.fix)
+                for c in sorted(self.controls.values(), key=lambda c: c.id)
+            ),
+            hosts=hosts,
+            interrupted=self.interrupted,
+            notes=tuple(self.notes),
+            policy=self.policy.model_dump(mode="json"),
+            job=job_link(os.environ),
+            waivers=self.waivers.account(hosts, self.options.waiver_warning_days),
+            waivers_sha256=self.waivers.sha256,
+            shard=self.part,
+            left_out=self.inventory.total - len(hosts),
+        )
+        return replace(run, baseline=compare(self.baseline, run) if self.baseline else None)
+
+    def _host(self, target: Target, expected: dict[str, set[str]]) -> HostResult:
+        if target.excluded is not None:
+            return HostResult(
+                target.name,
+                self.ids[target.name],
+                target.groups,
+                "excluded",
+                target.excluded,
+                "",
+                policy=target.policy,
+            )
+        evidence = self.evidence_of(target.name)
+        results = dict(self.results.get(target.name, {}))
+        for missing in expected.get(target.name, set()) - results.keys():
+            about = self.controls[missing]
+            results[missing] = Result(
+                about.id,
+                about.name,
+                Verdict.ERROR,
+                about.severity,
+                message="not judged: the run was ended before",
+                expected="a verdict",
+                observed="the run was ended before",
+            )
+        known, facts = self.facts.get(target.name, (None, {}))
+        if known is not evidence:
+            facts = facts_of(evidence)
+        latency, latency_before = latency_of(evidence, self.policies[target.name])
+        when = evidence if isinstance(evidence, Failure) else evidence.collection
+        return HostResult(
+            name=target.name,
+            id=self.ids[target.name],
+            groups=target.groups,
+            state="unreachable" if isinstance(evidence, Failure) else "assessed",
+            reason=evidence.message if isinstance(evidence, Failure) else "",
+            kernel=facts.get("kernel", ""),
+            facts=facts,
+            controls=tuple(results[control] for control in sorted(results)),
+            started=when.started,
+            finished=when.finished,
+            policy=target.policy,
+            latency=latency,
+            latency_before=latency_before,
+        )
+
+
+def _part_of(whole: Inventory, options: Options) -> tuple[Part | None, Inventory]:
+    """The shard that is asked for, and its hosts; without one, the whole inventory."""
+    shard = options.shard
+    if shard is None:
+        return None, whole
+    held = [
+        (place, target) for place, target in enumerate(whole.targets) if shard.holds(target.name)
+    ]
+    part = Part(
+        shard.number,
+        shard.count,
+        options.limit or "",
+        len(whole.targets),
+        names_digest(target.name for target in whole.targets),
+        tuple(place for place, _ in held),
+    )
+    return part, replace(whole, targets=tuple(target for _, target in held))
+
+
+def _inventory(options: Options) -> Inventory:
+    if options.snapshots is not None and not options.inventory:
+        return saved_inventory(options.snapshots, limit=options.limit)
+    return read_inventory(
+        options.inventory or (str(options.root / DEFAULT_INVENTORY),),
+        limit=options.limit,
+        vault_password_file=options.vault_password_file,
+    )
+
+
+def run_id(started: datetime) -> str:
+    """A run's directory name: its UTC start, without colons.
+
+    >>> run_id(datetime(2026, 11, 23, 2, 0, 5, tzinfo=UTC))
+    '2026-11-23T02-00-05Z'
+    """
+    return started.astimezone(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+
+
+def _operator() -> str:
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def _shown(source: str) -> str:
+    """An inventory source as reports name it: relative to here where it lies below."""
+    if source.endswith(","):
+        return source
+    relative = os.path.relpath(source)
+    return source if relative.startswith("..") else relative

@@ -1,0 +1,193 @@
+"""What makes a test function a control, and what it uses to say more than pass and fail.
+
+A check is an ordinary pytest test. The decorator names the control, and three fixtures bring
+what it needs: the host's :class:`~ipvs_audit.snapshot.Snapshot`, the
+:class:`~ipvs_audit.model.policy.Policy` that holds for it, and a :class:`Case` to record what was
+expected and seen::
+
+    @control("EST-4", "live-value", severity="high", source="vendor document, step 4, method 1")
+    def test_live_value(snapshot, policy, case):
+        case.expect("run_estimation = 0")
+        if not snapshot.module.loaded:
+            case.not_applicable("ip_vs is not loaded")
+        assert snapshot.census.host.value == 0, "estimation runs"
+
+The function is pure: :func:`judge` calls it without pytest and gives a
+:class:`~ipvs_audit.model.verdict.Result`, which is how saved evidence is judged again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+from ipvs_audit.model.verdict import Evidence, Result, Verdict
+from ipvs_audit.snapshot import Failure, GarbledEvidenceError, Snapshot
+
+if TYPE_CHECKING:
+    from ipvs_audit.model.policy import Policy
+
+SEVERITIES = ("high", "medium", "low")
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What stands above a check.
+
+    Attributes:
+        id: stable identifier, e.g. ``EST-4``.
+        name: its name in the field's words, e.g. ``live-value``.
+        severity: one of :data:`SEVERITIES`.
+        source: where the demand comes from.
+        rationale: why it matters; the check's docstring.
+        fix: what an operator does about a failure.
+    """
+
+    id: str
+    name: str
+    severity: str
+    source: str
+    rationale: str
+    fix: str
+
+
+class _Settled(Exception):  # noqa: N818  # a verdict reached early, not an error
+    def __init__(self, verdict: Verdict, message: str) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+        self.message = message
+
+
+@dataclass(slots=True)
+class Assessment:
+    """What one check records about one host while it judges."""
+
+    snapshot: Snapshot
+    expected: str = ""
+    observed: str = ""
+    evidence: list[Evidence] = field(default_factory=list)
+
+    def expect(self, text: str) -> None:
+        """Say what the policy asks for, in one line."""
+        self.expected = text
+
+    def observe(self, text: str, *sections: str) -> None:
+        """Say what was seen, in one line or more, and attach the sections that show it.
+
+        Args:
+            text: what was seen.
+            sections: names of probe sections; absent ones are passed over.
+        """
+        self.observed = text
+        for name in sections:
+            if (shown := self.snapshot.evidence(name)) is not None:
+                self.evidence.append(shown)
+
+    def not_applicable(self, why: str) -> NoReturn:
+        """End the check: the control does not concern this host."""
+        raise _Settled(Verdict.NOT_APPLICABLE, why)
+
+    def inconclusive(self, why: str) -> NoReturn:
+        """End the check: nothing was proven either way, and what would settle it."""
+        raise _Settled(Verdict.INCONCLUSIVE, why)
+
+    def error(self, why: str) -> NoReturn:
+        """End the check: the evidence could not be had, e.g. no permission where it was needed."""
+        raise _Settled(Verdict.ERROR, why)
+
+
+Check = Callable[..., None]
+"""``(snapshot, policy, case, **fixtures) -> None``; what else it asks for are pytest fixtures."""
+_C = TypeVar("_C", bound=Check)
+
+
+def control(
+    id: str,  # noqa: A002  # the field's own word
+    name: str,
+    *,
+    severity: str,
+    source: str,
+    fix: str,
+) -> Callable[[_C], _C]:
+    """Mark a test function as the check of a control. Its docstring is the rationale.
+
+    Raises:
+        ValueError: for a severity that is not one of :data:`SEVERITIES`.
+    """
+    if severity not in SEVERITIES:
+        raise ValueError(f"{id}: severity {severity!r} is not one of {', '.join(SEVERITIES)}")
+
+    def mark(check: _C) -> _C:
+        rationale = " ".join((check.__doc__ or "").split())
+        check.__ipvs_control__ = Control(id, name, severity, source, rationale, fix)  # type: ignore[attr-defined]
+        return check
+
+    return mark
+
+
+def control_of(check: object) -> Control | None:
+    """The control that a function checks, or None for an ordinary function."""
+    found = getattr(check, "__ipvs_control__", None)
+    return found if isinstance(found, Control) else None
+
+
+def judge(check: Check, evidence: Snapshot | Failure, policy: Policy, **fixtures: object) -> Result:
+    """Judge one host by one check; ``fixtures`` are what it asks for beyond the usual three.
+
+    Pass is only what the check ran through; a host that could not be collected, or evidence
+    that does not parse, is an error. An exception that is none of these is the check's own
+    fault, and propagates.
+    """
+    about = control_of(check)
+    if about is None:
+        raise TypeError(f"{check!r} is not a control: mark it with @control")
+    if isinstance(evidence, Failure):
+        return Result(
+            about.id,
+            about.name,
+            Verdict.ERROR,
+            about.severity,
+            message=evidence.message,
+            expected="a host that can be collected",
+            observed=f"{evidence.kind}: {evidence.message}",
+        )
+    assessment = Assessment(evidence)
+    severity = policy.severity.get(about.id, about.severity)
+    verdict, message = Verdict.PASS, ""
+    try:
+        check(snapshot=evidence, policy=policy, assessment=assessment, **fixtures)
+    except _Settled as settled:
+        verdict, message = settled.verdict, settled.message
+    except GarbledEvidenceError as garbled:
+        verdict, message = Verdict.ERROR, str(garbled)
+    except AssertionError as failed:
+        verdict, message = Verdict.FAIL, str(failed).split("\nassert ", 1)[0]
+    return Result(
+        about.id,
+        about.name,
+        verdict,
+        severity,
+        message=message or assessment.observed,
+        expected=assessment.expected,
+        observed=assessment.observed,
+        evidence=tuple(assessment.evidence),
+    )
+
+
+def judge_quietly(check: Check, evidence: Snapshot | Failure, policy: Policy) -> Result | None:
+    """The verdict of a check that has nothing to say beside it; None where it breaks or speaks."""
+    said = io.StringIO()
+    with (
+        warnings.catch_warnings(record=True) as warned,
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+    ):
+        try:
+            result = judge(check, evidence, policy)
+        except Exception:  # noqa: BLE001  # told in the ordinary way, with its traceback
+            return None
+    return None if warned or said.tell() else result

@@ -1,0 +1,80 @@
+"""Whether ip_vs is loaded early at boot, before systemd-sysctl runs, and by what."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipvs_audit.persistence.host_config import MODULE
+from ipvs_audit.snapshot.modprobe_config import underscored
+from ipvs_audit.snapshot.sysctl_config import by_name
+
+if TYPE_CHECKING:
+    from ipvs_audit.persistence.host_config import HostConfig
+
+DIRECTORIES = (
+    "/etc/modules-load.d",
+    "/run/modules-load.d",
+    "/usr/local/lib/modules-load.d",
+    "/usr/lib/modules-load.d",
+    "/lib/modules-load.d",
+)
+_UNIT = "systemd-modules-load.service"
+_CMDLINE = re.compile(r"modules[-_]load=(.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Early:
+    """What loads ip_vs before systemd-sysctl runs.
+
+    Attributes:
+        by: ``/etc/modules-load.d/ipvs.conf:1`` or ``the kernel command line``; empty for nothing.
+        through_modprobe: whether modprobe's configuration, and so a hook, is honoured.
+        doubt: why this is not certain; empty where it is.
+    """
+
+    by: str
+    through_modprobe: bool = True
+    doubt: str = ""
+
+
+def loaded_early(config: HostConfig) -> Early:
+    """Find what loads ip_vs, or a module that needs it, early at boot."""
+    if config.module == "builtin":
+        return Early("ip_vs is built into the kernel", through_modprobe=False)
+    loaders = config.loaders
+    if loaders.init != "systemd" or loaders.systemd_modules_load is None:
+        return Early("")
+    if _UNIT in loaders.masked_units:
+        return Early("")
+    for word in config.tree.cmdline:
+        found = _CMDLINE.fullmatch(word)
+        if found and any(_needs(config, name) for name in found[1].split(",")):
+            return Early("the kernel command line")
+    return _from_files(config)
+
+
+def _from_files(config: HostConfig) -> Early:
+    files, _ = by_name(config.tree, DIRECTORIES, ".conf")
+    for file in files:
+        if file.lines is None and not file.masks and file.real:
+            return Early("", doubt=f"{file.path} could not be read")
+        for line in file.lines or ():
+            name = line.text.strip()
+            if name[:1] not in ("#", ";", "") and _needs(config, name):
+                return Early(f"{file.path}:{line.number}")
+    closed = [text for text in config.tree.unreadable if "modules-load.d" in text.partition(":")[0]]
+    return Early("", doubt=f"could not be read: {closed[0]}" if closed else "")
+
+
+def _needs(config: HostConfig, spelled: str) -> bool:
+    """Whether loading a module by this name loads ip_vs; a blacklisted name is passed over."""
+    name = underscored(spelled.strip())
+    if name != MODULE and not name.startswith(f"{MODULE}_") and name != "xt_ipvs":
+        return False
+    return not any(
+        directive.module == name
+        for directive in config.modprobe.directives
+        if directive.verb == "blacklist"
+    )

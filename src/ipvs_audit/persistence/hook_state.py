@@ -1,0 +1,93 @@
+"""Where a host stands between two commands of a hook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ipvs_audit.persistence.resolution import Resolution
+    from ipvs_audit.snapshot.sysctl_key import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that configuration has run.
+
+    Attributes:
+        text: as written.
+        where: file and line.
+        kind: ``hook`` (modprobe's install) or ``udev``.
+    """
+
+    text: str
+    where: str
+    kind: str = "hook"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one command did to the key.
+
+    Attributes:
+        command: as written, e.g. ``/sbin/sysctl -p``.
+        did: what came of it, e.g. ``sets 0 (/etc/sysctl.conf:3)``.
+        writes: the value that it leaves in the key; None where it writes nothing.
+        resolution: what a sysctl loader made of the key, where it was one.
+    """
+
+    command: str
+    did: str
+    writes: Value | None = None
+    resolution: Resolution | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The state after a command.
+
+    Attributes:
+        loaded: whether ip_vs is loaded.
+        value: of the key; None while it does not exist.
+        doubt: why value is not certain; empty where it is.
+        fault: what makes the hook break outright, e.g. that it calls itself; empty for none.
+        status: exit status of the last command: 0 or not.
+        written: whether a command has written the key since ip_vs was loaded.
+        steps: what concerned the key, in order.
+        failed: why commands failed, one sentence each.
+        fed: what the last command printed, for the next one in a pipe; None where unknown.
+        ended: ``exit`` was reached.
+    """
+
+    loaded: bool = False
+    value: Value | None = None
+    doubt: str = ""
+    fault: str = ""
+    status: int = 0
+    written: bool = False
+    steps: tuple[Step, ...] = ()
+    failed: tuple[str, ...] = ()
+    fed: str | None = None
+    ended: bool = False
+
+    def exits(self, status: int, why: str = "") -> State:
+        """The same with an exit status, and why it is not 0."""
+        return replace(self, status=status, failed=(*self.failed, why) if why else self.failed)
+
+    def unsure(self, why: str) -> State:
+        """The same, its value in doubt."""
+        return replace(self, doubt=self.doubt or why)
+
+    def broken(self, why: str) -> State:
+        """The same, broken for good."""
+        return replace(self, fault=self.fault or why, status=1, ended=True)
+
+    def told(self, step: Step) -> State:
+        """The same, with a step that wrote nothing."""
+        return replace(self, steps=(*self.steps, step))
+
+    def wrote(self, step: Step) -> State:
+        """The key written: what was in doubt before no longer matters."""
+        return replace(
+            self, value=step.writes, doubt="", written=True, status=0, steps=(*self.steps, step)
+        )

@@ -1,0 +1,125 @@
+"""What the two questions are asked about: a host's files, its loaders, its kernel, one key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from ipvs_audit.persistence.resolution import Resolution, resolve
+from ipvs_audit.snapshot.modprobe_config import ModprobeConfig, read_modprobe
+from ipvs_audit.snapshot.sysctl_config import SYSCTL_CONF, Loader
+from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, Key
+
+if TYPE_CHECKING:
+    from ipvs_audit.snapshot import Snapshot
+    from ipvs_audit.snapshot.config_files import ConfigTree
+    from ipvs_audit.snapshot.host import Loaders
+
+MODULE = "ip_vs"
+
+ModuleState = Literal["loaded", "builtin", "available", "absent", "unknown"]
+
+
+@dataclass(frozen=True, eq=False)
+class HostConfig:
+    """One host's persisted configuration; equal only to itself, so that answers can be cached.
+
+    Attributes:
+        tree: the files.
+        loaders: the programs that read them.
+        module: state of ip_vs.
+        has_switch: whether the kernel has the key once ip_vs is loaded; None where unknown.
+        key: the key in question.
+    """
+
+    tree: ConfigTree
+    loaders: Loaders
+    module: ModuleState = "available"
+    has_switch: bool | None = None
+    key: Key = RUN_ESTIMATION
+    _resolved: dict[Loader, Resolution] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    @property
+    def needs_module(self) -> bool:
+        """Whether the key appears only once ip_vs is loaded."""
+        return self.key.path.startswith("net/ipv4/vs/")
+
+    @cached_property
+    def modprobe(self) -> ModprobeConfig:
+        """What modprobe reads."""
+        return read_modprobe(self.tree, self.loaders.kmod)
+
+    @cached_property
+    def sysctl_p(self) -> Loader:
+        """``sysctl -p`` as this host would run it."""
+        program: Literal["procps", "busybox"] = (
+            "busybox" if self.loaders.sysctl_kind == "busybox" else "procps"
+        )
+        return Loader(program, self.loaders.procps or (), (SYSCTL_CONF,))
+
+    @cached_property
+    def sysctl_system(self) -> Loader:
+        """``sysctl --system`` as this host would run it."""
+        return replace(self.sysctl_p, files=None, forgiving=True)
+
+    @cached_property
+    def systemd_sysctl(self) -> Loader:
+        """systemd-sysctl as this host would run it."""
+        version = self.loaders.systemd_version
+        return Loader("systemd", () if version is None else (version,))
+
+    @property
+    def systemd_runs(self) -> bool:
+        """Whether systemd-sysctl runs at boot."""
+        return (
+            self.loaders.init == "systemd"
+            and self.loaders.systemd_sysctl is not None
+            and "systemd-sysctl.service" not in self.loaders.masked_units
+        )
+
+    def resolve(self, loader: Loader) -> Resolution:
+        """What a loader makes of the key; each loader is resolved once."""
+        found = self._resolved.get(loader)
+        if found is None:
+            found = self._resolved[loader] = resolve(self.tree, loader, self.key)
+        return found
+
+
+def host_config_of(snapshot: Snapshot, key: Key = RUN_ESTIMATION) -> HostConfig:
+    """The subject that a snapshot shows.
+
+    Raises:
+        GarbledEvidenceError: a section that it needs cannot be read.
+    """
+    module, host = snapshot.module, snapshot.census.host
+    has_switch = module.knows_switch
+    if host.raw is not None:
+        has_switch = True
+    elif module.loaded and host.why_unread == "absent":
+        has_switch = False
+    shared = _Identical(snapshot.config), snapshot.loaders, module.state, has_switch, key
+    return _host_config(*shared)
+
+
+@dataclass(frozen=True, slots=True)
+class _Identical:
+    """A tree, told from others by being the very same: hosts of one image share theirs."""
+
+    tree: ConfigTree
+
+    def __hash__(self) -> int:
+        return id(self.tree)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identical) and other.tree is self.tree
+
+
+@lru_cache(maxsize=256)
+def _host_config(
+    same: _Identical, loaders: Loaders, module: ModuleState, has_switch: bool | None, key: Key
+) -> HostConfig:
+    """One subject for all hosts of which it is true: what was found of it once, holds."""
+    return HostConfig(same.tree, loaders, module, has_switch, key)

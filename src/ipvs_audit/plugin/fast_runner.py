@@ -1,0 +1,209 @@
+"""Runs a control without pytest's three phases, where nobody could tell the difference.
+
+pytest sets up, calls and tears down each test with fixtures, capturing, logging and a traceback for
+each failure. A control needs none of that: it is judged, and its verdict told. With 60,000 tests
+that is most of the time. So a control whose fixtures are all the audit's own is judged here, and
+the reports that pytest would have made are given to pytest: what listens to reports (the terminal,
+``--junitxml``, ``--lf``, ``-x``, xdist) sees the same.
+
+Whatever could see more has its way, and the control takes the ordinary one: a hook of another
+plugin or of a conftest.py around a test, a marker, an overridden or automatic fixture, ``--pdb``,
+``--setup-show``, ``--html`` and the like, a fail that is waived, a check that breaks or prints.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+from _pytest._code.code import ExceptionChainRepr, ReprEntry, ReprFileLocation, ReprTraceback
+
+from ipvs_audit.controls.control import control_of
+from ipvs_audit.controls.discovery import FROM_EVIDENCE
+from ipvs_audit.model.verdict import Result, Verdict
+from ipvs_audit.plugin.outcomes import describe, failed_because, properties, skipped_because
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ipvs_audit.controls.control import Check, Control
+
+#: What a control may ask for, and is given without a fixture.
+_OWN = frozenset({"target", "snapshot", "policy", "case", "request"})
+_OURS = "ipvs_audit.plugin.hooks"
+#: Whose hooks around a test do nothing that a control would need.
+_KNOWN = (
+    "_pytest.",
+    "ipvs_audit.",
+    "xdist.",
+    "testinfra.",
+    "pytest_html.",
+    "pytest_metadata.",
+    "_hypothesis_pytestplugin",
+)
+_AROUND_A_TEST = (
+    "pytest_runtest_protocol",
+    "pytest_runtest_setup",
+    "pytest_runtest_call",
+    "pytest_runtest_teardown",
+    "pytest_runtest_makereport",
+    "pytest_pyfunc_call",
+    "pytest_fixture_setup",
+    "pytest_fixture_post_finalizer",
+    "pytest_exception_interact",
+)
+#: Options that show or do something between the phases of a test.
+_BETWEEN = (
+    "usepdb",
+    "trace",
+    "setuponly",
+    "setupshow",
+    "setupplan",
+    "fulltrace",
+    "htmlpath",
+    "runxfail",
+    "log_cli_level",
+)
+When = Literal["setup", "call", "teardown"]
+#: What a report says beside its outcome: a failure's representation, or why it was skipped.
+_Reason = ExceptionChainRepr | tuple[str, int, str] | None
+
+
+class Lean:
+    """Which tests can be run so, and the running."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        judged: Callable[[str, Check], Result | None],
+        record: Callable[[str, Control, Result], None] | None,
+        *,
+        strict: bool,
+    ) -> None:
+        """Decide nothing yet: a conftest.py may come as late as the tests.
+
+        Args:
+            config: pytest's.
+            judged: the verdict of a check on a host; None where the ordinary way must be taken.
+            record: takes a verdict; None lets it travel with the report, as a worker must.
+            strict: whether inconclusive fails.
+        """
+        self._config = config
+        self._judged = judged
+        self._record = record
+        self._strict = strict
+        self._unseen: bool | None = None
+        self._fit: dict[int, bool] = {}
+        self._places: dict[int, tuple[str, str, int | None]] = {}
+
+    def takes(self, item: pytest.Item) -> bool:
+        """Whether a test can be run here."""
+        if self._unseen is None:
+            self._unseen = _unseen(self._config)
+        if not self._unseen or type(item) is not pytest.Function:
+            return False
+        # The same for all tests that one function was made into.
+        about = getattr(item, "_fixtureinfo")  # noqa: B009  # pytest has no public name
+        if id(about) not in self._fit:
+            self._fit[id(about)] = (
+                control_of(item.obj) is not None
+                and FROM_EVIDENCE.issuperset(about.argnames)
+                and _OWN.issuperset(about.names_closure)
+                and all(_is_ours(found) for found in about.name2fixturedefs.values())
+            )
+        return self._fit[id(about)] and all(
+            mark.name == "parametrize" for mark in item.iter_markers()
+        )
+
+    def run(self, item: pytest.Function, host: str, nextitem: pytest.Item | None) -> bool:
+        """Judge, and report what pytest would; false where the ordinary way must be taken."""
+        check: Check = item.obj
+        about = control_of(check)
+        start, clock = time.time(), time.perf_counter()
+        result = self._judged(host, check)
+        if result is None or about is None or result.waived:
+            return False
+        took = time.perf_counter() - clock
+        ihook = item.ihook
+        path, line = self._place(item)
+        ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        keywords: Mapping[str, Literal[1]] = dict.fromkeys(item.keywords, 1)
+        item.user_properties += properties(result)
+
+        def tell(when: When, outcome: Literal["passed", "failed", "skipped"], why: _Reason) -> None:
+            report = pytest.TestReport(
+                item.nodeid,
+                item.location,
+                keywords,
+                outcome,
+                why,
+                when,
+                duration=took if when == told else 0.0,
+                start=start,
+                stop=start + took,
+                user_properties=item.user_properties,
+            )
+            if when == told and self._record is None:
+                vars(report)["ipvs_audit"] = describe(host, about, result)
+            ihook.pytest_runtest_logreport(report=report)
+
+        told: When = "setup" if result.verdict is Verdict.ERROR else "call"
+        if self._record is not None:
+            self._record(host, about, result)
+        if told == "setup":
+            tell("setup", "failed", _failure(path, line, result.message))
+        else:
+            tell("setup", "passed", None)
+            if (because := skipped_because(result, strict=self._strict)) is not None:
+                tell("call", "skipped", (path, line, f"Skipped: {because}"))
+            elif (because := failed_because(result)) is not None:
+                tell("call", "failed", _failure(path, line, because))
+            else:
+                tell("call", "passed", None)
+        session = item.session
+        if session.shouldfail or session.shouldstop:
+            nextitem = None
+        # What tests before this one have set up, and this one's neighbours do not need.
+        session._setupstate.teardown_exact(nextitem)  # noqa: SLF001
+        tell("teardown", "passed", None)
+        vars(item).update(_request=False, funcargs=None)  # as pytest does: its memory is wanted
+        ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def _place(self, item: pytest.Function) -> tuple[str, int]:
+        """File and line of a test; pytest looks for them anew for each one of a function."""
+        about = id(getattr(item, "_fixtureinfo"))  # noqa: B009  # as above
+        if about not in self._places:
+            self._places[about] = (os.fspath(item.reportinfo()[0]), *item.location[:2])
+        path, relative, line = self._places[about]
+        vars(item)["location"] = relative, line, item.getmodpath()
+        return path, (line or 0) + 1
+
+
+def _unseen(config: pytest.Config) -> bool:
+    """Whether nobody looks at what happens between the reports of a test."""
+    if any(config.getoption(name, None) for name in _BETWEEN) or config.getini("log_cli"):
+        return False
+    return all(
+        impl.function.__module__.startswith(_KNOWN)
+        for name in _AROUND_A_TEST
+        for impl in getattr(config.hook, name).get_hookimpls()
+    )
+
+
+def _is_ours(definitions: object) -> bool:
+    """Whether a fixture has one definition, and that is the audit's own."""
+    one = definitions[-1] if isinstance(definitions, list | tuple) and definitions else None
+    function = getattr(one, "func", None)
+    return len(definitions) == 1 and getattr(function, "__module__", "") == _OURS  # type: ignore[arg-type]
+
+
+def _failure(path: str, line: int, message: str) -> ExceptionChainRepr:
+    """What ``pytest.fail(message, pytrace=False)`` is represented by."""
+    shown = ReprTraceback(
+        [ReprEntry(message.split("\n"), None, None, None, "value")], None, style="value"
+    )
+    crash = ReprFileLocation(path, line, f"Failed: {message}")
+    return ExceptionChainRepr([(shown, crash, None)])

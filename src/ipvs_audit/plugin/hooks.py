@@ -1,0 +1,281 @@
+"""pytest's side of the audit: options, hooks and fixtures. What they do lies elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ipvs_audit.audit.baseline import BaselineError
+from ipvs_audit.audit.engine import EngineError
+from ipvs_audit.audit.resume import ResumeError
+from ipvs_audit.audit.session import AuditSession
+from ipvs_audit.controls.control import Assessment, Check, control_of, judge
+from ipvs_audit.inventory import InventoryError
+from ipvs_audit.latency.options import CONTROL, LatencyOptionError
+from ipvs_audit.model.policy import Policy, PolicyError
+from ipvs_audit.model.target import Target
+from ipvs_audit.model.verdict import Result, Verdict
+from ipvs_audit.model.waiver_file import WaiverError
+from ipvs_audit.plugin.options import add_options, read_options
+from ipvs_audit.plugin.outcomes import deliver, describe, properties, recorded
+from ipvs_audit.plugin.run import AuditRun, is_controller, is_worker
+from ipvs_audit.remedy.options import RemedyOptionError
+from ipvs_audit.report.signature import SignatureError, check_key
+from ipvs_audit.snapshot import Failure, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from testinfra.host import Host
+
+    from ipvs_audit.remedy.remediation import Remediation
+
+RUN = pytest.StashKey[AuditRun]()
+_USAGE_ERRORS = (
+    InventoryError,
+    LatencyOptionError,
+    RemedyOptionError,
+    PolicyError,
+    WaiverError,
+    BaselineError,
+    SignatureError,
+    ResumeError,
+    EngineError,
+)
+RESULT = pytest.StashKey[Result]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the audit's options."""
+    add_options(parser)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Bring in the pytest-html columns where pytest-html is there to use them.
+
+    And leave out pytest's record of every test that there ever was, unless ``--nf`` asks for it: it
+    grows with each fleet that is audited from here, and is read and held by each run.
+    """
+    plugins = config.pluginmanager
+    if plugins.hasplugin("nfplugin") and not config.getoption("newfirst"):
+        plugins.unregister(name="nfplugin")
+    if plugins.hasplugin("html"):
+        plugins.import_plugin("ipvs_audit.plugin.pytest_html_columns")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Read policy and inventory; what is wrong with them ends the run here, with exit 4."""
+    config = session.config
+    arguments = ("pytest", *(str(word) for word in config.invocation_params.args))
+    try:
+        audit = AuditSession(read_options(config), arguments)
+        if not is_worker(config):
+            check_key(audit.options.outputs.sign)
+            audit.read_baseline()
+            audit.find_earlier()
+            audit.check_engine()
+    except _USAGE_ERRORS as wrong:
+        raise pytest.UsageError(str(wrong)) from None
+    run = AuditRun(config, audit)
+    config.stash[RUN] = run
+    config.pluginmanager.register(run, "ipvs-audit-run")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say who is about to be audited, and for what."""
+    return config.stash[RUN].header()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test per check and host."""
+    if "target" in metafunc.fixturenames:
+        audit = metafunc.config.stash[RUN].audit
+        metafunc.parametrize(
+            "target",
+            audit.audited,
+            ids=[audit.ids[target.name] for target in audit.audited],
+            indirect=True,
+        )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> list[pytest.Item] | None:
+    """Leave out what is judged on request only, and was not asked for."""
+    about = control_of(obj)
+    if about is not None and about.id == CONTROL and not collector.config.stash[RUN].timing:
+        return []
+    return None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Collect the evidence of all hosts that the selected checks need, before the first runs."""
+    config = session.config
+    if config.option.collectonly or is_controller(config):
+        return
+    run = config.stash[RUN]
+    if run.remediation is not None and run.remediation.options.changes and session.testsfailed:
+        raise pytest.UsageError("a check could not be loaded (see above): nothing was changed")
+    for item in session.items:
+        if (target := _target(item)) is not None:
+            about = control_of(getattr(item, "obj", None))
+            run.needs(target.name, about, connection="host" in getattr(item, "fixturenames", ()))
+            run.ahead.knows(getattr(item, "obj", None))
+            if run.remediation is not None and about is not None:
+                run.remediation.needs(target.name, item.obj)  # type: ignore[attr-defined]
+    if not is_worker(config):
+        run.gather()
+        run.time()
+        run.remediate()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:  # noqa: ANN401
+    """Under ``-n`` the controller collects, once, as soon as a worker knows the tests."""
+    run: AuditRun = node.config.stash[RUN]
+    if not run.gathered and not node.config.option.collectonly:
+        run.need_ids(ids)
+        run.gather()
+        run.time()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401
+    """Tell a worker where the controller puts the evidence."""
+    node.workerinput["ipvs_audit_snapshots"] = str(node.config.stash[RUN].snapshots)
+
+
+@pytest.fixture
+def target(request: pytest.FixtureRequest) -> Target:
+    """The inventory host under audit: an :class:`ipvs_audit.model.target.Target`."""
+    found: Target = request.param
+    return found
+
+
+@pytest.fixture
+def snapshot(target: Target, request: pytest.FixtureRequest) -> Snapshot:
+    """The host's evidence: an :class:`ipvs_audit.snapshot.Snapshot`."""
+    evidence = request.config.stash[RUN].evidence_of(target.name)
+    if isinstance(evidence, Failure):
+        pytest.fail(evidence.message, pytrace=False)
+    return evidence
+
+
+@pytest.fixture
+def policy(target: Target, request: pytest.FixtureRequest) -> Policy:
+    """What is demanded of this host: an :class:`ipvs_audit.model.policy.Policy`."""
+    return request.config.stash[RUN].audit.policies[target.name]
+
+
+@pytest.fixture
+def assessment(snapshot: Snapshot) -> Assessment:
+    """Where a check records what was expected and seen."""
+    return Assessment(snapshot)
+
+
+@pytest.fixture
+def remediation(request: pytest.FixtureRequest) -> Remediation | None:
+    """What was planned and done beside judging; None in an audit. No check depends on it."""
+    return request.config.stash[RUN].remediation
+
+
+@pytest.fixture
+def host(target: Target, request: pytest.FixtureRequest) -> Host:
+    """An ordinary testinfra host, over the connection that brought the evidence."""
+    return request.config.stash[RUN].host(target)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Run a control without fixtures and phases, where nobody could tell the difference."""
+    run, target = item.config.stash[RUN], _target(item)
+    if target is None or not run.lean.takes(item):
+        return None
+    return run.lean.run(item, target.name, nextitem) or None  # type: ignore[arg-type]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Judge a control as soon as its fixtures stand, so that an error shows as pytest's error."""
+    check: Check | None = getattr(item, "obj", None)
+    about, target = control_of(check), _target(item)
+    if check is None or about is None or target is None:
+        return (yield)
+    run = item.config.stash[RUN]
+    policy = run.audit.policies[target.name]
+    evidence = run.evidence_of(target.name)
+    if isinstance(evidence, Failure):
+        _hold(item, judge(check, evidence, policy))
+        pytest.fail(evidence.message, pytrace=False)
+    set_up = yield
+    try:
+        result = judge(check, evidence, policy, **_extra_arguments(item))
+        result = run.audit.waivers.over(target.name, result)
+    except Exception as fault:
+        _hold(item, recorded(about, fault))
+        raise
+    _hold(item, result)
+    if result.verdict is Verdict.ERROR:
+        pytest.fail(result.message, pytrace=False)
+    return set_up
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Turn a control's verdict into pytest's outcome."""
+    result = pyfuncitem.stash.get(RESULT, None)
+    if result is None:
+        return None
+    deliver(result, strict=pyfuncitem.config.stash[RUN].audit.options.strict)
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let the verdict travel with pytest's report, under xdist too."""
+    report = yield
+    result = item.stash.get(RESULT, None)
+    target = _target(item)
+    told = "setup" if result is not None and result.verdict is Verdict.ERROR else "call"
+    if result is not None and target is not None and call.when == told:
+        about = control_of(getattr(item, "obj", None))
+        vars(report)["ipvs_audit"] = describe(target.name, about, result)
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the reports; a report that cannot be written is an exit code of its own."""
+    run = session.config.stash.get(RUN, None)
+    if run is not None and run.gathered and not is_worker(session.config):
+        session.exitstatus = run.finish(int(session.exitstatus))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:  # noqa: ANN401
+    """Say what was found, in words, and where the report lies."""
+    run = terminalreporter.config.stash.get(RUN, None)
+    if run is not None:
+        run.summarise(terminalreporter)
+
+
+def _target(item: pytest.Item) -> Target | None:
+    callspec = getattr(item, "callspec", None)
+    found = callspec.params.get("target") if callspec is not None else None
+    # Where no host is to be audited, pytest puts a mark of its own in its place.
+    return found if isinstance(found, Target) else None
+
+
+def _hold(item: pytest.Item, result: Result) -> None:
+    item.stash[RESULT] = result
+    item.user_properties += properties(result)
+
+
+def _extra_arguments(item: pytest.Item) -> dict[str, object]:
+    """What a user's own check asks for beyond snapshot, policy and case, e.g. ``host``."""
+    wanted = getattr(item, "_fixtureinfo").argnames  # noqa: B009  # pytest has no public name
+    values: dict[str, object] = getattr(item, "funcargs", {})
+    return {name: values[name] for name in wanted if name not in ("snapshot", "policy", "case")}

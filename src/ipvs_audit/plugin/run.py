@@ -1,0 +1,345 @@
+"""The audit as it lives inside one pytest run: what is needed, collected, recorded, written."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from ipvs_audit.audit.collecting import gather
+from ipvs_audit.audit.early_verdicts import Ahead
+from ipvs_audit.audit.engine import EngineError
+from ipvs_audit.audit.latency import keep_before, time_hosts
+from ipvs_audit.audit.progress import Progress
+from ipvs_audit.audit.resume import begun_beside, collecting, write_begun
+from ipvs_audit.audit.session import run_id
+from ipvs_audit.latency.options import CHECK, CONTROL
+from ipvs_audit.model.text import counted
+from ipvs_audit.plugin.fast_runner import Lean
+from ipvs_audit.plugin.outcomes import understand
+from ipvs_audit.plugin.remediation import remediation_of
+from ipvs_audit.remedy.journal import JournalError
+from ipvs_audit.report.errors import ReportError
+from ipvs_audit.report.terminal import render_summary
+from ipvs_audit.report.write import point_latest, write_reports
+from ipvs_audit.snapshot import store
+from ipvs_audit.snapshot.round_trips import SECTION
+from ipvs_audit.transport.connect import open_connection
+from ipvs_audit.transport.testinfra_backend import host_for
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from testinfra.host import Host
+
+    from ipvs_audit.audit.session import AuditSession
+    from ipvs_audit.controls.control import Check, Control
+    from ipvs_audit.model.results import Run
+    from ipvs_audit.model.target import Target
+    from ipvs_audit.model.verdict import Result
+    from ipvs_audit.snapshot import Failure, Snapshot
+    from ipvs_audit.transport import Connection
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this is an xdist worker, which judges but neither collects nor reports."""
+    return hasattr(config, "workerinput")
+
+
+def is_controller(config: pytest.Config) -> bool:
+    """Whether this is the xdist controller, which collects and reports but does not judge."""
+    return bool(config.pluginmanager.hasplugin("dsession"))
+
+
+class AuditRun:
+    """What one pytest process knows of the audit. Registered as a plugin of its own."""
+
+    def __init__(self, config: pytest.Config, audit: AuditSession) -> None:
+        self.config = config
+        self.audit = audit
+        self.gathered = False
+        self._needed: dict[str, set[str]] = {}
+        self._keep: set[str] = set()
+        self.ahead = Ahead(audit, self._needed)
+        self._connections: dict[str, Connection] = {}
+        self._hosts: dict[str, Host] = {}
+        self._timed: set[str] = set()
+        self._outcome: tuple[Run, Path] | str | None = None
+        self._beside: dict[str, Path] = {}
+        self.directory = _free(audit.options.reports / run_id(audit.started))
+        told = getattr(config, "workerinput", {}).get("ipvs_audit_snapshots")
+        self.snapshots = Path(told) if told else collecting(self.directory)
+        saved = audit.options.snapshots
+        #: Whether EST-7 is judged: asked for, or in the saved evidence.
+        self.timing = audit.options.latency.asked or (
+            saved is not None and store.mentions(saved, SECTION)
+        )
+        self.lean = Lean(
+            config,
+            self.judged,
+            None if is_worker(config) else self._record,
+            strict=audit.options.strict,
+        )
+        self.remediation = remediation_of(config, audit, self.directory, self._say)
+
+    def header(self) -> str:
+        """The line under pytest's own header."""
+        audit = self.audit
+        source = (
+            f"saved evidence in {audit.options.snapshots}"
+            if audit.options.snapshots
+            else ", ".join(audit.inventory.sources)
+        )
+        excluded = len(audit.targets) - len(audit.audited)
+        return (
+            f"ipvs-audit: {len(audit.audited)} of {counted(audit.inventory.total, 'host')}"
+            f" from {source}"
+            + (f", {excluded} excluded" if excluded else "")
+            + f"; IPVS estimation must be {audit.policy.estimation}"
+            + "".join(f"\nipvs-audit: {warning}" for warning in audit.inventory.warnings)
+        )
+
+    def needs(self, host: str, about: Control | None, *, connection: bool) -> None:
+        """A selected test needs this host's evidence, and maybe its connection."""
+        controls = self._needed.setdefault(host, set())
+        if about is not None:
+            controls.add(about.id)
+            self.audit.controls[about.id] = about
+            if about.id == CONTROL:
+                self._timed.add(host)
+        if connection:
+            self._keep.add(host)
+
+    def judged(self, host: str, check: Check) -> Result | None:
+        """A check's verdict on a host; None where it breaks, prints or warns."""
+        evidence = self.evidence_of(host)
+        if is_worker(self.config):  # which is given a part of a host's tests
+            return self.ahead.judge(host, check, evidence)
+        return self.ahead.result(host, check, evidence)
+
+    def need_ids(self, ids: list[str]) -> None:
+        """The same from test ids, which is all that an xdist controller is told."""
+        by_id = {safe: name for name, safe in self.audit.ids.items()}
+        for nodeid in ids:
+            parameter = nodeid.rpartition("[")[2].removesuffix("]")
+            if "[" in nodeid and (name := by_id.get(parameter)) is not None:
+                self._needed.setdefault(name, set())
+                if f"::{CHECK}[" in nodeid:
+                    self._timed.add(name)
+
+    def gather(self) -> None:
+        """Collect the evidence of every host that is needed. Nothing to do without one.
+
+        Where every host is excluded, or none falls into the shard, the report says that.
+        """
+        if not self._needed:
+            self.gathered = not self.audit.audited
+            return
+        self.gathered = True
+        progress = Progress(self._console(), self.ahead.fails)
+        try:
+            self.snapshots.parent.mkdir(parents=True, exist_ok=True)
+            write_begun(self.snapshots, self.audit.begun)
+            gather(
+                *(self.audit, set(self._needed), self.snapshots, progress),
+                keep=self._kept,
+                kept=len(self._keep),
+            )
+        except KeyboardInterrupt:
+            self.audit.interrupted = True
+            self.audit.notes.append(
+                "Interrupted while collecting: what was known by then is judged and reported."
+            )
+        except (store.StoreError, EngineError) as wrong:
+            self._give_up()
+            raise pytest.UsageError(str(wrong)) from None
+        except OSError as wrong:
+            self._give_up()
+            raise pytest.UsageError(
+                f"cannot write to {self.snapshots.parent}: {wrong.strerror or wrong};"
+                " make room or choose another place with --reports DIR"
+            ) from None
+
+    def time(self) -> None:
+        """Measure the round trips to every host on which EST-7 is judged, where that was asked."""
+        options, hosts = self.audit.options, sorted(self._timed)
+        if not options.latency.asked or options.snapshots is not None or self.audit.interrupted:
+            return
+        try:
+            if self._measure(hosts):
+                store.write(self.snapshots, self.audit.collected.values())
+        except OSError as wrong:
+            self._give_up()
+            raise pytest.UsageError(f"{self.snapshots}: {wrong.strerror or wrong}") from None
+
+    def _measure(self, hosts: Collection[str]) -> bool:
+        """Let traces join the snapshots of these hosts; true where one did."""
+        audit = self.audit
+        measured = [host for host in audit.targets if host in hosts]
+        try:
+            return time_hosts(audit, measured, self._connections, self._say)
+        except KeyboardInterrupt:
+            audit.interrupted = True
+            audit.notes.append(
+                "Interrupted while measuring latency: hosts not measured by then are inconclusive."
+            )
+            return True
+
+    def remediate(self) -> None:
+        """Plan, and change hosts where that is asked for; the state after is what is judged."""
+        remedy = self.remediation
+        if remedy is None or not self.gathered or self.audit.interrupted:
+            return
+        before = dict(self.audit.collected)
+        try:
+            self.audit.notes += remedy.go(self.audit.collected)
+        except (JournalError, OSError) as wrong:
+            if not remedy.began:
+                self._give_up()
+                raise pytest.UsageError(f"nothing was changed: {wrong}") from None
+            self.audit.notes.append(
+                f"The remedy ended before its time: {wrong}. Hosts may have been changed: see the"
+                f" journal, and --rollback {self.directory.name}."
+            )
+        changed = {
+            host for host, evidence in self.audit.collected.items() if evidence != before[host]
+        }
+        if self.audit.options.latency.asked and changed and not remedy.interrupted:
+            self._measure_again(changed, before)
+        if remedy.journal.exists():
+            self._beside = {remedy.journal.name: remedy.journal}
+        if changed:
+            self._keep_evidence()
+        self.audit.interrupted = self.audit.interrupted or remedy.interrupted
+
+    def _measure_again(self, changed: set[str], before: dict[str, Snapshot | Failure]) -> None:
+        """Measure hosts that were changed. They were: whatever fails here, the run reports them."""
+        try:
+            keep_before(self.audit.collected, before)
+            self._measure(self._timed & changed)
+        except Exception as wrong:  # noqa: BLE001  # the change has to be reported all the same
+            self.audit.notes.append(
+                "The latency after the change could not be measured on every host, and is"
+                f" inconclusive there: {wrong or type(wrong).__name__}."
+            )
+
+    def _keep_evidence(self) -> None:
+        """Keep the evidence from before a change, and write the one from after it."""
+        kept = self.snapshots.with_name(f"{self.snapshots.name}.before")
+        try:
+            self._beside["snapshots-before.jsonl.gz"] = self.snapshots.rename(kept)
+            store.write(self.snapshots, self.audit.collected.values())
+        except OSError as wrong:
+            # Hosts were changed: whatever can be reported still has to be.
+            self.audit.notes.append(
+                f"The evidence after the change could not be written: {wrong.strerror or wrong}."
+            )
+
+    def _say(self, line: str) -> None:
+        """Show a line. A terminal that is gone must not end a run that changes hosts."""
+        with contextlib.suppress(OSError):
+            self._console().print(Text(line), soft_wrap=True)
+
+    def _give_up(self) -> None:
+        """Nothing can be judged: write no report, leave nothing behind."""
+        self.gathered = False
+        for path in (self.snapshots, begun_beside(self.snapshots)):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def evidence_of(self, name: str) -> Snapshot | Failure:
+        """The evidence of a host. A worker reads what the controller has put on disk."""
+        if is_worker(self.config) and not self.audit.collected:
+            self.audit.hold(store.read(self.snapshots))
+        return self.audit.evidence_of(name)
+
+    def host(self, target: Target) -> Host:
+        """A testinfra host over the connection kept from collecting, or over a new one."""
+        if target.name not in self._hosts:
+            if target.name not in self._connections:
+                self._connections[target.name] = open_connection(
+                    target, self.audit.options.connection
+                )
+            self._hosts[target.name] = host_for(target, self._connections[target.name])
+        return self._hosts[target.name]
+
+    def _kept(self, target: Target, connection: Connection) -> bool:
+        if target.name not in self._keep:
+            return False
+        self._connections[target.name] = connection
+        return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep each verdict that arrives, from this process or from a worker."""
+        told: dict[str, Any] | None = getattr(report, "ipvs_audit", None)
+        if told is not None and not is_worker(self.config):
+            self._record(*understand(told))
+
+    def _record(self, host: str, about: Control, result: Result) -> None:
+        self.audit.controls[about.id] = about
+        self.audit.record(host, result)
+
+    def finish(self, exitstatus: int) -> int:
+        """Write the reports and give the exit status of the run."""
+        for connection in self._connections.values():
+            connection.close()
+        self._mind_severities()
+        run = self.audit.finish(self._needed)
+        if self.remediation is not None:
+            run = self.remediation.told(run)
+            exitstatus = exitstatus or int(self.remediation.failed)
+        try:
+            write_reports(
+                run,
+                self.snapshots if self._needed else None,
+                self.directory,
+                self.audit.options.outputs,
+                beside=self._beside,
+            )
+            point_latest(self.directory.parent, self.directory)
+        except ReportError as wrong:
+            self._outcome = str(wrong)
+            return int(pytest.ExitCode.INTERNAL_ERROR)
+        taken_over = self.audit.earlier.leftovers if self.audit.earlier else ()
+        for path in (self.snapshots, begun_beside(self.snapshots), *taken_over):
+            path.unlink(missing_ok=True)
+        if (kept := self._beside.get("snapshots-before.jsonl.gz")) is not None:
+            kept.unlink(missing_ok=True)
+        self._outcome = (run, self.directory)
+        return int(pytest.ExitCode.INTERRUPTED) if self.audit.interrupted else exitstatus
+
+    def _mind_severities(self) -> None:
+        named = {control for policy in self.audit.policies.values() for control in policy.severity}
+        if unknown := sorted(named - self.audit.controls.keys()):
+            self.audit.notes.append(
+                f"The policy gives a severity to {', '.join(unknown)}, which was not judged."
+            )
+
+    def summarise(self, terminalreporter: Any) -> None:  # noqa: ANN401
+        """The run in words, at the end of pytest's own output."""
+        if isinstance(self._outcome, str):
+            terminalreporter.write_line(f"ipvs-audit: {self._outcome}", red=True, bold=True)
+        elif self._outcome is not None:
+            run, directory = self._outcome
+            render_summary(run, directory, self._console(terminalreporter))
+
+    def _console(self, terminalreporter: Any = None) -> Console:  # noqa: ANN401
+        reporter = terminalreporter or self.config.pluginmanager.getplugin("terminalreporter")
+        out = reporter._tw._file if reporter is not None else sys.stderr  # noqa: SLF001
+        width = shutil.get_terminal_size((100, 24)).columns
+        return Console(file=out, width=None if out.isatty() else width)
+
+
+def _free(directory: Path) -> Path:
+    """The directory, or the same with a number where another run has taken it."""
+    candidate, count = directory, 1
+    while candidate.exists():
+        count += 1
+        candidate = directory.with_name(f"{directory.name}-{count}")
+    return candidate

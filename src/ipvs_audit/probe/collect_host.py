@@ -1,0 +1,216 @@
+"""Collecting one host: connect, run the probe, parse; again where that can help."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ipvs_audit.model.clock import stamp
+from ipvs_audit.probe import framing, script
+from ipvs_audit.snapshot import CollectionInfo, Failure, Snapshot, estimator_runs, round_trips
+from ipvs_audit.transport import Again, Connection, FailureKind, TransportError
+from ipvs_audit.transport.deadline import Deadline
+from ipvs_audit.transport.host_text import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import SecretStr
+
+    from ipvs_audit.model.target import Target
+    from ipvs_audit.probe.connection_slots import Places
+    from ipvs_audit.transport.settings import Settings
+
+#: Pauses before the next try at a host that is too busy: doubling from the first to the longest,
+#: each made shorter by chance so that hosts behind one bastion do not come back together.
+_FIRST_PAUSE = 0.15
+_LONGEST_PAUSE = 5.0
+_MOST_BACKOFFS = 10
+#: A try needs at least this many seconds to be worth it.
+_WORTH_IT = 0.5
+
+
+def utc_now() -> str:
+    """The controller's clock, as evidence shows it.
+
+    >>> len(utc_now())
+    24
+    """
+    return stamp(datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to do with one host. Without ``keep`` it can cross a process boundary.
+
+    Attributes:
+        target: the host.
+        settings: how to connect, and the limits.
+        open_connection: opens one.
+        every_namespace: sample namespaces without IPVS rules too.
+        span: seconds over which the counters are sampled.
+        originals: bring the files that a plan may change, whole.
+        keep: told of the connection after a success; true keeps it open.
+    """
+
+    target: Target
+    settings: Settings
+    open_connection: Callable[[Target, Settings], Connection]
+    every_namespace: bool = False
+    span: int = script.SHORTEST_SPAN
+    originals: bool = False
+    keep: Callable[[Target, Connection], bool] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Handle:
+    """Lets another thread end an attempt that is under way.
+
+    Attributes:
+        places: those of hosts that are being connected to; None where nobody counts them.
+        abandoned: nobody waits for the attempt any more.
+    """
+
+    places: Places | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _connection: Connection | None = None
+    abandoned: bool = False
+
+    def hold(self, connection: Connection) -> None:
+        """Take note of an open connection; one that nobody waits for is closed at once.
+
+        A direct one gives the host's place among those that connect to the next.
+        """
+        with self._lock:
+            self._connection = connection
+            abandoned = self.abandoned
+        if abandoned:
+            connection.close()
+        elif connection.direct:
+            self.leave()
+
+    def release(self) -> bool:
+        """Let go of the connection; false where somebody has ended the attempt."""
+        with self._lock:
+            self._connection = None
+            return not self.abandoned
+
+    def enter(self, patience: float) -> bool:
+        """Have a place to connect again, within so many seconds; false where there is none."""
+        if self.places is None:
+            return not self.abandoned
+        return self.places.enter(self, patience, lambda: self.abandoned)
+
+    def leave(self) -> None:
+        """Need no place to connect any more."""
+        if self.places is not None:
+            self.places.leave(self)
+
+    def abandon(self) -> None:
+        """End the attempt: nobody waits for it any more."""
+        with self._lock:
+            self.abandoned = True
+            connection = self._connection
+        self.leave()
+        if connection is not None:
+            connection.close()
+
+
+def failure(target: Target, kind: FailureKind, message: str, started: str) -> Failure:
+    """A host that could not be collected, as of now."""
+    return Failure(target.name, kind, message, started, utc_now())
+
+
+def collect_one(job: Job, handle: Handle | None = None) -> Snapshot | Failure:
+    """Bring the evidence of one host, or tell why it cannot be had. Raises nothing.
+
+    Hosts too busy to speak to us are tried again after growing pauses, lost connections once,
+    everything else never; all within the deadline.
+    """
+    handle = handle or Handle()
+    started = utc_now()
+    deadline = Deadline.after(job.settings.limits.deadline)
+    tries: dict[Again, int] = {"never": 0, "once": 0, "backoff": 0}
+    while True:
+        try:
+            return _attempt(job, handle, deadline, started)
+        except TransportError as error:
+            pause = _pause(error.again, tries)
+            if pause is None or handle.abandoned or deadline.left() < pause + _WORTH_IT:
+                return failure(job.target, error.kind, error.message, started)
+            time.sleep(pause)
+            if not handle.enter(deadline.left() - _WORTH_IT):
+                return failure(job.target, error.kind, error.message, started)
+        except Exception as error:  # noqa: BLE001  # one host's surprise must not end the run
+            text = quoted(f"{type(error).__name__}: {error}", _secrets(job.target))
+            return failure(job.target, "protocol", f"{job.target.name}: unforeseen {text}", started)
+
+
+def _pause(again: Again, tries: dict[Again, int]) -> float | None:
+    """Seconds to wait before the next try; None where none is due."""
+    count = tries[again]
+    tries[again] += 1
+    if again == "once" and count == 0:
+        return _FIRST_PAUSE
+    if again == "backoff" and count < _MOST_BACKOFFS:
+        longest = min(_FIRST_PAUSE * 2.0**count, _LONGEST_PAUSE)
+        return longest * random.uniform(0.5, 1)  # noqa: S311  # spreads load, guards nothing
+    return None
+
+
+def _attempt(job: Job, handle: Handle, deadline: Deadline, started: str) -> Snapshot:
+    connection = job.open_connection(job.target, job.settings)
+    kept = False
+    try:
+        handle.hold(connection)
+        snapshot = _probe(job, connection, deadline, started)
+        if handle.release() and job.keep is not None:
+            kept = job.keep(job.target, connection)
+    finally:
+        if not kept:
+            connection.close()
+    return snapshot
+
+
+def _probe(job: Job, connection: Connection, deadline: Deadline, started: str) -> Snapshot:
+    limits = job.settings.limits
+    nonce = script.new_nonce()
+    output = connection.run_script(
+        script.render(
+            nonce,
+            span=job.span,
+            every_namespace=job.every_namespace,
+            originals=job.originals,
+        ),
+        timeout=deadline.left(),
+        max_output=limits.output,
+    )
+    try:
+        sections = framing.parse(output.stdout, nonce, stderr=output.stderr)
+    except TransportError as error:
+        message = quoted(f"{job.target.name}: {error.message}", _secrets(job.target), length=500)
+        raise TransportError(error.kind, message) from None
+    # Latency is measured later, by itself: a probe cannot bring a trace of its own.
+    for name in (
+        round_trips.SECTION,
+        round_trips.BEFORE,
+        estimator_runs.SECTION,
+        estimator_runs.BEFORE,
+    ):
+        sections.pop(name, None)
+    collection = CollectionInfo(
+        started=started,
+        finished=utc_now(),
+        via=connection.via,
+        fingerprint=connection.fingerprint,
+        probe=script.digest(),
+    )
+    return Snapshot(target=job.target.name, collection=collection, sections=sections)
+
+
+def _secrets(target: Target) -> tuple[SecretStr | None, ...]:
+    return (target.password, target.become.password if target.become else None)

@@ -1,0 +1,174 @@
+"""What to write so that the value persists: drafts, tried in order until one is judged right.
+
+The fix for EST-2 and EST-3. Writing needs root (CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER).
+
+A draft edits the file that is to hold the value in place, comments out what contradicts it
+elsewhere under /etc, and leaves everything else alone. Files outside /etc are never edited; where
+they contradict, a drop-in that is read after them overrides them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ipvs_audit.remedy import file_edits
+from ipvs_audit.remedy.load_hook import hook_drafts
+from ipvs_audit.remedy.simulation import changed, why_not
+from ipvs_audit.snapshot.sysctl_config import SYSCTL_CONF, settings
+from ipvs_audit.snapshot.sysctl_key import is_glob, resolved
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ipvs_audit.model.policy import Policy
+    from ipvs_audit.persistence.host_config import HostConfig
+    from ipvs_audit.remedy.original_files import Originals
+    from ipvs_audit.snapshot.config_files import ConfigFile, Line
+    from ipvs_audit.snapshot.sysctl_config import Loader
+
+#: Drop-ins in the order in which they are tried; a later name is read after more of the others.
+DROP_INS = (
+    "/etc/sysctl.d/90-ipvs.conf",
+    "/etc/sysctl.d/99-ipvs.conf",
+    "/etc/sysctl.d/99-zz-ipvs.conf",
+    "/etc/sysctl.d/zz-ipvs.conf",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Contents that files are to have, and why.
+
+    Attributes:
+        contents: by real path.
+        reasons: by real path, with the control that each serves.
+    """
+
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+    reasons: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def of(self, path: str, content: bytes, control: str, reason: str) -> Draft:
+        """The draft with another content; an earlier reason for the same file stays first."""
+        first = self.reasons.get(path)
+        why = (control, reason) if first is None else (first[0], f"{first[1]}; {reason}")
+        return Draft({**self.contents, path: content}, {**self.reasons, path: why})
+
+
+@dataclass(frozen=True, slots=True)
+class Persisting:
+    """The draft that was judged right, or why none was."""
+
+    draft: Draft = field(default_factory=Draft)
+    why_none: str = ""
+
+
+def persist(config: HostConfig, originals: Originals, policy: Policy) -> Persisting:
+    """The first draft after which EST-2 and EST-3 pass for every loader of the host."""
+    why = ""
+    for draft in _drafts(config, originals, policy):
+        then = replace(config, tree=changed(config.tree, draft.contents))
+        wrong = why_not(then, policy)
+        if not wrong:
+            return Persisting(draft)
+        why = why or wrong
+    return Persisting(why_none=why)
+
+
+def _drafts(config: HostConfig, originals: Originals, policy: Policy) -> Iterator[Draft]:
+    for target, extra in _targets(config, originals, policy):
+        held = _held_in(config, originals, policy, target)
+        if extra:
+            held = _added(held, originals, policy, extra, "overrides what a file outside /etc sets")
+        then = replace(config, tree=changed(config.tree, held.contents))
+        for hook in hook_drafts(then, originals, policy, reads=target):
+            draft = held
+            for path, content in hook.items():
+                draft = draft.of(path, content, "EST-3", _HOOK_REASON)
+            yield draft
+
+
+_HOOK_REASON = "each load of ip_vs starts with 1, so a hook has to apply the setting"
+
+
+def _targets(config: HostConfig, originals: Originals, policy: Policy) -> Iterator[tuple[str, str]]:
+    """The file that holds the value, and a drop-in besides where vendor files need one."""
+    if policy.remedy == "recipe":
+        yield SYSCTL_CONF, ""
+        for drop_in in DROP_INS:
+            yield SYSCTL_CONF, drop_in
+        return
+    there = [
+        path
+        for path, file in originals.files.items()
+        if path.startswith("/etc/sysctl.d/")
+        and file.real == path
+        and path in config.tree.files
+        and list(_exact(config, config.tree.files[path]))
+    ]
+    for path in (*reversed(there), *(name for name in DROP_INS if name not in there)):
+        yield path, ""
+
+
+def _held_in(config: HostConfig, originals: Originals, policy: Policy, target: str) -> Draft:
+    """The value in the target, and nothing under /etc against it."""
+    draft = Draft()
+    known = originals.files.get(target)
+    real = known.real if known else target
+    for file in {each.real: each for each in originals.files.values()}.values():
+        seen = config.tree.files.get(file.path)
+        if file.content is None or seen is None or not file.real.startswith("/etc/"):
+            continue
+        found = list(_exact(config, seen))
+        against = {number for number, stores in found if not _right(stores, policy)}
+        content = file.content
+        if not against:
+            continue
+        if file.real == real and found[-1][0] in against:
+            content = file_edits.set_value(content, found[-1][0], policy.wanted)
+            against.discard(found[-1][0])
+            draft = draft.of(file.real, content, "EST-2", "the value that the policy asks for")
+        if against:
+            content = file_edits.comment_out(content, against)
+            draft = draft.of(
+                file.real, content, "EST-2", f"takes back what sets it against {target}"
+            )
+    then = changed(config.tree, draft.contents).files.get(target)
+    if then is not None and any(_right(stores, policy) for _, stores in _exact(config, then)):
+        return draft
+    return _added(draft, originals, policy, target, "the value that the policy asks for")
+
+
+def _added(draft: Draft, originals: Originals, policy: Policy, path: str, reason: str) -> Draft:
+    known = originals.files.get(path)
+    real = known.real if known else path
+    if real in draft.contents:
+        before = draft.contents[real]
+    else:
+        before = known.content or b"" if known else b""
+    line = f"net.ipv4.vs.run_estimation = {policy.wanted}"
+    return draft.of(real, file_edits.append(before, line), "EST-2", reason)
+
+
+def _right(stores: int | str | None, policy: Policy) -> bool:
+    return isinstance(stores, int) and policy.accepts(stores)
+
+
+def _exact(config: HostConfig, file: ConfigFile) -> Iterator[tuple[int, int | str | None]]:
+    """The lines that name the key by itself: number, and what the kernel would store."""
+    loaders = (config.sysctl_p, config.systemd_sysctl)
+    for line in file.lines or ():
+        stored = [found for loader in loaders for found in _stored(config, file, line, loader)]
+        if stored:
+            contrary = [value for value in stored if value != stored[0]]
+            yield line.number, None if contrary else stored[0]
+
+
+def _stored(
+    config: HostConfig, file: ConfigFile, line: Line, loader: Loader
+) -> Iterator[int | str | None]:
+    for setting in settings(file, line, loader):
+        if setting.value is None or is_glob(setting.path):
+            continue
+        if resolved(setting.path) == config.key.path:
+            yield config.key.stores(setting.value)

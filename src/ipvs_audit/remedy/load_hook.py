@@ -1,0 +1,157 @@
+"""The load hook in /etc/modprobe.d: kept where it serves, written where none does.
+
+The fix for EST-3. Writing needs root (CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ipvs_audit.persistence.hook_interpreter import run_shell
+from ipvs_audit.persistence.hook_state import Command, State
+from ipvs_audit.persistence.host_config import MODULE
+from ipvs_audit.persistence.reload import find_hook
+from ipvs_audit.remedy import file_edits
+from ipvs_audit.snapshot.sysctl_config import SYSCTL_CONF
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ipvs_audit.model.policy import Policy
+    from ipvs_audit.persistence.host_config import HostConfig
+    from ipvs_audit.remedy.original_files import Originals
+
+#: Files for the hook, in the order in which they are tried: of several hooks the first wins.
+HOOKS = ("/etc/modprobe.d/ipvs.conf", "/etc/modprobe.d/00-ipvs.conf")
+
+_JOINTS = re.compile(r"&&|\|\||[;|&\n]")
+_REDIRECTED = re.compile(r"[0-9]?>>?\s*(?:&[0-9]|/dev/null)")
+
+
+def hook_line(config: HostConfig, reads: str) -> str:
+    """The document's line; ``sysctl -p`` names its file where it is another than its own.
+
+    The document calls /sbin/modprobe and /sbin/sysctl; a host that has them elsewhere than in a
+    ``sbin`` is taken at its word.
+    """
+    modprobe = _program(config.loaders.modprobe, "/sbin/modprobe")
+    return f"install ip_vs {modprobe} --ignore-install ip_vs && {_sysctl(config, reads)}"
+
+
+def _sysctl(config: HostConfig, reads: str) -> str:
+    sysctl = _program(config.loaders.sysctl_path, "/sbin/sysctl")
+    return f"{sysctl} -p" if reads == SYSCTL_CONF else f"{sysctl} -p {reads}"
+
+
+def _program(path: str | None, documented: str) -> str:
+    if path is None or path in (documented, f"/usr{documented}"):
+        return documented
+    return path
+
+
+def hook_drafts(
+    config: HostConfig, originals: Originals, policy: Policy, *, reads: str
+) -> Iterator[Mapping[str, bytes]]:
+    """What to write to modprobe.d, by real path; the first that is judged right is taken.
+
+    First of all nothing: a hook, a udev rule or a built-in ip_vs that serves is left alone. Then
+    the hook that is there, with one command more: what it does beside is not lost. A hook that
+    this audit cannot judge, or that does more than ours would, is never replaced.
+    """
+    yield {}
+    if unjudged(config):
+        return
+    if policy.estimation == "disabled":
+        yield from _longer(config, originals, _sysctl(config, reads))
+    if does_more(config):
+        return
+    without = without_hooks(config, originals)
+    if policy.estimation == "enabled":
+        yield without
+        return
+    for path in HOOKS:
+        known = originals.files.get(path)
+        real = known.real if known else path
+        if known is not None and (known.content is None or not real.startswith("/etc/")):
+            continue
+        before = without.get(real, (known.content or b"") if known else b"")
+        # kmod takes a carriage return for a part of the command.
+        yield {**without, real: file_edits.append(before, hook_line(config, reads), end=b"\n")}
+
+
+def _longer(
+    config: HostConfig, originals: Originals, command: str
+) -> Iterator[Mapping[str, bytes]]:
+    """The hook that is there, with a command after it; nothing where that would be lost."""
+    hook, _ = find_hook(config)
+    if hook is None or not (does_more(config) or "sysctl" in hook.rest):
+        return
+    file = originals.files.get(hook.file)
+    if file is None or file.content is None or not file.real.startswith("/etc/"):
+        return
+    open_ended = hook.rest.rstrip().endswith((";", "&", "|", "\\"))
+    if open_ended or "#" in hook.rest or "\r" in hook.rest or "run_estimation" in hook.rest:
+        return
+    last = max(file_edits.continued(file.content, hook.line))
+    for joint in (" && ", "; "):
+        yield {file.real: file_edits.add_to(file.content, last, joint + command)}
+
+
+def does_more(config: HostConfig) -> str:
+    """The hook that does more than load ip_vs and apply sysctl files; empty for none."""
+    hook, _ = find_hook(config)
+    if hook is None:
+        return ""
+    parts = [_REDIRECTED.sub("", part).split() for part in _JOINTS.split(hook.rest)]
+    return "" if all(_ours(words) for words in parts if words) else hook.where
+
+
+def _ours(words: list[str]) -> bool:
+    name, rest = words[0].rpartition("/")[2], words[1:]
+    named = [word for word in rest if not word.startswith("-") and word != "$CMDLINE_OPTS"]
+    if name == "modprobe":
+        return all(word.replace("-", "_") == MODULE for word in named)
+    if name == "sysctl":
+        return all(word.startswith("/") or "run_estimation" in word for word in named)
+    if name in ("echo", "printf", "tee"):
+        return "run_estimation" in " ".join(rest)
+    return name in ("systemd-sysctl", "true", "false", ":", "exit", "sleep")
+
+
+def unjudged(config: HostConfig) -> str:
+    """The hook that runs what this audit cannot judge; empty for none."""
+    hook, _ = find_hook(config)
+    if hook is None:
+        return ""
+    ends = run_shell(config, Command(hook.rest, hook.where), State())
+    return hook.where if any("not known to this audit" in end.doubt for end in ends) else ""
+
+
+def without_hooks(config: HostConfig, originals: Originals) -> dict[str, bytes]:
+    """The files under /etc with every ``install ip_vs`` commented out, by real path."""
+    found: dict[str, set[int]] = {}
+    for directive in config.modprobe.directives:
+        file = originals.files.get(directive.file)
+        if directive.verb != "install" or directive.module != MODULE or file is None:
+            continue
+        if file.content is not None and file.real.startswith("/etc/"):
+            numbers = file_edits.continued(file.content, directive.line)
+            found.setdefault(file.path, set()).update(numbers)
+    return {
+        originals.files[path].real: file_edits.comment_out(
+            originals.files[path].content or b"", numbers
+        )
+        for path, numbers in found.items()
+    }
+
+
+def breaks_loading(config: HostConfig) -> str:
+    """Where the hook stands that fails on a kernel without the key; empty for none."""
+    if config.has_switch is not False:
+        return ""
+    hook, _ = find_hook(config)
+    if hook is None:
+        return ""
+    ends = run_shell(config, Command(hook.rest, hook.where), State())
+    return hook.where if all(end.status or end.fault for end in ends) else ""

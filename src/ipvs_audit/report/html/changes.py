@@ -1,0 +1,66 @@
+"""The comparison with an earlier run, arranged for the page: kind, then control, then hosts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipvs_audit.model.comparison import KINDS
+
+if TYPE_CHECKING:
+    from ipvs_audit.model.comparison import Change, Comparison
+
+_TITLES = {
+    "newly_failing": ("Newly failing", "fail"),
+    "unproven": ("No longer known", "inconclusive"),
+    "still_failing": ("Still failing", "fail"),
+    "fixed": ("Fixed", "pass"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Hosts on which one control went the same way."""
+
+    control: str
+    way: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of change.
+
+    Attributes:
+        title: e.g. ``Newly failing``.
+        shape: the shape that it is drawn with.
+        count: controls on hosts.
+        moved: by control and way.
+    """
+
+    title: str
+    shape: str
+    count: int
+    moved: tuple[Moved, ...]
+
+
+def kinds(comparison: Comparison) -> tuple[Kind, ...]:
+    """Every kind of change, also those of which there is none."""
+    return tuple(
+        Kind(*_TITLES[name], len(getattr(comparison, name)), _moved(getattr(comparison, name)))
+        for name in KINDS
+    )
+
+
+def _moved(changes: tuple[Change, ...]) -> tuple[Moved, ...]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for change in changes:
+        way = f"{_word(change.was)} → {_word(change.now)}"
+        found.setdefault((change.control, way), []).append(change.host)
+    return tuple(
+        Moved(control, way, tuple(hosts)) for (control, way), hosts in sorted(found.items())
+    )
+
+
+def _word(verdict: str) -> str:
+    return verdict.replace("_", " ") or "not judged"

@@ -1,0 +1,156 @@
+"""index.html: the page an auditor reads, prints and signs; and report.html, the same in one file.
+
+Plain and static: complete without JavaScript, which only adds, no inline style, nothing from
+elsewhere, so that it stands whole under Jenkins' content policy (``default-src 'none'; style-src
+'self'``).
+Every string passes :func:`~ipvs_audit.model.sanitise.visible` and Jinja's escaping on its way.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from ipvs_audit.model.ci_job import safe_link
+from ipvs_audit.model.sanitise import visible
+from ipvs_audit.report import latency_text, scores
+from ipvs_audit.report.findings import findings
+from ipvs_audit.report.html.changes import kinds
+from ipvs_audit.report.html.latency_plots import pictures
+from ipvs_audit.report.html.view import Fleet, evidence_shown, span, utc
+from ipvs_audit.report.summary import Standing, accounted, collected, headline, tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ipvs_audit.model.results import Run
+
+#: The page of a large fleet that names every host of every finding and change.
+FINDINGS = "findings.html"
+#: Hosts that index.html of a large fleet names for each finding and change.
+NAMES_SHOWN = 12
+_TEMPLATES = Path(__file__).parent / "templates"
+#: Shapes that the page draws; a standing without one of its own borrows.
+_SHAPES = {standing: standing.value for standing in Standing} | {
+    Standing.NOT_JUDGED: "not_applicable",
+    Standing.EXCLUDED: "not_applicable",
+}
+
+
+def write(run: Run, directory: Path, *, files: tuple[str, ...] = ()) -> None:
+    """Write the pages.
+
+    index.html with style.css and report.js; for a large fleet hosts-001.html ... and
+    findings.html; and report.html, which is all of it in one file.
+
+    Args:
+        run: what was found.
+        directory: where the pages go.
+        files: names of the run's other files, which index.html links.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    environment = _environment()
+    fleet = Fleet.of(run)
+    shared = {
+        "run": run,
+        "headline": headline(run),
+        "accounted": accounted(run),
+        "collected": collected(run),
+        "tally": tally(run),
+        "files": files,
+        "controls_scored": scores.of_controls(run),
+        "groups_scored": scores.of_groups(
+            ((group.name, [row.host for row in group.rows]) for group in fleet.groups),
+            run.controls,
+        ),
+        "formula": scores.FORMULA,
+        "findings": findings(run),
+        "changes": kinds(run.baseline) if run.baseline is not None else (),
+        "alone": None,
+        "pictures": pictures(run, directory),
+    }
+    shown = {"shown": NAMES_SHOWN if fleet.large else None, "fleet": fleet}
+    index = environment.get_template("index.html")
+    _write(index.generate(**shared, **shown), directory / "index.html")
+    for page in fleet.pages:
+        hosts = environment.get_template("hosts.html")
+        _write(hosts.generate(**shared, **shown, page=page), directory / page.name)
+    if fleet.large:
+        whole = environment.get_template("findings.html")
+        _write(whole.generate(**shared, fleet=fleet, shown=None), directory / FINDINGS)
+    for name in ("style.css", "report.js"):
+        shutil.copyfile(_TEMPLATES / name, directory / name)
+    shared |= {"alone": _Alone.read(), "fleet": Fleet.of(run, alone=True), "shown": None}
+    _write(index.generate(**shared), directory / "report.html")
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """What a page that stands alone holds in itself, and the policy that lets nothing else in."""
+
+    style: Markup
+    script: Markup
+    policy: str
+
+    @classmethod
+    def read(cls) -> _Alone:
+        style, script = ((_TEMPLATES / name).read_text() for name in ("style.css", "report.js"))
+        policy = (
+            f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)};"
+            " base-uri 'none'; form-action 'none'"
+        )
+        return cls(Markup(style), Markup(script), policy)  # noqa: S704  # our own files
+
+
+def _source(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
+
+
+def _write(parts: Iterable[str], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(parts)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    environment.filters["utc"] = utc
+    environment.filters["link"] = safe_link
+    environment.filters["setting"] = _setting
+    environment.filters["shown"] = evidence_shown
+    environment.globals["span"] = span
+    environment.globals["latency_rows"] = latency_text.rows
+    environment.globals["shapes"] = _SHAPES
+    environment.globals["standings"] = Standing
+    return environment
+
+
+def _setting(value: object) -> str:
+    """A setting of the policy as people read it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {each}" for name, each in value.items()) or "none"
+    return (
+        {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    )
+
+
+def _finalize(value: object) -> object:
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return visible(value)
+    return value

@@ -1,0 +1,242 @@
+"""What the pages show, arranged for their templates: rows, cells, anchors, pages."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ipvs_audit.model.sanitise import clipped, visible_head
+from ipvs_audit.report.summary import Standing, badness, grouped, host_standing, standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ipvs_audit.model.results import ControlInfo, HostResult, Run
+    from ipvs_audit.model.verdict import Evidence, Result
+
+#: Hosts that index.html holds with all their details; above it they get pages of their own.
+INLINE_LIMIT = 500
+HOSTS_A_PAGE = 100
+#: Rows that one group has in the matrix of a large fleet, but for what is left over.
+PATTERNS_A_GROUP = 40
+#: Characters of one output that a page shows.
+OUTPUT_SHOWN = 16_000
+#: Characters of a host or group name in the matrix of a large fleet.
+_NAME_SHOWN = 80
+
+_SAFE = re.compile(r"[A-Za-z0-9._-]{1,120}")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One control on one host.
+
+    Attributes:
+        about: the control.
+        result: None where it was not judged.
+        stands: its word and shape.
+        anchor: id of its details.
+        href: link to its details; empty where they are not to be had from this page.
+    """
+
+    about: ControlInfo
+    result: Result | None
+    stands: Standing
+    anchor: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One host, with a cell for each control of the run."""
+
+    host: HostResult
+    stands: Standing
+    anchor: str
+    href: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def label(self) -> str:
+        """The host's name as a large fleet's matrix shows it."""
+        return clipped(self.host.name, _NAME_SHOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Hosts of one group on which every control stands alike: one row of a large matrix.
+
+    Where a group has too many patterns for a page, the rest of them are ``mixed``: alike only in
+    how the host stands.
+    """
+
+    rows: tuple[Row, ...]
+    mixed: bool = False
+
+    @property
+    def first(self) -> Row:
+        """The one whose cells stand for all."""
+        return self.rows[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An inventory group: hosts failing first."""
+
+    name: str
+    rows: tuple[Row, ...]
+
+    @property
+    def patterns(self) -> tuple[Pattern, ...]:
+        """Its hosts by how their controls stand, in the order of the rows."""
+        found: dict[tuple[Standing, ...], list[Row]] = {}
+        for row in self.rows:
+            whole = (row.stands, *(cell.stands for cell in row.cells))
+            key = whole if whole in found or len(found) < PATTERNS_A_GROUP else (row.stands,)
+            found.setdefault(key, []).append(row)
+        return tuple(Pattern(tuple(rows), len(key) == 1) for key, rows in found.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of per-host details."""
+
+    name: str
+    number: int
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All hosts in the order of the report.
+
+    Attributes:
+        groups: every host.
+        pages: where the details of a large fleet are; empty where index.html holds them.
+        detailed: hosts whose details stand on the page itself.
+        large: the fleet is too large for a row for each host.
+    """
+
+    groups: tuple[Group, ...]
+    pages: tuple[Page, ...]
+    detailed: tuple[Row, ...]
+    large: bool
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Every host, failing first within its group."""
+        return tuple(row for group in self.groups for row in group.rows)
+
+    @property
+    def links(self) -> dict[str, str]:
+        """Where each host's details are, by its name."""
+        return {row.host.name: row.href for row in self.rows}
+
+    @classmethod
+    def of(cls, run: Run, *, alone: bool = False) -> Fleet:
+        """Arrange a run.
+
+        Args:
+            run: the run.
+            alone: for a page that stands alone, without pages for hosts: it holds the details of
+                a large fleet's worst hosts only.
+        """
+        large = len(run.hosts) > INLINE_LIMIT
+        held = _held(run) if alone and large else None
+        anchors = _anchors(run)
+        groups, placed = [], 0
+        for name, hosts in grouped(run.hosts).items():
+            rows = []
+            for host in hosts:
+                page: str | None = ""
+                if held is not None:
+                    page = "" if host.name in held else None
+                elif large:
+                    page = _page_name(placed // HOSTS_A_PAGE + 1)
+                rows.append(_row(run, host, anchors[host.name], page))
+                placed += 1
+            groups.append(Group(name, tuple(rows)))
+        every = tuple(row for group in groups for row in group.rows)
+        return cls(
+            groups=tuple(groups),
+            pages=tuple(_pages(every)) if large and held is None else (),
+            detailed=tuple(row for row in every if row.href.startswith("#")),
+            large=large,
+        )
+
+
+def _held(run: Run) -> set[str]:
+    """The hosts of a large fleet that a page alone has room for: the worst."""
+    quiet = {Standing.PASS, Standing.NOT_APPLICABLE, Standing.EXCLUDED}
+    worst = sorted((host for host in run.hosts if host_standing(host) not in quiet), key=badness)
+    return {host.name for host in worst[:INLINE_LIMIT]}
+
+
+def _pages(rows: tuple[Row, ...]) -> Iterator[Page]:
+    for number, start in enumerate(range(0, len(rows), HOSTS_A_PAGE), 1):
+        yield Page(_page_name(number), number, rows[start : start + HOSTS_A_PAGE])
+
+
+def _page_name(number: int) -> str:
+    return f"hosts-{number:03d}.html"
+
+
+def _anchors(run: Run) -> dict[str, str]:
+    """Ids for the page, from test ids where those are safe and unique, else numbered."""
+    evidence: set[str] = set()
+    anchors = {}
+    for number, host in enumerate(run.hosts, 1):
+        usable = _SAFE.fullmatch(host.id) and host.id not in evidence
+        evidence.add(host.id)
+        anchors[host.name] = f"h-{host.id}" if usable else f"h:{number}"
+    return anchors
+
+
+def _row(run: Run, host: HostResult, anchor: str, page: str | None) -> Row:
+    found = {result.control: result for result in host.controls}
+    cells = []
+    for number, about in enumerate(run.controls, 1):
+        result = found.get(about.id)
+        place = f"{anchor}:{about.id if _SAFE.fullmatch(about.id) else number}"
+        cells.append(Cell(about, result, standing(result), place, _href(page, place)))
+    return Row(host, host_standing(host), anchor, _href(page, anchor), tuple(cells))
+
+
+def _href(page: str | None, anchor: str) -> str:
+    return "" if page is None else f"{page}#{anchor}"
+
+
+def evidence_shown(shown: Evidence) -> tuple[str, int]:
+    """The part of an output that a page shows, and how many characters it does not."""
+    output, cut = visible_head(shown.output.rstrip("\n"), OUTPUT_SHOWN)
+    return output, cut + shown.cut
+
+
+def utc(moment: str) -> str:
+    """A moment as people read it.
+
+    >>> utc("2026-11-23T02:00:04.211Z")
+    '2026-11-23 02:00:04 UTC'
+    """
+    try:
+        read = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    return read.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def span(started: str, finished: str) -> str:
+    """How long something took, in words; empty where that is not known.
+
+    >>> span("2026-11-23T02:00:00Z", "2026-11-23T02:01:09.5Z")
+    '1 min 9 s'
+    """
+    try:
+        took = datetime.fromisoformat(finished) - datetime.fromisoformat(started)
+    except (ValueError, TypeError):
+        return ""
+    seconds = took.total_seconds()
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

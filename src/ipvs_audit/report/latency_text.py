@@ -1,0 +1,133 @@
+"""Latency as reports show it: rows of numbers, and JUnit properties."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipvs_audit.model.sanitise import one_line
+from ipvs_audit.model.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ipvs_audit.model.results import HostResult, LatencyResult, Run, TraceResult
+
+_MOST_EASED = 5
+_WAYS = {"icmp": "ICMP echo", "ssh": "a byte over SSH"}
+
+
+def ms(seconds: float | None) -> str:
+    """Milliseconds as people read them; ``-`` for none.
+
+    >>> ms(0.1551), ms(0.00031), ms(None)
+    ('155 ms', '0.31 ms', '-')
+    """
+    return "-" if seconds is None else f"{1000 * seconds:.3g} ms"
+
+
+def _period(one: LatencyResult) -> str:
+    if one.period is None:
+        return "none"
+    kept = "in the estimator's time" if one.estimator else "not shown to be the estimator's"
+    return f"{one.period:.2f} s, {one.members} of {one.among} above {ms(one.above)}; {kept}"
+
+
+def _trace(one: LatencyResult) -> str:
+    ran = one.trace
+    if ran is None:
+        return ""
+    if ran.unseen:
+        return ran.unseen
+    least = "" if ran.whole else "; events were lost, so there was more"
+    if ran.kind == "threads":
+        return f"threads took {ms(ran.total)} of CPU time in {ran.seconds:.1f} s, in slices{least}"
+    return (
+        f"timer ran {ran.runs:,} times in {ran.seconds:.1f} s, {ms(ran.total)} in all; held a CPU"
+        f" for up to {ms(ran.longest)}{least}"
+    )
+
+
+_ROWS: dict[str, Callable[[LatencyResult], str]] = {
+    "measured by": lambda one: _WAYS.get(one.via, one.via),
+    "round trips": lambda one: f"{one.n:,}",
+    "without an answer": lambda one: f"{one.lost:,}",
+    "left out, controller stood still": lambda one: f"{one.left_out:,}, {ms(one.stalled)}",
+    "median": lambda one: ms(one.p50),
+    "p99": lambda one: ms(one.p99),
+    "p99.9": lambda one: ms(one.p999),
+    "longest": lambda one: ms(one.max),
+    "delayed above": lambda one: ms(one.threshold),
+    "delays": lambda one: f"{one.spikes}, up to {ms(one.highest)}" if one.spikes else "none",
+    "period": _period,
+    "the estimator itself": _trace,
+    "left behind by the trace": lambda one: "; ".join(one.trace.left) if one.trace else "",
+    "ended early": lambda one: one.ended,
+}
+
+
+def rows(host: HostResult) -> list[tuple[str, tuple[str, ...]]]:
+    """Label and values, before (where there is one) and now; rows with nothing to say left out."""
+    measured = [one for one in (host.latency_before, host.latency) if one is not None]
+    told = [(label, tuple(show(one) for one in measured)) for label, show in _ROWS.items()]
+    return [(label, values) for label, values in told if any(values)]
+
+
+def eased(run: Run) -> list[str]:
+    """What a remedy did to the latency, a line for each of the hosts that were delayed the longest.
+
+    Nothing where no host was measured both before and after.
+    """
+    both = [
+        (host.name, host.latency_before, host.latency)
+        for host in run.hosts
+        if host.latency_before is not None and host.latency is not None
+    ]
+    both.sort(key=lambda one: -one[1].highest)
+    lines = [
+        f"latency of {name}: {_delays(before)} before the remedy; {_delays(now)} after it"
+        for name, before, now in both[:_MOST_EASED]
+    ]
+    if (more := len(both) - len(lines)) > 0:
+        lines.append(f"and the latency of {more:,} more hosts, before and after, in the report")
+    return lines
+
+
+def _delays(one: LatencyResult) -> str:
+    if one.ended:
+        return "not measured to the end"
+    delays = f"{counted(one.spikes, 'delay')} up to {ms(one.highest)}" if one.spikes else "no delay"
+    period = f", one every {one.period:.1f} s" if one.period is not None and one.estimator else ""
+    return f"{delays}{period}, p99.9 {ms(one.p999)}"
+
+
+def properties(host: HostResult) -> Iterator[tuple[str, str]]:
+    """JUnit properties: plain numbers, in milliseconds and seconds, for machines to plot."""
+    for prefix, one in (("latency before", host.latency_before), ("latency", host.latency)):
+        if one is None:
+            continue
+        for label, value in (("p50", one.p50), ("p99", one.p99), ("p99.9", one.p999)):
+            if value is not None:
+                yield f"{prefix} {label} ms", f"{1000 * value:.3f}"
+        if one.max is not None:
+            yield f"{prefix} max ms", f"{1000 * one.max:.3f}"
+        yield f"{prefix} round trips", str(one.n)
+        yield f"{prefix} lost", str(one.lost)
+        yield f"{prefix} delays", str(one.spikes)
+        if one.period is not None:
+            yield f"{prefix} period s", f"{one.period:.3f}"
+            yield f"{prefix} in the estimator's time", "yes" if one.estimator else "no"
+        if one.trace is not None:
+            yield from _traced(f"{prefix} trace", one.trace)
+
+
+def _traced(prefix: str, ran: TraceResult) -> Iterator[tuple[str, str]]:
+    if ran.unseen:
+        yield prefix, one_line(ran.unseen)
+    else:
+        yield f"{prefix} runs", str(ran.runs)
+        yield f"{prefix} total ms", f"{1000 * ran.total:.3f}"
+        if ran.kind == "timer":
+            yield f"{prefix} longest ms", f"{1000 * ran.longest:.3f}"
+        yield f"{prefix} seconds", f"{ran.seconds:.1f}"
+    if ran.left:
+        yield f"{prefix} left behind", one_line("; ".join(ran.left))

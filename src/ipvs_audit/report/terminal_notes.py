@@ -1,0 +1,47 @@
+"""What the terminal says beside the findings, in lines: waivers to look after, and what changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from ipvs_audit.model.waiver import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ipvs_audit.model.results import Run
+
+MAX_WAIVERS = 10
+
+
+def waiver_lines(run: Run) -> Iterator[str]:
+    """How many waivers there are, and each that somebody has to do something about."""
+    if not run.waivers:
+        return
+    states = Counter(account.state for account in run.waivers)
+    yield "waivers: " + ", ".join(f"{states[one]:,} {one.value}" for one in State if states[one])
+    remarkable = [account for account in run.waivers if account.remarkable]
+    for account in remarkable[:MAX_WAIVERS]:
+        waiver = account.waiver
+        yield (
+            f"    {waiver.ticket} ({waiver.control} on {waiver.hosts}, {waiver.place}):"
+            f" {account.said}"
+        )
+    if (more := len(remarkable) - MAX_WAIVERS) > 0:
+        yield f"    and {more:,} more in the report"
+
+
+def change_lines(run: Run) -> Iterator[str]:
+    """What changed since the earlier run, in one line."""
+    if (found := run.baseline) is None:
+        return
+    parts = [
+        f"{len(found.newly_failing):,} newly failing",
+        f"{len(found.fixed):,} fixed",
+        f"{len(found.still_failing):,} still failing",
+        f"{len(found.unproven):,} no longer known",
+        f"hosts: {len(found.appeared):,} appeared, {len(found.gone):,} gone",
+    ]
+    yield f"since {found.id}: {'; '.join(parts)}"
+    yield from (f"    {note}" for note in found.notes)

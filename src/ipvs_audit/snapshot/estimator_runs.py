@@ -1,0 +1,180 @@
+"""How long the estimator itself ran on a host: kept raw as a section, and parsed here.
+
+The strongest attribution there is: not that delays look like the estimator's, but that its timer
+held a CPU for so long, so often. On kernels from 6.2 on its threads' CPU time says how much work
+there is, not for how long a CPU was held: they sleep between slices.
+
+Not to have seen a run proves nothing: probe events can be switched off, or lost.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast, get_args
+
+from ipvs_audit.snapshot.section import Section, decimal, number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: The section's name: the latest trace, and the one before a remedy.
+SECTION = "latency.trace"
+BEFORE = "latency.trace.before"
+#: Seconds for which runs are timed: three of the timer's, or four.
+SECONDS = 7
+#: Events that the script brings at most, and one more to tell that there were more.
+MOST = 2000
+
+Kind = Literal["timer", "threads", "none"]
+#: A switch of the kernel's: on, off, or not readable.
+Switch = Literal["1", "0", "unknown"]
+
+_EVENT = re.compile(r"([0-9]{1,5}) ([0-9]{1,9})\.([0-9]{6}) (run|end)")
+_THREAD = re.compile(r"([0-9]{1,10}) (ipvs-e:[ -~]{0,16}) ([0-9]{1,20}|-)")
+_PLAIN = re.compile("[^ -~]")
+_TEXT, _TEXTS = 500, 20
+#: Microseconds between two runs on a CPU up to which they are one hold of it.
+_APART = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The estimator's own runs.
+
+    Attributes:
+        kind: ``timer`` (up to Linux 6.1), ``threads`` (from 6.2 on), ``none`` where it was not
+            looked at.
+        seconds: for how long it was looked at.
+        runs: seconds that each run of the timer took, in order of time; of threads, the CPU time
+            of each.
+        holds: seconds for which the timer held a CPU: runs of several namespaces' timers that
+            follow each other on one CPU are one. Empty for threads, which hold none.
+        refused: why it could not be looked at; else empty.
+        fewer: there were more runs, or more CPU time, than are told here.
+        doubtful: events are missing in between, so that two runs may stand here as one.
+        kprobes, ftrace: whether the kernel's switches let probe events work.
+        left: what the script could not remove from the host, of its own or of a dead run's.
+        removed: what a dead run had left there, and this one removed.
+        other: what a run in another namespace of process ids has there, or has left.
+    """
+
+    kind: Kind
+    seconds: float
+    runs: tuple[float, ...]
+    holds: tuple[float, ...] = ()
+    refused: str = ""
+    fewer: bool = False
+    doubtful: bool = False
+    kprobes: Switch = "unknown"
+    ftrace: Switch = "unknown"
+    left: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
+
+
+def refusal(why: str) -> Section:
+    """A section that says that nothing was looked at, and why, in one line."""
+    said = f"kind=none\nseconds=0\nrefused={_PLAIN.sub('?', why)[:_TEXT]}\nend\n"
+    return Section(SECTION, "# nothing was traced", said, None, 0.0)
+
+
+def parse(section: Section) -> Ran:
+    """What the script saw.
+
+    Raises:
+        GarbledEvidenceError: the section is not what it prints.
+    """
+    section.whole_lines()
+    fields = section.fields()
+
+    def one(name: str, default: str = "") -> str:
+        return fields.get(name, (default,))[0]
+
+    def texts(name: str) -> tuple[str, ...]:
+        return tuple(_PLAIN.sub("?", text)[:_TEXT] for text in fields.get(name, ())[:_TEXTS])
+
+    def switch(name: str) -> Switch:
+        if (said := one(name, "unknown")) not in get_args(Switch):
+            raise section.garbled(f"{name} is {said[:40]!r}")
+        return cast("Switch", said)
+
+    kind = one("kind")
+    if kind not in get_args(Kind):
+        raise section.garbled(f"the kind is {kind[:40]!r}")
+    runs: tuple[float, ...] = ()
+    holds: tuple[float, ...] = ()
+    fewer = number(section, "overrun", one("overrun", "0")) > 0
+    if kind == "timer":
+        events = fields.get("event", ())
+        fewer = fewer or len(events) > MOST
+        runs, holds = _timer(section, events[:MOST])
+    elif kind == "threads":
+        runs, fewer = _threads(section, fields)
+    return Ran(
+        cast("Kind", kind),
+        decimal(section, "seconds", one("seconds")),
+        runs,
+        holds,
+        refused=_PLAIN.sub("?", one("refused"))[:_TEXT],
+        fewer=fewer,
+        doubtful=number(section, "missed", one("missed", "0")) > 0,
+        kprobes=switch("kprobes"),
+        ftrace=switch("ftrace"),
+        left=texts("left"),
+        removed=texts("removed"),
+        other=texts("other"),
+    )
+
+
+def _timer(section: Section, events: Iterable[str]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Runs that began and ended while we looked, and holds; a timer's run stays on its CPU."""
+    began: dict[str, int] = {}
+    runs: list[float] = []
+    holds: list[tuple[int, int]] = []
+    latest: dict[str, int] = {}
+    for event in events:
+        found = _EVENT.fullmatch(event)
+        if found is None:
+            raise section.garbled(f"an event reads {event[:80]!r}")
+        cpu, at = found[1], int(found[2]) * 1_000_000 + int(found[3])
+        if found[4] == "run":
+            began[cpu] = at
+        elif cpu in began:
+            start, end = began.pop(cpu), at
+            runs.append(max(0, end - start) / 1e6)
+            last = latest.get(cpu)
+            if last is not None and start - holds[last][1] <= _APART:
+                holds[last] = (holds[last][0], end)
+            else:
+                latest[cpu] = len(holds)
+                holds.append((start, end))
+    return tuple(runs), tuple(max(0, end - start) / 1e6 for start, end in holds)
+
+
+def _threads(
+    section: Section, fields: dict[str, tuple[str, ...]]
+) -> tuple[tuple[float, ...], bool]:
+    """The CPU time that each thread took, and whether some took more.
+
+    Of a thread that began while we looked it is all that it has; of one that ended it is not known.
+    """
+    first, last = (_times(section, fields.get(name, ())) for name in ("first", "last"))
+    evidence, fewer = [], bool(first.keys() - last.keys())
+    for one, after in last.items():
+        before = first.get(one, 0)
+        if after is None or before is None or after < before:
+            fewer = True
+        else:
+            evidence.append((after - before) / 1e9)
+    return tuple(evidence), fewer
+
+
+def _times(section: Section, said: tuple[str, ...]) -> dict[str, int | None]:
+    times: dict[str, int | None] = {}
+    for one in said:
+        found = _THREAD.fullmatch(one)
+        if found is None:
+            raise section.garbled(f"a thread reads {one[:80]!r}")
+        times[f"{found[1]} {found[2]}"] = None if found[3] == "-" else int(found[3])
+    return times

@@ -1,0 +1,4 @@
+"""SSH by paramiko, as OpenSSH's own files configure it: routes, host keys, authentication.
+
+For others: ``connection.connect_ssh`` and ``connection.SshConnection``.
+"""

@@ -1,0 +1,217 @@
+"""Proving to an SSH server who we are: key files, agent, then password."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from typing import TYPE_CHECKING
+
+import paramiko
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from ipvs_audit.transport import TransportError
+from ipvs_audit.transport.host_text import quoted
+from ipvs_audit.transport.ssh.agent import agent_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    from ipvs_audit.transport.deadline import Deadline
+    from ipvs_audit.transport.ssh.paramiko_transport import Wire
+    from ipvs_audit.transport.ssh.route import Hop
+
+
+def authenticate(wire: Wire, hop: Hop, deadline: Deadline) -> None:
+    """Log in as the hop's user.
+
+    Raises:
+        TransportError: the server accepts none of what there is to offer.
+    """
+    attempt = _Attempt(wire, hop, deadline)
+    if attempt.by_key() or attempt.by_password():
+        return
+    raise attempt.refused()
+
+
+class _Attempt:
+    """One login: what was tried, and what the server said it would take."""
+
+    def __init__(self, wire: Wire, hop: Hop, deadline: Deadline) -> None:
+        self._wire = wire
+        self._hop = hop
+        self._deadline = deadline
+        self._tried: list[str] = []
+        self._notes: list[str] = []
+        self._allowed: frozenset[str] = frozenset()
+
+    def by_key(self) -> bool:
+        if "publickey" not in self._hop.methods:
+            return False
+        with contextlib.closing(self._keys()) as keys:
+            for name, key in keys:
+                if self._try(
+                    name, functools.partial(self._wire.auth_publickey, self._hop.user, key)
+                ):
+                    return True
+                if self._allowed and "publickey" not in self._allowed:
+                    return False
+        return False
+
+    def by_password(self) -> bool:
+        if self._hop.password is None:
+            return False
+        secret = self._hop.password.get_secret_value()
+        if "password" in self._hop.methods and (not self._allowed or "password" in self._allowed):
+            done = self._try(
+                "password",
+                lambda: self._wire.auth_password(self._hop.user, secret, fallback=False),
+            )
+            if done:
+                return True
+        if "keyboard-interactive" in self._hop.methods & self._allowed:
+            return self._try("keyboard-interactive", lambda: self._interactive(secret))
+        return False
+
+    def _interactive(self, secret: str) -> None:
+        asked = 0
+
+        def answer(_title: str, _text: str, prompts: list[tuple[str, bool]]) -> list[str]:
+            nonlocal asked
+            asked += len(prompts)
+            return [secret for _ in prompts] if asked == 1 else ["" for _ in prompts]
+
+        self._wire.auth_interactive(self._hop.user, answer)
+
+    def _try(self, name: str, attempt: Callable[[], object]) -> bool:
+        if self._deadline.over():
+            raise TransportError(
+                "unreachable", f"{self._hop.where}: no login within the connect timeout"
+            )
+        self._wire.auth_timeout = self._deadline.left()
+        self._tried.append(name)
+        try:
+            attempt()
+        except paramiko.BadAuthenticationType as error:
+            self._allowed = frozenset(error.allowed_types)
+        except paramiko.AuthenticationException as error:
+            self._look_closer(error)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise self._lost(error) from None
+        return self._wire.is_authenticated()
+
+    def _look_closer(self, error: paramiko.AuthenticationException) -> None:
+        """Tell a rejected key from a server that hung up or fell silent."""
+        if "timeout" in str(error).lower():
+            raise TransportError(
+                "unreachable",
+                f"{self._hop.where}: no answer to the login within the connect timeout",
+            ) from None
+        if not self._wire.is_active():
+            raise self._lost(error) from None
+        # The allowed methods are known once the server has named them.
+        handler_types = getattr(error, "allowed_types", None)
+        if handler_types:
+            self._allowed = frozenset(handler_types)
+
+    def _lost(self, error: Exception) -> TransportError:
+        tried = len(self._tried)
+        if tried > 1:
+            return TransportError(
+                "authentication",
+                f"{self._hop.where}: closed the connection after {tried} attempts "
+                f"({', '.join(self._tried)}): too many authentication failures (MaxAuthTries); "
+                "name one key with ansible_ssh_private_key_file and set IdentitiesOnly yes",
+            )
+        return TransportError(
+            "unreachable",
+            f"{self._hop.where}: closed the connection during login"
+            f"{': ' + quoted(str(error)) if str(error) else ''}",
+            again="once",
+        )
+
+    def refused(self) -> TransportError:
+        hop = self._hop
+        tried = (
+            f"it rejected {', '.join(self._tried)}" if self._tried else "there is nothing to offer"
+        )
+        takes = f"; it takes {', '.join(sorted(self._allowed))}" if self._allowed else ""
+        notes = f"; {'; '.join(self._notes)}" if self._notes else ""
+        return TransportError(
+            "authentication",
+            f"{hop.where}: login as {hop.user} failed: {tried}{takes}{notes}; "
+            "check ansible_user, ansible_ssh_private_key_file, ansible_password and the agent",
+        )
+
+    def _keys(self) -> Generator[tuple[str, paramiko.PKey]]:
+        """Keys in OpenSSH's order: agent keys that a file names, files, other agent keys."""
+        files: list[tuple[str, paramiko.PKey]] = []
+        public: set[bytes] = set()
+        for path in self._hop.key_files:
+            try:
+                key = load_key(path)
+            except TransportError as error:
+                self._notes.append(error.message)
+                public |= _public_half(path)
+            else:
+                files.append((f"key {path}", key))
+                public.add(key.asbytes())
+        if self._hop.agent is None:
+            yield from files
+            return
+        loaded = {key.asbytes() for _, key in files}
+        with agent_keys(self._hop.agent, self._deadline) as keys:
+            named = [key for key in keys if key.asbytes() in public - loaded]
+            yield from ((f"agent key {key.get_name()}", key) for key in named)
+            yield from files
+            if not self._hop.identities_only:
+                others = [key for key in keys if key.asbytes() not in public]
+                yield from ((f"agent key {key.get_name()}", key) for key in others)
+
+
+def load_key(path: Path) -> paramiko.PKey:
+    """A private key from its file. Cached; a certificate beside it (``-cert.pub``) is used.
+
+    Raises:
+        TransportError: it is missing, unreadable, encrypted or of an unsupported type.
+    """
+    try:
+        mark = path.stat().st_mtime_ns
+        return _load_cached(path, mark)
+    except OSError as error:
+        raise TransportError("authentication", f"key {path}: {error.strerror}") from None
+
+
+@functools.lru_cache(maxsize=64)
+def _load_cached(path: Path, _mark: int) -> paramiko.PKey:
+    try:
+        key: paramiko.PKey = paramiko.PKey.from_path(path)
+    except (paramiko.PasswordRequiredException, TypeError):
+        raise TransportError(
+            "authentication", f"key {path}: is encrypted; load it into ssh-agent (ssh-add)"
+        ) from None
+    except (
+        ValueError,
+        paramiko.SSHException,
+        paramiko.pkey.UnknownKeyType,
+        UnsupportedAlgorithm,
+    ) as error:
+        if "encrypted" in str(error).lower() or "password" in str(error).lower():
+            raise TransportError(
+                "authentication", f"key {path}: is encrypted; load it into ssh-agent (ssh-add)"
+            ) from None
+        raise TransportError(
+            "authentication", f"key {path}: is no private key that can be used"
+        ) from None
+    return key
+
+
+def _public_half(path: Path) -> set[bytes]:
+    """The public key beside a private one (or in its place), to find it in the agent."""
+    for each in (path.with_name(path.name + ".pub"), path):
+        try:
+            words = each.read_text(encoding="utf-8").split()
+            return {paramiko.PublicBlob.from_string(" ".join(words[:2])).key_blob}  # type: ignore[attr-defined]
+        except (OSError, ValueError, AttributeError, IndexError):
+            continue
+    return set()

@@ -1,0 +1,286 @@
+"""Scripts over SSH: one channel each on one verified connection."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Any
+
+import paramiko
+from paramiko.common import cMSG_CHANNEL_REQUEST
+
+from ipvs_audit.transport import Output, TransportError
+from ipvs_audit.transport.deadline import Deadline
+from ipvs_audit.transport.host_text import quoted
+from ipvs_audit.transport.script_exchange import LEASHES, Exchange, LeashError
+from ipvs_audit.transport.ssh.dial import Line, dial
+from ipvs_audit.transport.ssh.pipe import Pipe
+from ipvs_audit.transport.ssh.route import find_route
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from ipvs_audit.model.target import Become, Target
+    from ipvs_audit.transport.settings import Settings
+
+_READ = 256 * 1024
+_SLOWEST_LOOK = 1.0
+#: Hosts that wait for their second sample are many; each look wakes a thread for nothing.
+_SELDOM_LOOK = 10.0
+#: Packets of output that may gather: 32 KiB each at most, well within paramiko's window of 2 MiB.
+_GATHERED = 16
+#: After the exit status, seconds to wait for output of processes left in the background.
+_LINGER = 1.0
+
+
+class SshConnection:
+    """An open SSH connection.
+
+    Attributes:
+        fingerprint: the verified host key, ``SHA256:...``.
+        via: how it was reached, e.g. ``ssh root@10.0.0.5:22``.
+        direct: through no jump host and no proxy command.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        *,
+        via: str,
+        direct: bool,
+        where: str,
+        become: Become | None,
+        secrets: tuple[SecretStr | None, ...],
+    ) -> None:
+        self._line = line
+        self._where = where
+        self._become = become
+        self._secrets = secrets
+        self._leashes = list(LEASHES)
+        self.fingerprint = line.fingerprint
+        self.via = via
+        self.direct = direct
+        self._channel: paramiko.Channel | None = None
+        self._closed = False
+
+    def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
+        """Feed a script to ``sh`` on the host; see :class:`ipvs_audit.transport.Connection`."""
+        deadline = Deadline.after(timeout)
+        while True:
+            exchange = Exchange(
+                script,
+                where=self._where,
+                seconds=deadline.left(),
+                max_output=max_output,
+                become=self._become,
+                leash=self._leashes[0],
+                secrets_to_hide=self._secrets,
+            )
+            try:
+                return self._run(exchange, deadline, timeout)
+            except LeashError:
+                self._leashes.pop(0)
+
+    def open_pipe(self, command: str, *, timeout: float) -> Pipe:
+        """Start a command as the login user, without a terminal, and give a pipe to it.
+
+        Only while no script runs. What follows shows whether the command could be started.
+
+        Raises:
+            TransportError: no session is to be had.
+        """
+        channel = self._open_channel(Deadline.after(timeout))
+        pipe = Pipe(channel, self._line.wire.is_active)
+        try:
+            _request_exec(channel, command)
+        except (OSError, EOFError, paramiko.SSHException):
+            raise TransportError(
+                "protocol", f"{self._where}: the connection ended before the command started"
+            ) from None
+        return pipe
+
+    def close(self) -> None:
+        """Kill the script that is running, if any, and end every connection on the way."""
+        self._closed = True
+        if self._channel is not None:
+            self._let_go(self._channel, finished=False)
+        self._line.close()
+
+    def _run(self, exchange: Exchange, deadline: Deadline, timeout: float) -> Output:
+        channel = self._open_channel(deadline)
+        finished = False
+        self._channel = channel
+        try:
+            _request_exec(channel, exchange.command)
+            self._converse(channel, exchange, deadline, timeout)
+            finished = channel.exit_status_ready()
+        except TimeoutError:
+            raise exchange.timed_out(timeout) from None
+        except (OSError, EOFError, paramiko.SSHException):
+            # A program that ends without reading its input closes it under our hands: no fault of
+            # the connection, and what it said tells why.
+            if not self._line.wire.is_active() or channel.exit_status < 0:
+                raise exchange.cut_off() from None
+            while _drain(channel, exchange):
+                pass
+            finished = True
+        finally:
+            self._let_go(channel, finished=finished)
+            self._channel = None
+        told = channel.exit_status >= 0
+        if not told and (self._closed or not self._line.wire.is_active()):
+            raise exchange.cut_off()
+        return exchange.output(channel.exit_status if told else None)
+
+    def _open_channel(self, deadline: Deadline) -> paramiko.Channel:
+        try:
+            return self._line.wire.open_session(timeout=deadline.left())
+        except paramiko.ChannelException as error:
+            raise TransportError(
+                "protocol", f"{self._where}: the server refuses a session: {quoted(error.text)}"
+            ) from None
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            if deadline.over():
+                raise TransportError(
+                    "timeout", f"{self._where}: connected, but no session was opened in time"
+                ) from None
+            raise TransportError(
+                "protocol",
+                f"{self._where}: the connection ended before a session: {quoted(str(error))}",
+                again="once",
+            ) from None
+
+    def _converse(
+        self, channel: paramiko.Channel, exchange: Exchange, deadline: Deadline, timeout: float
+    ) -> None:
+        wake = _Wake(channel)
+        channel.in_buffer.set_event(wake)
+        channel.in_stderr_buffer.set_event(wake)
+        channel.status_event = _Told(wake)
+        lingering: Deadline | None = None
+        eof_sent = False
+        while True:
+            wake.rearm()
+            over = channel.closed or (channel.eof_received and channel.exit_status_ready())
+            moved = _drain(channel, exchange)
+            data = exchange.take_input()
+            if data:
+                channel.settimeout(max(0.05, deadline.left()))
+                channel.sendall(data)
+            if exchange.input_over and not eof_sent:
+                channel.shutdown_write()
+                eof_sent = wake.seldom = True
+            if moved and not deadline.over():
+                lingering = None
+                continue
+            if over:
+                return
+            if channel.exit_status_ready():
+                lingering = lingering or Deadline.after(_LINGER)
+                if lingering.over():
+                    return
+            if deadline.over():
+                raise exchange.timed_out(timeout)
+            look = _LINGER / 4 if lingering else _SELDOM_LOOK if wake.seldom else _SLOWEST_LOOK
+            wake.wait(min(deadline.left(), look))
+
+    def _let_go(self, channel: paramiko.Channel, *, finished: bool) -> None:
+        """Close the channel; kill what still runs at its end, where the server knows how to."""
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            if not finished and not channel.closed:
+                _request(channel, "signal", "KILL", want_reply=False)
+            channel.close()
+
+
+class _Wake(threading.Event):
+    """Tells that a buffer has changed; only its one reader clears it, not the buffers.
+
+    Attributes:
+        seldom: nobody waits to answer what comes, so that it may gather; its end is told at once.
+    """
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        super().__init__()
+        self._channel = channel
+        self._gathered = 0
+        self.seldom = False
+
+    def set(self) -> None:
+        """Called from paramiko's thread for every packet, and when the channel ends."""
+        if self.seldom and not (self._channel.eof_received or self._channel.closed):
+            self._gathered += 1
+            if self._gathered % _GATHERED:
+                return
+        self.tell()
+
+    def tell(self) -> None:
+        """Wake the reader in any case."""
+        super().set()
+
+    def clear(self) -> None:
+        """Paramiko clears the event when one of the two buffers runs empty: too early."""
+
+    def rearm(self) -> None:
+        super().clear()
+
+
+class _Told(threading.Event):
+    """Set by paramiko when the exit status has come, which may be long before the output ends."""
+
+    def __init__(self, wake: _Wake) -> None:
+        super().__init__()
+        self._wake = wake
+
+    def set(self) -> None:
+        super().set()
+        self._wake.tell()
+
+
+def _drain(channel: paramiko.Channel, exchange: Exchange) -> bool:
+    moved = False
+    if channel.recv_stderr_ready():
+        exchange.feed_stderr(channel.recv_stderr(_READ))
+        moved = True
+    if channel.recv_ready():
+        exchange.feed_stdout(channel.recv(_READ))
+        moved = True
+    return moved
+
+
+def _request_exec(channel: paramiko.Channel, command: str) -> None:
+    """Ask to run a command without waiting for the answer, so that the script can follow at once.
+
+    Paramiko's own exec_command waits, and for ever where a server never answers.
+    """
+    channel._event_pending()  # type: ignore[attr-defined]  # noqa: SLF001
+    _request(channel, "exec", command, want_reply=True)
+
+
+def _request(channel: paramiko.Channel, kind: str, argument: str, *, want_reply: bool) -> None:
+    message = paramiko.Message()
+    message.add_byte(cMSG_CHANNEL_REQUEST)
+    message.add_int(channel.remote_chanid)
+    message.add_string(kind)
+    message.add_boolean(want_reply)
+    message.add_string(argument)
+    transport: Any = channel.get_transport()
+    transport._send_user_message(message)  # noqa: SLF001
+
+
+def connect_ssh(target: Target, settings: Settings) -> SshConnection:
+    """Open a verified SSH connection to a target.
+
+    Raises:
+        TransportError: it is not to be had; the kind and the message say why.
+    """
+    route = find_route(target, settings)
+    hop = route[-1]
+    jumps = "".join(f" via {each.where}" for each in route[:-1])
+    return SshConnection(
+        dial(route, settings),
+        via=f"ssh {hop.where}{jumps}",
+        direct=len(route) == 1 and not hop.proxy_command,
+        where=hop.where,
+        become=target.become,
+        secrets=(target.password,),
+    )

@@ -1,0 +1,162 @@
+"""Opening an authenticated connection, through jump hosts and proxy commands."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import paramiko
+
+from ipvs_audit.transport import TransportError
+from ipvs_audit.transport.deadline import Deadline
+from ipvs_audit.transport.host_text import quoted
+from ipvs_audit.transport.ssh import host_keys
+from ipvs_audit.transport.ssh.authentication import authenticate
+from ipvs_audit.transport.ssh.paramiko_transport import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ipvs_audit.transport.settings import Settings
+    from ipvs_audit.transport.ssh.route import Hop
+
+_GOING_DOWN_PATIENCE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An open way to a host.
+
+    Attributes:
+        wire: the connection to the host itself, authenticated.
+        fingerprint: of the host key that was verified.
+        close: end it and every connection on the way. Safe to call twice.
+    """
+
+    wire: Wire
+    fingerprint: str
+    close: Callable[[], None]
+
+
+def dial(route: tuple[Hop, ...], settings: Settings) -> Line:
+    """Connect to every hop in turn, verifying each one's host key.
+
+    Raises:
+        TransportError: one of them could not be reached, verified or logged in to.
+    """
+    limits = settings.limits
+    patience = route[-1].connect_timeout or limits.connect
+    deadline = Deadline.after(min(patience, limits.deadline))
+    with contextlib.ExitStack() as stack:
+        via: Wire | None = None
+        fingerprint = ""
+        for hop in route:
+            sock = _open(hop, via, deadline, stack)
+            known = host_keys.known_of(hop)
+            wire = Wire(sock, host_keys.algorithms(known))
+            stack.callback(wire.close)
+            shown = wire.shake_hands(hop.where, deadline)
+            host_keys.verify(hop, shown, known, settings.host_key_policy)
+            authenticate(wire, hop, deadline)
+            via, fingerprint = wire, shown.fingerprint
+        if via is None:
+            raise TransportError("configuration", "there is no host to connect to")
+        return Line(via, fingerprint, stack.pop_all().close)
+
+
+def _open(
+    hop: Hop, via: Wire | None, deadline: Deadline, stack: contextlib.ExitStack
+) -> socket.socket | paramiko.Channel:
+    if via is not None:
+        return _through(hop, via, deadline)
+    sock = _through_command(hop, stack) if hop.proxy_command else _straight(hop, deadline)
+    stack.callback(sock.close)
+    return sock
+
+
+def _straight(hop: Hop, deadline: Deadline) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(hop.host, hop.port, hop.family, socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, socket.gaierror) else "not a host name"
+        raise TransportError(
+            "unreachable", f"{hop.where}: the name {hop.host} does not resolve: {reason}"
+        ) from None
+    errors: list[OSError] = []
+    for count, (family, kind, protocol, _, address) in enumerate(found):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(max(0.05, deadline.left() / (len(found) - count)))
+            if hop.bind:
+                sock.bind((hop.bind, 0))
+            sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            sock.close()
+            errors.append(error)
+        else:
+            return sock
+    raise _no_connection(hop, errors)
+
+
+def _no_connection(hop: Hop, errors: list[OSError]) -> TransportError:
+    if all(isinstance(error, TimeoutError) for error in errors):
+        return TransportError(
+            "unreachable",
+            f"{hop.where}: no answer within the connect timeout (down, or a firewall)",
+        )
+    reasons = ", ".join(dict.fromkeys(error.strerror or str(error) for error in errors))
+    refused = any(isinstance(error, ConnectionError) for error in errors)
+    return TransportError(
+        "unreachable",
+        f"{hop.where}: {reasons}{'; is sshd running on that port?' if refused else ''}",
+        again="once" if refused else "never",
+    )
+
+
+def _through(hop: Hop, via: Wire, deadline: Deadline) -> paramiko.Channel:
+    try:
+        return via.open_channel(
+            "direct-tcpip", (hop.host, hop.port), ("127.0.0.1", 0), timeout=deadline.left()
+        )
+    except paramiko.ChannelException as error:
+        raise TransportError(
+            "unreachable",
+            f"{hop.where}: the jump host could not connect to it: {quoted(error.text)}",
+        ) from None
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise TransportError(
+            "unreachable",
+            f"{hop.where}: no connection through the jump host: {quoted(str(error))}",
+            again="once",
+        ) from None
+
+
+def _through_command(hop: Hop, stack: contextlib.ExitStack) -> socket.socket:
+    """Run ProxyCommand with one end of a socket pair as its input and output."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        child = subprocess.Popen(
+            ["/bin/sh", "-c", f"exec {hop.proxy_command}"],
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    stack.callback(_reap, child)
+    return ours
+
+
+def _reap(child: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(0)
+        return
+    child.terminate()
+    try:
+        child.wait(_GOING_DOWN_PATIENCE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()

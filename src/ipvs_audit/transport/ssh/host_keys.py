@@ -1,0 +1,126 @@
+"""Whether a server is the one that known_hosts knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipvs_audit.transport import TransportError
+from ipvs_audit.transport.ssh import known_hosts
+from ipvs_audit.transport.ssh.known_hosts import Key, Known
+
+if TYPE_CHECKING:
+    from ipvs_audit.transport.settings import HostKeyPolicy
+    from ipvs_audit.transport.ssh.route import Hop
+
+#: Signature algorithms per key type, cheapest type first.
+_ALGORITHMS = {
+    "ssh-ed25519": ("ssh-ed25519",),
+    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
+    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
+    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
+    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
+}
+
+
+def known_of(hop: Hop) -> Known:
+    """What the known_hosts files of a hop say of it.
+
+    As OpenSSH does, a host on another port that is not known by it may be known without it.
+    """
+    known = known_hosts.look_up(hop.known_as, hop.known_hosts)
+    if known == Known() and hop.known_as != hop.known_plainly_as:
+        without_port = known_hosts.look_up(hop.known_plainly_as, hop.known_hosts)
+        return Known(without_port.keys, without_port.revoked)
+    return known
+
+
+def algorithms(known: Known) -> tuple[str, ...]:
+    """Host key algorithms to offer, those of known keys first.
+
+    A server with keys of several types then shows the one that is known.
+    """
+    types = {key.type for key in known.keys}
+    order = sorted(_ALGORITHMS, key=lambda each: each not in types)
+    return tuple(name for each in order for name in _ALGORITHMS[each])
+
+
+def verify(hop: Hop, shown: Key, known: Known, policy: HostKeyPolicy) -> None:
+    """Accept a server's key, or say why not and how.
+
+    Raises:
+        TransportError: the key is unknown, changed or revoked.
+    """
+    if shown in known.revoked:
+        raise TransportError(
+            "host-key",
+            f"{hop.where}: its {shown.type} key {shown.fingerprint} is marked @revoked in "
+            f"{_files(hop)}; it may not be trusted again, the host needs a new key",
+        )
+    if shown in known.keys:
+        return
+    if known.keys:
+        if _known_without_port(hop):
+            raise _unknown(hop, shown)
+        raise _changed(hop, shown, known)
+    if known.authority:
+        raise TransportError(
+            "host-key",
+            f"{hop.where}: known only through a @cert-authority line, which is not supported; "
+            f"add its own {shown.type} key {shown.fingerprint}: {_keyscan(hop)}",
+        )
+    if policy != "accept-new":
+        raise _unknown(hop, shown)
+    _learn(hop, shown)
+
+
+def _known_without_port(hop: Hop) -> bool:
+    """Whether what is known of the hop is about its port 22: another server, perhaps."""
+    return not known_hosts.look_up(hop.known_as, hop.known_hosts).keys
+
+
+def _learn(hop: Hop, shown: Key) -> None:
+    path = hop.known_hosts[0]
+    try:
+        before = known_hosts.add(path, hop.known_as, shown, hashed=hop.hash_known_hosts)
+    except OSError as error:
+        raise TransportError(
+            "host-key", f"{hop.where}: its new key could not be saved in {path}: {error.strerror}"
+        ) from None
+    if before.keys and shown not in before.keys:
+        raise _changed(hop, shown, before)
+
+
+def _unknown(hop: Hop, shown: Key) -> TransportError:
+    return TransportError(
+        "host-key",
+        f"{hop.where}: host key not known: offered {shown.type} {shown.fingerprint}, expected "
+        f"none ({_files(hop)} does not hold {hop.known_as}); compare the fingerprint on the host "
+        f"(ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then accept it with {_keyscan(hop)}, or "
+        f"run once with --host-key-policy accept-new{_checking(hop)}",
+    )
+
+
+def _changed(hop: Hop, shown: Key, known: Known) -> TransportError:
+    expected = ", ".join(f"{key.type} {key.fingerprint}" for key in known.keys)
+    return TransportError(
+        "host-key",
+        f"{hop.where}: HOST KEY CHANGED: offered {shown.type} {shown.fingerprint}, expected "
+        f"{expected} ({_files(hop)}); somebody may stand between, or the host was set up anew. "
+        f"If that is certain: ssh-keygen -R '{hop.known_as}' and {_keyscan(hop)}; "
+        f"--host-key-policy accept-new does not accept a changed key{_checking(hop)}",
+    )
+
+
+def _keyscan(hop: Hop) -> str:
+    port = f"-p {hop.port} " if hop.port != 22 else ""  # noqa: PLR2004
+    return f"'ssh-keyscan {port}{hop.host} >> {hop.known_hosts[0]}'"
+
+
+def _files(hop: Hop) -> str:
+    return ", ".join(str(path) for path in hop.known_hosts)
+
+
+def _checking(hop: Hop) -> str:
+    if hop.checking not in {"no", "off", "accept-new"}:
+        return ""
+    return f" (StrictHostKeyChecking={hop.checking} is not honoured)"

@@ -1,0 +1,221 @@
+"""paramiko's transport, made light and quiet, and the faults of a connection put into words."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+import paramiko
+from paramiko.packet import Packetizer
+
+from ipvs_audit.transport import TransportError
+from ipvs_audit.transport.deadline import Deadline
+from ipvs_audit.transport.host_text import quoted
+from ipvs_audit.transport.ssh.known_hosts import Key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Its log repeats what errors say already, and costs time on every packet.
+_log = logging.getLogger("paramiko")
+if _log.level == logging.NOTSET:
+    _log.setLevel(logging.CRITICAL + 1)
+
+#: Seconds for a thread that is told of the end to notice; longer only on a starved machine.
+_CLOSE_PATIENCE = 5.0
+_READ_AHEAD = 32 * 1024
+_SLOWEST_LOOK = 1.0
+
+
+class _ReadAhead:
+    """A socket that is read in large pieces: paramiko asks for each packet in two small ones."""
+
+    def __init__(self, sock: socket.socket | paramiko.Channel) -> None:
+        self._sock = sock
+        self._ahead = b""
+        self.send = sock.send
+        self.close = sock.close
+
+    def recv(self, most: int) -> bytes:
+        """At least a byte, or nothing at the end; raises as the socket does."""
+        data = self._ahead or self._sock.recv(_READ_AHEAD)
+        self._ahead = data[most:]
+        return data[:most]
+
+
+class _Packetizer(Packetizer):
+    """Reads ahead, and watches the handshake by the clock; paramiko starts a thread for it."""
+
+    _due: float | None = None
+
+    def __init__(self, sock: socket.socket | paramiko.Channel) -> None:
+        super().__init__(cast("socket.socket", _ReadAhead(sock)))
+
+    def start_handshake(self, timeout: float) -> None:
+        self._due = time.monotonic() + timeout
+
+    def handshake_timed_out(self) -> bool:
+        return self._due is not None and time.monotonic() > self._due
+
+    def complete_handshake(self) -> None:
+        self._due = None
+
+
+class Wire(paramiko.Transport):
+    """One encrypted connection, not yet authenticated.
+
+    The cheapest safe algorithms come first; CBC, 3DES, MD5 and truncated MACs are not offered.
+    """
+
+    # RFC 8731 gives curve25519-sha256@libssh.org its own name; hardened servers know only that one.
+    _kex_info = {  # noqa: RUF012  # paramiko's own shape
+        **vars(paramiko.Transport)["_kex_info"],
+        "curve25519-sha256": vars(paramiko.Transport)["_kex_info"]["curve25519-sha256@libssh.org"],
+    }
+    _preferred_kex = (
+        "curve25519-sha256",
+        "curve25519-sha256@libssh.org",
+        "ecdh-sha2-nistp256",
+        "ecdh-sha2-nistp384",
+        "ecdh-sha2-nistp521",
+        "diffie-hellman-group14-sha256",
+        "diffie-hellman-group16-sha512",
+        "diffie-hellman-group-exchange-sha256",
+        *(name for name in getattr(paramiko.Transport, "_preferred_kex", ()) if "mlkem" in name),
+    )
+    _preferred_ciphers = (
+        "aes128-gcm@openssh.com",
+        "aes256-gcm@openssh.com",
+        "aes128-ctr",
+        "aes192-ctr",
+        "aes256-ctr",
+    )
+    _preferred_macs = (
+        "hmac-sha2-256-etm@openssh.com",
+        "hmac-sha2-512-etm@openssh.com",
+        "hmac-sha2-256",
+        "hmac-sha2-512",
+        "hmac-sha1",
+    )
+    # How often the reading thread wakes to see whether it should end; close() wakes it itself.
+    _active_check_timeout = 10.0
+
+    def __init__(
+        self, sock: socket.socket | paramiko.Channel, key_algorithms: Sequence[str]
+    ) -> None:
+        super().__init__(sock, packetizer_class=_Packetizer)
+        self._key_algorithms = tuple(key_algorithms)
+        self._stream = sock
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        """Host key algorithms, without the certificates that could not be verified."""
+        return self._key_algorithms
+
+    def _filter_algorithm(self, kind: str) -> tuple[str, ...]:
+        """Those above; paramiko looks through them for disabled ones a dozen times."""
+        preferred: tuple[str, ...] = getattr(self, f"_preferred_{kind}")
+        return preferred
+
+    def _log(self, level: int, message: object, *arguments: object) -> None:
+        if _log.isEnabledFor(level):
+            super()._log(level, message, *arguments)  # type: ignore[misc]
+
+    def _parse_debug(self, message: paramiko.Message) -> None:
+        """What sshd says of every line of authorized_keys: for the log only."""
+        if _log.isEnabledFor(logging.DEBUG):
+            super()._parse_debug(message)  # type: ignore[misc]
+
+    def shake_hands(self, where: str, deadline: Deadline) -> Key:
+        """Exchange keys and return the one that the server showed.
+
+        Raises:
+            TransportError: it is mute, busy, or no SSH server.
+        """
+        self.banner_timeout = self.handshake_timeout = deadline.left() + 1
+        done = threading.Event()
+        try:
+            self.start_client(event=done)
+        except RuntimeError:
+            raise TransportError(
+                "configuration",
+                f"{where}: this machine starts no more threads; lower --forks, or raise the limit"
+                " on processes (ulimit -u, TasksMax, pids.max)",
+                again="backoff",
+            ) from None
+        if not done.wait(deadline.left()):
+            raise _mute(where, banner=self.remote_version)
+        if not self.is_active() or not self.initial_kex_done:
+            raise _no_handshake(where, self.get_exception(), self.remote_version)
+        key = self.get_remote_server_key()
+        return Key(key.get_name(), key.asbytes())
+
+    def auth_publickey(
+        self, username: str, key: paramiko.PKey, event: threading.Event | None = None
+    ) -> list[str]:
+        """Log in by a key within ``auth_timeout``; paramiko looks ten times a second."""
+        done = event or threading.Event()
+        super().auth_publickey(username, key, done)
+        if event is not None:
+            return []
+        due = Deadline.after(self.auth_timeout)
+        while not done.wait(min(_SLOWEST_LOOK, due.left())) and self.is_active():
+            if due.over():
+                break
+        self.auth_timeout = due.left()
+        handler: Any = self.auth_handler
+        allowed: list[str] = handler.wait_for_response(done)
+        return allowed
+
+    def close(self) -> None:
+        """End the connection: first its thread, then the socket.
+
+        A socket that is closed while its thread is about to read makes its number free for another
+        connection, whose bytes the thread would then take away.
+        """
+        with contextlib.suppress(OSError, EOFError):
+            if isinstance(self._stream, socket.socket):
+                self._stream.shutdown(socket.SHUT_RDWR)
+            else:
+                self._stream.close()
+        if self.is_alive() and self is not threading.current_thread():
+            self.join(_CLOSE_PATIENCE)
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            super().close()
+        with contextlib.suppress(OSError):
+            self._stream.close()
+
+
+def _mute(where: str, *, banner: str) -> TransportError:
+    if banner:
+        return TransportError("unreachable", f"{where}: no key exchange within the connect timeout")
+    return TransportError(
+        "unreachable",
+        f"{where}: accepts the connection but says nothing within the connect timeout; "
+        "is that an SSH port, and is sshd alive?",
+    )
+
+
+def _no_handshake(where: str, error: Exception | None, banner: str) -> TransportError:
+    if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
+        return TransportError("protocol", f"{where}: no algorithm in common: {quoted(str(error))}")
+    if not banner:
+        # Too many lines before the banner, or one that is no text: both come from no SSH server.
+        words = ("Indecipherable", "can't decode")
+        if isinstance(error, paramiko.SSHException) and any(word in str(error) for word in words):
+            return TransportError("protocol", f"{where}: no SSH server: {quoted(str(error))}")
+        return TransportError(
+            "unreachable",
+            f"{where}: closed the connection before its SSH banner; too many connections at once "
+            "(MaxStartups, PerSourceMaxStartups, PerSourcePenalties) or a firewall",
+            again="backoff",
+        )
+    if error is None or isinstance(error, (EOFError, OSError)):
+        return TransportError(
+            "unreachable", f"{where}: closed the connection during key exchange", again="once"
+        )
+    return TransportError("protocol", f"{where}: key exchange failed: {quoted(str(error))}")

@@ -1,0 +1,248 @@
+"""The way to a host: which servers, in which order, as whom, known by which keys."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import os
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ipvs_audit.transport import TransportError
+from ipvs_audit.transport.ssh import ssh_args, ssh_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pydantic import SecretStr
+
+    from ipvs_audit.model.target import Target
+    from ipvs_audit.transport.settings import Settings
+
+SSH_PORT = 22
+_USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
+_GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+_DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
+_MOST_HOPS = 8
+_JUMP = re.compile(
+    r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>\d+))?/?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One SSH server on the way; the last is the target itself.
+
+    Attributes:
+        host, port, user: where and as whom.
+        known_as: the name to look up in known_hosts: ``host``, ``[host]:port`` or HostKeyAlias.
+        known_plainly_as: the same without a port.
+        known_hosts: files to look it up in; accept-new writes to the first.
+        key_files: private keys to try, in this order.
+        identities_only: try no agent key that is not among ``key_files``.
+        agent: the agent's socket; None asks none.
+        methods: authentication methods allowed, e.g. ``publickey``.
+        password: for this server only.
+        proxy_command: run this in place of connecting; None connects.
+        checking: what StrictHostKeyChecking says, to explain that it is not honoured.
+        connect_timeout: ConnectTimeout, where set.
+    """
+
+    host: str
+    port: int
+    user: str
+    known_as: str
+    known_plainly_as: str
+    known_hosts: tuple[Path, ...]
+    hash_known_hosts: bool
+    key_files: tuple[Path, ...]
+    identities_only: bool
+    agent: str | None
+    methods: frozenset[str]
+    password: SecretStr | None
+    proxy_command: str | None
+    family: socket.AddressFamily
+    bind: str | None
+    checking: str
+    connect_timeout: float | None
+
+    @property
+    def where(self) -> str:
+        """As messages name it, e.g. ``root@10.0.0.5:22``."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.user}@{host}:{self.port}"
+
+
+def find_route(target: Target, settings: Settings) -> tuple[Hop, ...]:
+    """Every server to connect to, in order; the target comes last.
+
+    Raises:
+        TransportError: the inventory's ssh arguments or ssh_config ask for what cannot be done.
+    """
+    args = ssh_args.parse(target.ssh_args)
+    if settings.ssh_config is not None:
+        files: tuple[Path, ...] = (settings.ssh_config,)
+    else:
+        files = (ssh_config.USER_FILE, ssh_config.SYSTEM_FILE)
+    if args.config_file is not None:
+        files = () if str(args.config_file) == "none" else (args.config_file,)
+        if files and not files[0].is_file():
+            raise TransportError("configuration", f"-F {files[0]}: there is no such file")
+    given: list[tuple[str, str]] = []
+    if target.port is not None:
+        given.append(("Port", str(target.port)))
+    if target.user is not None:
+        given.append(("User", target.user))
+    if target.key_file is not None:
+        given.append(("IdentityFile", f'"{target.key_file}"'))
+    finder = _Finder(ssh_config.read(files), settings)
+    return finder.hops(target.address or target.name, [*given, *args.settings], target.password, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    config: ssh_config.SshConfig
+    settings: Settings
+
+    def hops(
+        self, name: str, given: Iterable[tuple[str, str]], password: SecretStr | None, depth: int
+    ) -> tuple[Hop, ...]:
+        if depth > _MOST_HOPS:
+            raise TransportError("configuration", f"{name}: ProxyJump goes round in a circle")
+        found = self.config.lookup(name, given)
+        hop = self._hop(name, found, password)
+        tokens = _tokens(name, hop)
+        jumps = ssh_config.expand(_first(found, "proxyjump", "none"), tokens).split(",")
+        before: tuple[Hop, ...] = ()
+        if jumps != ["none"]:
+            before = self._jumps([jump.strip() for jump in jumps], hop, name, depth)
+        return (*before, hop)
+
+    def _jumps(self, specs: list[str], hop: Hop, name: str, depth: int) -> tuple[Hop, ...]:
+        way: tuple[Hop, ...] = ()
+        for spec in specs:
+            matched = _JUMP.fullmatch(spec)
+            if not matched:
+                raise TransportError("configuration", f"{name}: ProxyJump {spec} is not a host")
+            host = matched["v6"] or matched["host"]
+            given = [("ProxyJump", "none")] if way else []
+            given += [("User", matched["user"])] if matched["user"] else []
+            given += [("Port", matched["port"])] if matched["port"] else []
+            if host in {name, hop.host} and int(matched["port"] or SSH_PORT) == hop.port:
+                continue  # `Host *` with a ProxyJump matches the jump host, too
+            way += self.hops(host, given, None, depth + 1)
+        return way
+
+    def _hop(self, name: str, found: Mapping[str, list[str]], password: SecretStr | None) -> Hop:
+        user = _first(found, "user", _me())
+        host = ssh_config.expand(_first(found, "hostname", name), {"h": name})
+        port = _number(name, "Port", _first(found, "port", str(SSH_PORT)))
+        tokens = {"h": host, "n": name, "p": str(port), "r": user} | _here()
+        alias = _first(found, "hostkeyalias", "")
+        command = _first(found, "proxycommand", "none")
+        timeout = _first(found, "connecttimeout", "none")
+        agent = ssh_config.expand(
+            _first(found, "identityagent", "SSH_AUTH_SOCK"), tokens, home=True
+        )
+        if agent in {"SSH_AUTH_SOCK", "$SSH_AUTH_SOCK"}:
+            agent = os.environ.get("SSH_AUTH_SOCK", "none")
+        return Hop(
+            host=host,
+            port=port,
+            user=user,
+            known_as=alias or (host if port == SSH_PORT else f"[{host}]:{port}"),
+            known_plainly_as=alias or host,
+            known_hosts=self._known_hosts(found, tokens),
+            hash_known_hosts=_yes(found, "hashknownhosts"),
+            key_files=_key_files(found, tokens),
+            identities_only=_yes(found, "identitiesonly"),
+            agent=None if agent == "none" else agent,
+            methods=_methods(found),
+            password=password,
+            proxy_command=None if command == "none" else ssh_config.expand(command, tokens),
+            family=_family(found),
+            bind=_first(found, "bindaddress", "") or None,
+            checking=_first(found, "stricthostkeychecking", "").lower(),
+            connect_timeout=None
+            if timeout == "none"
+            else float(_number(name, "ConnectTimeout", timeout)),
+        )
+
+    def _known_hosts(
+        self, found: Mapping[str, list[str]], tokens: Mapping[str, str]
+    ) -> tuple[Path, ...]:
+        if self.settings.known_hosts:
+            return self.settings.known_hosts
+        names = [
+            *found.get("userknownhostsfile", _USER_KNOWN_HOSTS),
+            *found.get("globalknownhostsfile", _GLOBAL_KNOWN_HOSTS),
+        ]
+        return tuple(
+            Path(ssh_config.expand(name, tokens, home=True)) for name in names if name != "none"
+        ) or (Path(os.devnull),)
+
+
+def _first(found: Mapping[str, list[str]], keyword: str, default: str) -> str:
+    words = found.get(keyword)
+    return words[0] if words else default
+
+
+def _yes(found: Mapping[str, list[str]], keyword: str, default: str = "no") -> bool:
+    return _first(found, keyword, default).lower() in {"yes", "true"}
+
+
+def _number(name: str, keyword: str, text: str) -> int:
+    if not text.isdigit():
+        raise TransportError("configuration", f"{name}: {keyword} {text} is not a number")
+    return int(text)
+
+
+def _tokens(name: str, hop: Hop) -> dict[str, str]:
+    return {"h": hop.host, "n": name, "p": str(hop.port), "r": hop.user}
+
+
+@functools.cache
+def _me() -> str:
+    return getpass.getuser()
+
+
+@functools.cache
+def _here() -> dict[str, str]:
+    long = socket.gethostname()
+    return {
+        "u": _me(),
+        "d": str(Path.home()),
+        "L": long.split(".")[0],
+        "l": long,
+        "i": str(os.getuid()),
+    }
+
+
+def _key_files(found: Mapping[str, list[str]], tokens: Mapping[str, str]) -> tuple[Path, ...]:
+    names = found.get("identityfile")
+    if names is None:
+        return tuple(path for each in _DEFAULT_KEYS if (path := Path(each).expanduser()).exists())
+    return tuple(
+        Path(ssh_config.expand(each, tokens, home=True)) for each in names if each != "none"
+    )
+
+
+def _methods(found: Mapping[str, list[str]]) -> frozenset[str]:
+    preferred = _first(found, "preferredauthentications", "publickey,keyboard-interactive,password")
+    allowed = {method for method in preferred.split(",") if method}
+    for method, keyword in (
+        ("publickey", "pubkeyauthentication"),
+        ("password", "passwordauthentication"),
+        ("keyboard-interactive", "kbdinteractiveauthentication"),
+    ):
+        if _first(found, keyword, "yes").lower() == "no":
+            allowed.discard(method)
+    return frozenset(allowed)
+
+
+def _family(found: Mapping[str, list[str]]) -> socket.AddressFamily:
+    word = _first(found, "addressfamily", "any").lower()
+    return {"inet": socket.AF_INET, "inet6": socket.AF_INET6}.get(word, socket.AF_UNSPEC)

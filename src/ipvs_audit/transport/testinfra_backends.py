@@ -1,0 +1,134 @@
+"""Whatever else testinfra reaches: docker, podman, kubectl, chroot, lxc, salt ...
+
+The backend builds its own command line; where that runs as a local process (all but salt and
+winrm), this module runs it in testinfra's place, with a deadline and an output cap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import testinfra.backend
+
+from ipvs_audit.transport import Output, TransportError
+from ipvs_audit.transport.deadline import Deadline
+from ipvs_audit.transport.host_text import quoted
+from ipvs_audit.transport.process import converse
+from ipvs_audit.transport.script_exchange import LEASHES, Exchange, LeashError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from testinfra.backend.base import BaseBackend, CommandResult
+
+    from ipvs_audit.model.target import Become, Target
+
+#: testinfra's backends that stand for SSH themselves, or for a whole inventory.
+_OURS = frozenset({"ssh", "safe-ssh", "paramiko", "ansible", "local", "ipvs-audit"})
+
+
+def connect_other(target: Target) -> OtherConnection:
+    """A connection by one of testinfra's own backends.
+
+    The address may carry what the backend needs, as testinfra writes it:
+    ``pod?namespace=kube-system&container=proxy``.
+
+    Raises:
+        TransportError: testinfra has no such backend, or it cannot be loaded.
+    """
+    known = sorted({"ssh", "local", *testinfra.backend.BACKENDS} - (_OURS - {"ssh", "local"}))
+    if target.connection not in known:
+        raise TransportError(
+            "configuration",
+            f"{target.name}: ansible_connection {target.connection} is not known; "
+            f"known are {', '.join(known)}",
+        )
+    if target.become is not None and target.become.password is not None:
+        raise TransportError(
+            "configuration",
+            f"{target.name}: a become password cannot be given over {target.connection}; "
+            "allow NOPASSWD, or enter as the right user (user@name)",
+        )
+    address = target.address or target.name
+    options: dict[str, Any] = {}
+    if "?" in address:
+        address, options = testinfra.backend.parse_hostspec(f"{target.connection}://{address}")
+        options.pop("connection", None)
+    if target.user and target.connection in {"docker", "podman"}:
+        address = f"{target.user}@{address}"
+    try:
+        backend = testinfra.backend.get_backend_class(target.connection)(address, **options)
+    except (RuntimeError, ImportError) as error:
+        raise TransportError("configuration", f"{target.name}: {quoted(str(error))}") from None
+    return OtherConnection(backend, via=f"{target.connection} {address}", become=target.become)
+
+
+class OtherConnection:
+    """A testinfra backend that runs scripts. It keeps nothing open between them."""
+
+    fingerprint = ""
+    direct = False
+
+    def __init__(self, backend: BaseBackend, *, via: str, become: Become | None) -> None:
+        self._backend = backend
+        self._become = become
+        self._kill: Callable[[], None] = lambda: None
+        self._leashes = list(LEASHES)
+        self.via = via
+
+    def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
+        """Run a script with ``sh -c``; see :class:`ipvs_audit.transport.Connection`.
+
+        Over salt and winrm, ``timeout`` is not enforced here; the collector's deadline is.
+        """
+        deadline = Deadline.after(timeout)
+        while True:
+            exchange = Exchange(
+                script,
+                where=self.via,
+                seconds=deadline.left(),
+                max_output=max_output,
+                become=self._become,
+                leash=self._leashes[0],
+                inline=True,
+            )
+            status = self._run(exchange, deadline, timeout)
+            try:
+                return exchange.output(status)
+            except LeashError:
+                self._leashes.pop(0)
+
+    def close(self) -> None:
+        """Kill the script that is running, if any; nothing stays open between scripts."""
+        self._kill()
+
+    def _run(self, exchange: Exchange, deadline: Deadline, timeout: float) -> int | None:
+        status: int | None = None
+        ran_here = False
+
+        def started(kill: Callable[[], None]) -> None:
+            self._kill = kill
+
+        def run_local(command: str, *args: str) -> CommandResult:
+            nonlocal status, ran_here
+            ran_here = True
+            line = self._backend.quote(command, *args)
+            status = converse(
+                ["/bin/sh", "-c", line], exchange, deadline, timeout, on_start=started
+            )
+            return self._backend.result(
+                status or 0, line.encode("utf-8", "surrogateescape"), b"", b""
+            )
+
+        self._backend.run_local = run_local
+        try:
+            result = self._backend.run(exchange.command)
+        except TransportError:
+            raise
+        except Exception as error:  # noqa: BLE001  # each backend raises what its library raises
+            raise TransportError("unreachable", f"{self.via}: {quoted(str(error))}") from None
+        if not ran_here:
+            exchange.feed_stdout(result.stdout_bytes)
+            exchange.feed_stderr(result.stderr_bytes)
+            status = result.rc
+        return status

@@ -1,0 +1,190 @@
+"""What a host's variables make of its Target."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import SecretStr
+
+from ipvs_audit.inventory import InventoryError, read_inventory
+from ipvs_audit.inventory.variables import Variable, target_of
+from ipvs_audit.model.target import Become, Target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def made(**variables: object) -> Target:
+    return target_of("web1", (), {name: Variable(value) for name, value in variables.items()})
+
+
+def test_a_bare_host_is_reached_by_ssh_under_its_name() -> None:
+    assert made() == Target("web1", address="web1")
+
+
+@pytest.mark.parametrize(
+    ("variables", "field", "expected"),
+    [
+        ({"ansible_host": "192.0.2.1"}, "address", "192.0.2.1"),
+        ({"ansible_ssh_host": "a", "ansible_host": "b"}, "address", "a"),
+        ({"ansible_host": ""}, "address", "web1"),
+        ({"ansible_host": None}, "address", "web1"),
+        ({"ansible_port": 2222}, "port", 2222),
+        ({"ansible_port": "2222"}, "port", 2222),
+        ({"ansible_port": 22, "ansible_ssh_port": 23}, "port", 23),
+        ({"ansible_user": "ops"}, "user", "ops"),
+        ({"ansible_user": 1000}, "user", "1000"),
+        ({"ansible_ssh_user": "old"}, "user", "old"),
+        ({"ansible_private_key_file": "/k"}, "key_file", "/k"),
+        ({"ansible_ssh_private_key_file": "/k"}, "key_file", "/k"),
+        ({"ansible_ssh_common_args": "-J b"}, "ssh_args", "-J b"),
+        ({"ansible_ssh_extra_args": "-o A=b", "ansible_ssh_common_args": "-J b"},
+         "ssh_args", "-J b -o A=b"),
+        ({"ansible_connection": "smart"}, "connection", "ssh"),
+        ({"ansible_connection": "paramiko"}, "connection", "ssh"),
+        ({"ansible_connection": "paramiko_ssh"}, "connection", "ssh"),
+        ({"ansible_connection": "ansible.builtin.ssh"}, "connection", "ssh"),
+        ({"ansible_connection": "ansible.builtin.paramiko_ssh"}, "connection", "ssh"),
+        ({"ansible_connection": "local"}, "connection", "local"),
+        ({"ansible_connection": "community.docker.docker"}, "connection", "docker"),
+        ({"ansible_connection": "kubectl"}, "connection", "kubectl"),
+        ({"ipvs_audit_exclude": "on  holiday"}, "excluded", "on holiday"),
+        ({"ipvs_audit_exclude": False}, "excluded", None),
+        ({"ipvs_audit_ack": True, "ipvs_audit_namespaces": "every", "other": 1},
+         "policy", {"ack": True, "namespaces": "every"}),
+    ],
+)  # fmt: skip
+def test_variable(variables: dict[str, object], field: str, expected: object) -> None:
+    assert getattr(made(**variables), field) == expected
+
+
+@pytest.mark.parametrize("name", ["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"])
+@pytest.mark.parametrize(("value", "secret"), [("hunter2", "hunter2"), (12345, "12345")])
+def test_a_password_by_any_name_is_a_secret(name: str, value: object, secret: str) -> None:
+    target = made(**{name: value})
+    assert target.password == SecretStr(secret)
+    assert secret not in repr(target) + str(target)
+
+
+@pytest.mark.parametrize(
+    "name", ["ansible_become_password", "ansible_become_pass", "ansible_sudo_pass"]
+)
+def test_a_become_password_by_any_name_is_a_secret(name: str) -> None:
+    target = made(ansible_become=True, **{name: "hunter2"})
+    assert target.become == Become("sudo", "root", SecretStr("hunter2"))
+    assert "hunter2" not in repr(target)
+
+
+@pytest.mark.parametrize("value", [True, "True", "yes", "on", 1, "1", "y"])
+def test_become_is_on(value: object) -> None:
+    assert made(ansible_become=value, ansible_become_user="oracle").become == Become(user="oracle")
+
+
+@pytest.mark.parametrize("value", [False, "False", "no", "off", 0, "0", "n", None, ""])
+def test_become_is_off(value: object) -> None:
+    assert made(ansible_become=value, ansible_become_method="su").become is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"ansible_port": 0}, "ansible_port must be a port number from 1 to 65535, not 0"),
+        ({"ansible_port": 65536}, "ansible_port must be a port number from 1 to 65535"),
+        ({"ansible_port": "ssh"}, "ansible_port must be a port number, not 'ssh'"),
+        ({"ansible_port": True}, "ansible_port must be a port number"),
+        ({"ansible_port": 22.0}, "ansible_port must be a port number"),
+        ({"ansible_port": "²²"}, "ansible_port must be a port number"),
+        ({"ansible_host": ["a"]}, "ansible_host must be text, not a list"),
+        ({"ansible_host": "-oProxyCommand=touch /tmp/x"}, "ansible_host must be one word"),
+        ({"ansible_host": "a b"}, "ansible_host must be one word"),
+        ({"ansible_host": "{{x}}"}, "ansible_host is a template that Ansible does not trust"),
+        ({"ansible_user": "a\nb"}, "ansible_user must be one word"),
+        ({"ansible_user": True}, "ansible_user must be text, not a boolean"),
+        ({"ansible_password": {"hunter2": 1}}, "ansible_password must be text, not a mapping"),
+        ({"ansible_password": 1.5}, "ansible_password must be text, not a decimal number"),
+        ({"ansible_become": "maybe"}, "ansible_become must be true or false, not 'maybe'"),
+        ({"ansible_become": True, "ansible_become_method": "su"}, "with sudo only"),
+        ({"ansible_become": 1, "ansible_become_method": "community.general.doas"}, "is 'doas'"),
+        ({"ipvs_audit_exclude": True}, "must be the reason"),
+        ({"ipvs_audit_exclude": "yes"}, "must be the reason"),
+        ({"ipvs_audit_exclude": ""}, "must be the reason"),
+        ({"ipvs_audit_exclude": None}, "must be the reason"),
+        ({"ipvs_audit_exlude": "x"}, "did you mean ipvs_audit_exclude?"),
+        ({"ipvs_audit_estimaton": "x"}, "did you mean ipvs_audit_estimation?"),
+        ({"ipvs_audit_zzz": "x"}, "(known: ipvs_audit_accept_statistics_loss, "),
+    ],
+)
+def test_a_wrong_value_names_host_and_variable(variables: dict[str, object], says: str) -> None:
+    with pytest.raises(InventoryError) as refused:
+        made(**variables)
+    assert says in str(refused.value)
+    assert str(refused.value).startswith("host web1: ")
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_name_that_is_an_option_is_no_address() -> None:
+    with pytest.raises(InventoryError, match="'-it': not a name to connect to"):
+        target_of("-it", (), {})
+    assert target_of("-it", (), {"ansible_host": Variable("::1")}).address == "::1"
+
+
+def test_ini_booleans_are_what_they_say(tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text(
+        "a ansible_become=False\nb ansible_become=no\nc ansible_become=0\n"
+        "d ansible_become=True\ne ansible_become=yes\nf ansible_become=1\n"
+    )
+    targets = read_inventory([str(hosts)]).targets
+    assert "".join(t.name for t in targets if t.become) == "def"
+
+
+TEMPLATES = """\
+all:
+  vars:
+    domain: example.com
+    ansible_user: "{{ team }}-{{ inventory_hostname_short }}"
+    team: ops
+  hosts:
+    bastion: {ansible_host: "jump.{{ domain }}"}
+    plain: {ansible_host: "{{ inventory_hostname }}.mgmt"}
+    spaced: {ansible_host: "{{inventory_hostname}}"}
+    back: {ansible_host: '{{ inventory_hostname }}-{{ domain }}'}
+    jump: {ansible_ssh_common_args: "-J {{ hostvars['bastion'].ansible_host }}"}
+    grouped: {ansible_host: "{{ groups['all'] | length }}.{{ group_names | join }}x"}
+    typed: {ansible_port: "{{ 2200 + 22 }}", ipvs_audit_ack: "{{ team == 'ops' }}"}
+    listed: {ipvs_audit_floors: {alinux3: "{{ floor }}"}, floor: 5.10.134-15}
+    omitted: {ansible_host: "{{ nothing | default(omit) }}"}
+    raw: {ansible_password: !unsafe "{{ not a template }}"}
+"""
+
+
+def test_templates_are_resolved_as_ansible_resolves_them(tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts.yml"
+    hosts.write_text(TEMPLATES)
+    by_name = {target.name: target for target in read_inventory([str(hosts)]).targets}
+    assert by_name["bastion"].address == "jump.example.com"
+    assert by_name["bastion"].user == "ops-bastion"
+    assert by_name["plain"].address == "plain.mgmt"
+    assert by_name["spaced"].address == "spaced"
+    assert by_name["back"].address == "back-example.com"
+    assert by_name["jump"].ssh_args == "-J jump.example.com"
+    assert by_name["grouped"].address == "10.ungroupedx"
+    assert by_name["typed"].port == 2222
+    assert by_name["typed"].policy == {"ack": True}
+    assert by_name["listed"].policy == {"floors": {"alinux3": "5.10.134-15"}}
+    assert by_name["omitted"].address == "omitted"
+    assert by_name["raw"].password == SecretStr("{{ not a template }}")
+    for target in by_name.values():
+        assert type(target.name) is str
+        assert type(target.address) is str
+        pickle.dumps(target)
+
+
+def test_variables_that_are_not_honoured_are_said_once(tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text("a ansible_become_flags=-i\nb ansible_become_flags=-i\nc\n")
+    assert read_inventory([str(hosts)]).warnings == (
+        "ansible_become_flags is not honoured; 2 hosts have it",
+    )

@@ -1,0 +1,95 @@
+"""What runs beside ip_vs's own hook: udev's rules, and the hooks of modules that need ip_vs."""
+
+from __future__ import annotations
+
+import pytest
+from configured import CONF, DROP_IN, HOOK, OFF, RECIPE, config, off
+
+from ipvs_audit.persistence.boot import after_boot
+from ipvs_audit.persistence.reload import after_reload
+
+RULES = "/etc/udev/rules.d/90-some.rules"
+EARLY = "/etc/modules-load.d/ipvs.conf"
+SETS = "/sbin/sysctl -w net.ipv4.vs.run_estimation={}"
+MODULE = 'ACTION=="add", SUBSYSTEM=="module", KERNEL=="{}", RUN+="{}"\n'
+
+
+def test_at_boot_a_rule_that_sets_another_value_races_with_systemd_sysctl() -> None:
+    files = {DROP_IN: OFF, EARLY: "ip_vs\n", RULES: MODULE.format("ip_vs", SETS.format(1))}
+    outcome = after_boot(config(files), off)
+    assert outcome.holds(off) is None
+    assert f"{RULES}:1" in outcome.doubt
+
+
+def test_at_boot_a_rule_that_sets_the_same_value_is_no_race() -> None:
+    files = {DROP_IN: OFF, EARLY: "ip_vs\n", RULES: MODULE.format("ip_vs", SETS.format(0))}
+    assert after_boot(config(files), off).holds(off) is True
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ('ACTION=="add", SUBSYSTEM=="module", KERNEL=="nf_conntrack"', None),
+        ('ACTION=="add", SUBSYSTEM=="net", KERNEL=="veth*"', None),
+        ('ACTION=="add"', None),
+        ('ACTION=="add", SUBSYSTEM=="module", KERNEL!="ip_vs"', None),
+        ('ACTION=="remove", SUBSYSTEM=="module", KERNEL=="ip_vs"', True),
+        ('ACTION=="remove|unbind", SUBSYSTEM=="net"', True),
+        ('ACTION=="remove|add", SUBSYSTEM=="net"', None),
+    ],
+)
+def test_a_rule_of_another_event_that_switches_on_leaves_the_reload_open(
+    condition: str, holds: bool | None
+) -> None:
+    rule = f'{condition}, RUN+="{SETS.format(1)}"\n'
+    files = {CONF: OFF, HOOK: RECIPE, RULES: rule}
+    assert after_reload(config(files), off).holds(off) is holds
+
+
+def test_a_rule_of_another_event_that_sets_the_same_changes_nothing() -> None:
+    files = {CONF: OFF, HOOK: RECIPE, RULES: MODULE.format("nf_conntrack", SETS.format(0))}
+    assert after_reload(config(files), off).holds(off) is True
+
+
+def test_a_rule_of_another_event_is_held_against_what_all_rules_of_ip_vs_leave() -> None:
+    """Wherever it stands: before a rule of ip_vs it may still run after it."""
+    ours = MODULE.format("ip_vs", SETS.format(0))
+    other = MODULE.format("nf_conntrack", SETS.format(1))
+    for text in (ours + other, other + ours):
+        assert after_reload(config({CONF: OFF, RULES: text}), off).holds(off) is None
+
+
+def test_an_unknown_condition_does_not_matter_where_the_rule_sets_the_same() -> None:
+    rule = f'ACTION=="add", KERNEL=="ip_vs", ATTR{{x}}=="y", RUN+="{SETS.format(0)}"\n'
+    assert after_reload(config({CONF: OFF, HOOK: RECIPE, RULES: rule}), off).holds(off) is True
+    assert after_reload(config({CONF: OFF, RULES: rule}), off).holds(off) is None
+
+
+def test_a_rule_of_another_module_takes_no_earlier_program_away() -> None:
+    """RUN= empties the list of the event that it matches, and of no other."""
+    ours = MODULE.format("ip_vs", SETS.format(0))
+    other = ours.replace('"ip_vs"', '"nf_conntrack"').replace("RUN+=", "RUN=")
+    assert after_reload(config({CONF: OFF, RULES: ours + other}), off).holds(off) is True
+    emptied = ours + ours.replace("RUN+=", "RUN=").replace(SETS.format(0), "/bin/true")
+    assert after_reload(config({CONF: OFF, RULES: emptied}), off).holds(off) is False
+
+
+@pytest.mark.parametrize(
+    ("command", "holds"),
+    [
+        ("/sbin/modprobe -i ip_vs_rr", True),
+        ("/bin/true", True),
+        (f"/sbin/modprobe -i ip_vs_rr && {SETS.format(1)}", None),
+        (f"/sbin/modprobe -i ip_vs_rr && {SETS.format(0)}", True),
+        ("/opt/lb/after-load", None),
+        ("/sbin/modprobe -i ip_vs_rr; /sbin/modprobe -r ip_vs", None),
+    ],
+)
+def test_the_hook_of_a_scheduler_may_spoil_a_right_value(command: str, holds: bool | None) -> None:
+    hooks = f"{RECIPE}install ip-vs-rr {command}\n"
+    assert after_reload(config({CONF: OFF, HOOK: hooks}), off).holds(off) is holds
+
+
+def test_the_hook_of_a_scheduler_does_not_put_a_wrong_value_right() -> None:
+    hooks = f"install ip_vs_rr /sbin/modprobe -i ip_vs_rr && {SETS.format(0)}\n"
+    assert after_reload(config({CONF: OFF, HOOK: hooks}), off).holds(off) is False

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import sample_run
+
+from ipvs_audit.model.verdict import Verdict
+from ipvs_audit.report.summary import (
+    Standing,
+    grouped,
+    headline,
+    host_standing,
+    reconciliation,
+    tally,
+)
+
+if TYPE_CHECKING:
+    from ipvs_audit.model.results import HostResult
+
+LAB = {host.name: host for host in sample_run.lab_hosts()}
+CONCERNS_NOTHING = replace(
+    LAB["compliant"],
+    name="bare",
+    controls=tuple(
+        sample_run.result(about.id, Verdict.NOT_APPLICABLE, "no ip_vs")
+        for about in sample_run.CONTROLS
+    ),
+)
+UNJUDGED = replace(LAB["compliant"], name="late", controls=())
+
+
+def said(*hosts: HostResult) -> str:
+    return headline(sample_run.run(hosts).completed()).sentence
+
+
+@pytest.mark.parametrize(
+    ("hosts", "sentence"),
+    [
+        ((), "Nothing audited: the inventory names no host."),
+        (
+            (LAB["compliant"],),
+            "Compliant: IPVS estimation is disabled, proven on the one host.",
+        ),
+        (
+            (LAB["compliant"], CONCERNS_NOTHING),
+            "Compliant: IPVS estimation is disabled, proven on 1 of 2 hosts; 1 is not concerned.",
+        ),
+        (
+            (LAB["namespaced"], LAB["compliant"]),
+            "Compliant with waivers: what fails on 1 host of 2 is waived; 1 passes.",
+        ),
+        (
+            (LAB["idle"], LAB["compliant"]),
+            (
+                "Not proven: no host fails the policy, but not every one of 2 hosts is proven; "
+                "1 is inconclusive and 1 passes."
+            ),
+        ),
+        (
+            (LAB["down"], sample_run.EXCLUDED),
+            (
+                "Not proven: no host fails the policy, but not every one of 2 hosts is proven; "
+                "1 could not be judged and 1 is excluded."
+            ),
+        ),
+        (
+            (UNJUDGED, LAB["compliant"]),
+            (
+                "Not proven: no host fails the policy, but not every one of 2 hosts is proven; "
+                "1 passes and 1 was not judged."
+            ),
+        ),
+        ((CONCERNS_NOTHING,), "Nothing to prove: no check concerns any of 1 host."),
+        ((LAB["drifted"],), "Not compliant: 1 of 1 host fails the policy."),
+    ],
+)
+def test_the_verdict_in_one_sentence(hosts: tuple[HostResult, ...], sentence: str) -> None:
+    assert said(*hosts) == sentence
+
+
+EST_1_ONLY = tuple(
+    replace(host, controls=host.controls[:1]) for host in (LAB["compliant"], LAB["drifted"])
+)
+
+
+def test_what_was_not_asked_is_never_called_proven() -> None:
+    run = replace(sample_run.run(EST_1_ONLY), controls=sample_run.CONTROLS[:1])
+    assert headline(run).sentence == (
+        "Not proven: not all that the policy demands was asked of 2 hosts; 2 pass."
+        " Not asked: EST-2, EST-3, EST-4, EST-5, EST-6."
+    )
+    assert headline(run).standing is Standing.NOT_JUDGED
+    assert said(*EST_1_ONLY[1:], LAB["compliant"]) == (
+        "Not proven: not all that the policy demands was asked of 2 hosts; 2 pass."
+        " Not every control was asked of 1 host."
+    )
+    assert said(*EST_1_ONLY[1:], LAB["drifted"]).endswith(
+        "fails the policy; 1 passes. Not every control was asked of 1 host."
+    )
+
+
+def test_hosts_left_out_are_counted_and_said() -> None:
+    run = replace(sample_run.run((LAB["compliant"],)), left_out=6)
+    assert reconciliation(run) == (
+        "7 hosts in the inventory = 1 assessed + 0 unreachable + 0 excluded"
+        " + 6 left out by --limit or --shard"
+    )
+    assert headline(run).sentence == (
+        "Compliant: IPVS estimation is disabled, proven on the one host."
+        " 6 hosts of the inventory are left out."
+    )
+
+
+def test_the_numbers_of_a_failing_run_add_up_to_its_hosts() -> None:
+    hosts = (*LAB.values(), sample_run.EXCLUDED, CONCERNS_NOTHING, UNJUDGED)
+    first, total, *rest = map(int, re.findall(r"\d+", said(*hosts)))
+    assert total == len(hosts) == first + sum(rest)
+
+
+def test_a_waiver_never_hides_another_failure() -> None:
+    both = sample_run.host(
+        "web1", LAB["namespaced"].controls[4], sample_run.result("EST-4", Verdict.FAIL, "runs")
+    )
+    assert host_standing(both) is Standing.FAIL
+    assert host_standing(LAB["namespaced"]) is Standing.WAIVED
+
+
+def test_a_waiver_on_what_does_not_fail_changes_nothing() -> None:
+    idle = sample_run.result("EST-6", Verdict.INCONCLUSIVE, "no traffic", waiver="OPS-1")
+    assert host_standing(sample_run.host("web1", idle)) is Standing.INCONCLUSIVE
+
+
+def test_the_tally_adds_up_to_every_result() -> None:
+    run = sample_run.run().completed()
+    assert sum(tally(run).values()) == sum(len(host.controls) for host in run.hosts)
+
+
+def test_groups_hold_each_host_once_failing_first() -> None:
+    hosts = sample_run.fleet(60)
+    parts = grouped(hosts)
+    assert list(parts)
+    assert set(parts) == {"cn-hangzhou", "cn-shanghai", "cn-beijing + ipvs"}
+    assert sorted(host.name for part in parts.values() for host in part) == [
+        host.name for host in hosts
+    ]
+    for part in parts.values():
+        standings = [list(Standing).index(host_standing(host)) for host in part]
+        assert standings == sorted(standings)
+
+
+def test_groups_that_tear_the_fleet_to_pieces_are_left_out() -> None:
+    own = tuple(
+        replace(host, groups=(f"rack{number}",)) for number, host in enumerate(sample_run.fleet(20))
+    )
+    assert list(grouped(own)) == ["all hosts"]

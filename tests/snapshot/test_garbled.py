@@ -1,0 +1,151 @@
+"""Whatever text a section holds, a parser reads it or says that it is garbled; it never breaks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from recorded import NAMES, snapshot
+
+from ipvs_audit.snapshot import GarbledEvidenceError, Section, Snapshot
+from ipvs_audit.snapshot.kernel import parse_module
+from ipvs_audit.snapshot.namespaces import parse_census
+
+PARTS = (
+    "host",
+    "kernel",
+    "module",
+    "loaders",
+    "consumers",
+    "census",
+    "counters",
+    "config",
+    "exposure",
+)
+RECORDED = {name: snapshot(name) for name in NAMES}
+OWN = "host 4026531840 run_estimation=0 services=1 destinations=2 name=host\n"
+
+
+def read(evidence: Snapshot) -> list[object]:
+    """Every part that can be read."""
+    found: list[object] = []
+    for part in PARTS:
+        try:
+            found.append(getattr(evidence, part))
+        except GarbledEvidenceError as garbled:
+            assert str(garbled)  # noqa: PT017
+    for name in evidence.sections:
+        assert evidence.evidence(name) is not None
+    return found
+
+
+def changed(evidence: Snapshot, section: str, output: str) -> Snapshot:
+    sections = dict(evidence.sections)
+    sections[section] = replace(sections[section], output=output)
+    return replace(evidence, sections=sections)
+
+
+@given(st.data(), st.sampled_from(NAMES))
+def test_any_text_in_any_section(data: st.DataObject, name: str) -> None:
+    evidence = RECORDED[name]
+    section = data.draw(st.sampled_from(sorted(evidence.sections)))
+    text = data.draw(st.text(max_size=80))
+    read(changed(evidence, section, data.draw(st.sampled_from([text, text + "\nend\n"]))))
+
+
+@given(st.data(), st.sampled_from(NAMES))
+def test_any_small_change_of_what_really_came(data: st.DataObject, name: str) -> None:
+    evidence = RECORDED[name]
+    section = data.draw(st.sampled_from(sorted(evidence.sections)))
+    output = evidence.sections[section].output
+    at = data.draw(st.integers(0, len(output)))
+    gone = data.draw(st.integers(0, 12))
+    put = data.draw(
+        st.text(st.sampled_from("0123456789 -=:.\n\t\\~xA\x1b\u0661\u2028e"), max_size=6)
+    )
+    read(changed(evidence, section, output[:at] + put + output[at + gone :]))
+
+
+@given(st.sampled_from(NAMES), st.data())
+def test_any_section_may_be_missing(name: str, data: st.DataObject) -> None:
+    evidence = RECORDED[name]
+    gone = data.draw(st.sets(st.sampled_from(sorted(evidence.sections))))
+    left = {key: one for key, one in evidence.sections.items() if key not in gone}
+    read(replace(evidence, sections=left))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "section", ["netns", "counters", "sysctl", "modprobe", "udev", "keys", "cmdline"]
+)
+def test_no_verdict_rests_on_half_a_section(name: str, section: str) -> None:
+    evidence = RECORDED[name]
+    if section not in evidence.sections:
+        return
+    output = evidence.sections[section].output
+    part = {"netns": "census", "counters": "counters"}.get(section, "config")
+    for cut in range(0, len(output) - 1, max(1, len(output) // 40)):
+        with pytest.raises(GarbledEvidenceError):
+            getattr(changed(evidence, section, output[:cut]), part)
+
+
+def census(text: str, *kthreads: str) -> object:
+    return parse_census(Section("netns", "", text + "end\n", None, 1.0), kthreads)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "x", "0 ", "0x0", "1e3", "+1", "--1", "\u0661", "0\t", "9" * 11]
+)
+def test_a_value_that_is_no_number_is_garbled(value: str) -> None:
+    with pytest.raises(GarbledEvidenceError):
+        census(OWN.replace("run_estimation=0", f"run_estimation={value}"))
+
+
+@pytest.mark.parametrize("text", [
+    "", OWN + OWN, OWN + OWN.replace("host ", "netns ", 1),
+    OWN.replace("services=1", "services=x"), OWN.replace("services=1", "services=-1"),
+    OWN.replace("run_estimation=0 ", ""), OWN.replace("run_estimation=0", "unread=why"),
+    OWN.replace("run_estimation=0", "run_estimation=0 unread=gone"), OWN + "netns\n",
+])  # fmt: skip
+def test_a_census_that_contradicts_itself_is_garbled(text: str) -> None:
+    with pytest.raises(GarbledEvidenceError):
+        census(text)
+
+
+def test_values_beside_0_and_1_are_kept() -> None:
+    for raw, value in (("-1", -1), ("2", 2), ("00", 0)):
+        found = census(OWN.replace("run_estimation=0", f"run_estimation={raw}"))
+        assert (found.host.raw, found.host.value) == (raw, value)  # type: ignore[attr-defined]
+
+
+def test_rules_that_could_not_be_seen_are_not_none_at_all() -> None:
+    found = census(OWN.replace("services=1 destinations=2", "services=- destinations=-"))
+    assert found.host.holds_rules is None  # type: ignore[attr-defined]
+
+
+def test_estimator_threads_of_a_namespace_that_was_not_seen_are_a_gap() -> None:
+    one = "netns 5 run_estimation=1 services=1 destinations=1 name=ip netns a\n"
+    assert census(OWN + one, "ipvs-e:3:0", "ipvs-e:3:1").complete  # type: ignore[attr-defined]
+    two = census(OWN + one, "ipvs-e:3:0", "ipvs-e:4:0")
+    assert not two.complete  # type: ignore[attr-defined]
+    assert "2 namespaces" in two.gaps[0]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("text", "state"), [
+    ("initstate=live\nrefcnt=1\nexists=/sys/module/ip_vs\n", "loaded"),
+    ("exists=/sys/module/ip_vs\nbuiltin=0\n", "builtin"),
+    ("builtin=1\n", "builtin"),
+    ("exists=/proc/net/ip_vs\nbuiltin=0\n", "loaded"),
+    ("exists=/proc/net/ip_vs\nmonolithic=1\nbuiltin=0\n", "builtin"),
+    ("builtin=0\ntree=/lib/modules/6.1\nfile=/lib/modules/6.1/ip_vs.ko\nswitch=yes\n", "available"),
+    ("builtin=0\ntree=/lib/modules/6.1\n", "absent"),
+    ("builtin=0\nmonolithic=1\n", "absent"),
+    ("builtin=0\n", "unknown"),
+    ("", "unknown"),
+])  # fmt: skip
+def test_the_state_of_the_module(text: str, state: str) -> None:
+    module = parse_module(Section("module", "", text, None, 1.0))
+    assert module.state == state
+    assert module.loaded is (state in ("loaded", "builtin"))

@@ -1,0 +1,95 @@
+"""Configuration made by hand, and the scenario folders, as snapshots to judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from made import census, netns, snapshot
+
+from ipvs_audit.model.policy import Policy
+from ipvs_audit.persistence.file_tree import lines_of, read_tree
+from ipvs_audit.persistence.host_config import HostConfig
+from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
+from ipvs_audit.snapshot.host import Loaders
+from ipvs_audit.snapshot.kernel import Module
+
+if TYPE_CHECKING:
+    from ipvs_audit.snapshot import Snapshot
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+
+LOADERS = Loaders(
+    init="systemd",
+    systemd_sysctl="/usr/lib/systemd/systemd-sysctl",
+    systemd_version=252,
+    systemd_modules_load="/usr/lib/systemd/systemd-modules-load",
+    procps=(4, 0, 2),
+    sysctl_path="/usr/sbin/sysctl",
+    sysctl_kind="procps",
+    kmod=30,
+    modprobe="/usr/sbin/modprobe",
+    masked_units=(),
+)
+
+CONF = "/etc/sysctl.conf"
+DROP_IN = "/etc/sysctl.d/90-ipvs.conf"
+HOOK = "/etc/modprobe.d/ipvs.conf"
+OFF = "net.ipv4.vs.run_estimation = 0\n"
+ON = "net.ipv4.vs.run_estimation = 1\n"
+RECIPE = "install ip_vs /sbin/modprobe --ignore-install ip_vs && /sbin/sysctl -p\n"
+
+
+def file(path: str, text: str, real: str | None = None) -> ConfigFile:
+    """A file with content; ``real`` where it is a link."""
+    lines = lines_of(text.encode(), joined="/modprobe.d/" in path or "/rules.d/" in path)
+    return ConfigFile(path, path if real is None else real, 0, 0, 0o644, len(text), "", lines)
+
+
+def tree(files: dict[str, str], **more: Any) -> ConfigTree:
+    """A tree of files by path; ``->PATH`` as content is a link."""
+    made = {
+        path: file(path, files.get(text[2:], "") if text.startswith("->") else text,
+                   text[2:] if text.startswith("->") else None)
+        for path, text in files.items()
+    }  # fmt: skip
+    return ConfigTree(made, **more)
+
+
+def off(value: int) -> bool:
+    """What a policy that wants estimation off accepts."""
+    return value == 0
+
+
+def config(files: dict[str, str], *, loaders: Loaders = LOADERS, **more: Any) -> HostConfig:
+    """A subject over a tree of files."""
+    return HostConfig(tree(files), loaders, **more)
+
+
+def scenario(folder: Path) -> tuple[Snapshot, Policy]:
+    """The host that a scenario folder describes: its files, and host.yml's differences."""
+    about = folder / "host.yml"
+    given: dict[str, Any] = yaml.safe_load(about.read_text()) if about.exists() else {}
+    fields = LOADERS.__slots__
+    loaders = {name: given[name] for name in fields if name in given}
+    if "procps" in loaders:
+        loaders["procps"] = tuple(int(part) for part in str(loaders["procps"]).split("."))
+    if "masked_units" in loaders:
+        loaders["masked_units"] = tuple(loaders["masked_units"])
+    files = read_tree(folder)
+    switch = given.get("has_switch", True)
+    return (
+        snapshot(
+            config=ConfigTree(
+                files.files,
+                given.get("keys", {}),
+                tuple(given.get("cmdline", ())),
+                files.unreadable,
+            ),
+            loaders=Loaders(**{name: getattr(LOADERS, name) for name in fields} | loaders),
+            module=Module(given.get("module", "loaded"), None, switch, 1, ()),
+            census=census(netns(raw="0" if switch else None)),
+        ),
+        Policy(estimation=given.get("estimation", "disabled")),
+    )

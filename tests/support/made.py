@@ -1,0 +1,112 @@
+"""Snapshots made by hand: each part given as the parsed dataclass, without a probe."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ipvs_audit.controls.control import Check, control_of, judge
+from ipvs_audit.model.policy import Policy
+from ipvs_audit.snapshot import CollectionInfo, Snapshot
+from ipvs_audit.snapshot.counters import Counts, Sample, Series
+from ipvs_audit.snapshot.host import Host
+from ipvs_audit.snapshot.kernel import Kernel, Module
+from ipvs_audit.snapshot.namespaces import Census, Netns
+
+if TYPE_CHECKING:
+    from ipvs_audit.model.verdict import Result
+
+CHECKS = Path(__file__).parents[2] / "checks"
+
+HOST = Host(
+    hostname="web1",
+    machine_id="0" * 32,
+    boot_id="00000000-0000-0000-0000-000000000000",
+    uptime=100.0,
+    clock=1_700_000_000,
+    os_id="debian",
+    os_version="12",
+    os_name="Debian GNU/Linux 12 (bookworm)",
+    platform_id="",
+    possible_cpus=2,
+    root=True,
+    user="root (uid 0)",
+    blind=(),
+    cpu_seconds=0.02,
+)
+COLLECTED = CollectionInfo(
+    started="2026-11-23T02:00:00.000Z",
+    finished="2026-11-23T02:00:06.000Z",
+    via="ssh root@192.0.2.1:22",
+    fingerprint="SHA256:abc",
+    probe="0123456789ab",
+)
+LOADED = Module(state="loaded", file=None, knows_switch=None, refcount=1, kthreads=())
+
+
+def netns(
+    inode: int = 1, name: str = "host", raw: str | None = "0", services: int | None = 1, **more: Any
+) -> Netns:
+    fields: dict[str, Any] = {
+        "why_unread": "",
+        "est_cpulist": None,
+        "destinations": services,
+    } | more
+    return Netns(inode=inode, name=name, raw=raw, services=services, **fields)
+
+
+def census(host: Netns | None = None, *others: Netns, gaps: tuple[str, ...] = ()) -> Census:
+    return Census(host=host or netns(), others=others, complete=not gaps, gaps=gaps)
+
+
+def series(inode: int, *samples: tuple[float, int, int]) -> Series:
+    """Samples as (time, raw packets, total packets)."""
+    return Series(
+        inode,
+        tuple(
+            Sample(at, Counts(0, raw, 0, 0, 0), Counts(0, total, 0, 0, 0), cpus=2)
+            for at, raw, total in samples
+        ),
+    )
+
+
+OFF = ((0.0, 10, 3), (2.0, 14, 3), (5.2, 20, 3))
+ON = ((0.0, 10, 9), (2.0, 14, 10), (5.2, 20, 18))
+SILENT = ((0.0, 10, 10), (2.0, 10, 10), (5.2, 10, 10))
+
+
+def snapshot(**parts: Any) -> Snapshot:
+    made = Snapshot("web1", COLLECTED, {})
+    defaults: dict[str, Any] = {
+        "host": HOST,
+        "kernel": Kernel("6.1.0-40-cloud-amd64", "x86_64"),
+        "module": LOADED,
+        "census": census(),
+        "counters": {1: series(1, *OFF)},
+        "consumers": (),
+    }
+    made.__dict__.update(defaults | parts)
+    return made
+
+
+@cache
+def check(control: str) -> Check:
+    """The check of a control, from the folder that pytest audits with."""
+    (path,) = CHECKS.glob(f"test_{control.lower().replace('-', '_')}_*.py")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    (found,) = (
+        function
+        for function in vars(module).values()
+        if (about := control_of(function)) is not None and about.id == control
+    )
+    return found  # type: ignore[no-any-return]
+
+
+def verdict(control: str, evidence: Snapshot, policy: Policy | None = None) -> Result:
+    return judge(check(control), evidence, policy or Policy())

@@ -1,0 +1,123 @@
+"""Hosts to plan for: files made by hand or a scenario folder, with the originals beside them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from configured import LOADERS, file
+from made import census, netns, snapshot
+
+from ipvs_audit.model.policy import Policy
+from ipvs_audit.persistence.file_root import Root, UnreadableError
+from ipvs_audit.remedy.original_files import SECTION, read_originals
+from ipvs_audit.remedy.plan import plan
+from ipvs_audit.remedy.simulation import changed
+from ipvs_audit.snapshot.config_files import ConfigTree
+from ipvs_audit.snapshot.section import Section
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from ipvs_audit.remedy.plan_steps import Plan
+    from ipvs_audit.snapshot import Snapshot
+
+PLACES = ("/etc", "/etc/sysctl.d", "/etc/modprobe.d", "/var/lib")
+
+
+def original(path: str, content: bytes, *more: str, real: str = "", mode: str = "644") -> list[str]:
+    """The lines that the probe prints of a file."""
+    return [
+        f"file {path}",
+        f"real {real or path}",
+        f"stat {mode} 0 0 {len(content)} 1",
+        f"sha256 {hashlib.sha256(content).hexdigest()}",
+        f"hex {content.hex()}",
+        *more,
+    ]
+
+
+def places(**states: str) -> list[str]:
+    """The directories, writable but for those named by their last part."""
+    return [
+        f"place {states.get(path.rpartition('/')[2].replace('.', '_'), 'writable')} 999999 {path}"
+        for path in PLACES
+    ]
+
+
+def section(lines: Iterable[str]) -> Section:
+    return Section(SECTION, "od", "\n".join([*lines, "end"]) + "\n", None, 1.0)
+
+
+def with_originals(evidence: Snapshot, lines: list[str]) -> Snapshot:
+    found = replace(evidence, sections={SECTION: section(lines)})
+    found.__dict__.update(
+        {name: value for name, value in evidence.__dict__.items() if name != "sections"}
+    )
+    return found
+
+
+def host(files: dict[str, str], *, more: list[str] | None = None, **parts: Any) -> Snapshot:
+    """A host with these files, by path; ``->PATH`` is a link."""
+    tree, lines = {}, []
+    for path, text in files.items():
+        real = text[2:] if text.startswith("->") else path
+        content = files.get(real, "") if text.startswith("->") else text
+        raw = content.encode()
+        tree[path] = replace(file(path, content, real), sha256=hashlib.sha256(raw).hexdigest())
+        if path.startswith("/etc/"):
+            lines += original(path, raw, real=real)
+    defaults: dict[str, Any] = {
+        "config": ConfigTree(tree),
+        "loaders": LOADERS,
+        "census": census(netns(raw="1")),
+    }
+    return with_originals(snapshot(**defaults | parts), [*lines, *(more or []), *places()])
+
+
+def scenario_host(evidence: Snapshot, folder: Path) -> Snapshot:
+    """A scenario's host with the originals of its files."""
+    root, lines = Root(folder), []
+    for path, seen in evidence.config.files.items():
+        if not path.startswith("/etc/") or "/modules-load" in path or "/udev" in path:
+            continue
+        try:
+            content = root.read(seen.real)
+        except UnreadableError:
+            continue
+        lines += original(path, content, real=seen.real)
+    return with_originals(evidence, [*lines, *places()])
+
+
+def then(evidence: Snapshot, made: Plan) -> Snapshot:
+    """The host as it is to be after the plan."""
+    config = changed(evidence.config, {step.path: step.after for step in made.files})
+    after = with_originals(evidence, [])
+    lines = [
+        line
+        for path, seen in config.files.items()
+        if path.startswith("/etc/")
+        for line in original(path, _content(evidence, made, seen.real), real=seen.real)
+    ]
+    after = with_originals(evidence, [*lines, *places()])
+    after.__dict__["config"] = config
+    host_value = next((step.after for step in made.namespaces if step.own), None)
+    if host_value is not None:
+        seen_host = replace(evidence.census.host, raw=str(host_value))
+        after.__dict__["census"] = replace(evidence.census, host=seen_host)
+    return after
+
+
+def _content(evidence: Snapshot, made: Plan, real: str) -> bytes:
+    for step in made.files:
+        if step.path == real:
+            return step.after
+    originals = read_originals(evidence)
+    known = originals.of_real(real) if originals else None
+    return (known.content or b"") if known else b""
+
+
+def planned(files: dict[str, str], policy: Policy | None = None, **parts: Any) -> Plan:
+    return plan(host(files, **parts), policy or Policy())
