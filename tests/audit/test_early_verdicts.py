@@ -37,10 +37,10 @@ def asked() -> list[str]:
 
 def ahead(asked: list[str], *, accept: bool = False) -> tuple[Ahead, Any]:
     @control("OPS-1", "right", severity="low", source="x", fix="x")
-    def right(snapshot: Any, policy: Any, case: Any) -> None:  # noqa: ARG001
+    def right(snapshot: Any, policy: Any, assessment: Any) -> None:  # noqa: ARG001
         asked.append(snapshot.target)
-        case.expect("x")
-        case.observe("x", "uname")
+        assessment.expect("x")
+        assessment.observe("x", "uname")
         assert snapshot.collection.probe != "wrong", "it is wrong"
 
     audit: Any = SimpleNamespace(

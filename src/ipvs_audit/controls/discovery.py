@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: What every check may ask for; one that asks for more needs the host, not only its evidence.
-FROM_EVIDENCE = frozenset({"snapshot", "policy", "case"})
+FROM_EVIDENCE = frozenset({"snapshot", "policy", "assessment"})
 
 
 class ChecksError(Exception):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ipvs_audit.controls.control import Check, Control
 
 #: What a control may ask for, and is given without a fixture.
-_OWN = frozenset({"target", "snapshot", "policy", "case", "request"})
+_OWN = frozenset({"target", "snapshot", "policy", "assessment", "request"})
 _OURS = "ipvs_audit.plugin.hooks"
 #: Whose hooks around a test do nothing that a control would need.
 _KNOWN = (

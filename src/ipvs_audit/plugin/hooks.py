@@ -275,7 +275,9 @@ def _hold(item: pytest.Item, result: Result) -> None:
 
 
 def _extra_arguments(item: pytest.Item) -> dict[str, object]:
-    """What a user's own check asks for beyond snapshot, policy and case, e.g. ``host``."""
+    """What a user's own check asks for beyond snapshot, policy and assessment, e.g. ``host``."""
     wanted = getattr(item, "_fixtureinfo").argnames  # noqa: B009  # pytest has no public name
     values: dict[str, object] = getattr(item, "funcargs", {})
-    return {name: values[name] for name in wanted if name not in ("snapshot", "policy", "case")}
+    return {
+        name: values[name] for name in wanted if name not in ("snapshot", "policy", "assessment")
+    }

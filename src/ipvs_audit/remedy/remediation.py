@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ipvs_audit.remedy.plan_steps import Plan
     from ipvs_audit.snapshot import Snapshot
 
-_USUAL = {"snapshot", "policy", "case"}
+_USUAL = {"snapshot", "policy", "assessment"}
 
 
 @dataclass(slots=True)
