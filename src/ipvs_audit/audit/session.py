@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import platform
 import socket
@@ -22,7 +21,8 @@ from ipvs_audit.audit.waiver_matching import Waivers
 from ipvs_audit.inventory import Inventory, read_inventory
 from ipvs_audit.latency.results import latency_of
 from ipvs_audit.model.ci_job import job_link
-from ipvs_audit.model.clock import stamp
+from ipvs_audit.model.clock import stamp, utc_now, utc_timestamp
+from ipvs_audit.model.operator_name import operator_name
 from ipvs_audit.model.policy import Policy, load_policy, policy_for
 from ipvs_audit.model.results import ControlInfo, HostResult, Run
 from ipvs_audit.model.shard import Part, names_digest
@@ -37,11 +37,6 @@ if TYPE_CHECKING:
 
 #: The named stack: what a report says it was made with.
 STACK = ("pytest", "pytest-testinfra", "paramiko", "junit-xml", "pytest-html", "ansible-core")
-
-
-def utc_now() -> datetime:
-    """The controller's clock, in UTC."""
-    return datetime.now(tz=UTC)
 
 
 class AuditSession:
@@ -149,15 +144,13 @@ class AuditSession:
         try:
             return self.collected[name]
         except KeyError:
-            now = stamp(utc_now())
+            at = utc_timestamp()
             why = (
                 f"the run was ended before {name} was collected"
                 if self.interrupted
                 else f"there is no saved evidence of {name} in {self.options.snapshots}"
             )
-            return Failure(
-                name, "interrupted" if self.interrupted else "no-evidence", why, now, now
-            )
+            return Failure(name, "interrupted" if self.interrupted else "no-evidence", why, at, at)
 
     def record(self, host: str, result: Result) -> None:
         """Keep a verdict. A control judged twice (a flaky rerun) keeps the later one."""
@@ -174,8 +167,8 @@ class AuditSession:
         run = Run(
             id=run_id(self.started),
             started=stamp(self.started),
-            finished=stamp(utc_now()),
-            operator=_operator(),
+            finished=utc_timestamp(),
+            operator=operator_name(),
             controller=socket.gethostname(),
             argv=redact(self.argv),
             version=__version__,
@@ -283,13 +276,6 @@ def run_id(started: datetime) -> str:
     '2026-11-23T02-00-05Z'
     """
     return started.astimezone(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-
-
-def _operator() -> str:
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
 
 
 def _shown(source: str) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from ipvs_audit.model.clock import stamp
+from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.snapshot.round_trips import MOST, Trace, Via
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def measure(echo: Echo, pace: Pace, clock: Callable[[], float] = time.perf_count
     rtt: list[float | None] = []
     stalls: list[tuple[float, float]] = []
     ended, open_ = "", 0
-    started = stamp(datetime.now(tz=UTC))
+    started = utc_timestamp()
     begun = due = last = clock()
     try:
         while True:

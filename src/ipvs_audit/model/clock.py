@@ -12,3 +12,17 @@ def stamp(moment: datetime) -> str:
     '2026-11-23T02:00:00.000Z'
     """
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def utc_now() -> datetime:
+    """The controller's clock, in UTC."""
+    return datetime.now(tz=UTC)
+
+
+def utc_timestamp() -> str:
+    """The controller's clock, as evidence, journals and reports show it.
+
+    >>> len(utc_timestamp())
+    24
+    """
+    return stamp(utc_now())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ipvs_audit.model.operator_name import operator_name
 from ipvs_audit.remedy.host_access import LiveDoor
 from ipvs_audit.remedy.remediation import Remediation, who_runs
 
@@ -35,7 +35,8 @@ def remediation_of(
         raise pytest.UsageError(
             "hosts are to be changed, and there is no terminal to ask at: add --yes"
         )
-    door = LiveDoor(audit.targets, audit.policies, audit.options.connection, directory.name, _who())
+    who = who_runs(operator_name())
+    door = LiveDoor(audit.targets, audit.policies, audit.options.connection, directory.name, who)
     return Remediation(
         options,
         audit.policies,
@@ -46,13 +47,6 @@ def remediation_of(
         say,
         lambda question: ask(config, question),
     )
-
-
-def _who() -> str:
-    try:
-        return who_runs(os.environ.get("SUDO_USER") or getpass.getuser())
-    except (KeyError, OSError):
-        return who_runs(f"uid {os.getuid()}")
 
 
 def on_terminal(config: pytest.Config) -> bool:

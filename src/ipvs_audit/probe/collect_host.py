@@ -6,10 +6,9 @@ import random
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ipvs_audit.model.clock import stamp
+from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.probe import framing, script
 from ipvs_audit.snapshot import CollectionInfo, Failure, Snapshot, estimator_runs, round_trips
 from ipvs_audit.transport import Again, Connection, FailureKind, TransportError
@@ -32,15 +31,6 @@ _LONGEST_PAUSE = 5.0
 _MOST_BACKOFFS = 10
 #: A try needs at least this many seconds to be worth it.
 _WORTH_IT = 0.5
-
-
-def utc_now() -> str:
-    """The controller's clock, as evidence shows it.
-
-    >>> len(utc_now())
-    24
-    """
-    return stamp(datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +112,7 @@ class Handle:
 
 def failure(target: Target, kind: FailureKind, message: str, started: str) -> Failure:
     """A host that could not be collected, as of now."""
-    return Failure(target.name, kind, message, started, utc_now())
+    return Failure(target.name, kind, message, started, utc_timestamp())
 
 
 def collect_one(job: Job, handle: Handle | None = None) -> Snapshot | Failure:
@@ -132,7 +122,7 @@ def collect_one(job: Job, handle: Handle | None = None) -> Snapshot | Failure:
     everything else never; all within the deadline.
     """
     handle = handle or Handle()
-    started = utc_now()
+    started = utc_timestamp()
     deadline = Deadline.after(job.settings.limits.deadline)
     tries: dict[Again, int] = {"never": 0, "once": 0, "backoff": 0}
     while True:
@@ -204,7 +194,7 @@ def _probe(job: Job, connection: Connection, deadline: Deadline, started: str) -
         sections.pop(name, None)
     collection = CollectionInfo(
         started=started,
-        finished=utc_now(),
+        finished=utc_timestamp(),
         via=connection.via,
         fingerprint=connection.fingerprint,
         probe=script.digest(),

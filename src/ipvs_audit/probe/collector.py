@@ -8,8 +8,9 @@ from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.model.policy import Policy
-from ipvs_audit.probe.collect_host import Handle, Job, collect_one, failure, utc_now
+from ipvs_audit.probe.collect_host import Handle, Job, collect_one, failure
 from ipvs_audit.probe.connection_slots import Places
 from ipvs_audit.probe.thread_per_call import Threads
 from ipvs_audit.transport.deadline import Deadline
@@ -156,7 +157,7 @@ class _Run:
     def _start(self, job: Job, handle: Handle) -> bool:
         """Submit a host; false where it must wait, since this machine starts no more threads."""
         until = Deadline.after(job.settings.limits.deadline + self._grace)
-        started = _Running(job, handle, until, utc_now())
+        started = _Running(job, handle, until, utc_timestamp())
         arguments = (job, handle) if self._own else (job,)
         try:
             future = self._executor.submit(collect_one, *arguments)
@@ -206,7 +207,7 @@ class _Run:
             yield _not_done(running.job.target, running.started)
         self._running.clear()
         for job in self._jobs:
-            yield _not_done(job.target, utc_now())
+            yield _not_done(job.target, utc_timestamp())
 
     def _abandon_all(self) -> None:
         for future, running in self._running.items():

@@ -12,10 +12,9 @@ import os
 import re
 import threading
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from ipvs_audit.model.clock import stamp
+from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.remedy.plan_steps import WriteFile
 
 if TYPE_CHECKING:
@@ -69,8 +68,13 @@ class Journal:
 
     def note(self, event: str, host: str = "", **more: Any) -> None:  # noqa: ANN401  # any JSON
         """Add a record; it is on disk when this returns."""
-        at = stamp(datetime.now(UTC))
-        record = {"schema": SCHEMA, "at": at, "run": self.run, "who": self.who, "event": event}
+        record = {
+            "schema": SCHEMA,
+            "at": utc_timestamp(),
+            "run": self.run,
+            "who": self.who,
+            "event": event,
+        }
         if host:
             record["host"] = host
         line = json.dumps(record | more, separators=(",", ":")).encode() + b"\n"
