@@ -8,12 +8,12 @@ from ipvs_audit.latency.round_trips_text import (
     Estimation,
     estimation_of,
     exposure_shown,
-    ms,
     shown,
     steady,
     too_weak,
 )
 from ipvs_audit.model.policy import Policy
+from ipvs_audit.model.text import duration
 from ipvs_audit.snapshot import Snapshot
 
 
@@ -63,8 +63,9 @@ def test_latency(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> 
         stall = snapshot.exposure.stall
         if estimation is Estimation.ON and stall and stall[0] > spike:
             assessment.inconclusive(
-                f"steady, but estimation is on, and by its exposure takes a CPU for {ms(stall[0])}"
-                " every 2 s: these round trips may not have come by that CPU; try the other"
+                "steady, but estimation is on, and by its exposure takes a CPU for"
+                f" {duration(stall[0])} every 2 s: these"
+                " round trips may not have come by that CPU; try the other"
                 " --latency-via, or another controller"
             )
         return

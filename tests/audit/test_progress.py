@@ -26,7 +26,7 @@ def test_tells_hosts_unreachable_rate_and_time_left() -> None:
     assert tally.line(52.0) == (
         "collecting: 4 of 100 hosts, 1 unreachable, 2.0 hosts/s, about 48 s left"
     )
-    assert tally.end(60.0) == "collected 4 of 100 hosts in 10.0 s, 1 unreachable"
+    assert tally.end(60.0) == "collected 4 of 100 hosts in 10 s, 1 unreachable"
 
 
 def test_hosts_that_fail_are_told_where_that_is_known() -> None:
@@ -34,7 +34,7 @@ def test_hosts_that_fail_are_told_where_that_is_known() -> None:
     for evidence, fails in ((GOOD, True), (GOOD, False), (BAD, True), (GOOD, True)):
         tally.count(evidence, fails=fails)
     assert tally.line(52.0).startswith("collecting: 4 of 100 hosts, 2 failing, 1 unreachable, ")
-    assert tally.end(60.0) == "collected 4 of 100 hosts in 10.0 s, 2 failing, 1 unreachable"
+    assert tally.end(60.0) == "collected 4 of 100 hosts in 10 s, 2 failing, 1 unreachable"
 
 
 def test_tells_no_time_where_none_is_done() -> None:
@@ -50,7 +50,7 @@ def test_off_a_terminal_it_is_plain_lines(monkeypatch: pytest.MonkeyPatch) -> No
     lines = out.getvalue().splitlines()
     assert len(lines) == 3
     assert lines[0].startswith("collecting: 1 of 2 hosts, 0 unreachable, ")
-    assert re.fullmatch(r"collected 2 of 2 hosts in [\d.]+ s, 1 unreachable", lines[2])
+    assert re.fullmatch(r"collected 2 of 2 hosts in [\d.]+ m?s, 1 unreachable", lines[2])
     assert "\x1b" not in out.getvalue()
 
 

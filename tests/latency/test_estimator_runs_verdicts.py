@@ -76,7 +76,7 @@ def test_what_was_not_seen_changes_no_verdict_and_is_said(name: str) -> None:
 
 def test_runs_as_long_as_the_delays_strengthen_the_attribution() -> None:
     message = judged(PACED, LONG).message
-    assert message.startswith("consistent with the IPVS estimator, period 2.1 s, 6 of 6 delays")
+    assert message.startswith("consistent with the IPVS estimator, period 2.14 s, 6 of 6 delays")
     assert f"; {HELD}, as long as all delays" in message
 
 

@@ -93,7 +93,7 @@ def test_a_host_that_goes_deaf_is_all_loss_and_ends_in_time() -> None:
 
 def test_a_connection_that_ends_leaves_what_was_measured_and_says_so() -> None:
     trace = measured(Host(dies=0.5))
-    assert trace.ended == "after 0.5 s: the connection ended"
+    assert trace.ended == "after 500 ms: the connection ended"
     assert 90 < len(trace.sent) < 110
 
 

@@ -78,8 +78,8 @@ def test_says_in_words_what_it_shows() -> None:
     assert title is not None
     assert "before and after" in title
     assert told is not None
-    assert "Before: 2400 round trips by SSH in 12.0 s, 5 delays, 5 of them every 2.15 s" in told
-    assert "After: 2400 round trips by SSH in 12.0 s, 0 delays" in told
+    assert "Before: 2400 round trips by SSH in 12 s, 5 delays, 5 of them every 2.15 s" in told
+    assert "After: 2400 round trips by SSH in 12 s, 0 delays" in told
 
 
 def test_distribution_shows_the_share_above_a_time() -> None:

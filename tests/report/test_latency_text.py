@@ -52,7 +52,7 @@ def measured(*pairs: tuple[LatencyResult | None, LatencyResult | None]) -> Run:
 def test_before_and_after_stand_side_by_side() -> None:
     assert eased(measured((STALLED, QUIET))) == [
         (
-            "latency of lb0: 5 delays up to 241 ms, one every 2.3 s, p99.9 238 ms before"
+            "latency of lb0: 5 delays up to 241 ms, one every 2.31 s, p99.9 238 ms before"
             " the remedy; no delay, p99.9 16 ms after it"
         )
     ]

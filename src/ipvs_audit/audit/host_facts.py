@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ipvs_audit.model.text import counted
+from ipvs_audit.model.text import counted, duration
 from ipvs_audit.snapshot import Failure, GarbledEvidenceError, Snapshot
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def _clock(evidence: Snapshot) -> str:
     shown = datetime.fromtimestamp(clock, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     if abs(ahead) <= CLOCK_TOLERANCE:
         return f"{shown}, agrees with the controller"
-    return f"{shown}, {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the controller"
+    side = "ahead of" if ahead > 0 else "behind"
+    return f"{shown}, {duration(round(abs(ahead)))} {side} the controller"
 
 
 def _module(evidence: Snapshot) -> str:
@@ -93,13 +94,13 @@ _FACTS: dict[str, Callable[[Snapshot], str]] = {
     "probed as": lambda evidence: evidence.host.user,
     "machine id": lambda evidence: evidence.host.machine_id,
     "boot id": lambda evidence: evidence.host.boot_id,
-    "up for": lambda evidence: str(timedelta(seconds=int(evidence.host.uptime))),
+    "up for": lambda evidence: duration(evidence.host.uptime),
     "clock": _clock,
     "could not see": lambda evidence: "; ".join(evidence.host.blind),
     "probe": lambda evidence: (
         f"sha256 {evidence.collection.probe}"
         + (
-            f", {1000 * evidence.host.cpu_seconds:.0f} ms of CPU on the host"
+            f", {duration(evidence.host.cpu_seconds)} of CPU on the host"
             if evidence.host.cpu_seconds is not None
             else ""
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from ipvs_audit.model.text import counted
+from ipvs_audit.model.text import counted, duration
 from ipvs_audit.snapshot import Failure, Snapshot
 
 if TYPE_CHECKING:
@@ -64,15 +64,14 @@ class Tally:
     def line(self, now: float) -> str:
         """Where it stands, in words."""
         rate = self.rate(now)
-        left = f", about {(self.total - self.done) / rate:.0f} s left" if rate else ""
+        left = f", about {duration(round((self.total - self.done) / rate))} left" if rate else ""
         whole = counted(self.total, "host")
         return f"collecting: {self.done} of {whole}, {self.wrong}, {rate:.1f} hosts/s{left}"
 
     def end(self, now: float) -> str:
         """What came of it, in words."""
-        seconds = now - self.begun
         whole = counted(self.total, "host")
-        return f"collected {self.done} of {whole} in {seconds:.1f} s, {self.wrong}"
+        return f"collected {self.done} of {whole} in {duration(now - self.begun)}, {self.wrong}"
 
 
 class Progress:

@@ -12,7 +12,8 @@ from ipvs_audit.latency.estimator_runs_text import (
     held_words,
     unseen_words,
 )
-from ipvs_audit.latency.round_trips_text import Estimation, ms
+from ipvs_audit.latency.round_trips_text import Estimation
+from ipvs_audit.model.text import duration
 
 if TYPE_CHECKING:
     from ipvs_audit.latency.analysis import Latency
@@ -36,11 +37,11 @@ def blame(found: Latency, estimation: Estimation, snapshot: Snapshot, policy: Po
         GarbledEvidenceError: the evidence does not parse.
     """
     rhythm, delays = found.rhythm, len(found.spikes)
-    longest = ms(max(one.height for one in found.spikes))
+    longest = duration(max(one.height for one in found.spikes))
     if rhythm.estimator and rhythm.period is not None:
-        above = f" above {ms(rhythm.above)}" if rhythm.among != delays else ""
+        above = f" above {duration(rhythm.above)}" if rhythm.among != delays else ""
         paced = (
-            f"period {rhythm.period:.1f} s, {rhythm.members} of {rhythm.among} delays"
+            f"period {duration(rhythm.period)}, {rhythm.members} of {rhythm.among} delays"
             f"{above}, up to {longest}"
         )
         told = _in_time(paced, found, estimation, snapshot, policy)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from ipvs_audit.latency.round_trips_text import Estimation, ms
+from ipvs_audit.latency.round_trips_text import Estimation
+from ipvs_audit.model.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,19 +60,19 @@ def alike(spikes: Sequence[Spike], holds: Sequence[float]) -> int:
 
 def held_words(ran: Ran, holds: Sequence[float]) -> str:
     """That the timer held a CPU, how long and how often: ``88 ms to 92 ms, 3 times in 7.1 s``."""
-    low, high = ms(min(holds)), ms(max(holds))
+    low, high = duration(min(holds)), duration(max(holds))
     length = low if low == high else f"{low} to {high}"
     return (
         f"the estimator's timer was seen to hold a CPU for {length},"
-        f" {_times(len(holds))} in {_window(ran)}"
+        f" {_times(len(holds))} in {duration(ran.seconds)}"
     )
 
 
 def brief_words(ran: Ran) -> str:
     """That it ran, and for how short a time."""
     return (
-        f"the estimator's timer was seen to run {_times(len(ran.runs))} in {_window(ran)},"
-        f" for at most {ms(max(ran.holds))}"
+        f"the estimator's timer was seen to run {_times(len(ran.runs))} in {duration(ran.seconds)},"
+        f" for at most {duration(max(ran.holds))}"
     )
 
 
@@ -100,7 +101,9 @@ def unseen_words(ran: Ran) -> str:
         )
     else:
         why = "probe events are switched on, but none came"
-    return f"no run of the estimator was seen in {_window(ran)}, which proves nothing: {why}"
+    return (
+        f"no run of the estimator was seen in {duration(ran.seconds)}, which proves nothing: {why}"
+    )
 
 
 def ran_shown(ran: Ran | None, estimation: Estimation) -> str:
@@ -135,26 +138,22 @@ def works(ran: Ran) -> bool:
 
 
 def _seen(ran: Ran) -> str:
-    total = ms(sum(ran.runs))
+    total = duration(sum(ran.runs))
     if ran.kind == "threads":
         threads = f"{len(ran.runs)} threads" if len(ran.runs) > 1 else "thread"
         return (
-            f"the estimator's {threads} took {total} of CPU time in {_window(ran)}:"
+            f"the estimator's {threads} took {total} of CPU time in {duration(ran.seconds)}:"
             " work in slices, which stalls nobody"
         )
-    listed = ", ".join(map(ms, ran.holds[:_LISTED]))
+    listed = ", ".join(map(duration, ran.holds[:_LISTED]))
     more = len(ran.holds) - _LISTED
     also = f" and {more} more" if more > 0 else ""
     several = f"{len(ran.runs)} runs, " if len(ran.runs) != len(ran.holds) else ""
     return (
-        f"the estimator's timer held a CPU {_times(len(ran.holds))} in {_window(ran)}"
+        f"the estimator's timer held a CPU {_times(len(ran.holds))} in {duration(ran.seconds)}"
         f" ({several}{total} in all): {listed}{also}"
     )
 
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
-
-
-def _window(ran: Ran) -> str:
-    return f"{ran.seconds:.1f} s"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ipvs_audit.model.clock import utc_timestamp
+from ipvs_audit.model.text import duration
 from ipvs_audit.snapshot.round_trips import MOST, Trace, Via
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def measure(echo: Echo, pace: Pace, clock: Callable[[], float] = time.perf_count
                     open_ -= 1
             _note(stalls, until, clock(), begun)
     except EchoError as over:
-        ended = f"after {clock() - begun:.1f} s: {over}"
+        ended = f"after {duration(clock() - begun)}: {over}"
     return Trace(
         via=echo.via,
         interval=pace.interval,

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from ipvs_audit.latency.period import SHORTEST
-from ipvs_audit.model.text import counted
+from ipvs_audit.model.text import counted, duration
 
 if TYPE_CHECKING:
     from ipvs_audit.latency.analysis import Latency
@@ -52,29 +52,21 @@ def estimation_of(snapshot: Snapshot) -> Estimation:
     return Estimation.OFF if seen else Estimation.UNKNOWN
 
 
-def ms(seconds: float) -> str:
-    """Milliseconds, three figures.
-
-    >>> ms(0.155), ms(0.000312)
-    ('155 ms', '0.312 ms')
-    """
-    return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.2f} s"
-
-
 def shown(trace: Trace, found: Latency) -> str:
     """The numbers, a line each."""
     if found.p50 is None or found.p99 is None or found.p999 is None or found.max is None:
         return f"{found.n} round trips by {_WAYS[trace.via]}, none of them answered"
     numbers = (
-        f"{found.n} round trips by {_WAYS[trace.via]}, {ms(trace.interval)} apart:"
-        f" median {ms(found.p50)}, p99 {ms(found.p99)}, p99.9 {ms(found.p999)},"
-        f" longest {ms(found.max)}; {found.lost} without an answer within {ms(trace.limit)}"
+        f"{found.n} round trips by {_WAYS[trace.via]}, {duration(trace.interval)} apart:"
+        f" median {duration(found.p50)}, p99 {duration(found.p99)}, p99.9 {duration(found.p999)},"
+        f" longest {duration(found.max)};"
+        f" {found.lost} without an answer within {duration(trace.limit)}"
     )
     lines = [numbers, spikes_shown(found)]
     if found.left_out:
         lines.append(
             f"left out: {found.left_out} round trips while the controller itself stood still"
-            f" ({ms(found.stalled)} in all)"
+            f" ({duration(found.stalled)} in all)"
         )
     return "\n".join(lines)
 
@@ -83,11 +75,11 @@ def spikes_shown(found: Latency) -> str:
     """The delays: when, and how long."""
     if not found.spikes:
         return "no delay"
-    listed = [f"{one.at:.2f} s: {ms(one.height)}" for one in found.spikes[:_LISTED]]
+    listed = [f"{one.at:.2f} s: {duration(one.height)}" for one in found.spikes[:_LISTED]]
     more = len(found.spikes) - len(listed)
     return (
-        f"{counted(len(found.spikes), 'delay')}, {ms(found.delayed)} in all: {', '.join(listed)}"
-        + (f" and {more} more" if more else "")
+        f"{counted(len(found.spikes), 'delay')}, {duration(found.delayed)} in all:"
+        f" {', '.join(listed)}" + (f" and {more} more" if more else "")
     )
 
 
@@ -117,13 +109,13 @@ def too_weak(found: Latency) -> str:
     if found.n < FEWEST:
         return f"{found.n} round trips are too few: {FEWEST} are needed"
     if found.span < SHORTEST:
-        return f"{found.span:.1f} s are too short: the period test needs {SHORTEST:.1f} s"
+        return f"{duration(found.span)} are too short: the period test needs {duration(SHORTEST)}"
     if found.stalled > MOST_STALLED * found.span or found.left_out > MOST_STALLED * (
         found.n + found.left_out
     ):
         return (
-            f"the controller itself stood still for {ms(found.stalled)} of {found.span:.1f} s:"
-            " measure from a machine with less to do"
+            f"the controller itself stood still for {duration(found.stalled)} of"
+            f" {duration(found.span)}: measure from a machine with less to do"
         )
     if found.lost > MOST_LOST * found.n:
         return (

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+_MINUTE = 60
+_UNITS = ((86400, "d"), (3600, "h"), (_MINUTE, "min"), (1, "s"))
+
 
 def counted(number: int, thing: str) -> str:
     """A number of things.
@@ -10,3 +15,28 @@ def counted(number: int, thing: str) -> str:
     ('1 host', '0 delays', '12,000 hosts')
     """
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A length of time: three figures up to a minute, then its two largest units, whole.
+
+    Args:
+        seconds: at least 0; microseconds are the finest that anything here is measured in.
+
+    >>> [duration(one) for one in (0.0004, 0.00999, 0.2736, 1.5, 10, 12.34)]
+    ['0.4 ms', '9.99 ms', '274 ms', '1.5 s', '10 s', '12.3 s']
+    >>> [duration(one) for one in (180, 200, 3900, 266400)]
+    ['3 min', '3 min 20 s', '1 h 5 min', '3 d 2 h']
+    """
+    # Rounded before the unit is chosen: 0.9996 s is 1 s, not 1e+03 ms.
+    rounded = float(f"{round(seconds, 6):.3g}")
+    if rounded < 1:
+        return f"{1000 * rounded:g} ms"
+    if rounded < _MINUTE:
+        return f"{rounded:g} s"
+    whole = round(seconds)
+    for (size, unit), (smaller, rest_unit) in pairwise(_UNITS):
+        if whole >= size:
+            rest = whole % size // smaller
+            return f"{whole // size} {unit}" + (f" {rest} {rest_unit}" if rest else "")
+    raise AssertionError(whole)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.sanitise import one_line
-from ipvs_audit.model.text import counted
+from ipvs_audit.model.text import counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,20 +16,17 @@ _MOST_EASED = 5
 _WAYS = {"icmp": "ICMP echo", "ssh": "a byte over SSH"}
 
 
-def ms(seconds: float | None) -> str:
-    """Milliseconds as people read them; ``-`` for none.
-
-    >>> ms(0.1551), ms(0.00031), ms(None)
-    ('155 ms', '0.31 ms', '-')
-    """
-    return "-" if seconds is None else f"{1000 * seconds:.3g} ms"
+def _or_dash(seconds: float | None) -> str:
+    return "-" if seconds is None else duration(seconds)
 
 
 def _period(one: LatencyResult) -> str:
     if one.period is None:
         return "none"
     kept = "in the estimator's time" if one.estimator else "not shown to be the estimator's"
-    return f"{one.period:.2f} s, {one.members} of {one.among} above {ms(one.above)}; {kept}"
+    return (
+        f"{duration(one.period)}, {one.members} of {one.among} above {duration(one.above)}; {kept}"
+    )
 
 
 def _trace(one: LatencyResult) -> str:
@@ -40,10 +37,11 @@ def _trace(one: LatencyResult) -> str:
         return ran.unseen
     least = "" if ran.whole else "; events were lost, so there was more"
     if ran.kind == "threads":
-        return f"threads took {ms(ran.total)} of CPU time in {ran.seconds:.1f} s, in slices{least}"
+        cpu_time = f"{duration(ran.total)} of CPU time in {duration(ran.seconds)}"
+        return f"threads took {cpu_time}, in slices{least}"
     return (
-        f"timer ran {ran.runs:,} times in {ran.seconds:.1f} s, {ms(ran.total)} in all; held a CPU"
-        f" for up to {ms(ran.longest)}{least}"
+        f"timer ran {ran.runs:,} times in {duration(ran.seconds)}, {duration(ran.total)} in all;"
+        f" held a CPU for up to {duration(ran.longest)}{least}"
     )
 
 
@@ -51,13 +49,13 @@ _ROWS: dict[str, Callable[[LatencyResult], str]] = {
     "measured by": lambda one: _WAYS.get(one.via, one.via),
     "round trips": lambda one: f"{one.n:,}",
     "without an answer": lambda one: f"{one.lost:,}",
-    "left out, controller stood still": lambda one: f"{one.left_out:,}, {ms(one.stalled)}",
-    "median": lambda one: ms(one.p50),
-    "p99": lambda one: ms(one.p99),
-    "p99.9": lambda one: ms(one.p999),
-    "longest": lambda one: ms(one.max),
-    "delayed above": lambda one: ms(one.threshold),
-    "delays": lambda one: f"{one.spikes}, up to {ms(one.highest)}" if one.spikes else "none",
+    "left out, controller stood still": lambda one: f"{one.left_out:,}, {duration(one.stalled)}",
+    "median": lambda one: _or_dash(one.p50),
+    "p99": lambda one: _or_dash(one.p99),
+    "p99.9": lambda one: _or_dash(one.p999),
+    "longest": lambda one: _or_dash(one.max),
+    "delayed above": lambda one: _or_dash(one.threshold),
+    "delays": lambda one: f"{one.spikes}, up to {duration(one.highest)}" if one.spikes else "none",
     "period": _period,
     "the estimator itself": _trace,
     "left behind by the trace": lambda one: "; ".join(one.trace.left) if one.trace else "",
@@ -95,9 +93,15 @@ def eased(run: Run) -> list[str]:
 def _delays(one: LatencyResult) -> str:
     if one.ended:
         return "not measured to the end"
-    delays = f"{counted(one.spikes, 'delay')} up to {ms(one.highest)}" if one.spikes else "no delay"
-    period = f", one every {one.period:.1f} s" if one.period is not None and one.estimator else ""
-    return f"{delays}{period}, p99.9 {ms(one.p999)}"
+    delays = (
+        f"{counted(one.spikes, 'delay')} up to {duration(one.highest)}"
+        if one.spikes
+        else "no delay"
+    )
+    period = (
+        f", one every {duration(one.period)}" if one.period is not None and one.estimator else ""
+    )
+    return f"{delays}{period}, p99.9 {_or_dash(one.p999)}"
 
 
 def properties(host: HostResult) -> Iterator[tuple[str, str]]:

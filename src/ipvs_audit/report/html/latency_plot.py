@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from ipvs_audit.latency.analysis import SPIKE, Latency, analyse
-from ipvs_audit.model.text import counted
+from ipvs_audit.model.text import counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -95,19 +95,20 @@ class _Seen:
             return f"{self.name}: no answers"
         delays = counted(len(found.spikes), "delay")
         if found.rhythm.estimator and found.rhythm.period is not None:
-            delays += f", {found.rhythm.members} of them every {found.rhythm.period:.2f} s"
+            delays += f", {found.rhythm.members} of them every {duration(found.rhythm.period)}"
         lost = f", {found.lost} lost" if found.lost else ""
-        return f"{self.name}: {delays}, worst {_ms(found.max)}, median {_ms(found.p50)}{lost}"
+        numbers = f"worst {duration(found.max)}, median {duration(found.p50)}"
+        return f"{self.name}: {delays}, {numbers}{lost}"
 
     @property
     def said(self) -> str:
         """The same and more, for those who do not see the picture."""
         way = _WAYS.get(self.trace.via, self.trace.via)
-        told = f"{self.found.n} round trips by {way} in {self.found.span:.1f} s, "
+        told = f"{self.found.n} round trips by {way} in {duration(self.found.span)}, "
         told += self.brief.partition(": ")[2]
         if spikes := self.found.spikes[:_TOLD]:
             told += "; delays at " + ", ".join(
-                f"{one.at:.1f} s ({_ms(one.height)})" for one in spikes
+                f"{one.at:.1f} s ({duration(one.height)})" for one in spikes
             )
             told += " and more" if len(self.found.spikes) > _TOLD else ""
         return told
@@ -161,11 +162,10 @@ def _series(one: _Seen, scale: _Scale, span: float, top: float) -> Iterator[str]
     yield _path("ls", (f"M{_n(_centre(column))} {_n(top)}v{_PANEL}" for column in sorted(stalled)))
     for mark in scale.marks:
         yield _line("lg", _LEFT, y(mark), _MIDDLE, y(mark))
-        yield _text(_LEFT - 6, y(mark) + 3.5, _ms(mark), "le")
+        yield _text(_LEFT - 6, y(mark) + 3.5, duration(mark), "le")
     step = next((step for step in _STEPS if span / step <= 8), _STEPS[-1])  # noqa: PLR2004
     for count in range(int(span / step) + 1):
-        unit = "" if count else " s"
-        yield _text(x(count * step), floor_ + 13, f"{count * step:g}{unit}", "lm")
+        yield _text(x(count * step), floor_ + 13, duration(count * step) if count else "0", "lm")
     if (threshold := one.found.threshold) is not None and threshold < scale.marks[-1]:
         yield _line("lh", _LEFT, y(threshold), _MIDDLE, y(threshold))
     yield _path("lr", _ranges([(x(at), y(rtt)) for at, rtt in one.answered]))
@@ -208,7 +208,7 @@ def _distribution(seen: Sequence[_Seen], scale: _Scale, top: float, floor_: floa
     for mark in scale.marks:
         yield _line("lg", x(scale.share(mark)), top, x(scale.share(mark)), floor_)
     for mark in scale.marks[:: 1 if len(scale.marks) < 6 else 2]:  # noqa: PLR2004
-        yield _text(x(scale.share(mark)), floor_ + 13, _ms(mark), "lm")
+        yield _text(x(scale.share(mark)), floor_ + 13, duration(mark), "lm")
     for number, one in enumerate(seen):
         kind = "lb" if one.name == "before" else "la"
         yield _path(kind, _slower(one, scale, x, y, 10.0**-decades))
@@ -249,18 +249,6 @@ def _names(seen: Sequence[_Seen]) -> str:
 
 def _held(seconds: float) -> float:
     return min(max(seconds, _LOWEST), _HIGHEST)
-
-
-def _ms(seconds: float) -> str:
-    """A time in the unit that people read it in.
-
-    >>> _ms(0.0028), _ms(0.2736), _ms(10.0)
-    ('2.8 ms', '274 ms', '10 s')
-    """
-    if seconds >= 1:
-        return f"{seconds:.3g} s"
-    ms = seconds * 1e3
-    return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.2g} ms"  # noqa: PLR2004
 
 
 def _column(x: float) -> int:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.sanitise import clipped, visible_head
+from ipvs_audit.model.text import duration
 from ipvs_audit.report.summary import Standing, badness, grouped, host_standing, standing
 
 if TYPE_CHECKING:
@@ -231,12 +232,10 @@ def span(started: str, finished: str) -> str:
     """How long something took, in words; empty where that is not known.
 
     >>> span("2026-11-23T02:00:00Z", "2026-11-23T02:01:09.5Z")
-    '1 min 9 s'
+    '1 min 10 s'
     """
     try:
         took = datetime.fromisoformat(finished) - datetime.fromisoformat(started)
     except (ValueError, TypeError):
         return ""
-    seconds = took.total_seconds()
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+    return duration(took.total_seconds())
