@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from configured import LOADERS
 
 from ipvs_audit.persistence.host_config import HostConfig
-from ipvs_audit.persistence.persisted_value import persisted
+from ipvs_audit.persistence.persisted_value import persisted_value
 from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree, Line
 
 FILES, LINES, ROUNDS = 50, 100, 50
@@ -36,7 +36,7 @@ def tree() -> ConfigTree:
 
 def resolve(files: ConfigTree) -> None:
     """What EST-2 does."""
-    assert persisted(HostConfig(files, LOADERS), lambda value: value == 0).right
+    assert persisted_value(HostConfig(files, LOADERS), lambda value: value == 0).compliant
 
 
 def read(files: ConfigTree) -> int:

@@ -3,7 +3,7 @@
 from ipvs_audit.controls.control import Assessment, control
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.persistence.host_config import host_config_of
-from ipvs_audit.persistence.persisted_value import persisted
+from ipvs_audit.persistence.persisted_value import persisted_value
 from ipvs_audit.snapshot import Snapshot
 
 EVIDENCE = ("sysctl", "sysctl-named", "modprobe", "loaders")
@@ -14,26 +14,26 @@ EVIDENCE = ("sysctl", "sysctl-named", "modprobe", "loaders")
     "sysctl-persisted",
     severity="high",
     source="vendor document: step 2",
-    fix="Leave one line, net.ipv4.vs.run_estimation = 0 (or 1, where the policy wants estimation), "
-    "in /etc/sysctl.conf, and remove the lines that are named here.",
+    fix="Keep one line, net.ipv4.vs.run_estimation = 0 (or 1, if the policy enables estimation), "
+    "in /etc/sysctl.conf, and remove the other lines that are named here.",
 )
 def test_sysctl_persisted(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
-    """What the files say is what the next boot, reload or sysctl -p brings.
+    """The next boot, reload or sysctl -p sets what the files say.
 
     Every loader that will run on the host has its own files and order, so all must agree: procps
     (sysctl -p where /etc/sysctl.conf exists, sysctl --system), systemd-sysctl where it runs at
     boot, and whatever a modprobe hook reads. A loader that reads no line for the key leaves it
-    as it is, and does not count.
+    unchanged, and is only shown.
     """
     assessment.expect(f"every loader that sets net.ipv4.vs.run_estimation sets it {policy.demand}")
     if snapshot.module.state == "absent":
         assessment.not_applicable("this host has no ip_vs: no module file, not built in")
-    found = persisted(host_config_of(snapshot), policy.accepts)
+    found = persisted_value(host_config_of(snapshot), policy.accepts)
     assessment.observe("\n".join(found.lines), *EVIDENCE)
 
-    assert not found.contrary, found.conflict
+    assert not found.conflicting, found.conflict
     if found.doubts:
         assessment.inconclusive(found.doubts[0])
-    assert policy.estimation == "enabled" or found.settles, (
+    assert policy.estimation == "enabled" or found.sets_policy_value, (
         "no loader of this host reads a line that sets net.ipv4.vs.run_estimation"
     )

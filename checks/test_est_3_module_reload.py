@@ -1,4 +1,4 @@
-"""EST-3 module-reload: the value holds after ip_vs is loaded anew, and after a boot."""
+"""EST-3 module-reload: the value holds after ip_vs is reloaded, and after a boot."""
 
 from ipvs_audit.controls.control import Assessment, control
 from ipvs_audit.model.policy import Policy
@@ -20,7 +20,7 @@ EVIDENCE = ("modprobe", "udev", "modules-load", "sysctl", "sysctl-named", "loade
     "On a kernel without the key (EST-1) remove the hook: it breaks modprobe there.",
 )
 def test_module_reload(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
-    """Each load of ip_vs puts the value back to 1, and at boot sysctl runs before ip_vs is there.
+    """Each load of ip_vs resets the value to 1, and at boot sysctl runs before ip_vs is there.
 
     So a line in a file is not enough: a modprobe hook, a udev rule, modules-load.d or an ip_vs
     that is built in must bring it into effect, and must read the file that holds it.
@@ -33,13 +33,13 @@ def test_module_reload(snapshot: Snapshot, policy: Policy, assessment: Assessmen
     config = host_config_of(snapshot)
     reload, boot = (after(config, policy.accepts) for after in (after_reload, after_boot))
     assessment.observe(
-        f"after a module reload: {reload.told}\nafter a boot: {boot.told}", *EVIDENCE
+        f"after a module reload: {reload.summary}\nafter a boot: {boot.summary}", *EVIDENCE
     )
 
-    for when, outcome in (("a module reload", reload), ("a boot", boot)):
-        assert outcome.holds(policy.accepts) is not False, (
-            f"the value does not hold after {when}: {outcome.sentence}"
+    for when, prediction in (("a module reload", reload), ("a boot", boot)):
+        assert prediction.holds(policy.accepts) is not False, (
+            f"the value does not hold after {when}: {prediction.reason}"
         )
-    for when, outcome in (("a module reload", reload), ("a boot", boot)):
-        if outcome.holds(policy.accepts) is None:
-            assessment.inconclusive(f"what holds after {when} is not known: {outcome.sentence}")
+    for when, prediction in (("a module reload", reload), ("a boot", boot)):
+        if prediction.holds(policy.accepts) is None:
+            assessment.inconclusive(f"the value after {when} is not known: {prediction.reason}")

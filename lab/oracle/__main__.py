@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from lab import fleet
 from lab.oracle import reboots, trial
-from lab.oracle.cases import make
+from lab.oracle.cases import make_case
 from lab.oracle.report import Tally
 
 KERNELS = ("6.1", "6.12")
@@ -41,17 +41,19 @@ def _one_kernel(
 ) -> None:
     guest = trial.boot(kernel, folder)
     try:
-        cases = [make(seed, number) for number in range(asked.first, asked.first + asked.cases)]
+        cases = [
+            make_case(seed, number) for number in range(asked.first, asked.first + asked.cases)
+        ]
         began = time.monotonic()
         for batch in trial.batches(cases):
-            for seen in trial.run(guest, batch):
-                tally.add(kernel, seen)
+            for result in trial.run(guest, batch):
+                tally.add(kernel, result)
             print(f"oracle: {kernel}: {tally.line(kernel, time.monotonic() - began)}", flush=True)
         for mismatch in tally.of(kernel)[: asked.shrink]:
             smallest = tally.explain(trial.shrink(guest, mismatch))
             print(f"{kernel}: made minimal: {smallest}", flush=True)
-        for seen in reboots.run(guest, seed, asked.reboots):
-            tally.add(kernel, seen)
+        for result in reboots.run(guest, seed, asked.reboots):
+            tally.add(kernel, result)
             print(f"oracle: {kernel}: {tally.line(kernel, time.monotonic() - began)}", flush=True)
     finally:
         guest.stop()

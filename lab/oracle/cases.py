@@ -15,7 +15,7 @@ CONF = "etc/sysctl.conf"
 RULES = "etc/udev/rules.d/90-oracle.rules"
 SYSCTL = ("etc", "run", "usr/local/lib", "usr/lib")
 
-_BESIDE = ("softdep ip_vs_rr",)
+_OTHER_DIRECTIVES = ("softdep ip_vs_rr",)
 _NAMES = (
     *("10-a.conf", "50-b.conf", "90-ipvs.conf", "90-ipvs.conf", "99-sysctl.conf", "99-z.conf"),
     *("Z.conf", "_x.conf", "zz.conf", "90-ipvs.conf.bak", "90-ipvs", ".hidden.conf", "9.CONF"),
@@ -45,7 +45,7 @@ _NOISE = ("garbage", "=", "a=", "-", "=0", "[section]", "x" * 6000, "net.ipv4.vs
 
 
 @dataclass(frozen=True)
-class Assessment:
+class TrialCase:
     """A tree to install, and how ip_vs is then loaded.
 
     Attributes:
@@ -61,10 +61,10 @@ class Assessment:
     trigger: str = "ip_vs"
 
 
-def make(seed: int, number: int) -> Assessment:
+def make_case(seed: int, number: int) -> TrialCase:
     """The case of a seed and a number."""
     rng = random.Random(f"{seed}/{number}")  # noqa: S311  # a test's choice, not a secret
-    case = Assessment(number, trigger=rng.choice(("ip_vs", "ip_vs", "ip-vs", "ip_vs_rr")))
+    case = TrialCase(number, trigger=rng.choice(("ip_vs", "ip_vs", "ip-vs", "ip_vs_rr")))
     if rng.random() < 0.6:
         case.files[CONF] = _text(rng)
     for _ in range(rng.choice((0, 1, 1, 2, 2, 3, 4))):
@@ -80,12 +80,12 @@ def make(seed: int, number: int) -> Assessment:
         where = rng.choice(("etc", "usr/lib"))
         case.files[f"{where}/modules-load.d/oracle.conf"] = f"{name}\n"
     _more_rules(random.Random(f"{seed}/{number}/rules"), case)  # noqa: S311  # as above
-    beside = any(name in text for text in case.files.values() for name in _BESIDE)
+    with_softdep = any(name in text for text in case.files.values() for name in _OTHER_DIRECTIVES)
     # A dependency that is named twice is another question than the one that is asked.
-    return replace(case, trigger="ip_vs") if beside else case
+    return replace(case, trigger="ip_vs") if with_softdep else case
 
 
-def _put(rng: random.Random, case: Assessment, path: str) -> None:
+def _put(rng: random.Random, case: TrialCase, path: str) -> None:
     case.files.pop(path, None)
     case.links.pop(path, None)
     kind = rng.random()
@@ -124,7 +124,7 @@ def _line(rng: random.Random) -> str:
     return f"{before}{name}{equals}{rng.choice(_VALUES if rng.random() < 0.7 else _ODD_VALUES)}"
 
 
-def _hooks(rng: random.Random, case: Assessment) -> None:
+def _hooks(rng: random.Random, case: TrialCase) -> None:
     if rng.random() < 0.15:
         return
     for _ in range(rng.choice((1, 1, 1, 2, 2, 3))):
@@ -140,7 +140,7 @@ def _hooks(rng: random.Random, case: Assessment) -> None:
             case.files[path] = end.join(lines) + rng.choice((end, end, ""))
 
 
-def _directive(rng: random.Random, case: Assessment) -> str:
+def _directive(rng: random.Random, case: TrialCase) -> str:
     kind = rng.random()
     if kind < 0.1:
         return rng.choice(
@@ -160,7 +160,7 @@ def _directive(rng: random.Random, case: Assessment) -> str:
     return f"{before}install {name}{gap}{_command(rng, case, name)}"
 
 
-def _command(rng: random.Random, case: Assessment, name: str) -> str:
+def _command(rng: random.Random, case: TrialCase, name: str) -> str:
     target = "ip_vs_rr" if name in ("ip_vs_rr", "ip-vs-rr") else "ip_vs"
     load = rng.choice(
         (
@@ -189,7 +189,7 @@ def _command(rng: random.Random, case: Assessment, name: str) -> str:
     return whole
 
 
-def _apply(rng: random.Random, case: Assessment) -> str:
+def _apply(rng: random.Random, case: TrialCase) -> str:
     file = f"/proc/sys/{KEY.replace('.', '/')}"
     drop_ins = sorted(path for path in case.files if "/sysctl.d/" in path and path.endswith("conf"))
     named = "/" + rng.choice(drop_ins) if drop_ins else "/etc/sysctl.conf"
@@ -247,13 +247,13 @@ def _rule(rng: random.Random) -> str:
     return f'{action}, SUBSYSTEM=="module", {name}, RUN+="{run}"\n'
 
 
-def _more_rules(rng: random.Random, case: Assessment) -> None:
+def _more_rules(rng: random.Random, case: TrialCase) -> None:
     """Several rules around the one that a case has, or where it has none."""
     if rng.random() < (0.4 if RULES in case.files else 0.9):
         return
     lines = [case.files[RULES]] if RULES in case.files else []
     for _ in range(rng.choice((1, 2, 2, 3))):
-        lines.insert(rng.randint(0, len(lines)), _rule_beside(rng))
+        lines.insert(rng.randint(0, len(lines)), _other_rule(rng))
     if rng.random() < 0.4:
         jump = rng.choice(
             (
@@ -269,7 +269,7 @@ def _more_rules(rng: random.Random, case: Assessment) -> None:
     case.files[RULES] = "".join(lines)
 
 
-def _rule_beside(rng: random.Random) -> str:
+def _other_rule(rng: random.Random) -> str:
     """A rule of ip_vs, of another module or device, or of what a load does not bring."""
     kind = rng.random()
     if kind < 0.4:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from ipvs_audit.persistence.boot import after_boot
 from ipvs_audit.persistence.file_tree import read_tree
 from ipvs_audit.persistence.host_config import HostConfig
-from ipvs_audit.persistence.loader_failures import failures
+from ipvs_audit.persistence.loader_failures import failure_reasons
 from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.snapshot.host import Loaders
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ipvs_audit.persistence.prediction import Outcome
+    from ipvs_audit.persistence.prediction import Prediction
     from ipvs_audit.snapshot.sysctl_config import Loader
 
 MARK = 77
@@ -37,7 +37,7 @@ _KEYS = {"net.bogus.key": False, "kernel.panic": True, "net.ipv4.vs.drop_entry":
 
 
 @dataclass(frozen=True)
-class Prediction:
+class ExpectedResult:
     """What should come of one try.
 
     Attributes:
@@ -51,7 +51,7 @@ class Prediction:
     why: str
 
 
-def predict(folder: Path, trigger: str = "ip_vs") -> dict[str, Prediction]:
+def predict(folder: Path, trigger: str = "ip_vs") -> dict[str, ExpectedResult]:
     """The predictions for a tree on disk, by the name that guest.sh gives to each try.
 
     Args:
@@ -80,31 +80,31 @@ def _off(value: int) -> bool:
     return value == 0
 
 
-def _with_hook_of(config: HostConfig, trigger: str, said: Prediction) -> Prediction:
+def _with_hook_of(config: HostConfig, trigger: str, expected: ExpectedResult) -> ExpectedResult:
     """What is said of ip_vs, where a hook of the module asked for runs as well.
 
     The model says that such a hook does no harm to a right value, and nothing more.
     """
     if trigger == "ip_vs" or config.modprobe.first("install", trigger) is None:
-        return said
-    return replace(said, value=said.value if said.value == "0" else None, fails=None)
+        return expected
+    return replace(expected, value=expected.value if expected.value == "0" else None, fails=None)
 
 
-def _loader(config: HostConfig, loader: Loader) -> Prediction:
+def _loader(config: HostConfig, loader: Loader) -> ExpectedResult:
     resolution = config.resolve(loader)
     why = "; ".join(
         f"{entry.where} {'wins' if entry.wins else entry.why}" for entry in resolution.assignments
     )
     if resolution.doubt:
-        return Prediction(None, None, resolution.doubt)
+        return ExpectedResult(None, None, resolution.doubt)
     value = MARK if resolution.value is None else resolution.value
-    told = failures(config, loader, key_exists=True)
-    return Prediction(str(value), bool(told) or None, "; ".join([why, *told]))
+    printed = failure_reasons(config, loader, key_exists=True)
+    return ExpectedResult(str(value), bool(printed) or None, "; ".join([why, *printed]))
 
 
-def _outcome(outcome: Outcome) -> Prediction:
-    if outcome.doubt or outcome.fault:
-        return Prediction(None, None, outcome.sentence)
-    value = "absent" if outcome.value is None else str(outcome.value)
-    fails = any("reports a failure" in note for note in outcome.notes)
-    return Prediction(value, fails or None, outcome.told)
+def _outcome(prediction: Prediction) -> ExpectedResult:
+    if prediction.doubt or prediction.fault:
+        return ExpectedResult(None, None, prediction.reason)
+    value = "absent" if prediction.value is None else str(prediction.value)
+    fails = any("reports a failure" in note for note in prediction.notes)
+    return ExpectedResult(value, fails or None, prediction.summary)

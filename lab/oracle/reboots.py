@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.oracle import trial
-from lab.oracle.cases import Assessment, make
+from lab.oracle.cases import TrialCase, make_case
 from lab.oracle.predict import predict
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _READ = (
 _KEY = "/proc/sys/net/ipv4/vs/run_estimation"
 
 
-def run(guest: Guest, seed: int, wanted: int) -> Iterator[trial.Seen]:
+def run(guest: Guest, seed: int, wanted: int) -> Iterator[trial.TrialResult]:
     """Reboot into cases that the model has an answer for, until there are enough.
 
     Raises:
@@ -33,10 +33,10 @@ def run(guest: Guest, seed: int, wanted: int) -> Iterator[trial.Seen]:
     """
     number, done = _FIRST, 0
     while done < wanted:
-        case = make(seed, number)
+        case = make_case(seed, number)
         number += 1
         # /run is empty after a boot, and an early hook must not keep the guest from booting.
-        case = Assessment(
+        case = TrialCase(
             case.number,
             {path: text for path, text in case.files.items() if not path.startswith("run/")},
             {path: target for path, target in case.links.items() if not path.startswith("run/")},
@@ -44,14 +44,14 @@ def run(guest: Guest, seed: int, wanted: int) -> Iterator[trial.Seen]:
         )
         with tempfile.TemporaryDirectory(prefix="oracle-") as name:
             root = Path(name)
-            trial.lay(case, root)
-            said = predict(root, case.trigger)["boot"]
-            if said.value is None:
+            trial.write_tree(case, root)
+            expected = predict(root, case.trigger)["boot"]
+            if expected.value is None:
                 continue
             _install(guest, root)
         guest.reboot()
-        told = guest.ssh(_READ.format(key=_KEY, trigger=case.trigger), timeout=90).stdout.split()
-        yield trial.Seen(case, "boot", told[0], int(told[1]), said)
+        printed = guest.ssh(_READ.format(key=_KEY, trigger=case.trigger), timeout=90).stdout.split()
+        yield trial.TrialResult(case, "boot", printed[0], int(printed[1]), expected)
         done += 1
 
 

@@ -1,4 +1,4 @@
-"""The oracle's count, and its words for a mismatch, said at once."""
+"""The oracle's count, and its report of each mismatch, printed at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lab.oracle.trial import Seen
+    from lab.oracle.trial import TrialResult
 
 
 class Tally:
@@ -15,24 +15,24 @@ class Tally:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.tries: Counter[tuple[str, str]] = Counter()
-        self.silent: Counter[tuple[str, str]] = Counter()
-        self.mismatches: list[tuple[str, Seen]] = []
+        self.unpredicted: Counter[tuple[str, str]] = Counter()
+        self.mismatches: list[tuple[str, TrialResult]] = []
 
-    def add(self, kernel: str, seen: Seen) -> None:
+    def add(self, kernel: str, result: TrialResult) -> None:
         """Count one try."""
-        self.tries[kernel, seen.what] += 1
-        if seen.said.value is None:
-            self.silent[kernel, seen.what] += 1
-        if seen.wrong:
-            self.mismatches.append((kernel, seen))
-            print(f"{kernel}: {self.explain(seen)}", flush=True)
+        self.tries[kernel, result.what] += 1
+        if result.expected.value is None:
+            self.unpredicted[kernel, result.what] += 1
+        if result.mismatch:
+            self.mismatches.append((kernel, result))
+            print(f"{kernel}: {self.explain(result)}", flush=True)
 
-    def of(self, kernel: str) -> list[Seen]:
+    def of(self, kernel: str) -> list[TrialResult]:
         """A kernel's mismatches, one for each kind of try first."""
-        found = [seen for on, seen in self.mismatches if on == kernel]
-        kinds: dict[str, list[Seen]] = {}
-        for seen in found:
-            kinds.setdefault(seen.what, []).append(seen)
+        found = [result for on, result in self.mismatches if on == kernel]
+        kinds: dict[str, list[TrialResult]] = {}
+        for result in found:
+            kinds.setdefault(result.what, []).append(result)
         longest = max(map(len, kinds.values()), default=0)
         return [
             ones[place] for place in range(longest) for ones in kinds.values() if place < len(ones)
@@ -41,27 +41,29 @@ class Tally:
     def line(self, kernel: str, seconds: float) -> str:
         """Where a kernel stands."""
         tries = sum(count for (on, _), count in self.tries.items() if on == kernel)
-        wrong = len(self.of(kernel))
-        return f"{tries} tries in {seconds:.0f} s, {wrong} mismatches"
+        mismatch = len(self.of(kernel))
+        return f"{tries} tries in {seconds:.0f} s, {mismatch} mismatches"
 
     def summary(self) -> str:
         """A line for each kernel and kind of try, and the way to repeat the run."""
         lines = [f"seed {self.seed}"]
         for (kernel, what), count in sorted(self.tries.items()):
-            wrong = sum(on == kernel and seen.what == what for on, seen in self.mismatches)
-            silent = self.silent[kernel, what]
+            mismatch = sum(on == kernel and result.what == what for on, result in self.mismatches)
+            unpredicted = self.unpredicted[kernel, what]
             lines.append(
-                f"{kernel:5} {what:22} {count:5} tried, {wrong:4} mismatches, {silent:4} unsaid"
+                f"{kernel:5} {what:22} {count:5} tried, {mismatch:4} mismatches, "
+                f"{unpredicted:4} not predicted"
             )
         return "\n".join(lines)
 
-    def explain(self, seen: Seen) -> str:
+    def explain(self, result: TrialResult) -> str:
         """A mismatch with its tree: enough to make a scenario of it."""
         lines = [
-            f"mismatch: seed {self.seed} case {seen.case.number} {seen.what}: {seen.wrong}",
-            f"  the model: {seen.said.why}",
-            f"  modprobe {seen.case.trigger}, exit status {seen.status}",
+            f"mismatch: seed {self.seed} case {result.case.number}",
+            f"  {result.what}: {result.mismatch}",
+            f"  the model: {result.expected.why}",
+            f"  modprobe {result.case.trigger}, exit status {result.status}",
         ]
-        lines += [f"  {path}: {text!r}" for path, text in sorted(seen.case.files.items())]
-        lines += [f"  {path} -> {target}" for path, target in sorted(seen.case.links.items())]
+        lines += [f"  {path}: {text!r}" for path, text in sorted(result.case.files.items())]
+        lines += [f"  {path} -> {target}" for path, target in sorted(result.case.links.items())]
         return "\n".join(lines)

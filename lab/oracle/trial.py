@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import fleet
-from lab.oracle.predict import Prediction, predict
+from lab.oracle.predict import ExpectedResult, predict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lab.guest import Guest
-    from lab.oracle.cases import Assessment
+    from lab.oracle.cases import TrialCase
 
 SCRIPT = Path(__file__).with_name("guest.sh")
 BATCH = 25
@@ -27,7 +27,7 @@ _INSIDE = "/run/oracle"
 
 
 @dataclass(frozen=True)
-class Seen:
+class TrialResult:
     """What came of one try.
 
     Attributes:
@@ -38,18 +38,18 @@ class Seen:
         said: the prediction.
     """
 
-    case: Assessment
+    case: TrialCase
     what: str
     value: str
     status: int
-    said: Prediction
+    expected: ExpectedResult
 
     @property
-    def wrong(self) -> str:
+    def mismatch(self) -> str:
         """How prediction and guest differ; empty where they agree or none was made."""
-        if self.said.value is not None and self.said.value != self.value:
-            return f"predicted {self.said.value}, the guest has {self.value}"
-        if self.said.fails and self.status == 0:
+        if self.expected.value is not None and self.expected.value != self.value:
+            return f"predicted {self.expected.value}, the guest has {self.value}"
+        if self.expected.fails and self.status == 0:
             return "predicted a failure, the guest's program exited 0"
         return ""
 
@@ -59,13 +59,13 @@ def boot(kernel: str, folder: str) -> Guest:
     return fleet.boot(kernel, Path(folder) / f"oracle-{kernel}", name=f"oracle-{kernel}")
 
 
-def batches(cases: list[Assessment]) -> Iterator[list[Assessment]]:
+def batches(cases: list[TrialCase]) -> Iterator[list[TrialCase]]:
     """The cases, some at a time: a batch is one ssh."""
     for start in range(0, len(cases), BATCH):
         yield cases[start : start + BATCH]
 
 
-def lay(case: Assessment, root: Path) -> None:
+def write_tree(case: TrialCase, root: Path) -> None:
     """Write a case's tree below a folder."""
     for path, text in case.files.items():
         file = root / path
@@ -78,7 +78,7 @@ def lay(case: Assessment, root: Path) -> None:
         link.symlink_to(target)
 
 
-def run(guest: Guest, cases: Iterable[Assessment]) -> list[Seen]:
+def run(guest: Guest, cases: Iterable[TrialCase]) -> list[TrialResult]:
     """Try cases in the guest: every loader, and a reload of ip_vs.
 
     Raises:
@@ -87,12 +87,12 @@ def run(guest: Guest, cases: Iterable[Assessment]) -> list[Seen]:
     by_number = {f"{place:04}": case for place, case in enumerate(cases)}
     with tempfile.TemporaryDirectory(prefix="oracle-") as name:
         top = Path(name)
-        said: dict[str, dict[str, Prediction]] = {}
+        expected: dict[str, dict[str, ExpectedResult]] = {}
         for number, case in by_number.items():
             root = top / number
             root.mkdir()
-            lay(case, root)
-            said[number] = predict(root, case.trigger)
+            write_tree(case, root)
+            expected[number] = predict(root, case.trigger)
             (top / f"{number}.tar").write_bytes(packed(root))
             (top / f"{number}.trigger").write_text(f"{case.trigger}\n")
             shutil.rmtree(root)
@@ -104,7 +104,9 @@ def run(guest: Guest, cases: Iterable[Assessment]) -> list[Seen]:
     seen = []
     for line in done.stdout.splitlines():
         number, what, value, status = line.split()
-        seen.append(Seen(by_number[number], what, value, int(status), said[number][what]))
+        seen.append(
+            TrialResult(by_number[number], what, value, int(status), expected[number][what])
+        )
     return seen
 
 
@@ -123,20 +125,20 @@ def _as_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     return entry
 
 
-def shrink(guest: Guest, seen: Seen) -> Seen:
+def shrink(guest: Guest, seen: TrialResult) -> TrialResult:
     """A smallest case that still differs in the same try: files and lines taken away in turn."""
     smaller = True
     while smaller:
         smaller = False
         for case in _smaller(seen.case):
-            again = [one for one in run(guest, [case]) if one.what == seen.what and one.wrong]
+            again = [one for one in run(guest, [case]) if one.what == seen.what and one.mismatch]
             if again:
                 seen, smaller = again[0], True
                 break
     return seen
 
 
-def _smaller(case: Assessment) -> list[Assessment]:
+def _smaller(case: TrialCase) -> list[TrialCase]:
     """The case with one file, link or line less."""
     found = []
     for path in case.files:

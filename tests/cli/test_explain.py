@@ -10,7 +10,7 @@ from configured import OFF, ON, RECIPE, SCENARIOS
 
 from ipvs_audit.cli import explain
 from ipvs_audit.persistence.file_root import LARGEST, Root
-from ipvs_audit.persistence.file_tree import loaders_on_disk, read_tree
+from ipvs_audit.persistence.file_tree import detect_loaders, read_tree
 from ipvs_audit.snapshot import Failure, store
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def test_one_loader_and_another_key(image: Path, capsys: pytest.CaptureFixture[s
 def test_an_older_procps_can_be_asked_for(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(image, "etc/sysctl.conf", "net.ipv4.*.run_estimation = 0\n")
     explain.main([str(image), "--loader", "sysctl-p", "--procps", "3.3.17"])
-    assert "knows no patterns" in " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "does not support patterns" in " ".join(
+        capsys.readouterr().out.replace("│", " ").split()
+    )
 
 
 def test_a_path_that_is_not_there_is_said(
@@ -152,7 +154,7 @@ def test_programs_are_told_from_the_files_of_a_tree(tmp_path: Path) -> None:
     put(tmp_path, "usr/lib/systemd/systemd-sysctl", "")
     put(tmp_path, "usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-247.so", "")
     link(tmp_path, "etc/systemd/system/systemd-sysctl.service", "/dev/null")
-    loaders = loaders_on_disk(tmp_path)
+    loaders = detect_loaders(tmp_path)
     assert (loaders.procps, loaders.systemd_version) == ((3, 3, 17), 247)
     assert loaders.masked_units == ("systemd-sysctl.service",)
 
@@ -161,7 +163,7 @@ def test_busybox_is_told_by_its_links(tmp_path: Path) -> None:
     put(tmp_path, "bin/busybox", "")
     link(tmp_path, "sbin/sysctl", "/bin/busybox")
     link(tmp_path, "sbin/modprobe", "../bin/busybox")
-    loaders = loaders_on_disk(tmp_path)
+    loaders = detect_loaders(tmp_path)
     assert (loaders.sysctl_kind, loaders.kmod, loaders.init) == ("busybox", None, "")
 
 

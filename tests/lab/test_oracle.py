@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from lab.oracle import reboots, trial
-from lab.oracle.cases import make
+from lab.oracle.cases import make_case
 from lab.oracle.report import Tally
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ REBOOTS = {"6.1": 2, "6.12": 1}
 @pytest.mark.parametrize("kernel", REBOOTS)
 def test_predictions_come_true_in_a_real_guest(kernel: str, boot: Callable[..., Guest]) -> None:
     guest, tally = boot(kernel, name=f"oracle-{kernel}"), Tally(SEED)
-    for batch in trial.batches([make(SEED, number) for number in range(CASES)]):
+    for batch in trial.batches([make_case(SEED, number) for number in range(CASES)]):
         for seen in trial.run(guest, batch):
             tally.add(kernel, seen)
     for seen in reboots.run(guest, SEED, REBOOTS[kernel]):

@@ -8,16 +8,16 @@ import pytest
 from configured import CONF, HOOK, OFF, RECIPE, config, off
 
 from ipvs_audit.persistence.reload import after_reload
-from ipvs_audit.persistence.shell_parser import BeyondReadingError, Simple, parse
+from ipvs_audit.persistence.shell_parser import Simple, UnsupportedShellError, parse
 
 if TYPE_CHECKING:
-    from ipvs_audit.persistence.prediction import Outcome
+    from ipvs_audit.persistence.prediction import Prediction
 
 WRITE = "sysctl -w net.ipv4.vs.run_estimation=0"
 LOAD = "/sbin/modprobe --ignore-install ip_vs"
 
 
-def after(command: str, **more: object) -> Outcome:
+def after(command: str, **more: object) -> Prediction:
     files = {CONF: OFF, HOOK: f"install ip_vs {command}\n"}
     return after_reload(config(files, **more), off)  # type: ignore[arg-type]
 
@@ -49,7 +49,7 @@ def test_words_and_quotes(command: str, expected: list[str]) -> None:
      "( a", "a <<E", "a )", "{ a;", "(" * 40 + "a" + ")" * 40],
 )  # fmt: skip
 def test_what_only_running_would_tell_is_named_not_guessed(command: str) -> None:
-    with pytest.raises(BeyondReadingError):
+    with pytest.raises(UnsupportedShellError):
         parse(command)
 
 
@@ -100,27 +100,27 @@ def test_what_a_hook_leaves(command: str, held: object) -> None:
 
 
 def test_the_unknown_program_is_named() -> None:
-    assert "/opt/tune" in after(f"{LOAD} && /opt/tune").sentence
+    assert "/opt/tune" in after(f"{LOAD} && /opt/tune").reason
 
 
 def test_hook_reading_only_sysctl_conf_fails_when_value_is_in_a_drop_in() -> None:
     files = {CONF: "kernel.panic = 1\n", "/etc/sysctl.d/90-ipvs.conf": OFF, HOOK: RECIPE}
-    outcome = after_reload(config(files), off)
-    assert outcome.holds(off) is False
-    assert outcome.sentence == (
+    prediction = after_reload(config(files), off)
+    assert prediction.holds(off) is False
+    assert prediction.reason == (
         f"{HOOK}:1 runs '/sbin/sysctl -p', which reads {CONF} only, where no line sets the key; "
         "the value is in /etc/sysctl.d/90-ipvs.conf:1"
     )
 
 
 def test_a_kernel_without_the_key_breaks_the_recipe() -> None:
-    outcome = after_reload(config({CONF: OFF, HOOK: RECIPE}, has_switch=False), off)
-    assert "breaks 'modprobe ip_vs'" in outcome.fault
+    prediction = after_reload(config({CONF: OFF, HOOK: RECIPE}, has_switch=False), off)
+    assert "breaks 'modprobe ip_vs'" in prediction.fault
 
 
 def test_a_forgiving_hook_does_not_break_but_cannot_help_without_the_key() -> None:
-    outcome = after(f"{LOAD} && sysctl -e -p", has_switch=False)
-    assert "cannot be switched off" in outcome.fault
+    prediction = after(f"{LOAD} && sysctl -e -p", has_switch=False)
+    assert "cannot be switched off" in prediction.fault
 
 
 def test_more_ways_than_can_be_followed_end_in_doubt() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from configured import CONF, DROP_IN, HOOK, LOADERS, OFF, config, off
 
-from ipvs_audit.persistence.loader_failures import failures
+from ipvs_audit.persistence.loader_failures import failure_reasons
 from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.snapshot.config_files import ConfigTree
 
@@ -22,7 +22,7 @@ def given(text: str, procps: tuple[int, ...] = (4, 0, 2)) -> HostConfig:
 
 
 def fails(about: HostConfig, name: str, *, key_exists: bool = True) -> bool:
-    return bool(failures(about, getattr(about, name), key_exists=key_exists))
+    return bool(failure_reasons(about, getattr(about, name), key_exists=key_exists))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_the_key_itself_may_be_missing() -> None:
 
 def test_a_missing_sysctl_conf_fails_sysctl_p() -> None:
     about = config({DROP_IN: OFF})
-    assert failures(about, about.sysctl_p, key_exists=True) == (f"{CONF} does not exist",)
+    assert failure_reasons(about, about.sysctl_p, key_exists=True) == (f"{CONF} does not exist",)
 
 
 def test_an_earlier_command_that_fails_is_not_the_status_of_the_hook() -> None:

@@ -16,9 +16,9 @@ MODULE = 'ACTION=="add", SUBSYSTEM=="module", KERNEL=="{}", RUN+="{}"\n'
 
 def test_at_boot_a_rule_that_sets_another_value_races_with_systemd_sysctl() -> None:
     files = {DROP_IN: OFF, EARLY: "ip_vs\n", RULES: MODULE.format("ip_vs", SETS.format(1))}
-    outcome = after_boot(config(files), off)
-    assert outcome.holds(off) is None
-    assert f"{RULES}:1" in outcome.doubt
+    prediction = after_boot(config(files), off)
+    assert prediction.holds(off) is None
+    assert f"{RULES}:1" in prediction.doubt
 
 
 def test_at_boot_a_rule_that_sets_the_same_value_is_no_race() -> None:
@@ -53,9 +53,9 @@ def test_a_rule_of_another_event_that_sets_the_same_changes_nothing() -> None:
 
 def test_a_rule_of_another_event_is_held_against_what_all_rules_of_ip_vs_leave() -> None:
     """Wherever it stands: before a rule of ip_vs it may still run after it."""
-    ours = MODULE.format("ip_vs", SETS.format(0))
+    own_event = MODULE.format("ip_vs", SETS.format(0))
     other = MODULE.format("nf_conntrack", SETS.format(1))
-    for text in (ours + other, other + ours):
+    for text in (own_event + other, other + own_event):
         assert after_reload(config({CONF: OFF, RULES: text}), off).holds(off) is None
 
 
@@ -67,10 +67,10 @@ def test_an_unknown_condition_does_not_matter_where_the_rule_sets_the_same() -> 
 
 def test_a_rule_of_another_module_takes_no_earlier_program_away() -> None:
     """RUN= empties the list of the event that it matches, and of no other."""
-    ours = MODULE.format("ip_vs", SETS.format(0))
-    other = ours.replace('"ip_vs"', '"nf_conntrack"').replace("RUN+=", "RUN=")
-    assert after_reload(config({CONF: OFF, RULES: ours + other}), off).holds(off) is True
-    emptied = ours + ours.replace("RUN+=", "RUN=").replace(SETS.format(0), "/bin/true")
+    own_event = MODULE.format("ip_vs", SETS.format(0))
+    other = own_event.replace('"ip_vs"', '"nf_conntrack"').replace("RUN+=", "RUN=")
+    assert after_reload(config({CONF: OFF, RULES: own_event + other}), off).holds(off) is True
+    emptied = own_event + own_event.replace("RUN+=", "RUN=").replace(SETS.format(0), "/bin/true")
     assert after_reload(config({CONF: OFF, RULES: emptied}), off).holds(off) is False
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ipvs_audit.persistence import shell_parser
 from ipvs_audit.persistence.boot import after_boot
 from ipvs_audit.persistence.host_config import HostConfig
-from ipvs_audit.persistence.persisted_value import persisted
+from ipvs_audit.persistence.persisted_value import persisted_value
 from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.snapshot.sysctl_config import DIRECTORIES
 from ipvs_audit.snapshot.sysctl_key import name_matches, parse_int, parse_key
@@ -48,18 +48,18 @@ def test_no_tree_crashes_the_judgement(files: dict[str, str], procps: tuple[int,
         **{name: getattr(LOADERS, name) for name in LOADERS.__slots__} | {"procps": procps}
     )
     config = HostConfig(given_tree, loaders)
-    found = persisted(config, off)
+    found = persisted_value(config, off)
     assert all(isinstance(line, str) for line in found.lines)
-    for outcome in (after_reload(config, off), after_boot(config, off)):
-        assert outcome.told
+    for prediction in (after_reload(config, off), after_boot(config, off)):
+        assert prediction.summary
 
 
 @given(TEXT | st.text())
 def test_the_shell_reader_parses_or_says_why_not(text: str) -> None:
     try:
         shell_parser.parse(text)
-    except shell_parser.BeyondReadingError as beyond:
-        assert str(beyond)  # noqa: PT017  # either way is right
+    except shell_parser.UnsupportedShellError as unsupported:
+        assert str(unsupported)  # noqa: PT017  # either way is right
 
 
 @given(st.text(), st.text(alphabet="ab*?[]!^-\\:", max_size=40))

@@ -14,7 +14,7 @@ from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, parse_key
 
 PROCPS = Loader("procps", (4, 0, 2), (SYSCTL_CONF,))
 PROCPS_3 = replace(PROCPS, version=(3, 3, 17))
-SYSTEM = replace(PROCPS, files=None, forgiving=True)
+SYSTEM = replace(PROCPS, files=None, ignores_unknown_keys=True)
 SYSTEMD = Loader("systemd", (252,))
 ALL = (PROCPS, PROCPS_3, SYSTEM, SYSTEMD)
 

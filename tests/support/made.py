@@ -29,7 +29,6 @@ HOST = Host(
     os_id="debian",
     os_version="12",
     os_name="Debian GNU/Linux 12 (bookworm)",
-    platform_id="",
     possible_cpus=2,
     root=True,
     user="root (uid 0)",

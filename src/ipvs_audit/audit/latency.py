@@ -95,4 +95,4 @@ def keep_before(
             )
             if section in earlier.sections
         ]
-        collected[host] = now.joined(*kept)
+        collected[host] = now.with_sections(*kept)

@@ -18,9 +18,9 @@ from rich.text import Text
 
 from ipvs_audit.model.sanitise import visible
 from ipvs_audit.persistence.boot import after_boot
-from ipvs_audit.persistence.file_tree import loaders_on_disk, read_tree
+from ipvs_audit.persistence.file_tree import detect_loaders, read_tree
 from ipvs_audit.persistence.host_config import HostConfig, host_config_of
-from ipvs_audit.persistence.persisted_value import counting
+from ipvs_audit.persistence.persisted_value import active_loaders
 from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.snapshot import Failure, GarbledEvidenceError
 from ipvs_audit.snapshot.store import NAME, StoreError, read
@@ -105,23 +105,23 @@ def _host_configs(path: Path, key: Key) -> Iterator[tuple[str, HostConfig | str]
             except GarbledEvidenceError as garbled:
                 yield evidence.target, str(garbled)
     else:
-        yield "", HostConfig(read_tree(path), loaders_on_disk(path), key=key)
+        yield "", HostConfig(read_tree(path), detect_loaders(path), key=key)
 
 
 def _chosen(config: HostConfig, names: list[str] | None) -> tuple[Loader, ...]:
     if not names:
-        return counting(config)
+        return active_loaders(config)
     known = (config.sysctl_p, config.sysctl_system, config.systemd_sysctl)
-    by_name = dict(zip(_LOADERS, known, strict=True))
-    return tuple(by_name[name] for name in names)
+    files_by_name = dict(zip(_LOADERS, known, strict=True))
+    return tuple(files_by_name[name] for name in names)
 
 
 def _explain(console: Console, config: HostConfig, loaders: tuple[Loader, ...]) -> None:
     for loader in loaders:
         console.print(_table(config.resolve(loader)))
     if config.needs_module:
-        console.print(Text(visible(f"after a reload: {after_reload(config, _off).told}")))
-    console.print(Text(visible(f"after a boot: {after_boot(config, _off).told}")))
+        console.print(Text(visible(f"after a reload: {after_reload(config, _off).summary}")))
+    console.print(Text(visible(f"after a boot: {after_boot(config, _off).summary}")))
 
 
 def _off(value: int) -> bool:

@@ -47,7 +47,7 @@ def watched(evidence: Snapshot, connect: Callable[[], Connection]) -> Snapshot:
         output = connection.run_script(
             estimator_script.render(nonce), timeout=LONGEST, max_output=_MOST_OUTPUT
         )
-        return evidence.joined(_read(output, nonce))
+        return evidence.with_sections(_read(output, nonce))
     except TransportError as why:
         return _refused(evidence, why.message + end)
     except GarbledEvidenceError as why:
@@ -77,4 +77,4 @@ def _read(output: Output, nonce: str) -> Section:
 
 
 def _refused(evidence: Snapshot, why: str) -> Snapshot:
-    return evidence.joined(estimator_runs.refusal(why))
+    return evidence.with_sections(estimator_runs.refusal(why))

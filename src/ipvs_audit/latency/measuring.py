@@ -138,7 +138,7 @@ def _measured(job: Job, handle: Handle) -> Snapshot:
         pace = job.pace(echo.via)
         trace = measure(echo, pace)
         about = f"every {1000 * pace.interval:g} ms for {pace.duration:g} s"
-        evidence = job.snapshot.joined(encode(trace, command=f"{command}  # {about}"))
+        evidence = job.snapshot.with_sections(encode(trace, command=f"{command}  # {about}"))
         if not job.trace:
             return evidence
         echo.close()
@@ -162,7 +162,7 @@ def _none(job: Job, why: str) -> Trace:
 
 
 def _unmeasured(job: Job, why: str) -> Snapshot:
-    evidence = job.snapshot.joined(encode(_none(job, why), command="round trips"))
+    evidence = job.snapshot.with_sections(encode(_none(job, why), command="round trips"))
     return estimator_trace.unmeasured(evidence) if job.trace else evidence
 
 

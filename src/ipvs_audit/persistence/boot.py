@@ -1,13 +1,13 @@
-"""The second question: which value does the key have after the host has booted?"""
+"""The value that the key has after the host has booted."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.early_loading import Early, loaded_early
-from ipvs_audit.persistence.other_hooks import late_writes
-from ipvs_audit.persistence.prediction import Accepts, Outcome
+from ipvs_audit.persistence.early_loading import EarlyLoad, find_early_load
+from ipvs_audit.persistence.other_hooks import udev_race
+from ipvs_audit.persistence.prediction import Accepts, Prediction
 from ipvs_audit.persistence.reload import after_reload, without_switch
 
 if TYPE_CHECKING:
@@ -16,30 +16,30 @@ if TYPE_CHECKING:
 _CMDLINE = "sysctl."
 
 
-def after_boot(config: HostConfig, accepts: Accepts) -> Outcome:
-    """What a boot leaves once ip_vs is loaded, early or on demand."""
+def after_boot(config: HostConfig, accepts: Accepts) -> Prediction:
+    """Predict the value after a boot, once ip_vs is loaded, early or on demand."""
     if not config.needs_module:
         return _unconditional(config)
-    early = loaded_early(config)
+    early = find_early_load(config)
     if early.doubt:
         return replace(after_reload(config, accepts), doubt=early.doubt)
-    if not early.by:
+    if not early.source:
         later = after_reload(config, accepts)
         when = "ip_vs is loaded on demand, after systemd-sysctl has run; then "
         when = when if config.systemd_runs else "ip_vs is loaded on demand; then "
         return replace(later, because=when + later.because)
-    return without_switch(config, _early(config, early, accepts), accepts)
+    return without_switch(config, _after_early_load(config, early, accepts), accepts)
 
 
-def _early(config: HostConfig, early: Early, accepts: Accepts) -> Outcome:
+def _after_early_load(config: HostConfig, early: EarlyLoad, accepts: Accepts) -> Prediction:
     if early.through_modprobe:
         first = after_reload(config, accepts)
         if first.fault or (first.value is None and not first.doubt):
             return first
-        how = f"{early.by} loads ip_vs early"
+        how = f"{early.source} loads ip_vs early"
     else:
         first = _builtin(config)
-        how = early.by
+        how = early.source
     if not config.systemd_runs:
         if config.loaders.init == "systemd":
             return replace(first, because=f"{how}; systemd-sysctl does not run: {first.because}")
@@ -55,11 +55,11 @@ def _early(config: HostConfig, early: Early, accepts: Accepts) -> Outcome:
         f"{how}, and systemd-sysctl, which runs after it, "
         f"sets {applied.value} ({applied.winner.where})"
     )
-    race = late_writes(config, applied.value)
+    race = udev_race(config, applied.value)
     return replace(first, value=applied.value, because=because, doubt=race)
 
 
-def _builtin(config: HostConfig) -> Outcome:
+def _builtin(config: HostConfig) -> Prediction:
     """What the kernel starts with: 1, or what ``sysctl.`` on its command line says."""
     value: int | str | None = 1 if config.has_switch is not False else None
     because = "the kernel's default is 1"
@@ -69,17 +69,17 @@ def _builtin(config: HostConfig) -> Outcome:
             stores = config.key.stores(text)
             if stores is not None:
                 value, because = stores, f"the kernel command line sets {stores}"
-    return Outcome(value, because)
+    return Prediction(value, because)
 
 
-def _unconditional(config: HostConfig) -> Outcome:
+def _unconditional(config: HostConfig) -> Prediction:
     """A key that is there from the start."""
     if not config.systemd_runs:
-        return Outcome(None, "", doubt="systemd-sysctl does not run here")
+        return Prediction(None, "", doubt="systemd-sysctl does not run here")
     applied = config.resolve(config.systemd_sysctl)
     if applied.doubt:
-        return Outcome(None, "", doubt=applied.doubt)
+        return Prediction(None, "", doubt=applied.doubt)
     if applied.winner is None:
-        return Outcome(None, "systemd-sysctl sets nothing: the kernel's default stays")
+        return Prediction(None, "systemd-sysctl sets nothing: the kernel's default stays")
     because = f"systemd-sysctl sets {applied.value} ({applied.winner.where})"
-    return Outcome(applied.value, because)
+    return Prediction(applied.value, because)

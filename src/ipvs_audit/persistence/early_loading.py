@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.snapshot.modprobe_config import underscored
-from ipvs_audit.snapshot.sysctl_config import by_name
+from ipvs_audit.snapshot.sysctl_config import files_by_name
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
@@ -25,7 +25,7 @@ _CMDLINE = re.compile(r"modules[-_]load=(.*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Early:
+class EarlyLoad:
     """What loads ip_vs before systemd-sysctl runs.
 
     Attributes:
@@ -34,38 +34,38 @@ class Early:
         doubt: why this is not certain; empty where it is.
     """
 
-    by: str
+    source: str
     through_modprobe: bool = True
     doubt: str = ""
 
 
-def loaded_early(config: HostConfig) -> Early:
+def find_early_load(config: HostConfig) -> EarlyLoad:
     """Find what loads ip_vs, or a module that needs it, early at boot."""
     if config.module == "builtin":
-        return Early("ip_vs is built into the kernel", through_modprobe=False)
+        return EarlyLoad("ip_vs is built into the kernel", through_modprobe=False)
     loaders = config.loaders
     if loaders.init != "systemd" or loaders.systemd_modules_load is None:
-        return Early("")
+        return EarlyLoad("")
     if _UNIT in loaders.masked_units:
-        return Early("")
+        return EarlyLoad("")
     for word in config.tree.cmdline:
         found = _CMDLINE.fullmatch(word)
         if found and any(_needs(config, name) for name in found[1].split(",")):
-            return Early("the kernel command line")
+            return EarlyLoad("the kernel command line")
     return _from_files(config)
 
 
-def _from_files(config: HostConfig) -> Early:
-    files, _ = by_name(config.tree, DIRECTORIES, ".conf")
+def _from_files(config: HostConfig) -> EarlyLoad:
+    files, _ = files_by_name(config.tree, DIRECTORIES, ".conf")
     for file in files:
         if file.lines is None and not file.masks and file.real:
-            return Early("", doubt=f"{file.path} could not be read")
+            return EarlyLoad("", doubt=f"{file.path} could not be read")
         for line in file.lines or ():
             name = line.text.strip()
             if name[:1] not in ("#", ";", "") and _needs(config, name):
-                return Early(f"{file.path}:{line.number}")
+                return EarlyLoad(f"{file.path}:{line.number}")
     closed = [text for text in config.tree.unreadable if "modules-load.d" in text.partition(":")[0]]
-    return Early("", doubt=f"could not be read: {closed[0]}" if closed else "")
+    return EarlyLoad("", doubt=f"could not be read: {closed[0]}" if closed else "")
 
 
 def _needs(config: HostConfig, spelled: str) -> bool:

@@ -1,4 +1,4 @@
-"""A file tree on disk as the evidence that a probe would have brought: files and loaders."""
+"""Reads a file tree on disk (an image, a container's root) as the probe reads a host."""
 
 from __future__ import annotations
 
@@ -100,17 +100,17 @@ def _add(root: Root, path: str, files: dict[str, ConfigFile], unreadable: list[s
         mode=about.st_mode & 0o7777,
         size=about.st_size,
         sha256=hashlib.sha256(content).hexdigest(),
-        lines=lines_of(content, joined="/modprobe.d/" in path or "/rules.d/" in path),
+        lines=parse_lines(content, continued="/modprobe.d/" in path or "/rules.d/" in path),
     )
 
 
-def lines_of(content: bytes, *, joined: bool) -> tuple[Line, ...]:
+def parse_lines(content: bytes, *, continued: bool) -> tuple[Line, ...]:
     """The lines that are not blank, numbered from 1; ``joined`` where a backslash continues one."""
     found: list[Line] = []
     first, held = 0, ""
     for number, text in enumerate(content.decode(errors="backslashreplace").split("\n"), 1):
         first = first if held else number
-        if joined and (len(text) - len(text.rstrip("\\"))) % 2:
+        if continued and (len(text) - len(text.rstrip("\\"))) % 2:
             held += text[:-1]
         elif held or text.strip():
             found.append(Line(first, held + text))
@@ -133,7 +133,7 @@ def _named(files: dict[str, ConfigFile]) -> Iterator[str]:
                     )
 
 
-def loaders_on_disk(top: Path) -> Loaders:
+def detect_loaders(top: Path) -> Loaders:
     """The programs in a tree, told from their files; what is not found is taken as usual.
 
     A tree without any program, such as a bare ``etc``, is read as a host with current procps,

@@ -1,4 +1,4 @@
-"""What a command leaves behind: whether ip_vs is loaded, the key's value, the exit status."""
+"""Follows a hook's command: is ip_vs loaded, which value has the key, which exit status."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ def run_shell(config: HostConfig, command: Command, state: State) -> tuple[State
     text = command.text.replace("$CMDLINE_OPTS", options)
     try:
         body = shell_parser.parse(text, {"MODPROBE_MODULE": "ip_vs"})
-    except shell_parser.BeyondReadingError as beyond:
+    except shell_parser.UnsupportedShellError as unsupported:
         return (
-            state.unsure(f"{command.where} runs a command that this audit cannot read: {beyond}"),
+            state.doubtful(
+                f"{command.where} runs a command that this audit cannot read: {unsupported}"
+            ),
         )
     runner = _Runner(config, command)
     return tuple({replace(end, ended=False): None for end in runner.sequence(body, (state,))})
@@ -41,22 +43,22 @@ class _Runner:
             states = self._and_or(item, states)
             if item.background:
                 why = f"{self.command.where} runs a command in the background"
-                states = tuple(state.unsure(why) if state.steps else state for state in states)
+                states = tuple(state.doubtful(why) if state.steps else state for state in states)
         return states
 
     def _and_or(self, item: shell_parser.AndOr, states: tuple[State, ...]) -> tuple[State, ...]:
         states = self._pipeline(item.first, states)
         for operator, pipeline in item.rest:
-            wanted = operator == "&&"
-            going = tuple(state for state in states if (state.status == 0) == wanted)
-            stay = tuple(state for state in states if (state.status == 0) != wanted)
+            on_success = operator == "&&"
+            going = tuple(state for state in states if (state.status == 0) == on_success)
+            stay = tuple(state for state in states if (state.status == 0) != on_success)
             states = (*stay, *self._pipeline(pipeline, going))
         return states
 
     def _pipeline(
         self, pipeline: shell_parser.Pipeline, states: tuple[State, ...]
     ) -> tuple[State, ...]:
-        states = tuple(replace(state, fed=None) for state in states)
+        states = tuple(replace(state, stdout=None) for state in states)
         for command in pipeline.commands:
             states = tuple(
                 end
@@ -64,8 +66,8 @@ class _Runner:
                 for end in ((state,) if state.ended else self._command(command, state))
             )
             if len(states) > _MOST_STATES:
-                why = f"{self.command.where} may take more ways than this audit follows"
-                states = (states[0].unsure(why),)
+                why = f"{self.command.where} has more possible outcomes than this audit follows"
+                states = (states[0].doubtful(why),)
         if pipeline.negated:
             states = tuple(
                 state if state.ended else replace(state, status=int(state.status == 0))
@@ -87,7 +89,7 @@ class _Runner:
         """Run the command of a ``sh -c``."""
         inner = Command(text, self.command.where, self.command.kind)
         if len(text) >= len(self.command.text):
-            return (state.unsure(f"{self.command.where} nests shells without end"),)
+            return (state.doubtful(f"{self.command.where} starts shells in an endless loop"),)
         return run_shell(self.config, inner, state)
 
 

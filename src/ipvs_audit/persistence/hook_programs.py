@@ -1,4 +1,4 @@
-"""Which programs a hook may call, and what each does to the key; others are not known.
+"""The programs that a hook may call, and what each does to the key; others are not known.
 
 ``sysctl``: :mod:`~ipvs_audit.persistence.sysctl_command`; ``modprobe``:
 :mod:`~ipvs_audit.persistence.modprobe_command`; ``echo``, ``tee``:
@@ -17,8 +17,8 @@ from ipvs_audit.persistence.sysctl_command import run_sysctl, run_systemd_sysctl
 from ipvs_audit.persistence.write_commands import (
     key_exists,
     names_key,
-    output_of,
-    run_printing,
+    redirected_to,
+    run_echo,
     run_tee,
 )
 
@@ -33,10 +33,10 @@ _DIRECTORIES = frozenset(
     ("", "/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/")
 )
 _SYSTEMD_SYSCTL = ("/lib/systemd/systemd-sysctl", "/usr/lib/systemd/systemd-sysctl")
-_QUIET = frozenset(
+_WITHOUT_EFFECT = frozenset(
     ("sleep", "logger", "date", "touch", "udevadm", "mkdir", "wall", "chmod", "chown", "sync")
 )
-_ASKING = frozenset(
+_QUERIES = frozenset(
     ("grep", "egrep", "lsmod", "cat", "ls", "stat", "pidof", "pgrep", "ipvsadm", "ip")
 )
 _WRAPPERS = frozenset(("exec", "nohup", "command", "env", "nice", "ionice", "sudo", "setsid"))
@@ -52,7 +52,7 @@ def run_program(
     path = command.words[0].text
     directory, name = path[: path.rfind("/") + 1], path.rpartition("/")[2]
     if directory not in _DIRECTORIES:
-        return _elsewhere(config, command, state)
+        return _outside_search_path(config, command, state)
     inner = _wrapped(command, name)
     if inner is not None:
         ends = run_program(config, inner, state, nested)
@@ -60,27 +60,29 @@ def run_program(
     known = _PROGRAMS.get(name)
     if known is not None:
         return known(config, command, state)
-    return _shell(command, state, nested) if name in _SHELLS else _harmless(name, command, state)
+    return (
+        _shell(command, state, nested) if name in _SHELLS else _other_program(name, command, state)
+    )
 
 
-def _elsewhere(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
+def _outside_search_path(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """A program outside the search path: systemd-sysctl, one that is not there, or unknown."""
     path = command.words[0].text
     if path in _SYSTEMD_SYSCTL:
         return run_systemd_sysctl(config, command, state)
     name = path.removeprefix(UDEV)
     if name in _PROGRAMS or name in _SHELLS:
-        why = f"udev looks for {name} in {UDEV}, where it is not: its path must be written"
-        return (state.told(Step(name, f"sets nothing: {why}")).exits(1, why),)
+        why = f"udev looks for {name} in {UDEV} only; the rule must give its full path"
+        return (state.with_step(Step(name, f"sets nothing: {why}")).exits(1, why),)
     return _unknown(state, path)
 
 
-def _harmless(name: str, command: Simple, state: State) -> tuple[State, ...]:
+def _other_program(name: str, command: Simple, state: State) -> tuple[State, ...]:
     """Programs that leave the key alone; those that ask something may answer either way."""
-    states = (replace(state, status=0, fed=None), replace(state, status=1, fed=None))
-    if name in _ASKING:
+    states = (replace(state, status=0, stdout=None), replace(state, status=1, stdout=None))
+    if name in _QUERIES:
         return states
-    return states[:1] if name in _QUIET else _unknown(state, command.words[0].text)
+    return states[:1] if name in _WITHOUT_EFFECT else _unknown(state, command.words[0].text)
 
 
 def _wrapped(command: Simple, name: str) -> Simple | None:
@@ -93,8 +95,8 @@ def _wrapped(command: Simple, name: str) -> Simple | None:
 
 
 def _unknown(state: State, name: str) -> tuple[State, ...]:
-    unsure = replace(state, fed=None).unsure(f"what {name!r} does is not known to this audit")
-    return (replace(unsure, status=0), replace(unsure, status=1))
+    uncertain = replace(state, stdout=None).unknown_effect(f"what {name!r} does")
+    return (replace(uncertain, status=0), replace(uncertain, status=1))
 
 
 def _shell(command: Simple, state: State, nested: Nested) -> tuple[State, ...]:
@@ -107,7 +109,7 @@ def _shell(command: Simple, state: State, nested: Nested) -> tuple[State, ...]:
 
 
 def _true(_host_config: HostConfig, _command: Simple, state: State) -> tuple[State, ...]:
-    return (replace(state, status=0, fed=""),)
+    return (replace(state, status=0, stdout=""),)
 
 
 def _false(_host_config: HostConfig, _command: Simple, state: State) -> tuple[State, ...]:
@@ -121,8 +123,8 @@ def _exit(_host_config: HostConfig, command: Simple, state: State) -> tuple[Stat
 
 
 def _unreachable(_host_config: HostConfig, _command: Simple, state: State) -> tuple[State, ...]:
-    why = "systemd-sysctl is not in the search path: its path must be written"
-    return (state.told(Step("systemd-sysctl", f"sets nothing: {why}")).exits(1, why),)
+    why = "systemd-sysctl is not in the search path; the hook must give its full path"
+    return (state.with_step(Step("systemd-sysctl", f"sets nothing: {why}")).exits(1, why),)
 
 
 def _systemctl(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
@@ -131,22 +133,26 @@ def _systemctl(config: HostConfig, command: Simple, state: State) -> tuple[State
         return _unknown(state, command.text)
     if named[0] in ("restart", "try-restart", "reload-or-restart"):
         return run_systemd_sysctl(config, command, state, through_unit=True)
-    return (state.told(Step(command.text, "sets nothing: the unit has run at boot")).exits(0),)
+    return (
+        state.with_step(Step(command.text, "sets nothing: the unit has already run at boot")).exits(
+            0
+        ),
+    )
 
 
 def _test(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     texts = [word.text for word in command.words[1:] if word.text != "]"]
     asks = len(texts) == 2 and texts[0] in ("-e", "-f", "-r", "-w")  # noqa: PLR2004  # -e FILE
     if asks and names_key(config, texts[1]):
-        return (replace(state, status=int(not key_exists(config, state)), fed=""),)
-    return (replace(state, status=0, fed=None), replace(state, status=1, fed=None))
+        return (replace(state, status=int(not key_exists(config, state)), stdout=""),)
+    return (replace(state, status=0, stdout=None), replace(state, status=1, stdout=None))
 
 
 def _cat(_host_config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """``cat`` may write what it reads, which is not known."""
-    if output_of(command).startswith("/proc/sys/"):
+    if redirected_to(command).startswith("/proc/sys/"):
         return _unknown(state, command.text)
-    return (replace(state, status=0, fed=None),)
+    return (replace(state, status=0, stdout=None),)
 
 
 _PROGRAMS: dict[str, Callable[[HostConfig, Simple, State], tuple[State, ...]]] = {
@@ -155,8 +161,8 @@ _PROGRAMS: dict[str, Callable[[HostConfig, Simple, State], tuple[State, ...]]] =
     "systemctl": _systemctl,
     "modprobe": run_modprobe,
     "insmod": run_insmod,
-    "echo": run_printing,
-    "printf": run_printing,
+    "echo": run_echo,
+    "printf": run_echo,
     "tee": run_tee,
     "true": _true,
     ":": _true,

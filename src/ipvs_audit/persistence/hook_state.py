@@ -1,4 +1,4 @@
-"""Where a host stands between two commands of a hook."""
+"""The state of a host between two commands of a hook."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command that configuration has run.
+    """A command that a configuration file runs.
 
     Attributes:
         text: as written.
@@ -31,7 +31,7 @@ class Step:
 
     Attributes:
         command: as written, e.g. ``/sbin/sysctl -p``.
-        did: what came of it, e.g. ``sets 0 (/etc/sysctl.conf:3)``.
+        did: its effect, e.g. ``sets 0 (/etc/sysctl.conf:3)``.
         writes: the value that it leaves in the key; None where it writes nothing.
         resolution: what a sysctl loader made of the key, where it was one.
     """
@@ -50,10 +50,11 @@ class State:
         loaded: whether ip_vs is loaded.
         value: of the key; None while it does not exist.
         doubt: why value is not certain; empty where it is.
+        unknown: a command ran whose effect on the key is not known.
         fault: what makes the hook break outright, e.g. that it calls itself; empty for none.
         status: exit status of the last command: 0 or not.
         written: whether a command has written the key since ip_vs was loaded.
-        steps: what concerned the key, in order.
+        steps: the commands that concerned the key, in order.
         failed: why commands failed, one sentence each.
         fed: what the last command printed, for the next one in a pipe; None where unknown.
         ended: ``exit`` was reached.
@@ -62,32 +63,43 @@ class State:
     loaded: bool = False
     value: Value | None = None
     doubt: str = ""
+    unknown: bool = False
     fault: str = ""
     status: int = 0
     written: bool = False
     steps: tuple[Step, ...] = ()
     failed: tuple[str, ...] = ()
-    fed: str | None = None
+    stdout: str | None = None
     ended: bool = False
 
     def exits(self, status: int, why: str = "") -> State:
-        """The same with an exit status, and why it is not 0."""
+        """This state with an exit status, and why it is not 0."""
         return replace(self, status=status, failed=(*self.failed, why) if why else self.failed)
 
-    def unsure(self, why: str) -> State:
-        """The same, its value in doubt."""
+    def doubtful(self, why: str) -> State:
+        """This state with a value that is not certain."""
         return replace(self, doubt=self.doubt or why)
 
+    def unknown_effect(self, what: str) -> State:
+        """This state after a command of which it is not known what it does."""
+        return replace(self.doubtful(f"{what} is not known to this audit"), unknown=True)
+
     def broken(self, why: str) -> State:
-        """The same, broken for good."""
+        """This state with a fault: the hook breaks outright."""
         return replace(self, fault=self.fault or why, status=1, ended=True)
 
-    def told(self, step: Step) -> State:
-        """The same, with a step that wrote nothing."""
+    def with_step(self, step: Step) -> State:
+        """This state with a step that wrote nothing."""
         return replace(self, steps=(*self.steps, step))
 
-    def wrote(self, step: Step) -> State:
-        """The key written: what was in doubt before no longer matters."""
+    def after_write(self, step: Step) -> State:
+        """This state with the key written: earlier doubts no longer matter."""
         return replace(
-            self, value=step.writes, doubt="", written=True, status=0, steps=(*self.steps, step)
+            self,
+            value=step.writes,
+            doubt="",
+            unknown=False,
+            written=True,
+            status=0,
+            steps=(*self.steps, step),
         )

@@ -1,4 +1,4 @@
-"""What the two questions are asked about: a host's files, its loaders, its kernel, one key."""
+"""What decides a key's value on a host: its files, its loaders, its kernel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ModuleState = Literal["loaded", "builtin", "available", "absent", "unknown"]
 
 @dataclass(frozen=True, eq=False)
 class HostConfig:
-    """One host's persisted configuration; equal only to itself, so that answers can be cached.
+    """One host's persisted configuration; equal only to itself, so that results can be cached.
 
     Attributes:
         tree: the files.
@@ -63,7 +63,7 @@ class HostConfig:
     @cached_property
     def sysctl_system(self) -> Loader:
         """``sysctl --system`` as this host would run it."""
-        return replace(self.sysctl_p, files=None, forgiving=True)
+        return replace(self.sysctl_p, files=None, ignores_unknown_keys=True)
 
     @cached_property
     def systemd_sysctl(self) -> Loader:
@@ -89,7 +89,7 @@ class HostConfig:
 
 
 def host_config_of(snapshot: Snapshot, key: Key = RUN_ESTIMATION) -> HostConfig:
-    """The subject that a snapshot shows.
+    """The configuration that a snapshot holds.
 
     Raises:
         GarbledEvidenceError: a section that it needs cannot be read.
@@ -121,5 +121,5 @@ class _Identical:
 def _host_config(
     same: _Identical, loaders: Loaders, module: ModuleState, has_switch: bool | None, key: Key
 ) -> HostConfig:
-    """One subject for all hosts of which it is true: what was found of it once, holds."""
+    """One object for all hosts with the same configuration, so that each is resolved once."""
     return HostConfig(same.tree, loaders, module, has_switch, key)

@@ -32,9 +32,13 @@ class _Call:
 def run_modprobe(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """Run modprobe: it may load ip_vs, remove it, or run the hook anew."""
     call = _parsed([word.text for word in command.words[1:]])
-    state = replace(state, fed=None)
+    state = replace(state, stdout=None)
     if call.removing and not call.dry and call.module == MODULE:
-        return (replace(state, loaded=False, value=None, doubt="", written=False, status=0),)
+        return (
+            replace(
+                state, loaded=False, value=None, doubt="", unknown=False, written=False, status=0
+            ),
+        )
     concerned = call.module == MODULE or call.module.startswith((f"{MODULE}_", "xt_ipvs"))
     if call.dry or call.removing or state.loaded or not concerned:
         return (replace(state, status=0),)
@@ -44,14 +48,14 @@ def run_modprobe(config: HostConfig, command: Simple, state: State) -> tuple[Sta
 def _first_load(config: HostConfig, command: Simple, call: _Call, state: State) -> State:
     alias = config.modprobe.first("alias", MODULE)
     if call.module == MODULE and alias is not None:
-        return state.unsure(f"{alias.where} makes {MODULE} an alias").exits(1)
+        return state.doubtful(f"{alias.where} makes {MODULE} an alias").exits(1)
     ignoring = call.ignoring and call.module == MODULE
     if ignoring or config.modprobe.bypass(MODULE) is not None:
         return loads(config, state)
     if call.ignoring:
-        why = f"{command.text!r} loads {MODULE} first, which runs the hook again, without end"
+        why = f"{command.text!r} loads {MODULE} first, which runs the hook again: an endless loop"
     else:
-        why = f"{command.text!r} has no {_IGNORE}, so it runs the hook again, without end"
+        why = f"{command.text!r} has no {_IGNORE}, so it runs the hook again: an endless loop"
     return state.broken(why)
 
 
@@ -81,7 +85,7 @@ def run_insmod(config: HostConfig, command: Simple, state: State) -> tuple[State
     named = [word.text for word in command.words[1:] if not word.text.startswith("-")]
     file = named[0].rpartition("/")[2] if named else ""
     if underscored(file.partition(".")[0]) != MODULE:
-        return (replace(state, status=0, fed=None),)
+        return (replace(state, status=0, stdout=None),)
     if state.loaded:
         return (state.exits(1, "ip_vs is loaded already"),)
     return (loads(config, state),)
@@ -89,13 +93,14 @@ def run_insmod(config: HostConfig, command: Simple, state: State) -> tuple[State
 
 def loads(config: HostConfig, state: State) -> State:
     """The state after ip_vs came in: its keys start at the kernel's default."""
-    state = replace(state, loaded=True, status=0, fed=None)
+    state = replace(state, loaded=True, status=0, stdout=None)
     if not config.needs_module:
         return state
     return replace(
         state,
         value=1 if config.has_switch is not False else None,
         doubt="",
+        unknown=False,
         written=False,
         steps=(),
     )

@@ -1,4 +1,4 @@
-"""What runs beside ip_vs's own hook: udev's rules, and the hooks of modules that need ip_vs."""
+"""What else may set the key: udev's rules, and the hooks of modules that need ip_vs."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook_programs import run_program
 from ipvs_audit.persistence.hook_state import Command
 from ipvs_audit.persistence.host_config import MODULE
-from ipvs_audit.persistence.prediction import wanted
+from ipvs_audit.persistence.prediction import is_compliant
 from ipvs_audit.persistence.udev_rules import rules, unreadable
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.hook_state import State
     from ipvs_audit.persistence.host_config import HostConfig
-    from ipvs_audit.persistence.prediction import Accepts, Outcome
+    from ipvs_audit.persistence.prediction import Accepts, Prediction
     from ipvs_audit.persistence.udev_rules import Rule
     from ipvs_audit.snapshot.modprobe_config import Directive
     from ipvs_audit.snapshot.sysctl_key import Value
 
 
-def with_udev(config: HostConfig, by_hook: Outcome, *, written: bool) -> Outcome:
-    """What udev's rules add to a load; they run beside the hook, in no certain order.
+def with_udev(config: HostConfig, by_hook: Prediction, *, written: bool) -> Prediction:
+    """What udev's rules add to a load; they run at the same time as the hook.
 
     Args:
         config: the host.
@@ -33,17 +33,17 @@ def with_udev(config: HostConfig, by_hook: Outcome, *, written: bool) -> Outcome
         return by_hook
     if by_hook.value is None and not by_hook.doubt:
         return by_hook  # no key came, so nothing that was added can set it
-    outcome, run = by_hook, rules(config)
+    prediction, run = by_hook, rules(config)
     for rule in run:
-        if rule.ours:
-            outcome = _by_rule(config, outcome, rule, written=written)
+        if rule.own_event:
+            prediction = _by_rule(config, prediction, rule, written=written)
     for rule in run:  # held against what stands in the end: they may come any time
-        if not rule.ours:
-            outcome = _by_foreign_rule(config, outcome, rule)
+        if not rule.own_event:
+            prediction = _by_foreign_rule(config, prediction, rule)
     closed = unreadable(config)
-    if closed and outcome == by_hook and not outcome.doubt:
-        return outcome if written else replace(outcome, doubt=f"{closed} could not be read")
-    return outcome
+    if closed and prediction == by_hook and not prediction.doubt:
+        return prediction if written else replace(prediction, doubt=f"{closed} could not be read")
+    return prediction
 
 
 def _ends(config: HostConfig, rule: Rule) -> tuple[State, ...]:
@@ -53,7 +53,7 @@ def _ends(config: HostConfig, rule: Rule) -> tuple[State, ...]:
     return run_program(config, rule.command, loaded(config), nested)
 
 
-def _by_rule(config: HostConfig, before: Outcome, rule: Rule, *, written: bool) -> Outcome:
+def _by_rule(config: HostConfig, before: Prediction, rule: Rule, *, written: bool) -> Prediction:
     """A rule that runs when ip_vs is added."""
     ends = _ends(config, rule)
     doubt = next((end.doubt for end in ends if end.doubt), "")
@@ -69,24 +69,24 @@ def _by_rule(config: HostConfig, before: Outcome, rule: Rule, *, written: bool) 
     if written and before.value != state.value:
         race = (
             f"{rule.where} sets {state.value} while the hook sets {before.value}, "
-            "and either may come last"
+            "and the order is not defined"
         )
         return replace(before, doubt=before.doubt or race)
     did = [step.did for step in state.steps][-1]
-    because = f"the udev rule of {rule.where} runs {rule.text!r}, which {did}"
+    because = f"the udev rule in {rule.where} runs {rule.text!r}, which {did}"
     return replace(
         before, value=state.value, because=because, doubt="" if not written else before.doubt
     )
 
 
-def _by_foreign_rule(config: HostConfig, before: Outcome, rule: Rule) -> Outcome:
+def _by_foreign_rule(config: HostConfig, before: Prediction, rule: Rule) -> Prediction:
     """A rule of another event, e.g. of a module that is loaded with ip_vs."""
     sets = _contrary(_ends(config, rule), before.value)
     if not sets:
         return before
     why = (
-        f"{rule.where} runs {rule.text!r} on another event than that of {MODULE}, and sets "
-        f"{sets[0]}: whether that comes after {MODULE} is loaded is not certain"
+        f"{rule.where} runs {rule.text!r}, which sets {sets[0]}, on another event than the load of "
+        f"{MODULE}, and may do so after it"
     )
     return replace(before, doubt=before.doubt or why)
 
@@ -98,7 +98,7 @@ def _contrary(ends: tuple[State, ...], value: Value | None) -> list[Value]:
     ]
 
 
-def late_writes(config: HostConfig, value: Value | None) -> str:
+def udev_race(config: HostConfig, value: Value | None) -> str:
     """Why udev may still write another value after systemd-sysctl has run; empty for nothing."""
     if config.loaders.init != "systemd":
         return ""
@@ -106,39 +106,39 @@ def late_writes(config: HostConfig, value: Value | None) -> str:
         if sets := _contrary(_ends(config, rule), value):
             return (
                 f"{rule.where} runs {rule.text!r}, which sets {sets[0]}, while systemd-sysctl sets "
-                f"{value}, and either may come last"
+                f"{value}, and the order is not defined"
             )
     return ""
 
 
-def with_dependents(config: HostConfig, before: Outcome, accepts: Accepts) -> Outcome:
-    """What the hooks of modules that need ip_vs (``ip_vs_rr`` ...) may spoil.
+def with_dependent_hooks(config: HostConfig, before: Prediction, accepts: Accepts) -> Prediction:
+    """What the hooks of modules that need ip_vs (``ip_vs_rr`` ...) may change.
 
     They run once ip_vs is there: modprobe loads what a module needs before the module itself. One
-    that puts a wrong value right is no way to rely on: ip_vs may be loaded without that module.
+    that corrects the value cannot be relied on: ip_vs may be loaded without that module.
     """
-    if before.fault or before.doubt or not wanted(accepts, before.value):
+    if before.fault or before.doubt or not is_compliant(accepts, before.value):
         return before
-    for hook in _hooks_of_dependents(config):
+    for hook in _dependent_hooks(config):
         state = replace(loaded(config), value=before.value)
         ends = run_shell(config, Command(hook.rest, hook.where), state)
-        if what := _spoils(ends, before.value):
-            why = f"the hook of {hook.where}, for a module that needs {MODULE}, {what}"
+        if harm := _harm(ends, before.value):
+            why = f"the hook in {hook.where}, for a module that needs {MODULE}, {harm}"
             return replace(before, doubt=why)
     return before
 
 
-def _spoils(ends: tuple[State, ...], value: Value | None) -> str:
-    """What commands may do to a value that stands; empty for nothing."""
+def _harm(ends: tuple[State, ...], value: Value | None) -> str:
+    """What commands may do to a compliant value; empty for nothing."""
     if sets := _contrary(ends, value):
         return f"sets {sets[0]}"
     if any(not end.loaded for end in ends):
         return f"removes {MODULE} again"
     doubt = next((end.doubt for end in ends if end.doubt), "")
-    return f"leaves this open: {doubt}" if doubt else ""
+    return f"may change the value: {doubt}" if doubt else ""
 
 
-def _hooks_of_dependents(config: HostConfig) -> list[Directive]:
+def _dependent_hooks(config: HostConfig) -> list[Directive]:
     """The ``install`` lines for modules that need ip_vs; the first for a name counts."""
     found: dict[str, Directive] = {}
     for directive in config.modprobe.directives:

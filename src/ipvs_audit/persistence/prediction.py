@@ -1,4 +1,4 @@
-"""What a reload or a boot leaves of the value, told so that an operator can act on it."""
+"""The value that a key has after a reload or a boot, and the reason."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.sysctl_key import Value
 
 Accepts = Callable[[int], bool]
-"""Whether a value is what the policy asks; see :meth:`ipvs_audit.model.policy.Policy.accepts`."""
+"""Whether the policy accepts a value; see :meth:`ipvs_audit.model.policy.Policy.accepts`."""
 
 
-def wanted(accepts: Accepts, value: Value | None) -> bool:
-    """Whether a value is known and what the policy asks; text never is."""
+def is_compliant(accepts: Accepts, value: Value | None) -> bool:
+    """Whether a value is known and accepted by the policy; text never is."""
     return isinstance(value, int) and accepts(value)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """The state in which a reload or a boot leaves the key.
+class Prediction:
+    """The value after a reload or a boot.
 
     Attributes:
-        value: of the key; None where it does not exist then.
-        because: the mechanism, or the first reason, in one sentence without a full stop.
+        value: None where the key does not exist then.
+        because: what sets the value, in one sentence without a full stop.
         doubt: why the value is not certain; empty where it is.
         fault: what breaks outright, whatever the value; empty for nothing.
         notes: consequences that an operator should know.
@@ -37,23 +37,23 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
     def holds(self, accepts: Accepts) -> bool | None:
-        """Whether the value is what is wanted; None where that is not known.
+        """Whether the policy accepts the value; None where that is not known.
 
-        A key that does not exist because ip_vs cannot be loaded is neither on nor off: held.
+        A key that does not exist, because ip_vs cannot be loaded, holds: estimation cannot run.
         """
         if self.fault:
             return False
         if self.doubt:
             return None
-        return self.value is None or wanted(accepts, self.value)
+        return self.value is None or is_compliant(accepts, self.value)
 
     @property
-    def sentence(self) -> str:
-        """The answer's reason: what breaks, what is not known, or what decides."""
+    def reason(self) -> str:
+        """What breaks, what is not known, or what sets the value."""
         return self.fault or self.doubt or self.because
 
     @property
-    def told(self) -> str:
-        """The value and its reason in one line, and each note in one of its own."""
+    def summary(self) -> str:
+        """The value and its reason on one line, then each note on a line of its own."""
         value = "not known" if self.doubt else "no key" if self.value is None else self.value
-        return "\n  ".join([f"{value}: {self.sentence}", *self.notes])
+        return "\n  ".join([f"{value}: {self.reason}", *self.notes])

@@ -1,4 +1,4 @@
-"""Which line wins: every assignment of a key that a loader reads, and why the others lose."""
+"""Which line wins: every assignment of a key that a loader reads, and why others do not."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.snapshot.sysctl_config import (
     Loader,
-    Reading,
+    LoaderFiles,
     Setting,
-    candidates,
-    reading,
+    candidate_lines,
+    loader_files,
     settings,
 )
 from ipvs_audit.snapshot.sysctl_key import (
@@ -60,7 +60,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a loader makes of a key.
+    """The value that a loader gives to a key, and why.
 
     Attributes:
         loader: who reads.
@@ -98,7 +98,7 @@ def resolve(tree: ConfigTree, loader: Loader, key: Key) -> Resolution:
     The key is taken to exist when the loader runs; whether it does is the reload's and the
     boot's question.
     """
-    read = reading(tree, loader)
+    read = loader_files(tree, loader)
     found = _settings(read.files, loader, key)
     if loader.program == "systemd":
         judged = _systemd(found, loader, key)
@@ -124,7 +124,7 @@ def _settings(files: tuple[ConfigFile, ...], loader: Loader, key: Key) -> list[S
     return [
         setting
         for file in files
-        for line in candidates(file, key)
+        for line in candidate_lines(file, key)
         for setting in settings(file, line, loader)
     ]
 
@@ -134,12 +134,12 @@ def _names(path: str, key: Key) -> bool:
     return glob_matches(path, key.path) if is_glob(path) else resolved(path) == key.path
 
 
-def _near(setting: Setting, key: Key) -> str:
+def _near_miss(setting: Setting, key: Key) -> str:
     """Why a line that looks like the key's is not; empty where it does not look so."""
     written = simplified(setting.path.strip(" -\t")).replace(".", "/")
     if setting.value is None or written != key.path.replace(".", "/"):
         return ""
-    return f"it names /proc/sys/{setting.path}, which is not the key"
+    return f"it names another key, /proc/sys/{setting.path}"
 
 
 def _procps(found: list[Setting], loader: Loader, key: Key) -> tuple[Assignment, ...]:
@@ -149,15 +149,15 @@ def _procps(found: list[Setting], loader: Loader, key: Key) -> tuple[Assignment,
         glob = is_glob(setting.path)
         if glob and not loader.globs:
             if glob_matches(setting.path, key.path):
-                why = "this version of procps knows no patterns"
+                why = "this version of procps does not support patterns"
                 judged.append(Assignment(setting, None, why))
         elif setting.value is None:
             if _excludes(setting, loader, key):
-                judged.append(Assignment(setting, None, "it keeps patterns off the key"))
+                judged.append(Assignment(setting, None, "it excludes the key from patterns"))
         elif _names(setting.path, key):
-            why = _kept_off(found, loader, key) if glob else ""
+            why = _glob_blocked(found, loader, key) if glob else ""
             judged.append(_written(setting, key, why))
-        elif why := _near(setting, key):
+        elif why := _near_miss(setting, key):
             judged.append(Assignment(setting, None, why))
     return _last_wins(judged)
 
@@ -169,13 +169,13 @@ def _excludes(setting: Setting, loader: Loader, key: Key) -> bool:
     return by_pattern and name_matches(f"/proc/sys/{setting.path}", f"/proc/sys/{key.path}")
 
 
-def _kept_off(found: list[Setting], loader: Loader, key: Key) -> str:
+def _glob_blocked(found: list[Setting], loader: Loader, key: Key) -> str:
     """Why no glob reaches the key: a line names it exactly, or excludes it; empty for neither."""
     for setting in found:
         if setting.path == key.path and setting.value is not None:
-            return f"patterns pass over what {setting.where} names by itself"
+            return f"patterns skip the key because {setting.where} names it"
         if setting.value is None and _excludes(setting, loader, key):
-            return f"{setting.where} keeps patterns off the key"
+            return f"{setting.where} excludes the key from patterns"
     return ""
 
 
@@ -183,7 +183,7 @@ def _systemd(found: list[Setting], loader: Loader, key: Key) -> tuple[Assignment
     """Keep one value for each spelled path, the last; then write each once, as systemd does."""
     below = [simplified(loader_path(prefix)) for prefix in loader.prefixes]
     if below and not any(is_below(key.path, prefix) for prefix in below):
-        why = f"{loader.name} leaves this key out"
+        why = f"{loader.name} does not set this key"
         return tuple(
             Assignment(setting, None, why)
             for setting in found
@@ -212,7 +212,7 @@ def _last_of_each_path(found: list[Setting]) -> tuple[dict[str, int], dict[int, 
         elif found[earlier].value == setting.value:
             lost[place] = f"it repeats {found[earlier].where}"
         else:
-            how = "withdraws it" if setting.value is None else "is read after it"
+            how = "turns it into an exclusion" if setting.value is None else "is read after it"
             lost[earlier] = f"{setting.where} {how}"
             del kept[setting.path]
             kept[setting.path] = place
@@ -226,25 +226,25 @@ def _as_systemd(
     glob = is_glob(setting.path)
     if not glob and setting.path == key.path:
         if setting.value is None:
-            return Assignment(setting, None, lost or "it keeps patterns off the key")
+            return Assignment(setting, None, lost or "it excludes the key from patterns")
         return _written(setting, key, lost)
     if setting.value is None or not (glob and glob_matches(setting.path, key.path)):
-        why = _near(setting, key)
+        why = _near_miss(setting, key)
         return Assignment(setting, None, why) if why else None
     if not loader.globs:
-        return Assignment(setting, None, "this version of systemd knows no patterns")
+        return Assignment(setting, None, "this version of systemd does not support patterns")
     if not lost and named is not None:
         if named.value is None:
-            lost = f"{named.where} keeps patterns off the key"
+            lost = f"{named.where} excludes the key from patterns"
         else:
-            lost = f"patterns pass over what {named.where} names by itself"
+            lost = f"patterns skip the key because {named.where} names it"
     return _written(setting, key, lost)
 
 
 def _written(setting: Setting, key: Key, why: str) -> Assignment:
     stores = key.stores(setting.value or "")
     if stores is None and not why:
-        refusal = f"the kernel refuses {_quoted(setting.value or '')}"
+        refusal = f"the kernel rejects {_quoted(setting.value or '')}"
         return Assignment(setting, None, refusal, refused=True)
     return Assignment(setting, stores, why)
 
@@ -264,7 +264,7 @@ def _last_wins(written: list[Assignment]) -> tuple[Assignment, ...]:
     )
 
 
-def _doubt(tree: ConfigTree, loader: Loader, read: Reading, winner: Assignment | None) -> str:
+def _doubt(tree: ConfigTree, loader: Loader, read: LoaderFiles, winner: Assignment | None) -> str:
     """Why the winner may be another one: a file read after it, or whose place is unknown."""
     for file in reversed(read.files):
         if file.lines is None and not file.masks and file.real:

@@ -25,7 +25,7 @@ _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 _DEEPEST = 20
 
 
-class BeyondReadingError(ValueError):
+class UnsupportedShellError(ValueError):
     """The command decides something at run time, or is no valid shell; the text says what."""
 
 
@@ -99,7 +99,7 @@ def parse(command: str, variables: Mapping[str, str] | None = None) -> Sequence:
     parser = _Parser(_tokens(command, variables or {}))
     found = parser.sequence(depth=0)
     if parser.peek() is not None:
-        raise BeyondReadingError(f"it has a stray {parser.peek()!r}")
+        raise UnsupportedShellError(f"it has a stray {parser.peek()!r}")
     return found
 
 
@@ -117,7 +117,7 @@ def _tokens(command: str, variables: Mapping[str, str]) -> list[_Token]:
             at = command.find("\n", at) if "\n" in command[at:] else len(command)
         elif operator := next((op for op in _OPERATORS if command.startswith(op, at)), ""):
             if operator in ("<<", ";;"):
-                raise BeyondReadingError(f"it uses {operator!r}")
+                raise UnsupportedShellError(f"it uses {operator!r}")
             tokens.append(operator)
             at += len(operator)
         else:
@@ -140,7 +140,7 @@ def _word(command: str, at: int, variables: Mapping[str, str]) -> tuple[Word, in
         if character == "'":
             end = command.find("'", at + 1)
             if end < 0:
-                raise BeyondReadingError("a single quote is not closed")
+                raise UnsupportedShellError("a single quote is not closed")
             text.append(command[at + 1 : end])
             at, bare = end + 1, False
         elif character == '"':
@@ -175,13 +175,13 @@ def _double_quoted(command: str, at: int, variables: Mapping[str, str]) -> tuple
         else:
             text.append(character)
             at += 1
-    raise BeyondReadingError("a double quote is not closed")
+    raise UnsupportedShellError("a double quote is not closed")
 
 
 def _expanded(command: str, at: int, variables: Mapping[str, str]) -> tuple[str, int]:
     """The value of a ``$name``, and where its name ends."""
     if command[at] == "`" or command.startswith("$(", at):
-        raise BeyondReadingError("it substitutes a command's output")
+        raise UnsupportedShellError("it substitutes a command's output")
     at += 1
     braced = command[at : at + 1] == "{"
     end = at = at + braced
@@ -190,14 +190,14 @@ def _expanded(command: str, at: int, variables: Mapping[str, str]) -> tuple[str,
     name = command[at:end]
     if braced:
         if command[end : end + 1] != "}":
-            raise BeyondReadingError("it uses a parameter expansion")
+            raise UnsupportedShellError("it uses a parameter expansion")
         end += 1
     if not name:
         if command[at : at + 1] in (" ", "\t", ""):
             return "$", at
-        raise BeyondReadingError(f"it uses the variable ${command[at]}")
+        raise UnsupportedShellError(f"it uses the variable ${command[at]}")
     if name not in variables:
-        raise BeyondReadingError(f"it uses the variable ${name}")
+        raise UnsupportedShellError(f"it uses the variable ${name}")
     return variables[name], end
 
 
@@ -222,7 +222,7 @@ class _Parser:
 
     def sequence(self, depth: int) -> Sequence:
         if depth > _DEEPEST:
-            raise BeyondReadingError("it is nested too deeply")
+            raise UnsupportedShellError("it is nested too deeply")
         items: list[AndOr] = []
         while (here := self.peek()) is not None and here != ")" and self._reserved() != "}":
             if here == ";":
@@ -260,13 +260,13 @@ class _Parser:
             body = self.sequence(depth + 1)
             closed = self.peek() == ")" if subshell else self._reserved() == "}"
             if not closed:
-                raise BeyondReadingError("a group is not closed")
+                raise UnsupportedShellError("a group is not closed")
             self._next()
             while (token := self.peek()) in _REDIRECTIONS or str(token).startswith("fd "):
                 self._redirection()
             return Group(body, subshell)
         if (word := self._reserved()) in _COMPOUNDS:
-            raise BeyondReadingError(f"it uses {word!r}")
+            raise UnsupportedShellError(f"it uses {word!r}")
         words: list[Word] = []
         redirections: list[tuple[str, str, str]] = []
         while (token := self.peek()) is not None:
@@ -278,7 +278,7 @@ class _Parser:
             else:
                 break
         if not words and not redirections:
-            raise BeyondReadingError(f"a command is missing before {self.peek()!r}")
+            raise UnsupportedShellError(f"a command is missing before {self.peek()!r}")
         return Simple(tuple(words), tuple(redirections))
 
     def _redirection(self) -> tuple[str, str, str]:
@@ -288,6 +288,6 @@ class _Parser:
             descriptor, token = token[3:], self._next()
         target = self.peek()
         if not isinstance(token, str) or not isinstance(target, Word):
-            raise BeyondReadingError("a redirection has no target")
+            raise UnsupportedShellError("a redirection has no target")
         self._next()
         return descriptor, token, target.text

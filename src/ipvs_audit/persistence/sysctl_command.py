@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.hook_state import State, Step
-from ipvs_audit.persistence.loader_failures import failures, unclear
+from ipvs_audit.persistence.loader_failures import failure_reasons, may_fail
 from ipvs_audit.persistence.write_commands import key_exists
 from ipvs_audit.snapshot.config_files import ConfigFile, Line
 from ipvs_audit.snapshot.sysctl_config import DIRECTORIES, SYSCTL_CONF, Loader, settings
@@ -25,24 +25,24 @@ _SHOWING = frozenset("aAXVdh")
 class _Call:
     """How sysctl was called, as getopt_long sees it."""
 
-    forgiving: bool = False
+    ignores_unknown_keys: bool = False
     load: bool = False
     system: bool = False
     shows: bool = False
     write: bool = False
-    beyond: str = ""
+    unsupported: str = ""
     attached: str = ""
     arguments: tuple[Word, ...] = ()
 
 
 def run_sysctl(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """Run ``sysctl`` with any of its options."""
-    state = replace(state, status=0, fed=None)
+    state = replace(state, status=0, stdout=None)
     call = _parsed(command.words[1:])
     if config.loaders.sysctl_path is None:
         return (state.exits(1, "the host has no sysctl program"),)
-    if call.beyond:
-        return (state.unsure(f"sysctl's option {call.beyond} is not known to this audit"),)
+    if call.unsupported:
+        return (state.unknown_effect(f"sysctl's option {call.unsupported}"),)
     if call.shows:
         return (state,)
     if call.load:
@@ -55,8 +55,8 @@ def run_sysctl(config: HostConfig, command: Simple, state: State) -> tuple[State
 def _load_files(config: HostConfig, call: _Call, text: str, state: State) -> tuple[State, ...]:
     files, doubt = _files(config, call)
     if doubt:
-        return (state.unsure(doubt),)
-    loader = replace(config.sysctl_p, files=files, forgiving=call.forgiving)
+        return (state.doubtful(doubt),)
+    loader = replace(config.sysctl_p, files=files, ignores_unknown_keys=call.ignores_unknown_keys)
     return _load(config, loader, text, state)
 
 
@@ -85,13 +85,13 @@ def _long_option(call: _Call, text: str) -> None:
     elif name == "--system":
         call.system = True
     elif name == "--ignore":
-        call.forgiving = True
+        call.ignores_unknown_keys = True
     elif name == "--write":
         call.write = True
     elif name in ("--all", "--help", "--version", "--dry-run"):
         call.shows = True
     elif name not in ("--quiet", "--values", "--names", "--binary", "--deprecated"):
-        call.beyond = name
+        call.unsupported = name
 
 
 def _short_options(call: _Call, text: str) -> None:
@@ -102,13 +102,13 @@ def _short_options(call: _Call, text: str) -> None:
         if option == "f":
             call.load = True
         elif option == "e":
-            call.forgiving = True
+            call.ignores_unknown_keys = True
         elif option == "w":
             call.write = True
         elif option in _SHOWING:
             call.shows = True
         elif option not in _PLAIN:
-            call.beyond = f"-{option}"
+            call.unsupported = f"-{option}"
             return
 
 
@@ -131,7 +131,7 @@ def _files(config: HostConfig, call: _Call) -> tuple[tuple[str, ...], str]:
         elif not path.startswith("/"):
             files.append(f"/{path}")  # where the kernel starts modprobe; there is no such file
         else:
-            return (), f"it reads {path}, which the probe did not bring"
+            return (), f"it reads {path}, which was not collected"
     return tuple(files), ""
 
 
@@ -144,7 +144,7 @@ def run_systemd_sysctl(
     config: HostConfig, command: Simple, state: State, *, through_unit: bool = False
 ) -> tuple[State, ...]:
     """Run systemd-sysctl, by its path or (``through_unit``) by restarting its unit."""
-    state = replace(state, fed=None)
+    state = replace(state, stdout=None)
     if config.loaders.systemd_sysctl is None:
         return (state.exits(1, "the host has no systemd-sysctl"),)
     if through_unit:
@@ -162,10 +162,10 @@ def run_systemd_sysctl(
         elif not word.startswith("-"):
             files.append(word)
         elif word not in ("--no-pager", "--strict"):
-            return (state.unsure(f"systemd-sysctl's {word} is not known to this audit"),)
+            return (state.unknown_effect(f"systemd-sysctl's {word}"),)
     missing = [path for path in files if path not in config.tree.files]
     if missing:
-        return (state.unsure(f"it reads {missing[0]}, which the probe did not bring"),)
+        return (state.doubtful(f"it reads {missing[0]}, which was not collected"),)
     loader = replace(
         config.systemd_sysctl, prefixes=tuple(prefixes), files=tuple(files) if files else None
     )
@@ -175,10 +175,10 @@ def run_systemd_sysctl(
 def _load(config: HostConfig, loader: Loader, text: str, state: State) -> tuple[State, ...]:
     """Let a loader read its files: the states that it may leave, one where all is known."""
     exists = key_exists(config, state)
-    failed = tuple(f"{text!r}: {why}" for why in failures(config, loader, key_exists=exists))
+    failed = tuple(f"{text!r}: {why}" for why in failure_reasons(config, loader, key_exists=exists))
     state = _applied(config, loader, text, state)
     state = replace(state, status=int(bool(failed)), failed=(*state.failed, *failed))
-    if not failed and unclear(config, loader):
+    if not failed and may_fail(config, loader):
         return (state, replace(state, status=1))
     return (state,)
 
@@ -188,17 +188,21 @@ def _applied(config: HostConfig, loader: Loader, text: str, state: State) -> Sta
     found = config.resolve(loader)
     doubt = found.doubt
     if loader.program == "busybox" and not _plain(found):
-        doubt = doubt or "busybox sysctl reads unusual spellings in its own way"
+        doubt = doubt or "busybox sysctl may read unusual spellings differently"
     if not key_exists(config, state):
         why = "the key does not exist"
         if not state.loaded and config.needs_module:
             why = "it runs before ip_vs is loaded"
-        return state.told(Step(text, f"sets nothing: {why}"))
+        return state.with_step(Step(text, f"sets nothing: {why}"))
     if doubt:
-        return state.unsure(doubt).told(Step(text, f"is in doubt: {doubt}", None, found))
+        return state.doubtful(doubt).with_step(Step(text, f"is not certain: {doubt}", None, found))
     if found.winner is None or found.value is None:
-        return state.told(Step(text, "sets nothing: no line that it reads counts", None, found))
-    return state.wrote(Step(text, f"sets {found.value} ({found.winner.where})", found.value, found))
+        return state.with_step(
+            Step(text, "sets nothing: no line that it reads sets the key", None, found)
+        )
+    return state.after_write(
+        Step(text, f"sets {found.value} ({found.winner.where})", found.value, found)
+    )
 
 
 def _plain(found: Resolution) -> bool:
@@ -223,21 +227,25 @@ def _assign_one(config: HostConfig, argument: str, text: str, call: _Call, state
     place = ConfigFile("the command itself", "", 0, 0, 0, 0, "", None)
     found = settings(place, Line(0, argument), config.sysctl_p)
     if not found or found[0].value is None:
-        return state.exits(1, f"{text!r}: {argument!r} is no assignment")
+        return state.exits(1, f"{text!r}: {argument!r} is not an assignment")
     setting = found[0]
     if resolved(setting.path) != config.key.path:
         # On the command line a pattern is a name like any other, and no key has it.
         missing = is_glob(setting.path) or config.tree.keys.get(setting.spelled) is False
-        if missing and not call.forgiving:
+        if missing and not call.ignores_unknown_keys:
             return state.exits(1, f"{text!r}: the kernel has no {setting.spelled}")
         return state
     if not key_exists(config, state):
         did = "sets nothing: the key does not exist"
-        state = state.told(Step(text, did))
-        return state if call.forgiving else state.exits(1, f"{text!r}: the key does not exist")
+        state = state.with_step(Step(text, did))
+        return (
+            state
+            if call.ignores_unknown_keys
+            else state.exits(1, f"{text!r}: the key does not exist")
+        )
     stores = config.key.stores(setting.value or "")
     if stores is None:
-        return state.told(Step(text, "sets nothing: the kernel refuses it")).exits(
-            1, f"{text!r}: the kernel refuses {setting.value!r}"
+        return state.with_step(Step(text, "sets nothing: the kernel rejects the value")).exits(
+            1, f"{text!r}: the kernel rejects {setting.value!r}"
         )
-    return state.wrote(Step(text, f"sets {stores}", stores))
+    return state.after_write(Step(text, f"sets {stores}", stores))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ipvs_audit.persistence.hook_programs import UDEV
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.shell_parser import Simple, Word
-from ipvs_audit.snapshot.sysctl_config import by_name
+from ipvs_audit.snapshot.sysctl_config import files_by_name
 from ipvs_audit.snapshot.sysctl_key import name_matches
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _EVENT = {
 _TOKEN = re.compile(r'\s*,?\s*([A-Z_]+)(\{[^}]*\})?\s*(==|!=|\+=|-=|:=|=)\s*e?"((?:[^"\\]|\\.)*)"')
 _PIECE = re.compile(r"'([^']*)'|\"([^\"]*)\"|(\S+)")
 _CONCERNS = re.compile(r"ip[_-]vs|sysctl")
-_STEERS = re.compile(r"\b(GOTO|LABEL|RUN)\b")
+_JUMPS = re.compile(r"\b(GOTO|LABEL|RUN)\b")
 _MATCHES = ("==", "!=")
 _ALSO_MATCH = ("PROGRAM", "IMPORT", "TEST")
 _SETS = ("=", ":=")
@@ -61,12 +61,12 @@ class Rule:
     text: str
     where: str
     doubt: str
-    ours: bool = True
+    own_event: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line of a rules file, held against the event that adds ip_vs.
+    """A line of a rules file, matched against the event that adds ip_vs.
 
     Attributes:
         matches: nothing that is known speaks against it.
@@ -89,10 +89,10 @@ class _Line:
 def rules(config: HostConfig) -> tuple[Rule, ...]:
     """The programs that udev runs, in order: when ip_vs is added, or on another event.
 
-    What ``GOTO`` jumps over, and what ``RUN=`` or ``RUN:=`` takes out of the list, is left to other
+    What ``GOTO`` jumps over, and what ``RUN=`` or ``RUN:=`` removes from the list, may run on other
     events (udev(7); systemd's src/udev/udev-rules.c).
     """
-    files, _ = by_name(config.tree, DIRECTORIES, ".rules")
+    files, _ = files_by_name(config.tree, DIRECTORIES, ".rules")
     programs = _Programs()
     for file in files:
         for where, line, skipped, doubt in _reached(file):
@@ -106,33 +106,34 @@ class _Programs:
     def __init__(self) -> None:
         self.found: list[Rule] = []
         self._final = False
-        self._unsure = ""
+        self._uncertain = ""
 
     def take(self, where: str, line: _Line, *, skipped: bool, doubt: str) -> None:
         """What one line does to the list."""
         for operator, value, is_program in line.runs:
             here = line.matches and not skipped and not self._final
             if here and operator in _SETS:
-                self._take_back(where, doubt or ("" if line.specific else "it names no device"))
+                self._reset(where, doubt or ("" if line.specific else "it names no device"))
             if is_program and value and operator != "-=" and not line.leaves:
-                ours = here and line.specific
-                also = doubt or (self._unsure if ours else "")
-                self.found.append(Rule(_command(value), value, where, also, ours))
+                own_event = here and line.specific
+                also = doubt or (self._uncertain if own_event else "")
+                self.found.append(Rule(_command(value), value, where, also, own_event))
             if here and operator == ":=":
                 self._close(where, doubt or ("" if line.specific else "it names no device"))
 
-    def _take_back(self, where: str, doubt: str) -> None:
+    def _reset(self, where: str, doubt: str) -> None:
         if not doubt:
-            self.found = [rule for rule in self.found if not rule.ours]
+            self.found = [rule for rule in self.found if not rule.own_event]
             return
-        why = f"{where} may take it back: {doubt}"
+        why = f"{where} may remove it again: {doubt}"
         self.found = [
-            replace(rule, doubt=rule.doubt or why) if rule.ours else rule for rule in self.found
+            replace(rule, doubt=rule.doubt or why) if rule.own_event else rule
+            for rule in self.found
         ]
 
     def _close(self, where: str, doubt: str) -> None:
         if doubt:
-            self._unsure = self._unsure or f"{where} may keep it out: {doubt}"
+            self._uncertain = self._uncertain or f"{where} may block it: {doubt}"
         else:
             self._final = True
 
@@ -143,25 +144,25 @@ def _reached(file: ConfigFile) -> Iterator[tuple[str, _Line, bool, str]]:
         (f"{file.path}:{line.number}", _read(line.text))
         for line in file.lines or ()
         if not line.text.lstrip().startswith("#")
-        and (_CONCERNS.search(line.text) or _STEERS.search(line.text))
+        and (_CONCERNS.search(line.text) or _JUMPS.search(line.text))
     ]
-    label, unsure = "", dict[str, str]()
+    label, uncertain = "", dict[str, str]()
     for at, (where, line) in enumerate(lines, 1):
-        unsure.pop(line.label, None)
+        uncertain.pop(line.label, None)
         label = "" if line.label == label else label
-        doubt = line.doubt or next((f"{one} may jump over it" for one in unsure.values()), "")
+        doubt = line.doubt or next((f"{one} may skip it" for one in uncertain.values()), "")
         yield where, line, bool(label), doubt
         reachable = line.goto and line.matches and not label
         if reachable and any(other.label == line.goto for _, other in lines[at:]):
             if doubt:
-                unsure[line.goto] = where
+                uncertain[line.goto] = where
             else:
                 label = line.goto
 
 
 def unreadable(config: HostConfig) -> str:
     """The first udev rules file or directory that could not be read; empty for none."""
-    files, _ = by_name(config.tree, DIRECTORIES, ".rules")
+    files, _ = files_by_name(config.tree, DIRECTORIES, ".rules")
     hit = next(
         (file.path for file in files if file.lines is None and not file.masks and file.real), ""
     )
@@ -171,7 +172,7 @@ def unreadable(config: HostConfig) -> str:
 
 
 def _read(text: str) -> _Line:
-    """A line, held against ip_vs's event.
+    """Match a line against ip_vs's event.
 
     A rule that names no device at all is taken for another event's: snapshots of earlier versions
     do not hold what may jump over it.
@@ -193,7 +194,7 @@ def _read(text: str) -> _Line:
             matches = matches and hit == (operator == "==")
             specific = specific or key in ("KERNEL", "SUBSYSTEM", "DEVPATH")
         elif operator in _MATCHES or key in _ALSO_MATCH:
-            doubt = doubt or f"its condition {key}{attribute} is not known to this audit"
+            doubt = doubt or f"the result of its condition {key}{attribute} is not known"
     return _Line(matches, specific, doubt, leaves, tuple(runs), names["GOTO"], names["LABEL"])
 
 

@@ -17,7 +17,7 @@ _OVERWRITING = (">", ">>", ">|")
 _CONFIGURATION = ("/sysctl.", "/modprobe.", "/modules-load.", "/rules.d/")
 
 
-def run_printing(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
+def run_echo(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """Run ``echo`` or ``printf``, to a file or into a pipe."""
     texts = [word.text for word in command.words[1:]]
     printed = _formatted(texts)
@@ -25,10 +25,10 @@ def run_printing(config: HostConfig, command: Simple, state: State) -> tuple[Sta
         while texts and texts[0] in ("-n", "-e", "-ne", "-en"):
             texts = texts[1:]
         printed = " ".join(texts)
-    target = output_of(command)
+    target = redirected_to(command)
     if target:
         return (write(config, f"{command.text} > {target}", printed, target, state),)
-    return (replace(state, status=0, fed=printed),)
+    return (replace(state, status=0, stdout=printed),)
 
 
 def _formatted(texts: list[str]) -> str | None:
@@ -43,15 +43,15 @@ def _formatted(texts: list[str]) -> str | None:
 
 def run_tee(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """Run ``tee``: what came through the pipe goes to each file."""
-    printed, status = state.fed, 0
+    printed, status = state.stdout, 0
     for word in command.words[1:]:
         if not word.text.startswith("-"):
             state = write(config, command.text, printed, word.text, state)
             status = max(status, state.status)
-    return (replace(state, status=status, fed=printed),)
+    return (replace(state, status=status, stdout=printed),)
 
 
-def output_of(command: Simple) -> str:
+def redirected_to(command: Simple) -> str:
     """The file that a command's standard output goes to; empty for none."""
     for descriptor, operator, target in reversed(command.redirections):
         if operator in _OVERWRITING and descriptor in ("", "1"):
@@ -71,27 +71,27 @@ def key_exists(config: HostConfig, state: State) -> bool:
 
 def write(config: HostConfig, text: str, printed: str | None, target: str, state: State) -> State:
     """Write to a file: the key, another key, configuration, or nothing of interest."""
-    state = replace(state, status=0, fed="")
+    state = replace(state, status=0, stdout="")
     if not names_key(config, target):
-        return _beside(config, text, target, state)
+        return _write_other_file(config, text, target, state)
     if not key_exists(config, state):
         why = f"{target} does not exist"
         if not state.loaded and config.needs_module:
             why += " before ip_vs is loaded"
-        return state.told(Step(text, f"writes nothing: {why}")).exits(1, f"{text!r}: {why}")
+        return state.with_step(Step(text, f"writes nothing: {why}")).exits(1, f"{text!r}: {why}")
     if printed is None:
-        return state.unsure(f"what {text!r} writes is not known to this audit")
+        return state.unknown_effect(f"what {text!r} writes")
     stores = config.key.stores(printed)
     if stores is None:
-        why = f"the kernel refuses {printed!r}"
-        return state.told(Step(text, f"writes nothing: {why}")).exits(1, f"{text!r}: {why}")
-    return state.wrote(Step(text, f"writes {stores}", stores))
+        why = f"the kernel rejects {printed!r}"
+        return state.with_step(Step(text, f"writes nothing: {why}")).exits(1, f"{text!r}: {why}")
+    return state.after_write(Step(text, f"writes {stores}", stores))
 
 
-def _beside(config: HostConfig, text: str, target: str, state: State) -> State:
+def _write_other_file(config: HostConfig, text: str, target: str, state: State) -> State:
     """Write to a file that is not the key."""
     if any(part in target for part in _CONFIGURATION):
-        return state.unsure(f"{text!r} rewrites {target}")
+        return state.doubtful(f"{text!r} rewrites {target}")
     if target.startswith(f"{_PROC_SYS}{config.key.path}"):
         return state.exits(1, f"{text!r}: {target!r} does not exist")
     return state

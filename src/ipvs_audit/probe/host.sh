@@ -30,7 +30,7 @@ host() {
   if [ -r "$file" ]; then
     while IFS= read -r line; do
       case $line in
-        ID=* | VERSION_ID=* | PRETTY_NAME=* | PLATFORM_ID=*) text="${text}os $line$nl" ;;
+        ID=* | VERSION_ID=* | PRETTY_NAME=*) text="${text}os $line$nl" ;;
       esac
     done <"$file"
   fi

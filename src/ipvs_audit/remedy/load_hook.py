@@ -125,7 +125,7 @@ def unjudged(config: HostConfig) -> str:
     if hook is None:
         return ""
     ends = run_shell(config, Command(hook.rest, hook.where), State())
-    return hook.where if any("not known to this audit" in end.doubt for end in ends) else ""
+    return hook.where if any(end.unknown for end in ends) else ""
 
 
 def without_hooks(config: HostConfig, originals: Originals) -> dict[str, bytes]:

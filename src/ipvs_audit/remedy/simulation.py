@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.boot import after_boot
-from ipvs_audit.persistence.file_tree import lines_of
-from ipvs_audit.persistence.persisted_value import persisted
+from ipvs_audit.persistence.file_tree import parse_lines
+from ipvs_audit.persistence.persisted_value import persisted_value
 from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
 
@@ -23,7 +23,7 @@ def changed(tree: ConfigTree, contents: Mapping[str, bytes]) -> ConfigTree:
     """The tree with other contents of some files, by real path; new ones are root's, 0644."""
     files = dict(tree.files)
     for real, content in contents.items():
-        lines = lines_of(content, joined="/modprobe.d/" in real)
+        lines = parse_lines(content, continued="/modprobe.d/" in real)
         told = {
             "size": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
@@ -39,12 +39,12 @@ def changed(tree: ConfigTree, contents: Mapping[str, bytes]) -> ConfigTree:
 
 def why_not_persisted(config: HostConfig, policy: Policy) -> str:
     """Why EST-2 would not pass; empty where it does. The check asks the same functions."""
-    found = persisted(config, policy.accepts)
-    if found.contrary:
+    found = persisted_value(config, policy.accepts)
+    if found.conflicting:
         return found.conflict
     if found.doubts:
         return found.doubts[0]
-    if policy.estimation == "disabled" and not found.settles:
+    if policy.estimation == "disabled" and not found.sets_policy_value:
         return "no loader of this host reads a line that sets the key"
     return ""
 
@@ -52,9 +52,9 @@ def why_not_persisted(config: HostConfig, policy: Policy) -> str:
 def why_not_reloaded(config: HostConfig, policy: Policy) -> str:
     """Why EST-3 would not pass; empty where it does. The check asks the same functions."""
     for when, after in (("a module reload", after_reload), ("a boot", after_boot)):
-        outcome = after(config, policy.accepts)
-        if outcome.holds(policy.accepts) is not True:
-            return f"after {when}: {outcome.sentence}"
+        prediction = after(config, policy.accepts)
+        if prediction.holds(policy.accepts) is not True:
+            return f"after {when}: {prediction.reason}"
     return ""
 
 

@@ -19,7 +19,7 @@ from ipvs_audit.snapshot import round_trips
 from ipvs_audit.snapshot.config_files import ConfigTree, parse_config_files
 from ipvs_audit.snapshot.counters import Counters, parse_counters
 from ipvs_audit.snapshot.errors import GarbledEvidenceError
-from ipvs_audit.snapshot.exposure import Exposure, expose
+from ipvs_audit.snapshot.exposure import Exposure, exposure_of
 from ipvs_audit.snapshot.host import (
     Consumer,
     Host,
@@ -101,7 +101,7 @@ class Snapshot:
         except KeyError:
             raise GarbledEvidenceError(name, "the probe did not bring it") from None
 
-    def joined(self, *sections: Section) -> Snapshot:
+    def with_sections(self, *sections: Section) -> Snapshot:
         """The same with more sections, in the place of those of their names.
 
         They are dated like the last that was there: by it the time of all evidence is reckoned.
@@ -152,7 +152,7 @@ class Snapshot:
     @cached_property
     def exposure(self) -> Exposure:
         """How much work estimation is there."""
-        return expose(self.host, self.module, self.census)
+        return exposure_of(self.host, self.module, self.census)
 
     @cached_property
     def latency(self) -> round_trips.Trace | None:

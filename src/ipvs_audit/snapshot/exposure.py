@@ -50,7 +50,7 @@ class Exposure:
         return f", about {low:.2g} to {high:.2g} ms of a CPU in one go"
 
 
-def expose(host: Host, module: Module, census: Census) -> Exposure:
+def exposure_of(host: Host, module: Module, census: Census) -> Exposure:
     """The exposure, from what else is known."""
     seen = [one for one in (census.host, *census.others) if one.services is not None]
     services = sum(one.services or 0 for one in seen) if seen else None

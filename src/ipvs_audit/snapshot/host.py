@@ -23,7 +23,6 @@ class Host:
         os_id: ``ID`` of os-release, e.g. ``alinux``; empty where there is none.
         os_version: ``VERSION_ID`` of os-release.
         os_name: ``PRETTY_NAME`` of os-release.
-        platform_id: ``PLATFORM_ID`` of os-release, e.g. ``platform:al8``.
         possible_cpus: CPUs that the estimator walks, from ``/sys/devices/system/cpu/possible``.
         root: whether the probe's effective user was root.
         user: effective user, as evidence shows it: ``root (uid 0)``.
@@ -39,7 +38,6 @@ class Host:
     os_id: str
     os_version: str
     os_name: str
-    platform_id: str
     possible_cpus: int | None
     root: bool
     user: str
@@ -134,7 +132,6 @@ def parse_host(host: Section, identity: Section) -> Host:
         os_id=release.get("ID", ""),
         os_version=release.get("VERSION_ID", ""),
         os_name=release.get("PRETTY_NAME", ""),
-        platform_id=release.get("PLATFORM_ID", ""),
         possible_cpus=_cpus(host, facts["possible"]) if "possible" in facts else None,
         root=uid == 0,
         user=f"{who.get('user') or 'nameless'} (uid {uid})",

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipvs_audit.snapshot.sysctl_config import by_name
+from ipvs_audit.snapshot.sysctl_config import files_by_name
 from ipvs_audit.snapshot.sysctl_key import name_matches
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def read_modprobe(tree: ConfigTree, kmod: int | None) -> ModprobeConfig:
         for directory in DIRECTORIES
         if kmod is None or kmod >= _LOCAL_SINCE or not directory.startswith("/usr/local")
     )
-    files, hidden = by_name(tree, directories, ".conf", ".alias")
+    files, hidden = files_by_name(tree, directories, ".conf", ".alias")
     read = tuple(directive for file in files for directive in _directives(file))
     passed_over = tuple(
         (directive, by)

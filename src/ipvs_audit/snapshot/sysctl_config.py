@@ -1,7 +1,7 @@
 """What the sysctl loaders read: which files, in which order, and what each line sets.
 
-Facts of procps 3.3.x and 4.x (``sysctl.c``), systemd 219 to 257 (``sysctl.c``,
-``conf-files.c``), tried against the programs themselves.
+Source: procps 3.3.x and 4.x (``sysctl.c``), systemd 219 to 257 (``sysctl.c``,
+``conf-files.c``), tested against the programs themselves.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Loader:
     version: Version = ()
     files: tuple[str, ...] | None = None
     prefixes: tuple[str, ...] = ()
-    forgiving: bool = False
+    ignores_unknown_keys: bool = False
 
     @property
     def name(self) -> str:
@@ -64,7 +64,7 @@ class Loader:
         if self.files is None:
             return "sysctl --system"
         named = [] if self.files == (SYSCTL_CONF,) else list(self.files)
-        return " ".join(["sysctl", *(["-e"] if self.forgiving else []), "-p", *named])
+        return " ".join(["sysctl", *(["-e"] if self.ignores_unknown_keys else []), "-p", *named])
 
     @property
     def globs(self) -> bool:
@@ -82,7 +82,7 @@ class Setting:
         spelled: the key as written, without dash and outer white space.
         path: below ``/proc/sys``, as the loader forms it.
         value: what it writes; None for an exclusion (``-key``), which keeps globs off.
-        lenient: a leading dash excuses a failure (systemd only).
+        lenient: a leading dash: a failure is not reported (systemd only).
         file: path of the file, as the loader finds it.
         line: number of the line.
         text: the line, for people.
@@ -91,7 +91,7 @@ class Setting:
     spelled: str
     path: str
     value: str | None
-    lenient: bool
+    ignores_errors: bool
     file: str
     line: int
     text: str
@@ -103,12 +103,12 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """The files that a loader reads.
+class LoaderFiles:
+    """The files that a loader reads, and those that it does not.
 
     Attributes:
         files: in reading order; one may appear under two names.
-        hidden: files that it passes over -> the path that hides them.
+        hidden: files that it skips -> the path that hides them.
         missing: named files that the tree does not have.
     """
 
@@ -117,22 +117,22 @@ class Reading:
     missing: tuple[str, ...] = ()
 
 
-def reading(tree: ConfigTree, loader: Loader) -> Reading:
+def loader_files(tree: ConfigTree, loader: Loader) -> LoaderFiles:
     """Which files a loader reads, in order."""
     if loader.files is not None:
         named = [(path, tree.files.get(path)) for path in loader.files]
         found = tuple(file for _, file in named if file is not None and file.real)
         missing = tuple(path for path, file in named if file is None or not file.real)
-        return Reading(found, {}, missing)
+        return LoaderFiles(found, {}, missing)
     dotted = loader.program != "systemd"
-    files, hidden = by_name(tree, _directories(loader), ".conf", dotted=dotted)
+    files, hidden = files_by_name(tree, _directories(loader), ".conf", dotted=dotted)
     last = tree.files.get(SYSCTL_CONF)
     if loader.program != "systemd" and last is not None and not last.masks and last.real:
         files = (*files, last)
-    return Reading(files, hidden)
+    return LoaderFiles(files, hidden)
 
 
-def by_name(
+def files_by_name(
     tree: ConfigTree, directories: tuple[str, ...], *suffixes: str, dotted: bool = False
 ) -> tuple[tuple[ConfigFile, ...], dict[str, str]]:
     """Files by name, a name in an earlier directory hiding it in later ones.
@@ -170,7 +170,7 @@ def _directories(loader: Loader) -> tuple[str, ...]:
     return DIRECTORIES
 
 
-def candidates(file: ConfigFile, key: Key) -> Iterator[Line]:
+def candidate_lines(file: ConfigFile, key: Key) -> Iterator[Line]:
     """The lines of a file that may concern a key: that hold its last word, or a glob."""
     lines = file.lines or ()
     needle = key.needle
@@ -203,17 +203,17 @@ def _systemd(text: str, file: ConfigFile, line: Line, loader: Loader) -> Setting
     if not text or text[0] in "#;":
         return None
     name, equals, value = text.partition("=")
-    lenient = False
+    ignores_errors = False
     if name[:1] == "-" and (not loader.version or loader.version[0] >= _SYSTEMD_LENIENT):
-        lenient, name = True, name[1:]
-    if not equals and not (lenient and loader.globs):
+        ignores_errors, name = True, name[1:]
+    if not equals and not (ignores_errors and loader.globs):
         return None
     spelled = name.strip(_SYSTEMD_SPACES)
     return Setting(
         spelled=spelled,
         path=simplified(loader_path(spelled)),
         value=value.strip(_SYSTEMD_SPACES) if equals else None,
-        lenient=lenient,
+        ignores_errors=ignores_errors,
         file=file.path,
         line=line.number,
         text=text,
@@ -233,7 +233,7 @@ def _procps4(text: str, file: ConfigFile, line: Line) -> Setting | None:
         spelled=name,
         path=loader_path(name.removeprefix("-")),
         value=value.strip(SPACES) if equals else None,
-        lenient=False,
+        ignores_errors=False,
         file=file.path,
         line=line.number,
         text=text.rstrip(SPACES),
@@ -253,7 +253,7 @@ def _procps3(text: str, file: ConfigFile, line: Line) -> Setting | None:
         spelled=name.removeprefix("-"),
         path=loader_path(name.removeprefix("-")),
         value=value,
-        lenient=False,
+        ignores_errors=False,
         file=file.path,
         line=line.number,
         text=text,
