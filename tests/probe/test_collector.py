@@ -178,15 +178,6 @@ def test_connection_is_closed_where_the_probe_fails() -> None:
     assert stub.closed
 
 
-def test_on_done_is_told_before_the_host_is_given() -> None:
-    told = []
-    for evidence in collect(
-        targets(5), open_connection=lambda *_: Stub(), settings=SETTINGS, on_done=told.append
-    ):
-        assert told[-1] is evidence
-    assert len(told) == 5
-
-
 def drain(results: Any, into: list[Any]) -> None:
     for each in results:
         into.append(each)  # noqa: PERF402  # what came before an exception must stay

@@ -23,6 +23,7 @@ from ansible._internal._errors._error_factory import ControllerEventFactory
 from ansible.errors import AnsibleError, AnsibleValueOmittedError
 from ansible.inventory.helpers import get_group_vars, sort_groups
 from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import EncryptedString, VaultHelper
 from ansible.plugins.loader import init_plugin_loader, vars_loader
 from ansible.template import Templar, is_trusted_as_template
@@ -34,7 +35,6 @@ from ansible.vars.plugins import get_vars_from_inventory_sources
 from ipvs_audit.inventory.ansible_messages import Message, message_of
 from ipvs_audit.inventory.errors import InventoryError
 from ipvs_audit.inventory.files import is_script
-from ipvs_audit.inventory.loader import Loader
 from ipvs_audit.inventory.variables import Variable
 from ipvs_audit.inventory.vault import open_vault
 
@@ -84,7 +84,7 @@ class AnsibleInventory:
         """
         self._sources = list(sources)
         _forget_files()
-        self._loader = Loader()
+        self._loader = DataLoader()
         open_vault(self._loader, vault_password_file)
         self._manager = _Manager(loader=self._loader, sources=self._sources)
         self._by_groups: dict[tuple[str, ...], dict[str, Any]] = {}

@@ -47,7 +47,6 @@ def collect(
     under_way: int | None = None,
     originals: bool = False,
     keep: Callable[[Target, Connection], bool] | None = None,
-    on_done: Callable[[Snapshot | Failure], None] | None = None,
     executor: Executor | None = None,
     grace: float | None = None,
 ) -> Iterator[Snapshot | Failure]:
@@ -70,7 +69,6 @@ def collect(
         originals: bring the files that a plan may change, whole.
         keep: told, in the collecting thread, of the connection to each host that was collected;
             true keeps it open. Only with the executor left out.
-        on_done: told of each host that is done, before it is given.
         executor: runs the collecting; None starts a thread per host. Another one should have
             ``forks`` workers: a host's deadline counts from when it is submitted.
         grace: seconds beyond its deadline after which a host is given up; None for :data:`GRACE`.
@@ -97,7 +95,7 @@ def collect(
         under_way=max(1, forks, under_way or 0),
         grace=GRACE if grace is None else grace,
     )
-    return run.through(on_done)
+    return run.evidence()
 
 
 class _Run:
@@ -122,20 +120,13 @@ class _Run:
         self._news: queue.SimpleQueue[Future[Snapshot | Failure] | None] = queue.SimpleQueue()
         self._places = Places(forks, lambda: self._news.put(None))
 
-    def through(
-        self, on_done: Callable[[Snapshot | Failure], None] | None
-    ) -> Iterator[Snapshot | Failure]:
-        """Every job's outcome, as it comes; ``on_done`` is told first."""
-        tell = on_done or (lambda _: None)
+    def evidence(self) -> Iterator[Snapshot | Failure]:
+        """What each host gave, as it comes."""
         try:
             while self._fill():
-                for evidence in self._next():
-                    tell(evidence)
-                    yield evidence
+                yield from self._next()
         except KeyboardInterrupt:
-            for evidence in self._interrupted():
-                tell(evidence)
-                yield evidence
+            yield from self._interrupted()
             raise
         finally:
             self._abandon_all()

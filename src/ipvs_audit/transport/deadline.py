@@ -28,7 +28,3 @@ class Deadline:
     def over(self) -> bool:
         """Whether the time is up."""
         return time.monotonic() >= self.at
-
-    def or_sooner(self, seconds: float) -> Deadline:
-        """This moment, or the one that many seconds from now, whichever is first."""
-        return Deadline(min(self.at, time.monotonic() + seconds))
