@@ -166,3 +166,19 @@ def test_no_plugin_reads_one_bad_source_beside_good_ones(hosts: Path, tmp_path: 
     (tmp_path / "bad.yml").write_text("[web]\n")
     with pytest.raises(InventoryError, match=r"bad\.yml"):
         read_inventory([str(hosts), str(tmp_path / "bad.yml")])
+
+
+def test_group_vars_are_read_after_a_list_of_hosts_in_the_same_process(tmp_path: Path) -> None:
+    """ansible-core enables the plugin for them once in a process, which a list must not prevent."""
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "all.yml").write_text("ansible_port: 7\n")
+    (tmp_path / "hosts").write_text("web1\n")
+    program = (
+        "from ipvs_audit.inventory import read_inventory\n"
+        "for source in ('web1,', 'hosts'):\n"
+        "    print(read_inventory([source]).targets[0].port)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["None", "7"]

@@ -57,6 +57,34 @@ def _forget_files() -> None:
         getattr(plugin, known, set()).clear()
 
 
+class _Loader(DataLoader):  # type: ignore[misc]
+    """Parses a source once; Ansible does it once a plugin, and copies the whole each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shared: dict[str, Any] = {}
+
+    def load_from_file(
+        self,
+        file_name: str,
+        cache: str = "all",
+        unsafe: bool = False,
+        json_only: bool = False,
+        trusted_as_template: bool = False,
+    ) -> Any:  # noqa: ANN401
+        """As the base class; a source that configures no plugin is shared between plugins."""
+        if cache == "none" and not json_only:
+            if file_name not in self._shared:
+                data = super().load_from_file(
+                    file_name, cache, unsafe=True, trusted_as_template=True
+                )
+                is_plain = isinstance(data, Mapping) and "plugin" not in data
+                self._shared[file_name] = data if is_plain else None
+            if (shared := self._shared[file_name]) is not None:
+                return shared
+        return super().load_from_file(file_name, cache, unsafe, json_only, trusted_as_template)
+
+
 class _Manager(InventoryManager):  # type: ignore[misc]
     """Never takes YAML or a program for INI, where nearly any word is a host."""
 
@@ -84,7 +112,7 @@ class AnsibleInventory:
         """
         self._sources = list(sources)
         _forget_files()
-        self._loader = DataLoader()
+        self._loader = _Loader()
         open_vault(self._loader, vault_password_file)
         self._manager = _Manager(loader=self._loader, sources=self._sources)
         self._by_groups: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -220,7 +248,13 @@ class AnsibleInventory:
 
 def _may_have_host_files(sources: Sequence[str]) -> bool:
     """Whether variables of a single host can come from anywhere but the inventory itself."""
-    if [plugin.ansible_name for plugin in vars_loader.all()] != [_VARIABLE_FILES]:
+    plugins = [plugin.ansible_name for plugin in vars_loader.all()]
+    # ansible-core enables host_group_vars the first time that variables are asked for, but only if
+    # nobody has listed the plugins before. A list of hosts (``web1,``) asks for none; without this,
+    # no later inventory of the process would have its group_vars and host_vars.
+    for enabled in filter(None, constants.VARIABLE_PLUGINS_ENABLED):
+        vars_loader.get(enabled)
+    if plugins != [_VARIABLE_FILES]:
         return True
     paths = map(Path, sources)
     folders = {path if path.is_dir() else path.parent for path in paths}
