@@ -69,7 +69,7 @@ def ours(source: str, out: str) -> int:
 
 def variables(source: str, out: str) -> int:
     """Save every variable of every host as the audit merges them; not timed."""
-    from ipvs_audit.inventory.ansible_quietly import load_ansible  # noqa: PLC0415  # as above
+    from ipvs_audit.inventory.ansible_isolation import load_ansible  # noqa: PLC0415  # as above
 
     read = load_ansible().AnsibleInventory([source], None)
     told = {

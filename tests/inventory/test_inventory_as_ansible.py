@@ -11,7 +11,7 @@ import pytest
 from inventory_corpus import BIN, CORPUS, YAML
 
 from ipvs_audit.inventory import read_inventory
-from ipvs_audit.inventory.ansible_quietly import listening, load_ansible
+from ipvs_audit.inventory.ansible_isolation import captured_output, load_ansible
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,7 @@ def test_hosts_groups_and_variables_are_those_of_ansible_inventory(
     listed = theirs(tmp_path, sources)
     expected = listed["_meta"]["hostvars"]
     core = load_ansible()
-    with listening():
+    with captured_output():
         ours = core.AnsibleInventory(sources, password if password.exists() else None)
         variables = {host.name: ours.variables(host) for host in ours.hosts()}
     inventory = read_inventory(sources, vault_password_file=password if password.exists() else None)

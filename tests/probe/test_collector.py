@@ -18,7 +18,7 @@ from ipvs_audit.model.target import Target
 from ipvs_audit.probe import collect_host
 from ipvs_audit.probe.collector import collect
 from ipvs_audit.snapshot import Failure, Snapshot
-from ipvs_audit.transport import Again, Limits, Output, TransportError
+from ipvs_audit.transport import Limits, Output, Retry, TransportError
 
 if TYPE_CHECKING:
     from ipvs_audit.transport.settings import Settings
@@ -114,7 +114,7 @@ def test_garbled_output_is_a_failure_that_names_the_host(behave: Any) -> None:
 def test_host_that_hangs_in_a_library_is_given_up_on_and_takes_no_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ipvs_audit.probe.collector.GRACE", 0.2)
+    monkeypatch.setattr("ipvs_audit.probe.collector.DEADLINE_OVERRUN", 0.2)
     free = threading.Event()
     hung = Stub(lambda _script: free.wait(20) and None)
 
@@ -131,9 +131,9 @@ def test_host_that_hangs_in_a_library_is_given_up_on_and_takes_no_place(
     free.set()
 
 
-@pytest.mark.parametrize(("again", "tries"), [("never", 1), ("once", 2), ("backoff", 11)])
+@pytest.mark.parametrize(("retry", "tries"), [("never", 1), ("once", 2), ("backoff", 11)])
 def test_only_what_can_help_is_tried_again(
-    again: Again, tries: int, monkeypatch: pytest.MonkeyPatch
+    retry: Retry, tries: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(collect_host, "_LONGEST_PAUSE", 0.01)
     monkeypatch.setattr(collect_host, "_FIRST_PAUSE", 0.01)
@@ -141,7 +141,7 @@ def test_only_what_can_help_is_tried_again(
 
     def connect(*_: Any) -> None:
         calls.append(1)
-        raise TransportError("unreachable", "no", again=again)
+        raise TransportError("unreachable", "no", retry=retry)
 
     gather(1, connect, settings=SLOW)
     assert len(calls) == tries
@@ -154,7 +154,7 @@ def test_back_off_ends_in_success_when_the_server_has_time(monkeypatch: pytest.M
     def connect(*_: Any) -> Any:
         calls.append(1)
         if len(calls) < 4:
-            raise TransportError("unreachable", "busy", again="backoff")
+            raise TransportError("unreachable", "busy", retry="backoff")
         return Stub()
 
     (evidence,) = gather(1, connect, settings=SLOW)
@@ -211,7 +211,7 @@ def test_interrupt_ends_hosts_that_wait_and_none_connects_again() -> None:
             if target.name == "host0":
                 return Output(0, answer(script), b"")
             stub.ended.wait(20)
-            raise TransportError("protocol", "closed", again="once")
+            raise TransportError("protocol", "closed", retry="once")
 
         stub.behave = wait
         return stub
@@ -264,9 +264,9 @@ def test_any_executor_will_do_and_is_given_no_more_than_forks() -> None:
 def test_job_and_errors_cross_process_boundaries() -> None:
     job = collect_host.Job(Target("web", password=SecretStr("x")), SETTINGS, SETTINGS_OPEN)
     assert pickle.loads(pickle.dumps(job)) == job  # noqa: S301
-    error = TransportError("timeout", "slow", again="once")
+    error = TransportError("timeout", "slow", retry="once")
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301
-    assert (copy.kind, copy.message, copy.again) == ("timeout", "slow", "once")
+    assert (copy.kind, copy.message, copy.retry) == ("timeout", "slow", "once")
 
 
 def SETTINGS_OPEN(*_: Any) -> Any:  # noqa: N802

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stub_hosts import SETTINGS, SLOW, Crowd, Stub, answer, gather, targets
 
 from ipvs_audit.probe import collect_host
-from ipvs_audit.probe.thread_per_call import Threads
+from ipvs_audit.probe.thread_per_call import ThreadPerCallExecutor
 from ipvs_audit.snapshot import Failure, Snapshot
 from ipvs_audit.transport import Limits, Output, TransportError
 
@@ -53,7 +53,7 @@ def test_lost_hosts_that_connect_again_are_among_the_forks(
 
     def lose(_script: bytes) -> Any:
         all_lost.wait(20)
-        raise TransportError("protocol", "cut off", again="once")
+        raise TransportError("protocol", "cut off", retry="once")
 
     evidence = gather(36, connect, forks=2, under_way=12, settings=SLOW)
     assert [type(each) for each in evidence] == [Snapshot] * 36
@@ -73,7 +73,7 @@ def test_hosts_stuck_in_connecting_starve_the_others_until_their_deadline_only()
     begun = time.monotonic()
     evidence = {
         each.target: each
-        for each in gather(10, connect, forks=2, under_way=8, settings=settings, grace=0.2)
+        for each in gather(10, connect, forks=2, under_way=8, settings=settings, overrun=0.2)
     }
     assert time.monotonic() - begun < 5
     assert {name for name, each in evidence.items() if isinstance(each, Failure)} == {
@@ -90,7 +90,7 @@ def test_where_no_more_threads_start_hosts_wait_for_those_that_run(
 ) -> None:
     running, most = [], []
 
-    class Few(Threads):
+    class Few(ThreadPerCallExecutor):
         def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
             if len(running) == 3:
                 raise RuntimeError("can't start new thread")
@@ -100,7 +100,7 @@ def test_where_no_more_threads_start_hosts_wait_for_those_that_run(
             future.add_done_callback(lambda _: running.pop())
             return future
 
-    monkeypatch.setattr("ipvs_audit.probe.collector.Threads", Few)
+    monkeypatch.setattr("ipvs_audit.probe.collector.ThreadPerCallExecutor", Few)
 
     def probe(script: bytes) -> Output:
         time.sleep(0.02)

@@ -228,7 +228,7 @@ def test_host_key_alias_is_what_known_hosts_is_searched_for(sshd: Server) -> Non
 def test_wrong_user_is_an_authentication_error(sshd: Server) -> None:
     error = refusal(sshd.target(user="nobody-of-that-name"), sshd.settings)
     assert error.kind == "authentication"
-    assert error.again == "never"
+    assert error.retry == "never"
     assert "nobody-of-that-name" in error.message
 
 

@@ -102,7 +102,7 @@ def test_a_lost_worker_costs_no_host(cluster: Cluster, start: Start) -> None:
                 open_connection=open_connection,
                 forks=where.forks,
                 executor=where.executor,
-                grace=where.grace,
+                overrun=where.overrun,
             ):
                 evidence.append(one)
                 if len(evidence) == 2:

@@ -29,7 +29,7 @@ def refusal(server: Server, settings: Settings, **changes: Any) -> TransportErro
     with pytest.raises(TransportError) as caught:
         enter(server, settings, **changes)
     assert caught.value.kind == "host-key"
-    assert caught.value.again == "never"
+    assert caught.value.retry == "never"
     return caught.value.message
 
 

@@ -125,7 +125,7 @@ def test_connection_closed_half_way_is_a_protocol_error(start: Start) -> None:
         error = failure(connection, kill)
         connection.close()
     assert error.kind == "protocol"
-    assert error.again == "once"
+    assert error.retry == "once"
 
 
 def test_script_on_a_dead_connection_is_a_protocol_error(sshd: Server) -> None:

@@ -23,7 +23,7 @@ from openssh import ME, descendants, free_port, wait_until
 
 from ipvs_audit.audit.collecting import UNDER_WAY
 from ipvs_audit.probe import collect_host
-from ipvs_audit.probe.collector import GRACE, collect
+from ipvs_audit.probe.collector import DEADLINE_OVERRUN, collect
 from ipvs_audit.snapshot import Failure, Snapshot
 from ipvs_audit.transport import Limits
 from ipvs_audit.transport.connect import open_connection
@@ -100,7 +100,7 @@ def test_a_fleet_of_which_three_in_ten_misbehave(sshd: Server, start: Start) -> 
     assert {kind for way, kind in kinds if way == "refuse"} == {"unreachable"}, kinds
     assert {kind for way, kind in kinds if way == "garbage"} == {"protocol"}, kinds
     # Were all of them to hang one behind the other in every fork, it would take no longer.
-    assert seconds < math.ceil(HOSTS / FORKS) * (LIMITS.deadline + GRACE)
+    assert seconds < math.ceil(HOSTS / FORKS) * (LIMITS.deadline + DEADLINE_OVERRUN)
 
 
 def test_a_whole_audit_accounts_for_each_and_leaves_no_process(sshd: Server, room: Path) -> None:

@@ -91,7 +91,7 @@ def test_reads_as_openssh_does(name: str, tmp_path: Path) -> None:
         assert [str(p) for p in hop.known_hosts] == (
             theirs["userknownhostsfile"][0].split() + theirs["globalknownhostsfile"][0].split()
         )
-    assert hop.known_plainly_as == theirs.get("hostkeyalias", [hop.host])[0]
+    assert hop.host_key_name_without_port == theirs.get("hostkeyalias", [hop.host])[0]
     assert hop.identities_only is (theirs["identitiesonly"][0] == "yes")
 
 

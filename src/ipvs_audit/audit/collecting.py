@@ -84,7 +84,7 @@ def gather(
                 originals=bool(options.remedy.mode),
                 keep=keep,
                 executor=where.executor,
-                grace=where.grace,
+                overrun=where.overrun,
             ):
                 saved.write(evidence)
                 audit.hold([evidence])

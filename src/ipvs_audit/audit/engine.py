@@ -42,13 +42,13 @@ class Engine:
     Attributes:
         executor: runs the collecting; None does it here.
         forks: hosts that it has room for at a time.
-        grace: seconds beyond a host's deadline after which it is given up; None for the usual.
+        overrun: seconds beyond a host's deadline after which it is given up; None for the usual.
         told: what the user should know of it.
     """
 
     executor: Executor | None
     forks: int
-    grace: float | None = None
+    overrun: float | None = None
     told: str = ""
 
 
@@ -143,7 +143,7 @@ def engine(asked: str | None, forks: int, deadline: float) -> Iterator[Engine]:
         yield Engine(
             client.get_executor(pure=False),
             room,
-            grace=2 * deadline + _NOTICED,
+            overrun=2 * deadline + _NOTICED,
             told=f"Collected by {len(threads):,} Dask workers, {room:,} hosts at a time ({asked}).",
         )
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ipvs_audit.inventory import Inventory, InventoryError
-from ipvs_audit.inventory.ansible_quietly import listening
+from ipvs_audit.inventory.ansible_isolation import captured_output
 from ipvs_audit.model.target import Target
 from ipvs_audit.report import results_json
 from ipvs_audit.report.errors import ReportError
@@ -40,7 +40,7 @@ def saved_inventory(evidence: Path, *, limit: str | None) -> Inventory:
         raise InventoryError(str(wrong)) from None
     chosen = list(targets)
     if limit is not None:
-        with listening():
+        with captured_output():
             patterns = import_module("ipvs_audit.inventory.patterns")
             groups = {name: target.groups for name, target in targets.items()}
             chosen = patterns.matching(groups, limit)

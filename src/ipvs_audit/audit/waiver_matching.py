@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ipvs_audit.inventory import InventoryError
-from ipvs_audit.inventory.ansible_quietly import listening
+from ipvs_audit.inventory.ansible_isolation import captured_output
 from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.model.waiver import Account, State, Waiver
 from ipvs_audit.model.waiver_file import WaiverError, load_waivers
@@ -98,12 +98,12 @@ def matched(
     """
     if not waivers:
         return {}
-    with listening():
+    with captured_output():
         patterns = import_module("ipvs_audit.inventory.patterns").Patterns(groups)
     found = {}
     for waiver in waivers:
         try:
-            with listening():
+            with captured_output():
                 found[waiver] = patterns.select(waiver.hosts)
         except InventoryError as wrong:
             raise WaiverError(f"{waiver.place}: hosts: {wrong}") from None

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from ipvs_audit.inventory.ansible_quietly import listening, load_ansible
+from ipvs_audit.inventory.ansible_isolation import captured_output, load_ansible
 from ipvs_audit.inventory.ansible_warnings import (
     no_host_matches,
-    refuse_hollow_limit,
+    refuse_empty_limit,
     refuse_unread_sources,
     unreadable,
     warnings_from,
@@ -73,11 +73,11 @@ def read_inventory(
         InventoryError: for whatever is wrong, in one message for the user.
     """
     if limit is not None:
-        refuse_hollow_limit(limit)
+        refuse_empty_limit(limit)
     given = checked_sources(sources)
     failure: Message | None = None
     core = load_ansible()
-    with _no_garbage_collection(), listening() as heard:
+    with _no_garbage_collection(), captured_output() as captured:
         try:
             ansible = core.AnsibleInventory(given, vault_password_file)
             total = len(ansible.hosts())
@@ -90,10 +90,10 @@ def read_inventory(
             raise
         except Exception as error:  # noqa: BLE001  # plugins are anybody's code
             failure = core.explain(error)
-    refuse_unread_sources(heard.events)
+    refuse_unread_sources(captured.events)
     if failure is not None:
         raise unreadable(failure)
-    warnings = warnings_from(heard, names)
+    warnings = warnings_from(captured, names)
     if not targets:
         raise no_host_matches(sources, limit, total, names, warnings)
     return Inventory(

@@ -1,7 +1,7 @@
 """Everything that touches ansible-core: its settings, its vault, its hosts, its templates.
 
-Import it through :func:`ipvs_audit.inventory.ansible_quietly.load_ansible`: ansible-core reads its
-settings once, when it is first imported, and takes over stdout as it does.
+Import it through :func:`ipvs_audit.inventory.ansible_isolation.load_ansible`: ansible-core reads
+its settings once, when it is first imported, and takes over stdout as it does.
 
 ansible-core is pinned to one minor version, because two of its private parts are used: what
 captures warnings, and what says where a value was written.

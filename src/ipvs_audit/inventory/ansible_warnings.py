@@ -16,8 +16,8 @@ from ipvs_audit.model.text import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ipvs_audit.inventory.ansible_isolation import CapturedOutput
     from ipvs_audit.inventory.ansible_messages import Message
-    from ipvs_audit.inventory.ansible_quietly import Heard
 
 _NO_PATTERN = "Could not match supplied host pattern, ignoring: "
 _NO_INVENTORY = "No inventory was parsed"
@@ -71,7 +71,7 @@ def refuse_unread_sources(events: Sequence[Message]) -> None:
             )
 
 
-def refuse_hollow_limit(limit: str) -> None:
+def refuse_empty_limit(limit: str) -> None:
     """End the run for a limit that Ansible would take for every host.
 
     Raises:
@@ -97,10 +97,10 @@ def unreadable(failure: Message) -> InventoryError:
     return InventoryError(f"{where}: {_reworded(failure)}")
 
 
-def warnings_from(heard: Heard, names: Sequence[str]) -> tuple[str, ...]:
+def warnings_from(captured: CapturedOutput, names: Sequence[str]) -> tuple[str, ...]:
     """What the user should know, in order, each once."""
     said: list[str] = []
-    for event in heard.events:
+    for event in captured.events:
         if event.failed_plugin or event.text.startswith(_NO_INVENTORY):
             continue
         if event.text.startswith(_NO_PATTERN):
@@ -111,7 +111,7 @@ def warnings_from(heard: Heard, names: Sequence[str]) -> tuple[str, ...]:
             said.append(event.text)
         else:
             said.append(str(event))
-    said.extend(line for line in heard.printed.splitlines() if line.strip())
+    said.extend(line for line in captured.printed.splitlines() if line.strip())
     return tuple(dict.fromkeys(said))
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def matching(hosts: Mapping[str, Sequence[str]], pattern: str) -> list[str]:
     """The names that ``--limit`` selects, in their order.
 
-    Import this module through :func:`~ipvs_audit.inventory.ansible_quietly.load_ansible` only.
+    Import this module through :func:`~ipvs_audit.inventory.ansible_isolation.load_ansible` only.
 
     Args:
         hosts: groups by host name.

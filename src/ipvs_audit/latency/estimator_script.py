@@ -7,7 +7,7 @@ import shlex
 from functools import cache
 from importlib.resources import files
 
-from ipvs_audit.probe.script import bare
+from ipvs_audit.probe.script import strip_comments
 from ipvs_audit.snapshot.estimator_runs import SECONDS
 
 _NONCE = re.compile(r"[0-9a-f]{32}")
@@ -19,8 +19,8 @@ def _template() -> str:
     script, cleanup = (
         (folder / name).read_text("utf-8") for name in ("estimator_runs.sh", "tracefs_cleanup.sh")
     )
-    watcher = shlex.quote(bare(cleanup) + 'watch "$@"\n')
-    return bare(script.replace("# @CLEANUP@", cleanup)).replace("@WATCHER@", watcher)
+    watcher = shlex.quote(strip_comments(cleanup) + 'watch "$@"\n')
+    return strip_comments(script.replace("# @CLEANUP@", cleanup)).replace("@WATCHER@", watcher)
 
 
 def render(nonce: str, *, seconds: int = SECONDS) -> bytes:

@@ -13,7 +13,7 @@ from ipvs_audit.probe.script import new_nonce
 from ipvs_audit.snapshot import estimator_runs
 from ipvs_audit.snapshot.errors import GarbledEvidenceError
 from ipvs_audit.transport import TransportError
-from ipvs_audit.transport.host_text import quoted
+from ipvs_audit.transport.message_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ def watched(evidence: Snapshot, connect: Callable[[], Connection]) -> Snapshot:
     except GarbledEvidenceError as why:
         return _refused(evidence, f"{why}{end}")
     except Exception as error:  # noqa: BLE001  # one host's surprise must not end the run
-        return _refused(evidence, quoted(f"unforeseen {type(error).__name__}: {error}") + end)
+        return _refused(evidence, one_line(f"unforeseen {type(error).__name__}: {error}") + end)
 
 
 def unmeasured(evidence: Snapshot) -> Snapshot:

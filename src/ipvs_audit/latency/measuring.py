@@ -14,12 +14,12 @@ from ipvs_audit.latency import estimator_trace
 from ipvs_audit.latency.method import icmp_echo, ssh_echo
 from ipvs_audit.latency.pacing import Echo, EchoError, Pace, measure
 from ipvs_audit.probe.collect_host import Handle
-from ipvs_audit.probe.thread_per_call import Threads
+from ipvs_audit.probe.thread_per_call import ThreadPerCallExecutor
 from ipvs_audit.snapshot.round_trips import Trace, Via, encode
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.connect import open_connection
 from ipvs_audit.transport.deadline import Deadline
-from ipvs_audit.transport.host_text import quoted
+from ipvs_audit.transport.message_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -84,7 +84,7 @@ def measure_all(jobs: Iterable[Job], at_once: int) -> Iterator[Snapshot]:
     """
     waiting = deque(jobs)
     running: dict[Future[Snapshot], tuple[Job, Handle, Deadline]] = {}
-    threads = Threads()
+    threads = ThreadPerCallExecutor()
     with _undisturbed():
         try:
             while waiting or running:
@@ -116,24 +116,24 @@ def measure_one(job: Job, handle: Handle | None = None) -> Snapshot:
     except (EchoError, TransportError) as why:
         return _unmeasured(job, str(why))
     except Exception as error:  # noqa: BLE001  # one host's surprise must not end the run
-        return _unmeasured(job, quoted(f"unforeseen {type(error).__name__}: {error}"))
+        return _unmeasured(job, one_line(f"unforeseen {type(error).__name__}: {error}"))
 
 
 def _measured(job: Job, handle: Handle) -> Snapshot:
     with contextlib.ExitStack() as stack:
         opened = [job.connection] if job.connection is not None else []
 
-        def hold(connection: Connection) -> None:
+        def attach(connection: Connection) -> None:
             stack.callback(connection.close)
             opened.append(connection)
-            handle.hold(connection)
+            handle.attach(connection)
 
         echo: Echo
         found = icmp_echo(job.target, job.settings, job.want)
         if found is not None:
             echo, command = found
         else:
-            echo, command = ssh_echo(job.target, job.settings, job.connection, hold)
+            echo, command = ssh_echo(job.target, job.settings, job.connection, attach)
         stack.callback(echo.close)
         pace = job.pace(echo.via)
         trace = measure(echo, pace)
@@ -145,13 +145,13 @@ def _measured(job: Job, handle: Handle) -> Snapshot:
         if trace.ended:
             return estimator_trace.unmeasured(evidence)
         return estimator_trace.watched(
-            evidence, lambda: opened[0] if opened else _connected(job, hold)
+            evidence, lambda: opened[0] if opened else _connected(job, attach)
         )
 
 
-def _connected(job: Job, hold: Callable[[Connection], None]) -> Connection:
+def _connected(job: Job, attach: Callable[[Connection], None]) -> Connection:
     connection = open_connection(job.target, job.settings)
-    hold(connection)
+    attach(connection)
     return connection
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.probe import framing, script
 from ipvs_audit.snapshot import CollectionInfo, Failure, Snapshot, estimator_runs, round_trips
-from ipvs_audit.transport import Again, Connection, FailureKind, TransportError
+from ipvs_audit.transport import Connection, FailureKind, Retry, TransportError
 from ipvs_audit.transport.deadline import Deadline
-from ipvs_audit.transport.host_text import quoted
+from ipvs_audit.transport.message_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from ipvs_audit.model.target import Target
-    from ipvs_audit.probe.connection_slots import Places
+    from ipvs_audit.probe.connection_slots import ConnectionSlots
     from ipvs_audit.transport.settings import Settings
 
 #: Pauses before the next try at a host that is too busy: doubling from the first to the longest,
@@ -61,16 +61,16 @@ class Handle:
     """Lets another thread end an attempt that is under way.
 
     Attributes:
-        places: those of hosts that are being connected to; None where nobody counts them.
+        slots: those of hosts that are being connected to; None where nobody counts them.
         abandoned: nobody waits for the attempt any more.
     """
 
-    places: Places | None = None
+    slots: ConnectionSlots | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _connection: Connection | None = None
     abandoned: bool = False
 
-    def hold(self, connection: Connection) -> None:
+    def attach(self, connection: Connection) -> None:
         """Take note of an open connection; one that nobody waits for is closed at once.
 
         A direct one gives the host's place among those that connect to the next.
@@ -81,31 +81,31 @@ class Handle:
         if abandoned:
             connection.close()
         elif connection.direct:
-            self.leave()
+            self.release_slot()
 
-    def release(self) -> bool:
+    def detach(self) -> bool:
         """Let go of the connection; false where somebody has ended the attempt."""
         with self._lock:
             self._connection = None
             return not self.abandoned
 
-    def enter(self, patience: float) -> bool:
+    def acquire_slot(self, patience: float) -> bool:
         """Have a place to connect again, within so many seconds; false where there is none."""
-        if self.places is None:
+        if self.slots is None:
             return not self.abandoned
-        return self.places.enter(self, patience, lambda: self.abandoned)
+        return self.slots.acquire(self, patience, lambda: self.abandoned)
 
-    def leave(self) -> None:
+    def release_slot(self) -> None:
         """Need no place to connect any more."""
-        if self.places is not None:
-            self.places.leave(self)
+        if self.slots is not None:
+            self.slots.release(self)
 
     def abandon(self) -> None:
         """End the attempt: nobody waits for it any more."""
         with self._lock:
             self.abandoned = True
             connection = self._connection
-        self.leave()
+        self.release_slot()
         if connection is not None:
             connection.close()
 
@@ -124,29 +124,29 @@ def collect_one(job: Job, handle: Handle | None = None) -> Snapshot | Failure:
     handle = handle or Handle()
     started = utc_timestamp()
     deadline = Deadline.after(job.settings.limits.deadline)
-    tries: dict[Again, int] = {"never": 0, "once": 0, "backoff": 0}
+    tries: dict[Retry, int] = {"never": 0, "once": 0, "backoff": 0}
     while True:
         try:
             return _attempt(job, handle, deadline, started)
         except TransportError as error:
-            pause = _pause(error.again, tries)
+            pause = _pause(error.retry, tries)
             if pause is None or handle.abandoned or deadline.left() < pause + _WORTH_IT:
                 return failure(job.target, error.kind, error.message, started)
             time.sleep(pause)
-            if not handle.enter(deadline.left() - _WORTH_IT):
+            if not handle.acquire_slot(deadline.left() - _WORTH_IT):
                 return failure(job.target, error.kind, error.message, started)
         except Exception as error:  # noqa: BLE001  # one host's surprise must not end the run
-            text = quoted(f"{type(error).__name__}: {error}", _secrets(job.target))
+            text = one_line(f"{type(error).__name__}: {error}", _secrets(job.target))
             return failure(job.target, "protocol", f"{job.target.name}: unforeseen {text}", started)
 
 
-def _pause(again: Again, tries: dict[Again, int]) -> float | None:
+def _pause(retry: Retry, tries: dict[Retry, int]) -> float | None:
     """Seconds to wait before the next try; None where none is due."""
-    count = tries[again]
-    tries[again] += 1
-    if again == "once" and count == 0:
+    count = tries[retry]
+    tries[retry] += 1
+    if retry == "once" and count == 0:
         return _FIRST_PAUSE
-    if again == "backoff" and count < _MOST_BACKOFFS:
+    if retry == "backoff" and count < _MOST_BACKOFFS:
         longest = min(_FIRST_PAUSE * 2.0**count, _LONGEST_PAUSE)
         return longest * random.uniform(0.5, 1)  # noqa: S311  # spreads load, guards nothing
     return None
@@ -156,9 +156,9 @@ def _attempt(job: Job, handle: Handle, deadline: Deadline, started: str) -> Snap
     connection = job.open_connection(job.target, job.settings)
     kept = False
     try:
-        handle.hold(connection)
+        handle.attach(connection)
         snapshot = _probe(job, connection, deadline, started)
-        if handle.release() and job.keep is not None:
+        if handle.detach() and job.keep is not None:
             kept = job.keep(job.target, connection)
     finally:
         if not kept:
@@ -182,7 +182,7 @@ def _probe(job: Job, connection: Connection, deadline: Deadline, started: str) -
     try:
         sections = framing.parse(output.stdout, nonce, stderr=output.stderr)
     except TransportError as error:
-        message = quoted(f"{job.target.name}: {error.message}", _secrets(job.target), length=500)
+        message = one_line(f"{job.target.name}: {error.message}", _secrets(job.target), length=500)
         raise TransportError(error.kind, message) from None
     # Latency is measured later, by itself: a probe cannot bring a trace of its own.
     for name in (

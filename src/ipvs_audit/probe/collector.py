@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.probe.collect_host import Handle, Job, collect_one, failure
-from ipvs_audit.probe.connection_slots import Places
-from ipvs_audit.probe.thread_per_call import Threads
+from ipvs_audit.probe.connection_slots import ConnectionSlots
+from ipvs_audit.probe.thread_per_call import ThreadPerCallExecutor
 from ipvs_audit.transport.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ipvs_audit.transport.settings import Settings
 
 #: Seconds that a host may take beyond its deadline to end by itself.
-GRACE = 3.0
+DEADLINE_OVERRUN = 3.0
 #: The longest wait for the next host, so that Ctrl-C is noticed soon on every platform.
 _LONGEST_WAIT = 0.5
 
@@ -48,7 +48,7 @@ def collect(
     originals: bool = False,
     keep: Callable[[Target, Connection], bool] | None = None,
     executor: Executor | None = None,
-    grace: float | None = None,
+    overrun: float | None = None,
 ) -> Iterator[Snapshot | Failure]:
     """Collect every target; exactly one snapshot or failure for each, as they come in.
 
@@ -71,8 +71,9 @@ def collect(
             true keeps it open. Only with the executor left out.
         executor: runs the collecting; None starts a thread per host. Another one should have
             ``forks`` workers: a host's deadline counts from when it is submitted.
-        grace: seconds beyond its deadline after which a host is given up; None for :data:`GRACE`.
-            An executor that begins anew with what a lost worker had needs more.
+        overrun: seconds beyond its deadline after which a host is given up; None for
+            :data:`DEADLINE_OVERRUN`. An executor that restarts the hosts of a lost worker needs
+            more.
     """
     usual = Policy()
 
@@ -93,7 +94,7 @@ def collect(
         executor,
         forks=max(1, forks),
         under_way=max(1, forks, under_way or 0),
-        grace=GRACE if grace is None else grace,
+        overrun=DEADLINE_OVERRUN if overrun is None else overrun,
     )
     return run.evidence()
 
@@ -108,17 +109,17 @@ class _Run:
         *,
         forks: int,
         under_way: int,
-        grace: float,
+        overrun: float,
     ) -> None:
         self._jobs = jobs
         self._own = executor is None
-        self._executor = executor or Threads()
+        self._executor = executor or ThreadPerCallExecutor()
         self._most = under_way
-        self._grace = grace
+        self._overrun = overrun
         self._running: dict[Future[Snapshot | Failure], _Running] = {}
         #: A future that is done, or None where a place to connect may be free.
         self._news: queue.SimpleQueue[Future[Snapshot | Failure] | None] = queue.SimpleQueue()
-        self._places = Places(forks, lambda: self._news.put(None))
+        self._slots = ConnectionSlots(forks, lambda: self._news.put(None))
 
     def evidence(self) -> Iterator[Snapshot | Failure]:
         """What each host gave, as it comes."""
@@ -136,18 +137,18 @@ class _Run:
     def _fill(self) -> bool:
         """Start hosts while there is room; false where none is left under way."""
         while len(self._running) < self._most:
-            handle = Handle(self._places)
-            if not self._places.enter_now(handle):
+            handle = Handle(self._slots)
+            if not self._slots.try_acquire(handle):
                 break
             job = next(self._jobs, None)
             if job is None or not self._start(job, handle):
-                self._places.leave(handle)
+                self._slots.release(handle)
                 break
         return bool(self._running)
 
     def _start(self, job: Job, handle: Handle) -> bool:
         """Submit a host; false where it must wait, since this machine starts no more threads."""
-        until = Deadline.after(job.settings.limits.deadline + self._grace)
+        until = Deadline.after(job.settings.limits.deadline + self._overrun)
         started = _Running(job, handle, until, utc_timestamp())
         arguments = (job, handle) if self._own else (job,)
         try:
@@ -170,7 +171,7 @@ class _Run:
         except queue.Empty:
             future = None
         if future is not None and (running := self._running.pop(future, None)) is not None:
-            self._places.leave(running.handle)
+            self._slots.release(running.handle)
             yield _result(future, running)
         while self._running:
             future, running = next(iter(self._running.items()))

@@ -1,10 +1,10 @@
-"""The places of hosts that are being connected to: so many at a time, whatever else is under way.
+"""Limits how many hosts are being connected to at a time, whatever else is under way.
 
->>> places = Places(1)
->>> places.enter_now("web1"), places.enter_now("web2")
+>>> slots = ConnectionSlots(1)
+>>> slots.try_acquire("web1"), slots.try_acquire("web2")
 (True, False)
->>> places.leave("web1")
->>> places.enter_now("web2")
+>>> slots.release("web1")
+>>> slots.try_acquire("web2")
 True
 """
 
@@ -17,54 +17,56 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
 
-class Places:
-    """So many places, each held by one who is known by name; shared between threads.
+class ConnectionSlots:
+    """A number of slots, each held by one owner; shared between threads.
 
     Args:
-        most: how many there are.
-        left: told, in the thread of whoever left, that one may be free.
+        count: how many there are.
+        on_release: called in the releasing thread; a slot may be free then.
     """
 
-    def __init__(self, most: int, left: Callable[[], object] = lambda: None) -> None:
-        self._most = most
-        self._left = left
+    def __init__(self, count: int, on_release: Callable[[], object] = lambda: None) -> None:
+        self._count = count
+        self._on_release = on_release
         self._holders: set[Hashable] = set()
         self._waiting = 0
         self._changed = threading.Condition()
 
-    def enter_now(self, who: Hashable) -> bool:
-        """Take a place if one is free that nobody waits for."""
+    def try_acquire(self, owner: Hashable) -> bool:
+        """Take a slot if one is free that nobody waits for."""
         with self._changed:
-            free = len(self._holders) + self._waiting < self._most
+            free = len(self._holders) + self._waiting < self._count
             if free:
-                self._holders.add(who)
+                self._holders.add(owner)
             return free
 
-    def enter(self, who: Hashable, patience: float, given_up: Callable[[], bool]) -> bool:
-        """Take a place, or keep the one that is held already; wait for it as long as is left.
+    def acquire(self, owner: Hashable, timeout: float, given_up: Callable[[], bool]) -> bool:
+        """Take a slot, or keep the one already held; false where none became free in time.
 
         Args:
-            who: holds it then.
-            patience: seconds.
-            given_up: asked whenever somebody leaves; true ends the wait.
+            owner: holds it then.
+            timeout: seconds to wait.
+            given_up: asked after every release; true ends the wait.
         """
         with self._changed:
             self._waiting += 1
             try:
                 self._changed.wait_for(
-                    lambda: given_up() or who in self._holders or len(self._holders) < self._most,
-                    patience,
+                    lambda: (
+                        given_up() or owner in self._holders or len(self._holders) < self._count
+                    ),
+                    timeout,
                 )
             finally:
                 self._waiting -= 1
-            if given_up() or (who not in self._holders and len(self._holders) >= self._most):
+            if given_up() or (owner not in self._holders and len(self._holders) >= self._count):
                 return False
-            self._holders.add(who)
+            self._holders.add(owner)
             return True
 
-    def leave(self, who: Hashable) -> None:
-        """Give a place back; nothing happens where none is held."""
+    def release(self, owner: Hashable) -> None:
+        """Give the slot back; nothing happens where none is held."""
         with self._changed:
-            self._holders.discard(who)
+            self._holders.discard(owner)
             self._changed.notify_all()
-        self._left()
+        self._on_release()

@@ -40,21 +40,21 @@ def _template() -> str:
     folder = files(__package__)
     text = {name: (folder / name).read_text("utf-8") for name in ("probe.sh", *PARTS)}
     whole = text["probe.sh"].replace("# @PARTS@", "\n".join(text[name] for name in PARTS))
-    return bare(whole)
+    return strip_comments(whole)
 
 
 @cache
 def _originals() -> str:
     folder = files(__package__)
-    return bare("".join((folder / name).read_text("utf-8") for name in ORIGINALS))
+    return strip_comments("".join((folder / name).read_text("utf-8") for name in ORIGINALS))
 
 
-def roots_own() -> str:
+def root_only_function() -> str:
     """The shell function that tells whether a directory is root's alone."""
-    return bare((files(__package__) / ORIGINALS[0]).read_text("utf-8"))
+    return strip_comments((files(__package__) / ORIGINALS[0]).read_text("utf-8"))
 
 
-def bare(text: str) -> str:
+def strip_comments(text: str) -> str:
     """A script without comments and indentation."""
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("#")) + "\n"

@@ -17,7 +17,7 @@ T = TypeVar("T")
 _Inbox = queue.SimpleQueue["Callable[[], None] | None"]
 
 
-class Threads(Executor):
+class ThreadPerCallExecutor(Executor):
     """Gives a call an idle thread, or starts one; who submits decides how many run.
 
     Unlike ThreadPoolExecutor's, its threads can be given up on: one that hangs in a library call

@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from ipvs_audit.probe.script import bare, roots_own
+from ipvs_audit.probe.script import root_only_function, strip_comments
 from ipvs_audit.remedy.plan_steps import SetLive, WriteFile
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _template(action: str) -> str:
     folder = files(__package__)
     text = (folder / "change.sh").read_text("utf-8")
     part = (folder / f"{action}.sh").read_text("utf-8")
-    return bare(text.replace("# @PARTS@", roots_own() + part))
+    return strip_comments(text.replace("# @PARTS@", root_only_function() + part))
 
 
 def _render(

@@ -24,7 +24,7 @@ FailureKind = Literal[
 ]
 
 #: Whether trying again can help: ``backoff`` where the host was too busy to speak to us.
-Again = Literal["never", "once", "backoff"]
+Retry = Literal["never", "once", "backoff"]
 
 
 class TransportError(Exception):
@@ -33,18 +33,18 @@ class TransportError(Exception):
     Attributes:
         kind: what reports group hosts by.
         message: the thing, the place and the way out; never a secret.
-        again: whether the collector may try again.
+        retry: whether the collector may try again.
     """
 
-    def __init__(self, kind: FailureKind, message: str, *, again: Again = "never") -> None:
+    def __init__(self, kind: FailureKind, message: str, *, retry: Retry = "never") -> None:
         super().__init__(message)
         self.kind: FailureKind = kind
         self.message = message
-        self.again: Again = again
+        self.retry: Retry = retry
 
     def __reduce__(self) -> tuple[type[TransportError], tuple[str, str], dict[str, str]]:
         """Let the error cross a process boundary."""
-        return type(self), (self.kind, self.message), {"again": self.again}
+        return type(self), (self.kind, self.message), {"retry": self.retry}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.transport.deadline import Deadline
-from ipvs_audit.transport.process import converse
-from ipvs_audit.transport.script_exchange import LEASHES, Exchange, LeashError
+from ipvs_audit.transport.process import run_process
+from ipvs_audit.transport.script_protocol import TIMEOUT_STYLES, ScriptProtocol, TimeoutStyleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,31 +26,31 @@ class LocalConnection:
         self._become = become
         self._kill: Callable[[], None] = lambda: None
         # Without sudo the whole group dies with us; what sudo runs needs a leash.
-        self._leashes = list(LEASHES if become else LEASHES[-1:])
+        self._timeout_styles = list(TIMEOUT_STYLES if become else TIMEOUT_STYLES[-1:])
 
     def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
         """Feed a script to ``sh``; see :class:`ipvs_audit.transport.Connection`."""
         deadline = Deadline.after(timeout)
         while True:
-            exchange = Exchange(
+            protocol = ScriptProtocol(
                 script,
                 where="local",
                 seconds=deadline.left(),
                 max_output=max_output,
                 become=self._become,
-                leash=self._leashes[0],
+                timeout_style=self._timeout_styles[0],
             )
-            status = converse(
-                ["/bin/sh", "-c", exchange.command],
-                exchange,
+            status = run_process(
+                ["/bin/sh", "-c", protocol.command],
+                protocol,
                 deadline,
                 timeout,
                 on_start=self._started,
             )
             try:
-                return exchange.output(status)
-            except LeashError:
-                self._leashes.pop(0)
+                return protocol.output(status)
+            except TimeoutStyleError:
+                self._timeout_styles.pop(0)
 
     def close(self) -> None:
         """Kill the script that is running, if any; nothing stays open between scripts."""

@@ -15,15 +15,15 @@ from ipvs_audit.transport.deadline import Deadline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ipvs_audit.transport.script_exchange import Exchange
+    from ipvs_audit.transport.script_protocol import ScriptProtocol
 
 _READ = 256 * 1024
 _LINGER = 1.0
 
 
-def converse(
+def run_process(
     argv: list[str],
-    exchange: Exchange,
+    protocol: ScriptProtocol,
     deadline: Deadline,
     timeout: float,
     *,
@@ -33,7 +33,7 @@ def converse(
 
     Args:
         argv: the program and its arguments.
-        exchange: what is said.
+        protocol: what is said.
         deadline: when it must be over.
         timeout: the seconds that were allowed in all, for messages.
         on_start: told how to kill the program from another thread.
@@ -57,10 +57,10 @@ def converse(
         raise TransportError("protocol", f"{argv[0]}: {error.strerror}") from None
     on_start(lambda: _kill(process))
     with _Child(process) as child:
-        if child.talk(exchange, deadline):
+        if child.talk(protocol, deadline):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return process.wait(deadline.left())
-        raise exchange.timed_out(timeout)
+        raise protocol.timed_out(timeout)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -94,17 +94,17 @@ class _Child:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_LINGER)
 
-    def talk(self, exchange: Exchange, deadline: Deadline) -> bool:
+    def talk(self, protocol: ScriptProtocol, deadline: Deadline) -> bool:
         """Move bytes until both streams have ended; false where the time was up before."""
         stdin, stdout, stderr = self._process.stdin, self._process.stdout, self._process.stderr
         if stdin is None or stdout is None or stderr is None:
             return False
         os.set_blocking(stdin.fileno(), False)
-        self._selector.register(stdout, selectors.EVENT_READ, exchange.feed_stdout)
-        self._selector.register(stderr, selectors.EVENT_READ, exchange.feed_stderr)
+        self._selector.register(stdout, selectors.EVENT_READ, protocol.feed_stdout)
+        self._selector.register(stderr, selectors.EVENT_READ, protocol.feed_stderr)
         reading = {stdout, stderr}
         while reading and not self._only_background_left():
-            self._want_to_write(stdin, exchange)
+            self._want_to_write(stdin, protocol)
             if deadline.over():
                 return False
             for key, _ in self._selector.select(min(deadline.left(), _LINGER / 4)):
@@ -127,16 +127,16 @@ class _Child:
         self._lingering = self._lingering or Deadline.after(_LINGER)
         return self._lingering.over()
 
-    def _want_to_write(self, stdin: IO[bytes], exchange: Exchange) -> None:
+    def _want_to_write(self, stdin: IO[bytes], protocol: ScriptProtocol) -> None:
         if stdin.closed:
             return
-        self._pending += exchange.take_input()
+        self._pending += protocol.take_input()
         registered = stdin in self._selector.get_map()
         if self._pending and not registered:
             self._selector.register(stdin, selectors.EVENT_WRITE)
         elif not self._pending and registered:
             self._selector.unregister(stdin)
-        if not self._pending and exchange.input_over:
+        if not self._pending and protocol.input_over:
             stdin.close()
 
     def _write(self, stdin: IO[bytes]) -> None:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ipvs_audit.transport import FailureKind, TransportError
-from ipvs_audit.transport.host_text import said
+from ipvs_audit.transport.message_text import output_note
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -75,7 +75,7 @@ def explain(
     'become'
     """
     text = (stderr + b"\n" + stdout).decode("utf-8", "replace").lower()
-    quote = said(stderr.strip() or stdout, secrets)
+    quote = output_note(stderr.strip() or stdout, secrets)
     if become is not None:
         for pattern, advice in _SUDO:
             if re.search(pattern, text):

@@ -12,9 +12,9 @@ import testinfra.backend
 
 from ipvs_audit.transport import Output, TransportError
 from ipvs_audit.transport.deadline import Deadline
-from ipvs_audit.transport.host_text import quoted
-from ipvs_audit.transport.process import converse
-from ipvs_audit.transport.script_exchange import LEASHES, Exchange, LeashError
+from ipvs_audit.transport.message_text import one_line
+from ipvs_audit.transport.process import run_process
+from ipvs_audit.transport.script_protocol import TIMEOUT_STYLES, ScriptProtocol, TimeoutStyleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ def connect_other(target: Target) -> OtherConnection:
     try:
         backend = testinfra.backend.get_backend_class(target.connection)(address, **options)
     except (RuntimeError, ImportError) as error:
-        raise TransportError("configuration", f"{target.name}: {quoted(str(error))}") from None
+        raise TransportError("configuration", f"{target.name}: {one_line(str(error))}") from None
     return OtherConnection(backend, via=f"{target.connection} {address}", become=target.become)
 
 
@@ -73,7 +73,7 @@ class OtherConnection:
         self._backend = backend
         self._become = become
         self._kill: Callable[[], None] = lambda: None
-        self._leashes = list(LEASHES)
+        self._timeout_styles = list(TIMEOUT_STYLES)
         self.via = via
 
     def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
@@ -83,26 +83,26 @@ class OtherConnection:
         """
         deadline = Deadline.after(timeout)
         while True:
-            exchange = Exchange(
+            protocol = ScriptProtocol(
                 script,
                 where=self.via,
                 seconds=deadline.left(),
                 max_output=max_output,
                 become=self._become,
-                leash=self._leashes[0],
+                timeout_style=self._timeout_styles[0],
                 inline=True,
             )
-            status = self._run(exchange, deadline, timeout)
+            status = self._run(protocol, deadline, timeout)
             try:
-                return exchange.output(status)
-            except LeashError:
-                self._leashes.pop(0)
+                return protocol.output(status)
+            except TimeoutStyleError:
+                self._timeout_styles.pop(0)
 
     def close(self) -> None:
         """Kill the script that is running, if any; nothing stays open between scripts."""
         self._kill()
 
-    def _run(self, exchange: Exchange, deadline: Deadline, timeout: float) -> int | None:
+    def _run(self, protocol: ScriptProtocol, deadline: Deadline, timeout: float) -> int | None:
         status: int | None = None
         ran_here = False
 
@@ -113,8 +113,8 @@ class OtherConnection:
             nonlocal status, ran_here
             ran_here = True
             line = self._backend.quote(command, *args)
-            status = converse(
-                ["/bin/sh", "-c", line], exchange, deadline, timeout, on_start=started
+            status = run_process(
+                ["/bin/sh", "-c", line], protocol, deadline, timeout, on_start=started
             )
             return self._backend.result(
                 status or 0, line.encode("utf-8", "surrogateescape"), b"", b""
@@ -122,13 +122,13 @@ class OtherConnection:
 
         self._backend.run_local = run_local
         try:
-            result = self._backend.run(exchange.command)
+            result = self._backend.run(protocol.command)
         except TransportError:
             raise
         except Exception as error:  # noqa: BLE001  # each backend raises what its library raises
-            raise TransportError("unreachable", f"{self.via}: {quoted(str(error))}") from None
+            raise TransportError("unreachable", f"{self.via}: {one_line(str(error))}") from None
         if not ran_here:
-            exchange.feed_stdout(result.stdout_bytes)
-            exchange.feed_stderr(result.stderr_bytes)
+            protocol.feed_stdout(result.stdout_bytes)
+            protocol.feed_stderr(result.stderr_bytes)
             status = result.rc
         return status

@@ -10,7 +10,7 @@ import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from ipvs_audit.transport import TransportError
-from ipvs_audit.transport.host_text import quoted
+from ipvs_audit.transport.message_text import one_line
 from ipvs_audit.transport.ssh.agent import agent_keys
 
 if TYPE_CHECKING:
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ipvs_audit.transport.deadline import Deadline
-    from ipvs_audit.transport.ssh.paramiko_transport import Wire
+    from ipvs_audit.transport.ssh.paramiko_transport import SshTransport
     from ipvs_audit.transport.ssh.route import Hop
 
 
-def authenticate(wire: Wire, hop: Hop, deadline: Deadline) -> None:
+def authenticate(transport: SshTransport, hop: Hop, deadline: Deadline) -> None:
     """Log in as the hop's user.
 
     Raises:
         TransportError: the server accepts none of what there is to offer.
     """
-    attempt = _Attempt(wire, hop, deadline)
+    attempt = _Attempt(transport, hop, deadline)
     if attempt.by_key() or attempt.by_password():
         return
     raise attempt.refused()
@@ -37,8 +37,8 @@ def authenticate(wire: Wire, hop: Hop, deadline: Deadline) -> None:
 class _Attempt:
     """One login: what was tried, and what the server said it would take."""
 
-    def __init__(self, wire: Wire, hop: Hop, deadline: Deadline) -> None:
-        self._wire = wire
+    def __init__(self, transport: SshTransport, hop: Hop, deadline: Deadline) -> None:
+        self._transport = transport
         self._hop = hop
         self._deadline = deadline
         self._tried: list[str] = []
@@ -51,7 +51,7 @@ class _Attempt:
         with contextlib.closing(self._keys()) as keys:
             for name, key in keys:
                 if self._try(
-                    name, functools.partial(self._wire.auth_publickey, self._hop.user, key)
+                    name, functools.partial(self._transport.auth_publickey, self._hop.user, key)
                 ):
                     return True
                 if self._allowed and "publickey" not in self._allowed:
@@ -65,7 +65,7 @@ class _Attempt:
         if "password" in self._hop.methods and (not self._allowed or "password" in self._allowed):
             done = self._try(
                 "password",
-                lambda: self._wire.auth_password(self._hop.user, secret, fallback=False),
+                lambda: self._transport.auth_password(self._hop.user, secret, fallback=False),
             )
             if done:
                 return True
@@ -81,14 +81,14 @@ class _Attempt:
             asked += len(prompts)
             return [secret for _ in prompts] if asked == 1 else ["" for _ in prompts]
 
-        self._wire.auth_interactive(self._hop.user, answer)
+        self._transport.auth_interactive(self._hop.user, answer)
 
     def _try(self, name: str, attempt: Callable[[], object]) -> bool:
         if self._deadline.over():
             raise TransportError(
                 "unreachable", f"{self._hop.where}: no login within the connect timeout"
             )
-        self._wire.auth_timeout = self._deadline.left()
+        self._transport.auth_timeout = self._deadline.left()
         self._tried.append(name)
         try:
             attempt()
@@ -98,7 +98,7 @@ class _Attempt:
             self._look_closer(error)
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise self._lost(error) from None
-        return self._wire.is_authenticated()
+        return self._transport.is_authenticated()
 
     def _look_closer(self, error: paramiko.AuthenticationException) -> None:
         """Tell a rejected key from a server that hung up or fell silent."""
@@ -107,7 +107,7 @@ class _Attempt:
                 "unreachable",
                 f"{self._hop.where}: no answer to the login within the connect timeout",
             ) from None
-        if not self._wire.is_active():
+        if not self._transport.is_active():
             raise self._lost(error) from None
         # The allowed methods are known once the server has named them.
         handler_types = getattr(error, "allowed_types", None)
@@ -126,8 +126,8 @@ class _Attempt:
         return TransportError(
             "unreachable",
             f"{self._hop.where}: closed the connection during login"
-            f"{': ' + quoted(str(error)) if str(error) else ''}",
-            again="once",
+            f"{': ' + one_line(str(error)) if str(error) else ''}",
+            retry="once",
         )
 
     def refused(self) -> TransportError:

@@ -11,9 +11,9 @@ from paramiko.common import cMSG_CHANNEL_REQUEST
 
 from ipvs_audit.transport import Output, TransportError
 from ipvs_audit.transport.deadline import Deadline
-from ipvs_audit.transport.host_text import quoted
-from ipvs_audit.transport.script_exchange import LEASHES, Exchange, LeashError
-from ipvs_audit.transport.ssh.dial import Line, dial
+from ipvs_audit.transport.message_text import one_line
+from ipvs_audit.transport.script_protocol import TIMEOUT_STYLES, ScriptProtocol, TimeoutStyleError
+from ipvs_audit.transport.ssh.dial import SshLink, dial
 from ipvs_audit.transport.ssh.pipe import Pipe
 from ipvs_audit.transport.ssh.route import find_route
 
@@ -44,7 +44,7 @@ class SshConnection:
 
     def __init__(
         self,
-        line: Line,
+        link: SshLink,
         *,
         via: str,
         direct: bool,
@@ -52,12 +52,12 @@ class SshConnection:
         become: Become | None,
         secrets: tuple[SecretStr | None, ...],
     ) -> None:
-        self._line = line
+        self._link = link
         self._where = where
         self._become = become
         self._secrets = secrets
-        self._leashes = list(LEASHES)
-        self.fingerprint = line.fingerprint
+        self._timeout_styles = list(TIMEOUT_STYLES)
+        self.fingerprint = link.fingerprint
         self.via = via
         self.direct = direct
         self._channel: paramiko.Channel | None = None
@@ -67,19 +67,19 @@ class SshConnection:
         """Feed a script to ``sh`` on the host; see :class:`ipvs_audit.transport.Connection`."""
         deadline = Deadline.after(timeout)
         while True:
-            exchange = Exchange(
+            protocol = ScriptProtocol(
                 script,
                 where=self._where,
                 seconds=deadline.left(),
                 max_output=max_output,
                 become=self._become,
-                leash=self._leashes[0],
+                timeout_style=self._timeout_styles[0],
                 secrets_to_hide=self._secrets,
             )
             try:
-                return self._run(exchange, deadline, timeout)
-            except LeashError:
-                self._leashes.pop(0)
+                return self._run(protocol, deadline, timeout)
+            except TimeoutStyleError:
+                self._timeout_styles.pop(0)
 
     def open_pipe(self, command: str, *, timeout: float) -> Pipe:
         """Start a command as the login user, without a terminal, and give a pipe to it.
@@ -90,7 +90,7 @@ class SshConnection:
             TransportError: no session is to be had.
         """
         channel = self._open_channel(Deadline.after(timeout))
-        pipe = Pipe(channel, self._line.wire.is_active)
+        pipe = Pipe(channel, self._link.transport.is_active)
         try:
             _request_exec(channel, command)
         except (OSError, EOFError, paramiko.SSHException):
@@ -104,40 +104,40 @@ class SshConnection:
         self._closed = True
         if self._channel is not None:
             self._let_go(self._channel, finished=False)
-        self._line.close()
+        self._link.close()
 
-    def _run(self, exchange: Exchange, deadline: Deadline, timeout: float) -> Output:
+    def _run(self, protocol: ScriptProtocol, deadline: Deadline, timeout: float) -> Output:
         channel = self._open_channel(deadline)
         finished = False
         self._channel = channel
         try:
-            _request_exec(channel, exchange.command)
-            self._converse(channel, exchange, deadline, timeout)
+            _request_exec(channel, protocol.command)
+            self._converse(channel, protocol, deadline, timeout)
             finished = channel.exit_status_ready()
         except TimeoutError:
-            raise exchange.timed_out(timeout) from None
+            raise protocol.timed_out(timeout) from None
         except (OSError, EOFError, paramiko.SSHException):
             # A program that ends without reading its input closes it under our hands: no fault of
             # the connection, and what it said tells why.
-            if not self._line.wire.is_active() or channel.exit_status < 0:
-                raise exchange.cut_off() from None
-            while _drain(channel, exchange):
+            if not self._link.transport.is_active() or channel.exit_status < 0:
+                raise protocol.cut_off() from None
+            while _drain(channel, protocol):
                 pass
             finished = True
         finally:
             self._let_go(channel, finished=finished)
             self._channel = None
         told = channel.exit_status >= 0
-        if not told and (self._closed or not self._line.wire.is_active()):
-            raise exchange.cut_off()
-        return exchange.output(channel.exit_status if told else None)
+        if not told and (self._closed or not self._link.transport.is_active()):
+            raise protocol.cut_off()
+        return protocol.output(channel.exit_status if told else None)
 
     def _open_channel(self, deadline: Deadline) -> paramiko.Channel:
         try:
-            return self._line.wire.open_session(timeout=deadline.left())
+            return self._link.transport.open_session(timeout=deadline.left())
         except paramiko.ChannelException as error:
             raise TransportError(
-                "protocol", f"{self._where}: the server refuses a session: {quoted(error.text)}"
+                "protocol", f"{self._where}: the server refuses a session: {one_line(error.text)}"
             ) from None
         except (paramiko.SSHException, EOFError, OSError) as error:
             if deadline.over():
@@ -146,12 +146,16 @@ class SshConnection:
                 ) from None
             raise TransportError(
                 "protocol",
-                f"{self._where}: the connection ended before a session: {quoted(str(error))}",
-                again="once",
+                f"{self._where}: the connection ended before a session: {one_line(str(error))}",
+                retry="once",
             ) from None
 
     def _converse(
-        self, channel: paramiko.Channel, exchange: Exchange, deadline: Deadline, timeout: float
+        self,
+        channel: paramiko.Channel,
+        protocol: ScriptProtocol,
+        deadline: Deadline,
+        timeout: float,
     ) -> None:
         wake = _Wake(channel)
         channel.in_buffer.set_event(wake)
@@ -162,12 +166,12 @@ class SshConnection:
         while True:
             wake.rearm()
             over = channel.closed or (channel.eof_received and channel.exit_status_ready())
-            moved = _drain(channel, exchange)
-            data = exchange.take_input()
+            moved = _drain(channel, protocol)
+            data = protocol.take_input()
             if data:
                 channel.settimeout(max(0.05, deadline.left()))
                 channel.sendall(data)
-            if exchange.input_over and not eof_sent:
+            if protocol.input_over and not eof_sent:
                 channel.shutdown_write()
                 eof_sent = wake.seldom = True
             if moved and not deadline.over():
@@ -180,7 +184,7 @@ class SshConnection:
                 if lingering.over():
                     return
             if deadline.over():
-                raise exchange.timed_out(timeout)
+                raise protocol.timed_out(timeout)
             look = _LINGER / 4 if lingering else _SELDOM_LOOK if wake.seldom else _SLOWEST_LOOK
             wake.wait(min(deadline.left(), look))
 
@@ -236,13 +240,13 @@ class _Told(threading.Event):
         self._wake.tell()
 
 
-def _drain(channel: paramiko.Channel, exchange: Exchange) -> bool:
+def _drain(channel: paramiko.Channel, protocol: ScriptProtocol) -> bool:
     moved = False
     if channel.recv_stderr_ready():
-        exchange.feed_stderr(channel.recv_stderr(_READ))
+        protocol.feed_stderr(channel.recv_stderr(_READ))
         moved = True
     if channel.recv_ready():
-        exchange.feed_stdout(channel.recv(_READ))
+        protocol.feed_stdout(channel.recv(_READ))
         moved = True
     return moved
 

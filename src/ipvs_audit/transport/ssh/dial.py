@@ -12,10 +12,10 @@ import paramiko
 
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.deadline import Deadline
-from ipvs_audit.transport.host_text import quoted
+from ipvs_audit.transport.message_text import one_line
 from ipvs_audit.transport.ssh import host_keys
 from ipvs_audit.transport.ssh.authentication import authenticate
-from ipvs_audit.transport.ssh.paramiko_transport import Wire
+from ipvs_audit.transport.ssh.paramiko_transport import SshTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,21 +27,21 @@ _GOING_DOWN_PATIENCE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SshLink:
     """An open way to a host.
 
     Attributes:
-        wire: the connection to the host itself, authenticated.
+        transport: the connection to the host itself, authenticated.
         fingerprint: of the host key that was verified.
         close: end it and every connection on the way. Safe to call twice.
     """
 
-    wire: Wire
+    transport: SshTransport
     fingerprint: str
     close: Callable[[], None]
 
 
-def dial(route: tuple[Hop, ...], settings: Settings) -> Line:
+def dial(route: tuple[Hop, ...], settings: Settings) -> SshLink:
     """Connect to every hop in turn, verifying each one's host key.
 
     Raises:
@@ -51,24 +51,24 @@ def dial(route: tuple[Hop, ...], settings: Settings) -> Line:
     patience = route[-1].connect_timeout or limits.connect
     deadline = Deadline.after(min(patience, limits.deadline))
     with contextlib.ExitStack() as stack:
-        via: Wire | None = None
+        via: SshTransport | None = None
         fingerprint = ""
         for hop in route:
             sock = _open(hop, via, deadline, stack)
             known = host_keys.known_of(hop)
-            wire = Wire(sock, host_keys.algorithms(known))
-            stack.callback(wire.close)
-            shown = wire.shake_hands(hop.where, deadline)
+            transport = SshTransport(sock, host_keys.algorithms(known))
+            stack.callback(transport.close)
+            shown = transport.shake_hands(hop.where, deadline)
             host_keys.verify(hop, shown, known, settings.host_key_policy)
-            authenticate(wire, hop, deadline)
-            via, fingerprint = wire, shown.fingerprint
+            authenticate(transport, hop, deadline)
+            via, fingerprint = transport, shown.fingerprint
         if via is None:
             raise TransportError("configuration", "there is no host to connect to")
-        return Line(via, fingerprint, stack.pop_all().close)
+        return SshLink(via, fingerprint, stack.pop_all().close)
 
 
 def _open(
-    hop: Hop, via: Wire | None, deadline: Deadline, stack: contextlib.ExitStack
+    hop: Hop, via: SshTransport | None, deadline: Deadline, stack: contextlib.ExitStack
 ) -> socket.socket | paramiko.Channel:
     if via is not None:
         return _through(hop, via, deadline)
@@ -113,11 +113,11 @@ def _no_connection(hop: Hop, errors: list[OSError]) -> TransportError:
     return TransportError(
         "unreachable",
         f"{hop.where}: {reasons}{'; is sshd running on that port?' if refused else ''}",
-        again="once" if refused else "never",
+        retry="once" if refused else "never",
     )
 
 
-def _through(hop: Hop, via: Wire, deadline: Deadline) -> paramiko.Channel:
+def _through(hop: Hop, via: SshTransport, deadline: Deadline) -> paramiko.Channel:
     try:
         return via.open_channel(
             "direct-tcpip", (hop.host, hop.port), ("127.0.0.1", 0), timeout=deadline.left()
@@ -125,13 +125,13 @@ def _through(hop: Hop, via: Wire, deadline: Deadline) -> paramiko.Channel:
     except paramiko.ChannelException as error:
         raise TransportError(
             "unreachable",
-            f"{hop.where}: the jump host could not connect to it: {quoted(error.text)}",
+            f"{hop.where}: the jump host could not connect to it: {one_line(error.text)}",
         ) from None
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise TransportError(
             "unreachable",
-            f"{hop.where}: no connection through the jump host: {quoted(str(error))}",
-            again="once",
+            f"{hop.where}: no connection through the jump host: {one_line(str(error))}",
+            retry="once",
         ) from None
 
 

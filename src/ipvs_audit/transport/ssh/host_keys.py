@@ -27,9 +27,9 @@ def known_of(hop: Hop) -> Known:
 
     As OpenSSH does, a host on another port that is not known by it may be known without it.
     """
-    known = known_hosts.look_up(hop.known_as, hop.known_hosts)
-    if known == Known() and hop.known_as != hop.known_plainly_as:
-        without_port = known_hosts.look_up(hop.known_plainly_as, hop.known_hosts)
+    known = known_hosts.look_up(hop.host_key_name, hop.known_hosts)
+    if known == Known() and hop.host_key_name != hop.host_key_name_without_port:
+        without_port = known_hosts.look_up(hop.host_key_name_without_port, hop.known_hosts)
         return Known(without_port.keys, without_port.revoked)
     return known
 
@@ -75,13 +75,13 @@ def verify(hop: Hop, shown: Key, known: Known, policy: HostKeyPolicy) -> None:
 
 def _known_without_port(hop: Hop) -> bool:
     """Whether what is known of the hop is about its port 22: another server, perhaps."""
-    return not known_hosts.look_up(hop.known_as, hop.known_hosts).keys
+    return not known_hosts.look_up(hop.host_key_name, hop.known_hosts).keys
 
 
 def _learn(hop: Hop, shown: Key) -> None:
     path = hop.known_hosts[0]
     try:
-        before = known_hosts.add(path, hop.known_as, shown, hashed=hop.hash_known_hosts)
+        before = known_hosts.add(path, hop.host_key_name, shown, hashed=hop.hash_known_hosts)
     except OSError as error:
         raise TransportError(
             "host-key", f"{hop.where}: its new key could not be saved in {path}: {error.strerror}"
@@ -94,9 +94,9 @@ def _unknown(hop: Hop, shown: Key) -> TransportError:
     return TransportError(
         "host-key",
         f"{hop.where}: host key not known: offered {shown.type} {shown.fingerprint}, expected "
-        f"none ({_files(hop)} does not hold {hop.known_as}); compare the fingerprint on the host "
-        f"(ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then accept it with {_keyscan(hop)}, or "
-        f"run once with --host-key-policy accept-new{_checking(hop)}",
+        f"none ({_files(hop)} does not hold {hop.host_key_name}); compare the fingerprint on the "
+        f"host (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then accept it with {_keyscan(hop)}, "
+        f"or run once with --host-key-policy accept-new{_checking(hop)}",
     )
 
 
@@ -105,8 +105,8 @@ def _changed(hop: Hop, shown: Key, known: Known) -> TransportError:
     return TransportError(
         "host-key",
         f"{hop.where}: HOST KEY CHANGED: offered {shown.type} {shown.fingerprint}, expected "
-        f"{expected} ({_files(hop)}); somebody may stand between, or the host was set up anew. "
-        f"If that is certain: ssh-keygen -R '{hop.known_as}' and {_keyscan(hop)}; "
+        f"{expected} ({_files(hop)}); possible interception, or the host was reinstalled. "
+        f"If it was reinstalled: ssh-keygen -R '{hop.host_key_name}' and {_keyscan(hop)}; "
         f"--host-key-policy accept-new does not accept a changed key{_checking(hop)}",
     )
 

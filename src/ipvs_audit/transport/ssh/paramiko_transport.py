@@ -14,7 +14,7 @@ from paramiko.packet import Packetizer
 
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.deadline import Deadline
-from ipvs_audit.transport.host_text import quoted
+from ipvs_audit.transport.message_text import one_line
 from ipvs_audit.transport.ssh.known_hosts import Key
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class _Packetizer(Packetizer):
         self._due = None
 
 
-class Wire(paramiko.Transport):
+class SshTransport(paramiko.Transport):
     """One encrypted connection, not yet authenticated.
 
     The cheapest safe algorithms come first; CBC, 3DES, MD5 and truncated MACs are not offered.
@@ -145,7 +145,7 @@ class Wire(paramiko.Transport):
                 "configuration",
                 f"{where}: this machine starts no more threads; lower --forks, or raise the limit"
                 " on processes (ulimit -u, TasksMax, pids.max)",
-                again="backoff",
+                retry="backoff",
             ) from None
         if not done.wait(deadline.left()):
             raise _mute(where, banner=self.remote_version)
@@ -202,20 +202,22 @@ def _mute(where: str, *, banner: str) -> TransportError:
 
 def _no_handshake(where: str, error: Exception | None, banner: str) -> TransportError:
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
-        return TransportError("protocol", f"{where}: no algorithm in common: {quoted(str(error))}")
+        return TransportError(
+            "protocol", f"{where}: no algorithm in common: {one_line(str(error))}"
+        )
     if not banner:
         # Too many lines before the banner, or one that is no text: both come from no SSH server.
         words = ("Indecipherable", "can't decode")
         if isinstance(error, paramiko.SSHException) and any(word in str(error) for word in words):
-            return TransportError("protocol", f"{where}: no SSH server: {quoted(str(error))}")
+            return TransportError("protocol", f"{where}: no SSH server: {one_line(str(error))}")
         return TransportError(
             "unreachable",
             f"{where}: closed the connection before its SSH banner; too many connections at once "
             "(MaxStartups, PerSourceMaxStartups, PerSourcePenalties) or a firewall",
-            again="backoff",
+            retry="backoff",
         )
     if error is None or isinstance(error, (EOFError, OSError)):
         return TransportError(
-            "unreachable", f"{where}: closed the connection during key exchange", again="once"
+            "unreachable", f"{where}: closed the connection during key exchange", retry="once"
         )
-    return TransportError("protocol", f"{where}: key exchange failed: {quoted(str(error))}")
+    return TransportError("protocol", f"{where}: key exchange failed: {one_line(str(error))}")

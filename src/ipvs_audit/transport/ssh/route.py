@@ -38,8 +38,8 @@ class Hop:
 
     Attributes:
         host, port, user: where and as whom.
-        known_as: the name to look up in known_hosts: ``host``, ``[host]:port`` or HostKeyAlias.
-        known_plainly_as: the same without a port.
+        host_key_name: its name in known_hosts: ``host``, ``[host]:port`` or HostKeyAlias.
+        host_key_name_without_port: the same without a port.
         known_hosts: files to look it up in; accept-new writes to the first.
         key_files: private keys to try, in this order.
         identities_only: try no agent key that is not among ``key_files``.
@@ -54,8 +54,8 @@ class Hop:
     host: str
     port: int
     user: str
-    known_as: str
-    known_plainly_as: str
+    host_key_name: str
+    host_key_name_without_port: str
     known_hosts: tuple[Path, ...]
     hash_known_hosts: bool
     key_files: tuple[Path, ...]
@@ -98,12 +98,12 @@ def find_route(target: Target, settings: Settings) -> tuple[Hop, ...]:
         given.append(("User", target.user))
     if target.key_file is not None:
         given.append(("IdentityFile", f'"{target.key_file}"'))
-    finder = _Finder(ssh_config.read(files), settings)
+    finder = _RouteResolver(ssh_config.read(files), settings)
     return finder.hops(target.address or target.name, [*given, *args.settings], target.password, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class _Finder:
+class _RouteResolver:
     config: ssh_config.SshConfig
     settings: Settings
 
@@ -153,8 +153,8 @@ class _Finder:
             host=host,
             port=port,
             user=user,
-            known_as=alias or (host if port == SSH_PORT else f"[{host}]:{port}"),
-            known_plainly_as=alias or host,
+            host_key_name=alias or (host if port == SSH_PORT else f"[{host}]:{port}"),
+            host_key_name_without_port=alias or host,
             known_hosts=self._known_hosts(found, tokens),
             hash_known_hosts=_yes(found, "hashknownhosts"),
             key_files=_key_files(found, tokens),

@@ -18,7 +18,7 @@ import shlex
 from typing import TYPE_CHECKING, Literal
 
 from ipvs_audit.transport import Output, TransportError
-from ipvs_audit.transport.host_text import said
+from ipvs_audit.transport.message_text import output_note
 from ipvs_audit.transport.start_failure import explain
 
 if TYPE_CHECKING:
@@ -28,29 +28,29 @@ if TYPE_CHECKING:
 
 #: How ``timeout`` wants its arguments: GNU and busybox from 1.34; busybox from 1.30; older
 #: busybox; and no ``timeout`` at all.
-Leash = Literal["kill", "plain", "old", "none"]
-LEASHES: tuple[Leash, ...] = ("kill", "plain", "old", "none")
+TimeoutStyle = Literal["kill", "plain", "old", "none"]
+TIMEOUT_STYLES: tuple[TimeoutStyle, ...] = ("kill", "plain", "old", "none")
 
 STDERR_CAP = 64 * 1024
 _NOISE_CAP = 64 * 1024
 _TRUNCATED = 97
 
 
-class LeashError(Exception):
+class TimeoutStyleError(Exception):
     """The host's ``timeout`` does not take these arguments; the script was not started."""
 
 
-def _leash_words(leash: Leash, seconds: float) -> str:
+def _timeout_prefix(timeout_style: TimeoutStyle, seconds: float) -> str:
     limit = math.ceil(seconds) + 1
     return {
         "kill": f"timeout -k 3 {limit} ",
         "plain": f"timeout {limit} ",
         "old": f"timeout -t {limit} ",
         "none": "",
-    }[leash]
+    }[timeout_style]
 
 
-class Exchange:
+class ScriptProtocol:
     """One script on its way through one conversation.
 
     With ``inline`` the script is an argument of ``sh`` and there is no input, for transports that
@@ -73,14 +73,14 @@ class Exchange:
         seconds: float,
         max_output: int,
         become: Become | None = None,
-        leash: Leash = "none",
+        timeout_style: TimeoutStyle = "none",
         inline: bool = False,
         secrets_to_hide: tuple[SecretStr | None, ...] = (),
     ) -> None:
         self._where = where
         self._max_output = max_output
         self._become = become
-        self._leash = leash
+        self._timeout_style = timeout_style
         self._token = secrets.token_hex(12)
         self._mark = f"ipvs-audit-start-{self._token}".encode()
         self._prompt = f"ipvs-audit-{self._token}%:"
@@ -110,7 +110,7 @@ class Exchange:
             )
         else:
             shell += "\n" + inline.decode("utf-8", "surrogateescape")
-        run = f"{_leash_words(self._leash, seconds)}sh -c {shlex.quote(shell)}"
+        run = f"{_timeout_prefix(self._timeout_style, seconds)}sh -c {shlex.quote(shell)}"
         if self._become is None:
             return f"exec {run}"
         ask = "-n" if self._password is None else f"-S -p ipvs-audit-{self._token}%%:"
@@ -202,7 +202,7 @@ class Exchange:
         """What to say where the connection ended before the other side was done."""
         what = f"after {len(self._stdout)} bytes" if self.started else "before the script ran"
         return TransportError(
-            "protocol", f"{self._where}: the host closed the connection {what}", again="once"
+            "protocol", f"{self._where}: the host closed the connection {what}", retry="once"
         )
 
     def output(self, status: int | None) -> Output:
@@ -213,11 +213,11 @@ class Exchange:
 
         Raises:
             TransportError: the script was never run, or not to its end.
-            LeashError: ask again with the next of :data:`LEASHES`.
+            TimeoutStyleError: ask again with the next of :data:`TIMEOUT_STYLES`.
         """
         if not self.started:
-            if self._leash_was_refused(status):
-                raise LeashError
+            if self._timeout_was_refused(status):
+                raise TimeoutStyleError
             raise explain(
                 where=self._where,
                 status=status,
@@ -230,12 +230,12 @@ class Exchange:
             raise TransportError(
                 "protocol",
                 f"{self._where}: the script did not arrive whole and was not run",
-                again="once",
+                retry="once",
             )
         return Output(status, bytes(self._stdout), bytes(self._stderr))
 
-    def _leash_was_refused(self, status: int | None) -> bool:
-        if self._leash == "none" or status in (0, None):
+    def _timeout_was_refused(self, status: int | None) -> bool:
+        if self._timeout_style == "none" or status in (0, None):
             return False
         text = self._stderr.decode("utf-8", "replace").lower()
         return "timeout" in text and any(
@@ -244,4 +244,4 @@ class Exchange:
         )
 
     def _quote(self, data: bytearray) -> str:
-        return said(bytes(data), self._secrets)
+        return output_note(bytes(data), self._secrets)

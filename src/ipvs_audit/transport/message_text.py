@@ -11,7 +11,7 @@ _SEEN = 4096
 _LENGTH = 200
 
 
-def quoted(
+def one_line(
     data: bytes | str, secrets: tuple[SecretStr | None, ...] = (), *, length: int = _LENGTH
 ) -> str:
     r"""One harmless line of at most so many characters of what a host said, secrets starred out.
@@ -28,7 +28,7 @@ def quoted(
     return text if len(text) <= length else text[:length] + " [...]"
 
 
-def said(data: bytes, secrets: tuple[SecretStr | None, ...] = ()) -> str:
+def output_note(data: bytes, secrets: tuple[SecretStr | None, ...] = ()) -> str:
     """`; it said: "..."`, or nothing where there is nothing to quote."""
-    text = quoted(data, secrets)
+    text = one_line(data, secrets)
     return f'; it said: "{text}"' if text else ""

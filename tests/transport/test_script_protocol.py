@@ -14,15 +14,15 @@ from pydantic import SecretStr
 
 from ipvs_audit.model.target import Become
 from ipvs_audit.transport import TransportError
-from ipvs_audit.transport.script_exchange import Exchange, LeashError
+from ipvs_audit.transport.script_protocol import ScriptProtocol, TimeoutStyleError
 from ipvs_audit.transport.start_failure import explain
 
 PASSWORD = Become(password=SecretStr("distinctive"))
 
 
-def exchange(**changes: Any) -> Exchange:
+def protocol(**changes: Any) -> ScriptProtocol:
     given = {"where": "web1", "seconds": 5, "max_output": 1000} | changes
-    return Exchange(given.pop("script", b"echo hello"), **given)
+    return ScriptProtocol(given.pop("script", b"echo hello"), **given)
 
 
 def mark(talk: Any) -> bytes:
@@ -35,14 +35,14 @@ def prompt(talk: Any) -> bytes:
 
 
 def test_script_goes_out_at_once_without_a_password() -> None:
-    talk = exchange()
+    talk = protocol()
     assert talk.take_input().startswith(b"echo hello\n#")
     assert talk.input_over
     assert talk.take_input() == b""
 
 
 def test_script_waits_for_the_start_mark_where_there_is_a_password() -> None:
-    talk = exchange(become=PASSWORD)
+    talk = protocol(become=PASSWORD)
     assert talk.take_input() == b""
     talk.feed_stderr(b"lecture\n" + prompt(talk))
     assert talk.take_input() == b"distinctive\n"
@@ -53,7 +53,7 @@ def test_script_waits_for_the_start_mark_where_there_is_a_password() -> None:
 
 
 def test_second_prompt_is_a_rejection_and_gets_no_answer() -> None:
-    talk = exchange(become=PASSWORD)
+    talk = protocol(become=PASSWORD)
     talk.feed_stderr(prompt(talk))
     talk.take_input()
     with pytest.raises(TransportError) as caught:
@@ -63,7 +63,7 @@ def test_second_prompt_is_a_rejection_and_gets_no_answer() -> None:
 
 
 def test_command_repeated_in_a_message_is_taken_for_neither_prompt_nor_mark() -> None:
-    talk = exchange(become=PASSWORD)
+    talk = protocol(become=PASSWORD)
     talk.feed_stderr(b"+ " + talk.command.encode())
     talk.feed_stdout(talk.command.encode())
     assert talk.take_input() == b""
@@ -71,7 +71,7 @@ def test_command_repeated_in_a_message_is_taken_for_neither_prompt_nor_mark() ->
 
 
 def test_prompt_printed_by_the_script_is_not_answered() -> None:
-    talk = exchange(become=PASSWORD)
+    talk = protocol(become=PASSWORD)
     talk.feed_stdout(mark(talk))
     talk.take_input()
     talk.feed_stderr(prompt(talk))
@@ -79,14 +79,14 @@ def test_prompt_printed_by_the_script_is_not_answered() -> None:
 
 
 def test_password_is_in_neither_command_nor_representation() -> None:
-    talk = exchange(become=PASSWORD)
+    talk = protocol(become=PASSWORD)
     assert "distinctive" not in talk.command + repr(talk) + repr(PASSWORD)
 
 
 @given(cuts=st.lists(st.integers(0, 300), max_size=8), noise=st.binary(max_size=100))
 @settings(deadline=None)
 def test_marks_are_found_however_the_bytes_arrive(cuts: list[int], noise: bytes) -> None:
-    talk = exchange()
+    talk = protocol()
     stream = noise + mark(talk) + b"evidence\x00\xff"
     begin = 0
     for cut in [*sorted(cut for cut in cuts if cut < len(stream)), len(stream)]:
@@ -98,7 +98,7 @@ def test_marks_are_found_however_the_bytes_arrive(cuts: list[int], noise: bytes)
 
 
 def test_output_beyond_the_cap_is_an_error() -> None:
-    talk = exchange(max_output=10)
+    talk = protocol(max_output=10)
     talk.feed_stdout(mark(talk) + b"x" * 10)
     with pytest.raises(TransportError) as caught:
         talk.feed_stdout(b"x")
@@ -106,7 +106,7 @@ def test_output_beyond_the_cap_is_an_error() -> None:
 
 
 def test_endless_noise_before_the_start_is_bounded() -> None:
-    talk = exchange(max_output=1 << 20)
+    talk = protocol(max_output=1 << 20)
     fed = 0
     with pytest.raises(TransportError) as caught:  # noqa: PT012
         for _ in range(100):
@@ -120,7 +120,7 @@ def test_endless_noise_before_the_start_is_bounded() -> None:
 
 
 def test_script_that_was_cut_on_its_way_is_not_run() -> None:
-    talk = exchange(script=b"echo first\necho second")
+    talk = protocol(script=b"echo first\necho second")
     whole = talk.take_input()
     for length in (0, 5, len(whole) - 1):
         ran = subprocess.run(
@@ -136,7 +136,7 @@ def test_every_login_shell_reads_the_command(shell: str) -> None:
     argv = shell.split()
     if not shutil.which(argv[0]):
         pytest.skip(f"{shell} is not installed")
-    talk = exchange(script=b'echo "it\'s $((1+1))"', leash="kill")
+    talk = protocol(script=b'echo "it\'s $((1+1))"', timeout_style="kill")
     ran = subprocess.run(
         [*argv, "-c", talk.command], input=talk.take_input(), capture_output=True, check=False
     )
@@ -150,14 +150,14 @@ def test_every_login_shell_reads_the_command(shell: str) -> None:
      b"sudo: timeout: command not found", b"env: 'timeout': No such file or directory"],
 )  # fmt: skip
 def test_missing_or_other_timeout_asks_for_the_next_leash(said: bytes) -> None:
-    talk = exchange(leash="kill")
+    talk = protocol(timeout_style="kill")
     talk.feed_stderr(said)
-    with pytest.raises(LeashError):
+    with pytest.raises(TimeoutStyleError):
         talk.output(127)
 
 
 def test_leash_is_never_retried_once_the_script_has_started() -> None:
-    talk = exchange(leash="kill")
+    talk = protocol(timeout_style="kill")
     talk.feed_stdout(mark(talk))
     talk.feed_stderr(mark(talk) + b"sh: timeout: not found")
     assert talk.output(127).status == 127

@@ -22,7 +22,7 @@ _CONFIG = "ANSIBLE_CONFIG"
 
 
 @dataclass(slots=True)
-class Heard:
+class CapturedOutput:
     """What Ansible said while it worked: events in order, and text that it meant to print."""
 
     events: list[Message] = field(default_factory=list)
@@ -30,11 +30,11 @@ class Heard:
 
 
 @contextmanager
-def listening() -> Iterator[Heard]:
+def captured_output() -> Iterator[CapturedOutput]:
     """Catch what Ansible and its plugins say; print nothing."""
     load_ansible()
     display = import_module("ansible._internal._display_utils")
-    heard = Heard()
+    captured = CapturedOutput()
     sink = _sink()
     with (
         redirect_stdout(sink),
@@ -42,11 +42,11 @@ def listening() -> Iterator[Heard]:
         display.DeferredWarningContext(variables={}) as deferred,
     ):
         try:
-            yield heard
+            yield captured
         finally:
-            heard.events = [message_of(each.event) for each in deferred.get_warnings()]
+            captured.events = [message_of(each.event) for each in deferred.get_warnings()]
             sink.seek(0)
-            heard.printed = sink.read()
+            captured.printed = sink.read()
 
 
 def load_ansible() -> ModuleType:
