@@ -25,10 +25,11 @@ DEFAULT_POLICY = "inventories/policy.yml"
 class Options:
     """The audit's options, read once.
 
-    An empty ``inventory`` means this machine or, with ``snapshots``, the hosts that those hold.
+    An empty ``inventory`` means this machine, as the inventory ``localhost`` describes it or, with
+    ``snapshots``, the hosts that those hold.
     """
 
-    root: Path
+    localhost: Path
     inventory: tuple[str, ...]
     limit: str | None
     shard: Shard | None

@@ -14,7 +14,7 @@ from ipvs_audit import __version__
 from ipvs_audit.audit.baseline import Baseline, compare, find_baseline
 from ipvs_audit.audit.engine import dask_address, refuse_plain_secrets
 from ipvs_audit.audit.host_facts import facts_of
-from ipvs_audit.audit.options import DEFAULT_INVENTORY, Options, redact
+from ipvs_audit.audit.options import Options, redact
 from ipvs_audit.audit.resume import Begun, Earlier, ResumeError, find_earlier
 from ipvs_audit.audit.saved_inventory import saved_inventory
 from ipvs_audit.audit.waiver_matching import Waivers
@@ -262,11 +262,12 @@ def _part_of(whole: Inventory, options: Options) -> tuple[Part | None, Inventory
 def _inventory(options: Options) -> Inventory:
     if options.snapshots is not None and not options.inventory:
         return saved_inventory(options.snapshots, limit=options.limit)
-    return read_inventory(
-        options.inventory or (str(options.root / DEFAULT_INVENTORY),),
+    found = read_inventory(
+        options.inventory or (str(options.localhost),),
         limit=options.limit,
         vault_password_file=options.vault_password_file,
     )
+    return found if options.inventory else replace(found, sources=("this machine",))
 
 
 def run_id(started: datetime) -> str:

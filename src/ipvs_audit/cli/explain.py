@@ -1,4 +1,4 @@
-"""``python -m ipvs_audit explain PATH``: why a sysctl sticks, or does not.
+"""``ipvs-audit explain PATH``: why a sysctl sticks, or does not.
 
 PATH is a file tree (a mounted image, a container's root, ``/``), or a saved run. Printed are
 every assignment in reading order with the winner marked, loader by loader, and then what a
@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ipvs_audit.cli.arguments import Parser, refuse
+from ipvs_audit.cli.exit_codes import ExitCode
 from ipvs_audit.model.sanitise import visible
 from ipvs_audit.persistence.boot import after_boot
 from ipvs_audit.persistence.file_tree import detect_loaders, read_tree
@@ -33,38 +35,36 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.sysctl_config import Loader
 
 _LOADERS = ("sysctl-p", "sysctl-system", "systemd-sysctl")
-_USAGE = 2
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str]) -> ExitCode:
     """Explain a tree or a saved run.
 
     Returns:
-        0 when it was explained, 2 when it, or a host of it, could not be read.
+        OK when it was explained, USAGE when it, or a host of it, could not be read.
     """
     asked = _arguments().parse_args(argv)
     console = Console(highlight=False, soft_wrap=True)
-    status = 0
+    status = ExitCode.OK
     try:
         for name, config in _host_configs(asked.path, parse_key(asked.key)):
             if name:
                 console.print(Text(visible(name), style="bold"))
             if isinstance(config, str):
                 console.print(Text(visible(f"cannot be explained: {config}")))
-                status = _USAGE
+                status = ExitCode.USAGE
                 continue
             chosen = _as_if(config, asked)
             _explain(console, chosen, _chosen(chosen, asked.loader))
     except (OSError, StoreError, GarbledEvidenceError) as error:
-        Console(stderr=True, highlight=False).print(Text(visible(f"explain: {error}")))
-        return _USAGE
+        return refuse("explain", visible(str(error)))
     return status
 
 
-def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m ipvs_audit explain",
-        description="Says which line wins for a sysctl key, and what a reload and a boot leave.",
+def _arguments() -> Parser:
+    parser = Parser(
+        "ipvs-audit explain",
+        "Says which line wins for a sysctl key, and what a reload and a boot leave.",
     )
     parser.add_argument("path", type=Path, help="a file tree's root, or a saved run")
     parser.add_argument("--key", default=RUN_ESTIMATION.dotted, help="default: %(default)s")

@@ -1,79 +1,57 @@
-"""``python -m ipvs_audit merge RUN ...``: the runs of all shards of a fleet, as one run.
-
-Results and evidence are taken over as they are, once it is certain that the shards fit together and
-that no host is missing; nothing is judged again. Memory does not grow with the evidence.
-"""
+"""``ipvs-audit merge RUN ...``: the runs of all shards of a fleet, as one run."""
 
 from __future__ import annotations
 
-import argparse
-import os
-import shutil
-import sys
-from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from ipvs_audit.audit.merged_run import Given, MergeError, order, together
+from ipvs_audit.audit.merge import merge, run_in
+from ipvs_audit.audit.merged_run import MergeError
 from ipvs_audit.audit.options import redact
-from ipvs_audit.model.ci_job import job_link
+from ipvs_audit.cli.arguments import Parser, refuse
+from ipvs_audit.cli.exit_codes import ExitCode
 from ipvs_audit.model.sanitise import one_line
-from ipvs_audit.report import manifest, results_json, signature
+from ipvs_audit.report import signature
 from ipvs_audit.report.errors import ReportError
-from ipvs_audit.report.options import Outputs, add_output_options, found_in
-from ipvs_audit.report.results_stream import Results, parsed, without_evidence
-from ipvs_audit.report.summary import headline, reconciliation
-from ipvs_audit.report.write import SNAPSHOTS, fill, point_latest, put, staged
+from ipvs_audit.report.options import Outputs, add_output_options
+from ipvs_audit.report.write import point_latest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from ipvs_audit.model.results import HostResult, Run
-
-_RESULTS = "results.json"
-#: As pytest's for a command line, inventory or policy that is wrong.
-_REFUSED = 4
+    from collections.abc import Sequence
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str]) -> ExitCode:
     """Merge runs.
 
     Returns:
-        0 when they were merged, whatever they found; 4 when they were not.
+        OK when they were merged, whatever they found; USAGE when they were not.
     """
-    asked = _arguments().parse_args(argv)
-    sign = Path(asked.sign) if asked.sign else None
-    said = Console(highlight=False, soft_wrap=True)
+    arguments = _parser().parse_args(argv)
+    sign = Path(arguments.sign) if arguments.sign else None
     try:
         signature.check_key(sign)
-        outputs = Outputs.chosen(asked.format, asked.junit_split, sign)
-        words = redact(("python -m ipvs_audit merge", *(sys.argv[2:] if argv is None else argv)))
         place, lines = merge(
-            [_run_in(path) for path in asked.runs],
-            outputs,
-            asked.into,
-            words,
-            asked.allowed_signers,
+            [run_in(path) for path in arguments.runs],
+            Outputs.chosen(arguments.format, arguments.junit_split, sign),
+            arguments.into,
+            redact(("ipvs-audit", "merge", *argv)),
+            arguments.allowed_signers,
         )
-        if asked.into is None:
+        if arguments.into is None:
             point_latest(place.parent, place)
     except (OSError, MergeError, ReportError, signature.SignatureError) as wrong:
-        Console(stderr=True, highlight=False).print(Text(f"merge: {wrong}"), soft_wrap=True)
-        return _REFUSED
+        return refuse("merge", wrong)
+    console = Console(highlight=False, soft_wrap=True)
     for line in (*lines, f"report: {place / 'index.html'}"):
-        said.print(Text(one_line(line)))
-    return 0
+        console.print(Text(one_line(line)))
+    return ExitCode.OK
 
 
-def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m ipvs_audit merge",
-        description="Puts the runs of all shards of a fleet together.",
-    )
+def _parser() -> Parser:
+    parser = Parser("ipvs-audit merge", "Puts the runs of all shards of a fleet together.")
     parser.add_argument(
         "runs",
         nargs="+",
@@ -90,148 +68,5 @@ def _arguments() -> argparse.ArgumentParser:
         metavar="FILE",
         help="whose signature counts, as ssh-keygen(1) reads it; every RUN must then have one",
     )
-    add_output_options(parser.add_argument)
+    add_output_options(parser.getgroup("reports").addoption)
     return parser
-
-
-def _run_in(path: Path) -> Path:
-    for directory in (path, path / "latest"):
-        if (directory / _RESULTS).exists():
-            return directory
-    raise MergeError(f"{path}: holds no run; name the directory that a shard's run has written")
-
-
-def merge(
-    runs: Sequence[Path],
-    outputs: Outputs,
-    into: Path | None,
-    argv: tuple[str, ...],
-    allowed_signers: Path | None = None,
-) -> tuple[Path, list[str]]:
-    """Put runs together.
-
-    Args:
-        runs: the directories of the runs of all shards.
-        outputs: what to write beside what the first of them has.
-        into: a directory that does not exist yet; None names one beside the first run.
-        argv: the command line, for the report.
-        allowed_signers: who may have signed the runs; None asks for no signature.
-
-    Returns:
-        The merged run's directory, and what it says in a few lines.
-
-    Raises:
-        MergeError: the runs do not fit together.
-        ReportError, SignatureError: one of them is not what it was when it was written.
-        OSError: a file cannot be read or written.
-    """
-    if len(unique := {path.resolve() for path in runs}) < len(runs):
-        raise MergeError(f"only {len(unique)} of the {len(runs)} directories are different ones")
-    for path in runs:
-        _refuse_changed(path)
-        if allowed_signers is not None:
-            signature.verify(path, allowed_signers, None)
-    results = [Results(path / _RESULTS) for path in runs]
-    given = [_given(path, one) for path, one in zip(runs, results, strict=True)]
-    ordered = list(order(given))
-    places = {name: place for place, (_, name) in enumerate(ordered)}
-    run = together(given, places, argv, job_link(os.environ) or _common_job(given))
-    place = into or _parent(runs[0]) / run.id
-    if place.exists():
-        raise MergeError(f"{place}: is there already; name another directory with --into")
-    had = found_in(runs[0])
-    outputs = replace(
-        outputs,
-        formats=tuple(dict.fromkeys((*had.formats, *outputs.formats))),
-        junit_split=outputs.junit_split or had.junit_split,
-    )
-    with staged(place) as staging:
-        _write_results(run, results, (number for number, _ in ordered), staging / _RESULTS)
-        _write_evidence(runs, staging / SNAPSHOTS)
-        run = replace(run, hosts=tuple(_on_disk(staging / _RESULTS)))
-        fill(run, staging, outputs)
-        lines = [headline(run).sentence, reconciliation(run)]
-        put(staging, place)
-    return place, lines
-
-
-def _parent(run: Path) -> Path:
-    """The directory that holds the runs: ``latest`` counts as the run that it points to."""
-    return run.parent.parent if run.name == "latest" else run.parent
-
-
-def _refuse_changed(path: Path) -> None:
-    said = manifest.entries(path)
-    if not said:
-        raise MergeError(f"{path / manifest.NAME}: there is none; take the whole run")
-    for name in (_RESULTS, SNAPSHOTS):
-        there = manifest.sha256(path / name) if (path / name).exists() else None
-        if there != said.get(name):
-            raise MergeError(f"{path / name}: is not the one that the manifest names")
-
-
-def _given(path: Path, results: Results) -> Given:
-    run = results.run
-    if run.shard is None:
-        raise MergeError(f"{path}: is not the run of a shard; audit each with --shard K/N")
-    names, states, verdicts = [], Counter[str](), Counter[str]()
-    for host in results.hosts():
-        if host.remedy is not None:
-            raise MergeError(f"{path}: planned or made changes; only audits can be merged")
-        names.append(host.name)
-        states[host.state] += 1
-        verdicts.update(result.verdict.value for result in host.controls)
-        verdicts["waived"] += sum(result.waived for result in host.controls)
-    states["left_out"] = run.left_out
-    states["inventory"] = len(names) + run.left_out
-    found = {"hosts": states, "verdicts": verdicts}
-    if any(
-        found[kind][word] != count for kind in found for word, count in results.said[kind].items()
-    ):
-        raise MergeError(f"{path / _RESULTS}: run.counts is not what its hosts add up to")
-    sha256 = manifest.sha256(path / _RESULTS)
-    return Given(one_line(str(path)), run, run.shard, tuple(names), sha256)
-
-
-def _common_job(given: Sequence[Given]) -> str:
-    jobs = {one.run.job for one in given}
-    return jobs.pop() if len(jobs) == 1 else ""
-
-
-def _write_results(
-    run: Run, results: Sequence[Results], numbers: Iterator[int], path: Path
-) -> None:
-    """results.json of the merged run; each host's line as it stands in its shard's file."""
-    record = results_json.run_record(run) | {"counts": _counts(run, results)}
-    with path.open("w", encoding="ascii", newline="\n") as file:
-        lines = [one.lines() for one in results]
-        hosts = (next(lines[number]).decode("ascii") for number in numbers)
-        file.writelines(results_json.lines(record, hosts))
-
-
-def _counts(run: Run, results: Sequence[Results]) -> dict[str, dict[str, int]]:
-    counts = {
-        kind: {word: sum(one.said[kind][word] for one in results) for word in results[0].said[kind]}
-        for kind in ("hosts", "verdicts")
-    }
-    # What one shard leaves out, another holds.
-    hosts = counts["hosts"]
-    hosts["left_out"] = run.left_out
-    hosts["inventory"] = run.left_out + sum(
-        hosts[state] for state in ("assessed", "unreachable", "excluded")
-    )
-    return counts
-
-
-def _write_evidence(runs: Iterable[Path], path: Path) -> None:
-    """The evidence of all runs: gzip files one behind the other are one gzip file."""
-    with path.open("wb") as file:
-        for run in runs:
-            if (run / SNAPSHOTS).exists():
-                with (run / SNAPSHOTS).open("rb") as evidence:
-                    shutil.copyfileobj(evidence, file, 1 << 20)
-
-
-def _on_disk(path: Path) -> Iterator[HostResult]:
-    for offset, line in Results(path).placed():
-        yield without_evidence(parsed(line), path, offset)

@@ -1,106 +1,44 @@
-"""``python -m ipvs_audit render RUN``: all reports again, from results.json and the evidence.
-
-Neither is changed, and both must be what the manifest says: a report is made of what was found,
-never of what somebody wrote into it later.
-"""
+"""``ipvs-audit render RUN``: all reports again, from results.json and the evidence."""
 
 from __future__ import annotations
 
-import argparse
-import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from ipvs_audit.report import manifest, results_json, signature
+from ipvs_audit.cli.arguments import Parser, refuse
+from ipvs_audit.cli.exit_codes import ExitCode
+from ipvs_audit.report import signature
 from ipvs_audit.report.errors import ReportError
-from ipvs_audit.report.options import Outputs, add_output_options, found_in
-from ipvs_audit.report.write import fill, put, staged
+from ipvs_audit.report.options import Outputs, add_output_options
+from ipvs_audit.report.render import render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ipvs_audit.model.results import Run
 
-_USAGE = 2
-#: What a run found; everything else follows from it.
-BEFORE = "snapshots-before.jsonl.gz"
-FOUND = ("results.json", "snapshots.jsonl.gz", BEFORE, "journal.jsonl")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str]) -> ExitCode:
     """Render a run.
 
     Returns:
-        0 when it was rendered, 2 when it could not be.
+        OK when it was rendered, USAGE when it could not be.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m ipvs_audit render",
-        description="Makes the reports of a run again, in their place or elsewhere.",
+    parser = Parser(
+        "ipvs-audit render", "Makes the reports of a run again, in their place or elsewhere."
     )
     parser.add_argument("run", type=Path, help="a run's directory, e.g. reports/latest")
     parser.add_argument("--into", type=Path, metavar="DIR", help="a new directory (default: RUN)")
-    add_output_options(parser.add_argument)
-    asked = parser.parse_args(argv)
-    sign = Path(asked.sign) if asked.sign else None
+    add_output_options(parser.getgroup("reports").addoption)
+    arguments = parser.parse_args(argv)
+    sign = Path(arguments.sign) if arguments.sign else None
+    outputs = Outputs.chosen(arguments.format, arguments.junit_split, sign)
     try:
         signature.check_key(sign)
-        render(asked.run, Outputs.chosen(asked.format, asked.junit_split, sign), asked.into)
+        render(arguments.run, outputs, arguments.into)
     except (OSError, ReportError, signature.SignatureError) as wrong:
-        Console(stderr=True, highlight=False).print(Text(f"render: {wrong}"), soft_wrap=True)
-        return _USAGE
-    Console(highlight=False).print(Text(str((asked.into or asked.run) / "index.html")))
-    return 0
-
-
-def render(directory: Path, asked: Outputs, into: Path | None = None) -> None:
-    """Make the reports of a run again.
-
-    Formats that the run has stay; those asked for come beside. A signature stays where the manifest
-    comes out as it was.
-
-    Raises:
-        ReportError: results.json is missing, was changed, or cannot be read.
-        OSError: a file cannot be read or written.
-    """
-    directory = directory.resolve()
-    place = directory if into is None else into
-    if into is not None and into.exists():
-        raise ReportError(f"{into}: is there already; name another directory")
-    kept = [directory / name for name in _kept(directory)]
-    run = results_json.load(directory / "results.json")
-    had = found_in(directory)
-    outputs = replace(
-        asked,
-        formats=tuple(dict.fromkeys((*had.formats, *asked.formats))),
-        junit_split=asked.junit_split or had.junit_split,
-    )
-    with staged(place) as staging:
-        for path in kept:
-            shutil.copyfile(path, staging / path.name)
-        signature_there = (directory / manifest.SIGNATURE).exists()
-        fill(run, staging, outputs, signed=signature_there)
-        if signature_there and outputs.sign is None:
-            _keep_signature(run, directory, staging, outputs)
-        put(staging, place)
-
-
-def _kept(directory: Path) -> list[str]:
-    said = manifest.entries(directory)
-    names = [name for name in FOUND if (directory / name).exists()]
-    for name in names:
-        if said and said.get(name) != manifest.sha256(directory / name):
-            raise ReportError(f"{directory / name}: is not the one that the manifest names")
-    return names
-
-
-def _keep_signature(run: Run, before: Path, now: Path, outputs: Outputs) -> None:
-    """The old signature where it still holds; else none, and no link to it."""
-    if (now / manifest.NAME).read_bytes() == (before / manifest.NAME).read_bytes():
-        shutil.copyfile(before / manifest.SIGNATURE, now / manifest.SIGNATURE)
-    else:
-        (now / manifest.NAME).unlink()
-        fill(run, now, outputs)
+        return refuse("render", wrong)
+    place = arguments.into or arguments.run
+    Console(highlight=False, soft_wrap=True).print(Text(str(place / "index.html")))
+    return ExitCode.OK

@@ -7,6 +7,7 @@ import inspect
 from typing import TYPE_CHECKING
 
 from ipvs_audit.controls.control import Check, control_of
+from ipvs_audit.model.shipped import shipped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +18,11 @@ FROM_EVIDENCE = frozenset({"snapshot", "policy", "assessment"})
 
 class ChecksError(Exception):
     """Checks that cannot be loaded; the message names the path."""
+
+
+def own_checks() -> Path:
+    """The folder of the suite's own checks."""
+    return shipped("checks")
 
 
 def find_checks(folder: Path) -> dict[str, Check]:

@@ -17,6 +17,7 @@ from ipvs_audit.model.policy import Policy, PolicyError
 from ipvs_audit.model.target import Target
 from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.model.waiver_file import WaiverError
+from ipvs_audit.plugin.command import command_of
 from ipvs_audit.plugin.options import add_options, read_options
 from ipvs_audit.plugin.outcomes import deliver, describe, properties, recorded
 from ipvs_audit.plugin.run import AuditRun, is_controller, is_worker
@@ -49,6 +50,8 @@ RESULT = pytest.StashKey[Result]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the audit's options."""
     add_options(parser)
+    # Shown with a usage error.
+    parser.extra_info["the audit's options"] = "ipvs-audit audit --help"
 
 
 @pytest.hookimpl(trylast=True)
@@ -69,9 +72,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Read policy and inventory; what is wrong with them ends the run here, with exit 4."""
     config = session.config
-    arguments = ("pytest", *(str(word) for word in config.invocation_params.args))
+    command = command_of(config)
+    typed = command.words if command else ("pytest", *map(str, config.invocation_params.args))
     try:
-        audit = AuditSession(read_options(config), arguments)
+        audit = AuditSession(read_options(config), typed)
         if not is_worker(config):
             check_key(audit.options.outputs.sign)
             audit.read_baseline()

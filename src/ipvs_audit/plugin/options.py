@@ -9,88 +9,112 @@ from typing import TYPE_CHECKING
 from ipvs_audit.audit.options import DEFAULT_INVENTORY, DEFAULT_POLICY, Options
 from ipvs_audit.latency.options import LatencyOptions, add_latency_options
 from ipvs_audit.model.shard import Shard
+from ipvs_audit.model.shipped import shipped
+from ipvs_audit.plugin.command import command_of
 from ipvs_audit.remedy.options import RemedyOptions, add_remedy_options
 from ipvs_audit.report.options import Outputs, add_output_options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Declare the options, in the order in which a user meets them."""
-    group = parser.getgroup("ipvs-audit", "IPVS estimation audit (--strict: inconclusive fails)")
-    group.addoption(
+    """Declare the options by section, in the order in which a user meets them."""
+    _add_audit_options(parser.getgroup("ipvs-audit: audit").addoption)
+    _add_connection_options(parser.getgroup("ipvs-audit: connection").addoption)
+    add_latency_options(parser.getgroup("ipvs-audit: latency").addoption)
+    reports = parser.getgroup("ipvs-audit: reports").addoption
+    reports("--reports", metavar="DIR", help="directory of the runs (default: reports)")
+    add_output_options(reports)
+    add_remedy_options(parser.getgroup("ipvs-audit: remediation").addoption)
+
+
+def _add_audit_options(add: Callable[..., None]) -> None:
+    add(
         "--inventory",
         action="append",
         default=[],
         metavar="PATH",
-        help=f"Ansible inventory to audit; repeatable (default: {DEFAULT_INVENTORY}, this machine)",
+        help="Ansible inventory to audit; repeatable (default: this machine)",
     )
-    group.addoption("--limit", metavar="PATTERN", help="Ansible host pattern, e.g. 'ipvs:&eu:!old'")
-    group.addoption(
+    add("--limit", metavar="PATTERN", help="Ansible host pattern, e.g. 'ipvs:&eu:!old'")
+    add(
         "--shard",
         type=_shard,
         metavar="K/N",
         help="only the K-th of N parts of the hosts, which their names decide: for N audits that"
-        " 'python -m ipvs_audit merge' puts together",
+        " ipvs-audit merge puts together",
     )
-    group.addoption("--policy", metavar="FILE", help=f"what to demand (default: {DEFAULT_POLICY})")
-    group.addoption(
+    add(
+        "--policy", metavar="FILE", help=f"what to demand (default: {DEFAULT_POLICY} of a checkout)"
+    )
+    add(
         "--estimation",
         choices=("disabled", "enabled"),
-        help="turn the audit round: demand that estimation is disabled or enabled",
+        help="what to demand: that estimation is disabled or enabled (default: the policy's)",
     )
-    group.addoption(
+    add(
         "--from-snapshots",
         metavar="PATH",
         help="judge the saved evidence of a run (its directory or snapshots.jsonl.gz), no host",
     )
-    group.addoption(
+    add(
         "--resume",
         metavar="RUN",
         help="take over the evidence of a run that was interrupted or killed, collect the rest",
     )
-    group.addoption(
-        "--reports", metavar="DIR", help="where runs land (default: reports, in the checkout)"
+    add("--waivers", metavar="FILE", help="accepted failures: who approved which, until when")
+    add(
+        "--waiver-warning-days",
+        type=int,
+        default=14,
+        metavar="N",
+        help="list waivers that end within N days (default 14)",
     )
-    group.addoption(
+    add("--baseline", metavar="RUN", help="compare with an earlier run: its directory, or latest")
+
+
+def _add_connection_options(add: Callable[..., None]) -> None:
+    add(
         "--forks",
         type=int,
         default=64,
         metavar="N",
         help="hosts connected to at a time (default 64); eight times as many may be under way",
     )
-    group.addoption(
+    add(
         "--engine",
         metavar="dask://HOST:PORT",
         help="collect on the workers of a Dask cluster (dask+tls:// by TLS) instead of here",
     )
-    group.addoption(
+    add(
         "--engine-plain-secrets",
         action="store_true",
         help="let passwords of hosts travel to the engine in the clear",
     )
-    group.addoption(
+    add(
         "--connect-timeout",
         type=float,
         default=10.0,
         metavar="S",
         help="seconds to connect, agree on keys and log in (default 10)",
     )
-    group.addoption(
+    add(
         "--deadline",
         type=float,
         default=60.0,
         metavar="S",
         help="seconds for everything on one host (default 60)",
     )
-    group.addoption(
+    add(
         "--host-key-policy",
         choices=("strict", "accept-new"),
         default="strict",
         help="accept-new records the keys of hosts never seen; a changed key is always an error",
     )
-    group.addoption(
+    add(
         "--known-hosts",
         action="append",
         default=[],
@@ -98,39 +122,27 @@ def add_options(parser: pytest.Parser) -> None:
         help="known_hosts file instead of those that ssh_config names; repeatable",
     )
     # --ssh-config is pytest-testinfra's own option, and means the same here.
-    group.addoption("--vault-password-file", metavar="FILE", help="for Ansible vaults")
-    group.addoption(
-        "--waivers", metavar="FILE", help="accepted failures: who approved which, until when"
-    )
-    group.addoption(
-        "--waiver-warning-days",
-        type=int,
-        default=14,
-        metavar="N",
-        help="list waivers that end within N days (default 14)",
-    )
-    group.addoption(
-        "--baseline", metavar="RUN", help="compare with an earlier run: its directory, or latest"
-    )
-    add_latency_options(group.addoption)
-    add_output_options(group.addoption)
-    add_remedy_options(group.addoption)
+    add("--vault-password-file", metavar="FILE", help="for Ansible vaults")
 
 
 def read_options(config: pytest.Config) -> Options:
-    """Read the options, with the defaults that depend on where the checkout lies."""
-    root = config.rootpath
+    """Read the options, with the defaults that a checkout or the package has."""
     get = config.getoption
+    command = command_of(config)
+    checkout = None if command is not None and command.installed else config.rootpath
 
     def path(name: str) -> Path | None:
         value = get(name)
         return Path(value).expanduser() if value else None
 
-    policy = path("policy")
-    if policy is None and (root / DEFAULT_POLICY).exists():
-        policy = root / DEFAULT_POLICY
+    policy, localhost = path("policy"), shipped("inventories") / "localhost.yml"
+    if checkout is not None:
+        own = checkout / DEFAULT_POLICY
+        policy = policy or (own if own.exists() else None)
+        own = checkout / DEFAULT_INVENTORY
+        localhost = own if own.exists() else localhost
     return Options(
-        root=root,
+        localhost=localhost,
         inventory=tuple(get("inventory")),
         limit=get("limit"),
         shard=get("shard"),
@@ -138,7 +150,7 @@ def read_options(config: pytest.Config) -> Options:
         estimation=get("estimation"),
         snapshots=path("from_snapshots"),
         resume=path("resume"),
-        reports=path("reports") or root / "reports",
+        reports=path("reports") or (checkout or config.invocation_params.dir) / "reports",
         strict=bool(config.getini("strict")),
         forks=get("forks"),
         engine=get("engine"),

@@ -90,14 +90,16 @@ def add_remedy_options(add: Callable[..., None]) -> None:
     add(
         "--remediate",
         action="store_true",
-        help="put hosts right: in batches, each verified; what did not help is put back",
+        help="change hosts in batches, and verify each; a change that did not help is reverted",
     )
     add("--yes", action="store_true", help="do not ask before changing hosts")
     add(
         "--batches",
         default=DEFAULT,
         metavar="SIZES",
-        help=f"hosts changed at a time, numbers or percentages (default {DEFAULT})",
+        help=f"hosts changed at a time, numbers or percentages (default {DEFAULT})".replace(
+            "%", "%%"
+        ),
     )
     add(
         "--max-failures",

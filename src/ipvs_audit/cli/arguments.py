@@ -1,0 +1,49 @@
+"""argparse as all subcommands use it: a usage error names the way out and has its own exit code."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from rich.console import Console
+from rich.text import Text
+
+from ipvs_audit.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Parser(argparse.ArgumentParser):
+    """Option names are never abbreviated, as in pytest."""
+
+    def __init__(self, prog: str, description: str, **more: Any) -> None:  # noqa: ANN401
+        super().__init__(
+            prog,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            **more,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """End with :attr:`ExitCode.USAGE`."""
+        self.exit(ExitCode.USAGE, f"{self.prog}: {message}; see: {self.prog} --help\n")
+
+    def getgroup(self, name: str) -> Section:
+        """What ``pytest.Parser.getgroup`` is for pytest: options are declared for both alike."""
+        return Section(self.add_argument_group(name.removeprefix("ipvs-audit: ")).add_argument)
+
+
+class Section:
+    """Options under one heading."""
+
+    def __init__(self, addoption: Callable[..., object]) -> None:
+        self.addoption = addoption
+
+
+def refuse(command: str, wrong: Exception | str) -> ExitCode:
+    """Say what is wrong, on stderr; gives :attr:`ExitCode.USAGE`."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(Text(f"ipvs-audit {command}: {wrong}"))
+    return ExitCode.USAGE

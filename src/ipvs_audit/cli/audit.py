@@ -1,0 +1,44 @@
+"""``ipvs-audit audit``, and ``ipvs-audit`` alone: pytest's run of the checks, from any folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipvs_audit.cli.arguments import Parser
+from ipvs_audit.plugin.command import run_pytest
+from ipvs_audit.plugin.options import add_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_DESCRIPTION = """\
+Audits the hosts of an inventory; without --inventory, this machine. Writes reports/<UTC time>/ in
+the working directory, and points reports/latest at it.
+
+pytest's own options work too: -k EXPRESSION, -x, -q, --lf, -n PROCESSES, --junitxml FILE,
+--html FILE, --strict (an inconclusive result fails) and all others of `pytest --help`. In a
+checkout, its checks, its inventories/policy.yml and its pyproject.toml count; elsewhere those of
+the package."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Audit; gives pytest's exit code, which is one of :class:`.exit_codes.ExitCode`."""
+    if {"-h", "--help"} & set(argv):
+        parser = _parser()
+        add_options(parser)  # type: ignore[arg-type]  # declares them as it does for pytest
+        parser.print_help()
+        return 0
+    arguments, rest = _parser(add_help=False).parse_known_args(argv)
+    return run_pytest(rest, arguments.checks, ("ipvs-audit", "audit", *argv))
+
+
+def _parser(*, add_help: bool = True) -> Parser:
+    parser = Parser("ipvs-audit audit", _DESCRIPTION, add_help=add_help)
+    parser.add_argument(
+        "--checks",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="run these checks instead of the suite's own: a folder or file; repeatable",
+    )
+    return parser

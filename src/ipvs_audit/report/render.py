@@ -1,0 +1,75 @@
+"""Makes all reports of a run again, from results.json and the evidence.
+
+Neither is changed, and both must be what the manifest says: a report is made of what was found,
+never of what somebody wrote into it later.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ipvs_audit.report import manifest, results_json
+from ipvs_audit.report.errors import ReportError
+from ipvs_audit.report.options import Outputs, found_in
+from ipvs_audit.report.write import fill, put, staged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ipvs_audit.model.results import Run
+
+#: What a run found; everything else follows from it.
+BEFORE = "snapshots-before.jsonl.gz"
+FOUND = ("results.json", "snapshots.jsonl.gz", BEFORE, "journal.jsonl")
+
+
+def render(directory: Path, asked: Outputs, into: Path | None = None) -> None:
+    """Make the reports of a run again.
+
+    Formats that the run has stay; those asked for come beside. A signature stays where the manifest
+    comes out as it was.
+
+    Raises:
+        ReportError: results.json is missing, was changed, or cannot be read.
+        OSError: a file cannot be read or written.
+    """
+    directory = directory.resolve()
+    place = directory if into is None else into
+    if into is not None and into.exists():
+        raise ReportError(f"{into}: already exists; name another directory")
+    kept = [directory / name for name in _kept(directory)]
+    run = results_json.load(directory / "results.json")
+    had = found_in(directory)
+    outputs = replace(
+        asked,
+        formats=tuple(dict.fromkeys((*had.formats, *asked.formats))),
+        junit_split=asked.junit_split or had.junit_split,
+    )
+    with staged(place) as staging:
+        for path in kept:
+            shutil.copyfile(path, staging / path.name)
+        signature_there = (directory / manifest.SIGNATURE).exists()
+        fill(run, staging, outputs, signed=signature_there)
+        if signature_there and outputs.sign is None:
+            _keep_signature(run, directory, staging, outputs)
+        put(staging, place)
+
+
+def _kept(directory: Path) -> list[str]:
+    said = manifest.entries(directory)
+    names = [name for name in FOUND if (directory / name).exists()]
+    for name in names:
+        if said and said.get(name) != manifest.sha256(directory / name):
+            raise ReportError(f"{directory / name}: differs from the digest in the manifest")
+    return names
+
+
+def _keep_signature(run: Run, before: Path, now: Path, outputs: Outputs) -> None:
+    """The old signature where it still holds; else none, and no link to it."""
+    if (now / manifest.NAME).read_bytes() == (before / manifest.NAME).read_bytes():
+        shutil.copyfile(before / manifest.SIGNATURE, now / manifest.SIGNATURE)
+    else:
+        (now / manifest.NAME).unlink()
+        fill(run, now, outputs)
