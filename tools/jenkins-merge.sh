@@ -4,4 +4,4 @@
 set -eu
 
 mkdir -p published
-.venv/bin/python -m ipvs_audit merge shards/* --into "published/$RUN_NAME" --sign "$SIGNING_KEY"
+.venv/bin/ipvs-audit merge shards/* --into "published/$RUN_NAME" --sign "$SIGNING_KEY"

@@ -73,7 +73,7 @@ def test_an_older_procps_can_be_asked_for(image: Path, capsys: pytest.CaptureFix
 def test_a_path_that_is_not_there_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert explain.main([str(tmp_path / "none")]) == 2
+    assert explain.main([str(tmp_path / "none")]) == 4
     assert "none" in capsys.readouterr().err
 
 
@@ -95,7 +95,7 @@ def test_a_host_that_was_not_collected_hides_no_other(
     with store.Writer(saved) as writer:
         for one in (gone, *store.read(RECORDINGS / "compliant.jsonl")):
             writer.write(one)
-    assert explain.main([str(saved)]) == 2
+    assert explain.main([str(saved)]) == 4
     told = capsys.readouterr().out
     assert "it was not collected: gone: refused" in told
     assert "wins" in told

@@ -139,9 +139,7 @@ def test_two_nights_and_the_second_is_compared_with_the_first(workspace: Workspa
         path.name for path in published.iterdir()
     }
     assert not any(path.is_symlink() for path in published.rglob("*"))
-    verified = workspace.sh(
-        ".venv/bin/python -m ipvs_audit verify published/fleet --allowed-signers allowed"
-    )
+    verified = workspace.sh(".venv/bin/ipvs-audit verify published/fleet --allowed-signers allowed")
     assert verified.returncode == 0, verified.stdout
     assert "signature: made by ci" in verified.stdout
 

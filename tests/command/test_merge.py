@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from program import RECORDINGS, Audit
 
-from ipvs_audit.__main__ import main
+from ipvs_audit.cli.main import main
 from ipvs_audit.model.shard import Shard
 from ipvs_audit.report import manifest
 
@@ -34,7 +34,7 @@ class Said:
 
 
 def tool(*arguments: str | Path) -> Said:
-    """``python -m ipvs_audit``, here: what is tested is not the interpreter's start."""
+    """``ipvs-audit``, here: what is tested is not the interpreter's start."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
         status = main(list(map(str, arguments)))

@@ -76,10 +76,8 @@ def _not_files(run: Path) -> Iterator[Finding]:
         raise ReportError(f"{run}: no such directory; name a run's, e.g. reports/latest")
     others = sorted(path.name for path in run.iterdir() if not path.is_file())
     for name in others[:_MOST]:
-        yield Finding(
-            "WRONG",
-            f"{name}: is not in the manifest, or is no file there; nothing else was looked at",
-        )
+        text = f"{name}: is not in the manifest, or is not a regular file; nothing else was read"
+        yield Finding("WRONG", text)
 
 
 def _digests(run: Path) -> Iterator[Finding]:
@@ -89,9 +87,8 @@ def _digests(run: Path) -> Iterator[Finding]:
         yield Finding("WRONG", f"digests: {broken}")
         return
     if not said:
-        yield Finding(
-            "WRONG", f"{run / manifest.NAME}: there is none, so nothing shows that the run is whole"
-        )
+        path = run / manifest.NAME
+        yield Finding("WRONG", f"{path}: no such file, so nothing shows that the run is whole")
         return
     there = {path.name for path in run.iterdir()} - {manifest.NAME, manifest.SIGNATURE}
     troubles = [f"{name}: is not in the manifest" for name in sorted(there - said.keys())]
@@ -110,12 +107,8 @@ def _digests(run: Path) -> Iterator[Finding]:
 def _signature(run: Path, allowed_signers: Path | None, signer: str | None) -> Iterator[Finding]:
     signed = (run / manifest.SIGNATURE).exists()
     if allowed_signers is None:
-        if signed:
-            yield Finding(
-                "note", "signature: there is one; --allowed-signers FILE says whose counts"
-            )
-        else:
-            yield Finding("note", "signature: the run is not signed")
+        text = "not checked; give --allowed-signers FILE" if signed else "the run is not signed"
+        yield Finding("note", f"signature: {text}")
     elif not signed:
         yield Finding("WRONG", "signature: the run is not signed")
     else:
@@ -130,14 +123,12 @@ def _results(directory: Path, checks: Path) -> Iterator[Finding]:
     run = results_json.load(directory / "results.json")
     there = (directory / store.NAME).exists()
     if not there and any(host.state != "excluded" for host in run.hosts):
-        yield Finding(
-            "WRONG", f"results: {store.NAME} is missing, so nothing shows that they are true"
-        )
+        text = f"{store.NAME} is missing, so nothing shows that they are true"
+        yield Finding("WRONG", f"results: {text}")
         return
     if run.version != __version__:
-        yield Finding(
-            "note", f"results: written by ipvs-audit {run.version}, judged again by {__version__}"
-        )
+        text = f"written by ipvs-audit {run.version}, judged again by {__version__}"
+        yield Finding("note", f"results: {text}")
     earlier = directory / BEFORE
     before = store.read(earlier) if earlier.exists() else ()
     evidence = store.read(directory) if there else ()
@@ -155,9 +146,8 @@ def _results(directory: Path, checks: Path) -> Iterator[Finding]:
 def _reports(run: Path) -> Iterator[Finding]:
     """The reports once more, and compared byte for byte; only of a run that is whole so far."""
     if (version := results_json.load(run / "results.json").version) != __version__:
-        yield Finding(
-            "note", f"reports: written by ipvs-audit {version}, so not made again by {__version__}"
-        )
+        text = f"written by ipvs-audit {version}, so not made again by {__version__}"
+        yield Finding("note", f"reports: {text}")
         return
     with tempfile.TemporaryDirectory(prefix="ipvs-audit-") as place:
         again = Path(place, "again")

@@ -15,10 +15,9 @@ _DESCRIPTION = """\
 Audits the hosts of an inventory; without --inventory, this machine. Writes reports/<UTC time>/ in
 the working directory, and points reports/latest at it.
 
-pytest's own options work too: -k EXPRESSION, -x, -q, --lf, -n PROCESSES, --junitxml FILE,
---html FILE, --strict (an inconclusive result fails) and all others of `pytest --help`. In a
-checkout, its checks, its inventories/policy.yml and its pyproject.toml count; elsewhere those of
-the package."""
+pytest's options work too, among them -k EXPRESSION, -x, -q, --lf, -n PROCESSES, --junitxml FILE,
+--html FILE, --strict (an inconclusive result fails) and pytest-testinfra's --ssh-config FILE.
+Checks, policy and pytest's configuration are those of the package or, in a checkout, its own."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -33,7 +32,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser(*, add_help: bool = True) -> Parser:
-    parser = Parser("ipvs-audit audit", _DESCRIPTION, add_help=add_help)
+    parser = Parser(
+        "ipvs-audit audit",
+        _DESCRIPTION,
+        usage="ipvs-audit audit [OPTIONS] [FILE_OR_DIR ...]",
+        add_help=add_help,
+    )
     parser.add_argument(
         "--checks",
         action="append",

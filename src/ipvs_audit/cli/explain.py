@@ -7,7 +7,6 @@ reload of ip_vs and a boot leave.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +28,7 @@ from ipvs_audit.snapshot.store import NAME, StoreError, read
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, Key, parse_key
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator, Sequence
 
     from ipvs_audit.persistence.resolution import Resolution

@@ -54,7 +54,7 @@ def _refuse(words: list[str]) -> None:
         "ipvs-audit",
         _DESCRIPTION,
         usage="ipvs-audit [COMMAND] [OPTIONS]",
-        epilog=f"commands; ipvs-audit COMMAND --help says more:\n{commands}\n\nexit codes:\n{codes}",
+        epilog=f"commands (more: ipvs-audit COMMAND --help):\n{commands}\n\nexit codes:\n{codes}",
     )
     parser.add_argument("--version", action="version", version=f"ipvs-audit {__version__}")
     if words[0].startswith("-"):

@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> ExitCode:
     """Verify a run.
 
     Returns:
-        OK where all holds, FINDINGS where something does not, USAGE where it could not be looked at.
+        OK where all holds, FINDINGS where something does not, USAGE where it cannot be read.
     """
     arguments = _parser().parse_args(argv)
     console = Console(highlight=False, soft_wrap=True)

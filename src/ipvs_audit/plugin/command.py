@@ -34,6 +34,10 @@ class Command:
     words: tuple[str, ...]
     installed: bool
 
+    def pytest_addoption(self, parser: pytest.Parser) -> None:
+        """Let usage errors name the command, not ``pytest.main()``."""
+        parser.optparser.prog = "ipvs-audit audit"
+
 
 def command_of(config: pytest.Config) -> Command | None:
     """The command that started pytest; None where the user typed ``pytest``."""

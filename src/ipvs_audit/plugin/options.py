@@ -47,9 +47,7 @@ def _add_audit_options(add: Callable[..., None]) -> None:
         help="only the K-th of N parts of the hosts, which their names decide: for N audits that"
         " ipvs-audit merge puts together",
     )
-    add(
-        "--policy", metavar="FILE", help=f"what to demand (default: {DEFAULT_POLICY} of a checkout)"
-    )
+    add("--policy", metavar="FILE", help=f"what to demand (default: a checkout's {DEFAULT_POLICY})")
     add(
         "--estimation",
         choices=("disabled", "enabled"),

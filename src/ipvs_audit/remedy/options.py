@@ -97,9 +97,7 @@ def add_remedy_options(add: Callable[..., None]) -> None:
         "--batches",
         default=DEFAULT,
         metavar="SIZES",
-        help=f"hosts changed at a time, numbers or percentages (default {DEFAULT})".replace(
-            "%", "%%"
-        ),
+        help="hosts changed at a time, numbers or percentages (default %(default)s)",
     )
     add(
         "--max-failures",
