@@ -2,8 +2,10 @@
 
 from ipvs_audit.controls.control import Assessment, control
 from ipvs_audit.model.policy import Policy
+from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.persistence.host_config import host_config_of
 from ipvs_audit.persistence.persisted_value import persisted_value
+from ipvs_audit.persistence.policy_verdicts import judge_persisted
 from ipvs_audit.snapshot import Snapshot
 
 EVIDENCE = ("sysctl", "sysctl-named", "modprobe", "loaders")
@@ -28,12 +30,11 @@ def test_sysctl_persisted(snapshot: Snapshot, policy: Policy, assessment: Assess
     assessment.expect(f"every loader that sets net.ipv4.vs.run_estimation sets it {policy.demand}")
     if snapshot.module.state == "absent":
         assessment.not_applicable("this host has no ip_vs: no module file, not built in")
-    found = persisted_value(host_config_of(snapshot), policy.accepts)
-    assessment.observe("\n".join(found.lines), *EVIDENCE)
+    config = host_config_of(snapshot)
+    found = persisted_value(config, policy.accepts)
+    assessment.observe("\n".join([*found.lines, *config.ignored]), *EVIDENCE)
 
-    assert not found.conflicting, found.conflict
-    if found.doubts:
-        assessment.inconclusive(found.doubts[0])
-    assert policy.estimation == "enabled" or found.sets_policy_value, (
-        "no loader of this host reads a line that sets net.ipv4.vs.run_estimation"
-    )
+    verdict, why = judge_persisted(config, policy)
+    assert verdict is not Verdict.FAIL, why
+    if verdict is Verdict.INCONCLUSIVE:
+        assessment.inconclusive(why)

@@ -10,7 +10,8 @@ from configured import OFF, ON, RECIPE, SCENARIOS
 
 from ipvs_audit.cli import explain
 from ipvs_audit.persistence.file_root import LARGEST, Root
-from ipvs_audit.persistence.file_tree import detect_loaders, read_tree
+from ipvs_audit.persistence.file_tree import read_tree
+from ipvs_audit.persistence.tree_loaders import detect_loaders
 from ipvs_audit.snapshot import Failure, store
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from ipvs_audit.persistence.boot import after_boot
 from ipvs_audit.persistence.host_config import HostConfig
 from ipvs_audit.persistence.persisted_value import persisted_value
 from ipvs_audit.persistence.reload import after_reload
-from ipvs_audit.snapshot.sysctl_config import DIRECTORIES
+from ipvs_audit.snapshot.config_paths import SYSCTL
 from ipvs_audit.snapshot.sysctl_key import name_matches, parse_int, parse_key
 
 PIECES = (
@@ -30,7 +30,7 @@ TEXT = st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=30).map(
 PATHS = (
     CONF,
     HOOK,
-    *(f"{directory}/50-a.conf" for directory in DIRECTORIES),
+    *(f"{directory}/50-a.conf" for directory in SYSCTL.directories),
     "/etc/sysctl.d/99-sysctl.conf",
     "/etc/modprobe.d/a.conf",
     "/etc/udev/rules.d/a.rules",

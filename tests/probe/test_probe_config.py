@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from probe_runs import AWKS, SHELLS, run
 
+from ipvs_audit.persistence.file_tree import read_tree
 from ipvs_audit.snapshot.config_files import ConfigTree, Line, parse_config_files
 
 RECIPE = "install ip_vs /sbin/modprobe --ignore-install ip_vs && /sbin/sysctl -p\n"
@@ -309,3 +310,35 @@ def test_every_awk_reads_the_same(root: Path, awk: str, tmp_path: Path) -> None:
     hook = read.files[f"{root}/etc/modprobe.d/ipvs.conf"].lines
     assert hook is not None
     assert hook[1] == Line(2, "install ip_vs sysctl  -p")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_files_that_no_loader_reads_are_told_where_they_concern_ip_vs(
+    root: Path, shell: str
+) -> None:
+    off = "net.ipv4.vs.run_estimation = 0\n"
+    put(root, "etc/sysctl.d/ipvs.cnf", off)
+    put(root, "etc/sysctl.d/README.sysctl", "local settings go here\n")
+    put(root, "etc/sysclt.d/90-ipvs.conf", off)
+    put(root, "etc/modeprobd.d/ipvs.conf", RECIPE)
+    put(root, "etc/modprobe.d.bak/back\\slash of ipvs", RECIPE)
+    put(root, "etc/modprobe.d/ipvs.conf", RECIPE)
+    put(root, "etc/modules-load.d/ipvs.conf", "ip_vs\n")
+    put(root, "etc/syslog.d/remote.conf", "ip_vs messages\n")
+    os.mkfifo(root / "etc/sysctl.d/pipe")
+    told = tree(root, shell).ignored
+    assert told == (
+        "/etc/sysctl.d/ipvs.cnf",
+        "/etc/sysclt.d/90-ipvs.conf",
+        "/etc/modprobe.d.bak/back\\slash of ipvs",
+        "/etc/modeprobd.d/ipvs.conf",
+    )
+    assert set(read_tree(root).ignored) == set(told)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_no_more_of_a_misspelt_directory_is_told_than_its_bound(root: Path, shell: str) -> None:
+    for number in range(30):
+        put(root, f"etc/sysctld/{number}.conf", "net.ipv4.vs.run_estimation = 0\n")
+    assert len(tree(root, shell).ignored) == 20
+    assert len(read_tree(root).ignored) == 20

@@ -86,6 +86,7 @@ def scenario(folder: Path) -> tuple[Snapshot, Policy]:
                 given.get("keys", {}),
                 tuple(given.get("cmdline", ())),
                 files.unreadable,
+                files.ignored,
             ),
             loaders=Loaders(**{name: getattr(LOADERS, name) for name in fields} | loaders),
             module=Module(given.get("module", "loaded"), None, switch, 1, ()),

@@ -19,10 +19,11 @@ from ipvs_audit.cli.arguments import Parser, refuse
 from ipvs_audit.cli.exit_codes import ExitCode
 from ipvs_audit.model.sanitise import visible
 from ipvs_audit.persistence.boot import after_boot
-from ipvs_audit.persistence.file_tree import detect_loaders, read_tree
+from ipvs_audit.persistence.file_tree import read_tree
 from ipvs_audit.persistence.host_config import HostConfig, host_config_of
 from ipvs_audit.persistence.persisted_value import active_loaders
 from ipvs_audit.persistence.reload import after_reload
+from ipvs_audit.persistence.tree_loaders import detect_loaders
 from ipvs_audit.snapshot import Failure, GarbledEvidenceError
 from ipvs_audit.snapshot.store import NAME, StoreError, read
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, Key, parse_key

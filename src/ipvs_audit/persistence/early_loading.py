@@ -7,19 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.host_config import MODULE
+from ipvs_audit.snapshot.config_paths import MODULES_LOAD
 from ipvs_audit.snapshot.modprobe_config import underscored
 from ipvs_audit.snapshot.sysctl_config import files_by_name
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
 
-DIRECTORIES = (
-    "/etc/modules-load.d",
-    "/run/modules-load.d",
-    "/usr/local/lib/modules-load.d",
-    "/usr/lib/modules-load.d",
-    "/lib/modules-load.d",
-)
 _UNIT = "systemd-modules-load.service"
 _CMDLINE = re.compile(r"modules[-_]load=(.*)")
 
@@ -56,7 +50,7 @@ def find_early_load(config: HostConfig) -> EarlyLoad:
 
 
 def _from_files(config: HostConfig) -> EarlyLoad:
-    files, _ = files_by_name(config.tree, DIRECTORIES, ".conf")
+    files, _ = files_by_name(config.tree, MODULES_LOAD.directories, *MODULES_LOAD.endings)
     for file in files:
         if file.lines is None and not file.masks and file.real:
             return EarlyLoad("", doubt=f"{file.path} could not be read")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Nested = Callable[[str, State], "tuple[State, ...]"]
 
-UDEV = "/usr/lib/udev/"
+UDEV_PROGRAMS = "/usr/lib/udev/"
 _DIRECTORIES = frozenset(
     ("", "/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/")
 )
@@ -70,9 +70,9 @@ def _outside_search_path(config: HostConfig, command: Simple, state: State) -> t
     path = command.words[0].text
     if path in _SYSTEMD_SYSCTL:
         return run_systemd_sysctl(config, command, state)
-    name = path.removeprefix(UDEV)
+    name = path.removeprefix(UDEV_PROGRAMS)
     if name in _PROGRAMS or name in _SHELLS:
-        why = f"udev looks for {name} in {UDEV} only; the rule must give its full path"
+        why = f"udev looks for {name} in {UDEV_PROGRAMS} only; the rule must give its full path"
         return (state.with_step(Step(name, f"sets nothing: {why}")).exits(1, why),)
     return _unknown(state, path)
 

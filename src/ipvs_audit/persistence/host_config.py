@@ -7,8 +7,9 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from ipvs_audit.persistence.resolution import Resolution, resolve
+from ipvs_audit.snapshot.config_paths import SYSCTL_CONF, why_ignored
 from ipvs_audit.snapshot.modprobe_config import ModprobeConfig, read_modprobe
-from ipvs_audit.snapshot.sysctl_config import SYSCTL_CONF, Loader
+from ipvs_audit.snapshot.sysctl_config import Loader
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, Key
 
 if TYPE_CHECKING:
@@ -70,6 +71,11 @@ class HostConfig:
         """systemd-sysctl as this host would run it."""
         version = self.loaders.systemd_version
         return Loader("systemd", () if version is None else (version,))
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Files that no loader reads, one note each: an operator may have mistyped their names."""
+        return tuple(f"ignored: {path}: {why_ignored(path)}" for path in self.tree.ignored)
 
     @property
     def systemd_runs(self) -> bool:

@@ -9,7 +9,8 @@ from ipvs_audit.persistence.hook_state import State, Step
 from ipvs_audit.persistence.loader_failures import failure_reasons, may_fail
 from ipvs_audit.persistence.write_commands import key_exists
 from ipvs_audit.snapshot.config_files import ConfigFile, Line
-from ipvs_audit.snapshot.sysctl_config import DIRECTORIES, SYSCTL_CONF, Loader, settings
+from ipvs_audit.snapshot.config_paths import SYSCTL, SYSCTL_CONF
+from ipvs_audit.snapshot.sysctl_config import Loader, settings
 from ipvs_audit.snapshot.sysctl_key import is_glob, loader_path, name_matches, resolved
 
 if TYPE_CHECKING:
@@ -123,10 +124,10 @@ def _files(config: HostConfig, call: _Call) -> tuple[tuple[str, ...], str]:
         if path == "-":
             return (), "sysctl reads its standard input"
         directory = path.rpartition("/")[0]
-        if pattern and directory in DIRECTORIES:
+        if pattern and directory in SYSCTL.directories:
             found = sorted(each for each in config.tree.files if _glob(path, each))
             files += found or [path]
-        elif path in config.tree.files or directory in DIRECTORIES or path == SYSCTL_CONF:
+        elif path in config.tree.files or directory in SYSCTL.directories or path == SYSCTL_CONF:
             files.append(path)
         elif not path.startswith("/"):
             files.append(f"/{path}")  # where the kernel starts modprobe; there is no such file

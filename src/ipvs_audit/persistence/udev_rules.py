@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.hook_programs import UDEV
+from ipvs_audit.persistence.hook_programs import UDEV_PROGRAMS
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.shell_parser import Simple, Word
+from ipvs_audit.snapshot.config_paths import UDEV
 from ipvs_audit.snapshot.sysctl_config import files_by_name
 from ipvs_audit.snapshot.sysctl_key import name_matches
 
@@ -18,13 +19,6 @@ if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.snapshot.config_files import ConfigFile
 
-DIRECTORIES = (
-    "/etc/udev/rules.d",
-    "/run/udev/rules.d",
-    "/usr/local/lib/udev/rules.d",
-    "/usr/lib/udev/rules.d",
-    "/lib/udev/rules.d",
-)
 _EVENT = {
     "ACTION": "add",
     "SUBSYSTEM": "module",
@@ -92,7 +86,7 @@ def rules(config: HostConfig) -> tuple[Rule, ...]:
     What ``GOTO`` jumps over, and what ``RUN=`` or ``RUN:=`` removes from the list, may run on other
     events (udev(7); systemd's src/udev/udev-rules.c).
     """
-    files, _ = files_by_name(config.tree, DIRECTORIES, ".rules")
+    files, _ = files_by_name(config.tree, UDEV.directories, *UDEV.endings)
     programs = _Programs()
     for file in files:
         for where, line, skipped, doubt in _reached(file):
@@ -162,7 +156,7 @@ def _reached(file: ConfigFile) -> Iterator[tuple[str, _Line, bool, str]]:
 
 def unreadable(config: HostConfig) -> str:
     """The first udev rules file or directory that could not be read; empty for none."""
-    files, _ = files_by_name(config.tree, DIRECTORIES, ".rules")
+    files, _ = files_by_name(config.tree, UDEV.directories, *UDEV.endings)
     hit = next(
         (file.path for file in files if file.lines is None and not file.masks and file.real), ""
     )
@@ -204,5 +198,5 @@ def _command(text: str) -> Simple:
     filled = filled.replace("$kernel", MODULE).replace("%k", MODULE)
     words = ["".join(piece) for piece in _PIECE.findall(filled)]
     if words and not words[0].startswith("/"):
-        words[0] = f"{UDEV}{words[0]}"
+        words[0] = f"{UDEV_PROGRAMS}{words[0]}"
     return Simple(tuple(Word(word) for word in words))

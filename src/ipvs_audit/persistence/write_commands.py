@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.hook_state import State, Step
+from ipvs_audit.snapshot.config_paths import CONFIGURATION
 from ipvs_audit.snapshot.sysctl_key import resolved
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 _PROC_SYS = "/proc/sys/"
 _OVERWRITING = (">", ">>", ">|")
-_CONFIGURATION = ("/sysctl.", "/modprobe.", "/modules-load.", "/rules.d/")
 
 
 def run_echo(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
@@ -90,7 +90,7 @@ def write(config: HostConfig, text: str, printed: str | None, target: str, state
 
 def _write_other_file(config: HostConfig, text: str, target: str, state: State) -> State:
     """Write to a file that is not the key."""
-    if any(part in target for part in _CONFIGURATION):
+    if any(part in target for part in CONFIGURATION):
         return state.doubtful(f"{text!r} rewrites {target}")
     if target.startswith(f"{_PROC_SYS}{config.key.path}"):
         return state.exits(1, f"{text!r}: {target!r} does not exist")

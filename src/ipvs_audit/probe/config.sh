@@ -151,8 +151,45 @@ look_at() {
   fi
 }
 
+# A file that no program reads, for the note that its name may be mistyped: see ignored().
+stray() {
+  case $1 in *"$nl"*) return ;; esac
+  if [ -f "$1" ] && [ -r "$1" ]; then strays=$strays$1$nl; fi
+}
+
+# Marks those strays that concern ip_vs. Directories whose name is nearly that of sysctl.d or
+# modprobe.d are looked into as well: at most 5, and 20 files in each.
+ignored() {
+  dirs=0
+  for dir in /etc/*sysctl* /etc/sy*c*t*.d /etc/sy*c*l*.d /etc/*modprobe* /etc/mo*pro*; do
+    case $dir in /etc/sysctl.d | /etc/modprobe.d) continue ;; esac
+    if [ ! -d "$dir" ] || [ "$dirs" = 5 ]; then continue; fi
+    dirs=$((dirs + 1)) n=0
+    for file in "$dir"/*; do
+      [ "$n" = 20 ] || { n=$((n + 1)); stray "$file"; }
+    done
+  done
+  [ -n "$strays" ] || return
+  set -f
+  IFS=$nl
+  # shellcheck disable=SC2086 # a path a line
+  set -- $strays
+  found=$nl
+  got=$(find -L "$@" -prune -size -2048 -exec grep -lE 'ip[_-]vs|run_estimation' {} + 2>/dev/null)
+  for file in $got; do
+    case $found in *"$nl$file$nl"*) continue ;; esac
+    found=$found$file$nl
+    case $file in /etc/m*) k=2 ;; *) k=1 ;; esac
+    plain=$file
+    case $file in *\\*) plain=$(awk "$shown_awk BEGIN { print shown(ARGV[1]) }" "$file") ;; esac
+    mark "ignored $plain"
+  done
+  unset IFS
+  set +f
+}
+
 config() {
-  marks1='' marks2='' marks3='' marks4='' only=''
+  marks1='' marks2='' marks3='' marks4='' only='' strays=''
   matched=$(grep -lsE 'ip[_-]?vs|sysctl' /etc/udev/rules.d/*.rules /run/udev/rules.d/*.rules \
     /usr/local/lib/udev/rules.d/*.rules /usr/lib/udev/rules.d/*.rules /lib/udev/rules.d/*.rules \
     /etc/modules-load.d/*.conf /run/modules-load.d/*.conf /usr/local/lib/modules-load.d/*.conf \
@@ -178,12 +215,13 @@ config() {
               [ "$worth" = 0 ] || set -- "$@" "$file"
               ;;
             "$dir/*" | "$hidden") ;;
-            /etc/sysctl.d/* | /etc/modprobe.d/*) k=0 look_at "$file"; mark "ignored $plain" ;;
+            /etc/sysctl.d/* | /etc/modprobe.d/*) stray "$file" ;;
           esac
         done
       fi
     done
   done
+  ignored
   for spot in 1:/etc/sysctl.conf 2:/etc/modprobe.conf 4:/etc/modules; do
     k=${spot%%:*}
     look_at "${spot#*:}"

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from ipvs_audit.remedy import file_edits
 from ipvs_audit.remedy.load_hook import hook_drafts
 from ipvs_audit.remedy.simulation import changed, why_not
-from ipvs_audit.snapshot.sysctl_config import SYSCTL_CONF, settings
+from ipvs_audit.snapshot.config_paths import SYSCTL_CONF
+from ipvs_audit.snapshot.sysctl_config import settings
 from ipvs_audit.snapshot.sysctl_key import is_glob, resolved
 
 if TYPE_CHECKING:

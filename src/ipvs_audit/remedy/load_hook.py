@@ -13,7 +13,7 @@ from ipvs_audit.persistence.hook_state import Command, State
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.reload import find_hook
 from ipvs_audit.remedy import file_edits
-from ipvs_audit.snapshot.sysctl_config import SYSCTL_CONF
+from ipvs_audit.snapshot.config_paths import SYSCTL_CONF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,9 +6,8 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.boot import after_boot
 from ipvs_audit.persistence.file_tree import parse_lines
-from ipvs_audit.persistence.persisted_value import persisted_value
+from ipvs_audit.persistence.policy_verdicts import judge_persisted, judge_reload
 from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
 
@@ -37,30 +36,9 @@ def changed(tree: ConfigTree, contents: Mapping[str, bytes]) -> ConfigTree:
     return replace(tree, files=files)
 
 
-def why_not_persisted(config: HostConfig, policy: Policy) -> str:
-    """Why EST-2 would not pass; empty where it does. The check asks the same functions."""
-    found = persisted_value(config, policy.accepts)
-    if found.conflicting:
-        return found.conflict
-    if found.doubts:
-        return found.doubts[0]
-    if policy.estimation == "disabled" and not found.sets_policy_value:
-        return "no loader of this host reads a line that sets the key"
-    return ""
-
-
-def why_not_reloaded(config: HostConfig, policy: Policy) -> str:
-    """Why EST-3 would not pass; empty where it does. The check asks the same functions."""
-    for when, after in (("a module reload", after_reload), ("a boot", after_boot)):
-        prediction = after(config, policy.accepts)
-        if prediction.holds(policy.accepts) is not True:
-            return f"after {when}: {prediction.reason}"
-    return ""
-
-
 def why_not(config: HostConfig, policy: Policy) -> str:
     """Why the value would not persist; empty where EST-2 and EST-3 both pass."""
-    return why_not_persisted(config, policy) or why_not_reloaded(config, policy)
+    return judge_persisted(config, policy)[1] or judge_reload(config, policy)[1]
 
 
 def told_failures(config: HostConfig, policy: Policy) -> tuple[str, ...]:

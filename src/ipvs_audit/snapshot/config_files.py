@@ -63,8 +63,8 @@ class ConfigTree:
             (dotted or slashed spelling as written in the file -> exists); globs are left out.
         cmdline: the words of ``/proc/cmdline`` that concern modules or sysctl.
         unreadable: directories and files that could not be read, with the reason.
-        ignored: files in ``/etc/sysctl.d`` and ``/etc/modprobe.d`` that no loader reads, for their
-            name: what an operator may have mistyped.
+        ignored: files that concern ip_vs and that no loader reads: those in ``/etc/sysctl.d`` and
+            ``/etc/modprobe.d`` with another ending, and all in a directory with a misspelt name.
     """
 
     files: Mapping[str, ConfigFile] = field(default_factory=dict)

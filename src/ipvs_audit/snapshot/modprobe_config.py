@@ -9,19 +9,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ipvs_audit.snapshot.config_paths import MODPROBE
 from ipvs_audit.snapshot.sysctl_config import files_by_name
 from ipvs_audit.snapshot.sysctl_key import name_matches
 
 if TYPE_CHECKING:
     from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree, Line
 
-DIRECTORIES = (
-    "/etc/modprobe.d",
-    "/run/modprobe.d",
-    "/usr/local/lib/modprobe.d",
-    "/usr/lib/modprobe.d",
-    "/lib/modprobe.d",
-)
 _LOCAL_SINCE = 29  # kmod before 29 does not read /usr/local/lib/modprobe.d
 _BACKSLASH = re.compile(r"\\(.)", re.DOTALL)
 _VERBS = ("install", "remove", "alias", "blacklist", "softdep", "options")
@@ -99,10 +93,10 @@ def read_modprobe(tree: ConfigTree, kmod: int | None) -> ModprobeConfig:
     """
     directories = tuple(
         directory
-        for directory in DIRECTORIES
+        for directory in MODPROBE.directories
         if kmod is None or kmod >= _LOCAL_SINCE or not directory.startswith("/usr/local")
     )
-    files, hidden = files_by_name(tree, directories, ".conf", ".alias")
+    files, hidden = files_by_name(tree, directories, *MODPROBE.endings)
     read = tuple(directive for file in files for directive in _directives(file))
     passed_over = tuple(
         (directive, by)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ipvs_audit.snapshot.config_paths import SYSCTL, SYSCTL_CONF
 from ipvs_audit.snapshot.sysctl_key import SPACES, Key, loader_path, simplified
 
 if TYPE_CHECKING:
@@ -17,14 +18,6 @@ if TYPE_CHECKING:
 
     from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree, Line
 
-SYSCTL_CONF = "/etc/sysctl.conf"
-DIRECTORIES = (
-    "/etc/sysctl.d",
-    "/run/sysctl.d",
-    "/usr/local/lib/sysctl.d",
-    "/usr/lib/sysctl.d",
-    "/lib/sysctl.d",
-)
 
 Version = tuple[int, ...]
 
@@ -161,13 +154,13 @@ def files_by_name(
 
 
 def _directories(loader: Loader) -> tuple[str, ...]:
+    etc, run, *libraries = SYSCTL.directories
     if loader.program == "systemd":
-        if loader.version and loader.version[0] < _SYSTEMD_WITHOUT_LIB:
-            return DIRECTORIES
-        return DIRECTORIES[:-1]
+        split_usr = loader.version and loader.version[0] < _SYSTEMD_WITHOUT_LIB
+        return SYSCTL.directories if split_usr else SYSCTL.directories[:-1]
     if loader.version and loader.version < _PROCPS_ETC_FIRST:
-        return (DIRECTORIES[1], DIRECTORIES[0], *DIRECTORIES[2:])
-    return DIRECTORIES
+        return (run, etc, *libraries)
+    return SYSCTL.directories
 
 
 def candidate_lines(file: ConfigFile, key: Key) -> Iterator[Line]:
