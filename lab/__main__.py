@@ -7,14 +7,14 @@ import os
 import sys
 from pathlib import Path
 
-from lab import expected, fleet, image, paths, qemu, warm
+from lab import expected_verdicts, fleet, image, paths, qemu, saved_guests
 from lab.kernels import KERNELS
-from lab.run import LabError
+from lab.process import LabError
 
 
 def build(_: argparse.Namespace) -> int:
     """Builds the image and saves a booted guest of each kernel, where that is not done yet."""
-    warm.ensure_all(image.ensure(), map(qemu.Machine, KERNELS))
+    saved_guests.ensure_all(image.ensure(), map(qemu.Machine, KERNELS))
     return 0
 
 
@@ -26,7 +26,7 @@ def up(options: argparse.Namespace) -> int:
 
 def down(options: argparse.Namespace) -> int:
     """Stops the fleet, and guests that a process left behind when it was killed."""
-    fleet.reap()
+    fleet.stop_orphans()
     fleet.down(options.run)
     return 0
 
@@ -52,7 +52,7 @@ def ssh(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Compares a run's results with the designed verdicts, and the guests with being alive."""
-    wrong = expected.differences(options.results) + fleet.check(options.run)
+    wrong = expected_verdicts.differences(options.results) + fleet.check(options.run)
     for line in wrong:
         print(f"lab: {line}", file=sys.stderr)
     if not wrong:
@@ -92,7 +92,8 @@ def main() -> int:
     try:
         return int(options.function(options))
     except (LabError, OSError) as error:
-        print(f"lab: {error}", file=sys.stderr)
+        message = "\n".join([str(error), *getattr(error, "__notes__", ())])
+        print(f"lab: {message}", file=sys.stderr)
         return 1
 
 

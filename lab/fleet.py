@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from lab import image as images
-from lab import paths, qemu, quiet, warm
+from lab import paths, priority, qemu, saved_guests
 from lab.guest import Guest, free_port, started
-from lab.identity import settle
-from lab.run import LabError
+from lab.identity import set_identity
+from lab.process import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Host:
     kernel: str | None = None
     machine: dict[str, Any] = field(default_factory=dict)
     optional: bool = False
-    favoured: bool = False
+    high_priority: bool = False
     states: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     expected: dict[str, Any] = field(default_factory=dict)
@@ -47,7 +47,7 @@ def hosts() -> list[Host]:
             kernel=host.get("kernel"),
             machine=host.get("machine", {}),
             optional=host.get("optional", False),
-            favoured=host.get("favoured", False),
+            high_priority=host.get("high_priority", False),
             states=tuple(host.get("states", ())),
             groups=tuple(host.get("groups", ())),
             expected=host["expected"],
@@ -64,7 +64,7 @@ def boot(
     name: str = "guest",
     states: Sequence[str] = (),
     machine: qemu.Machine | None = None,
-    favoured: bool = False,
+    high_priority: bool = False,
 ) -> Guest:
     """A guest of its own, ready for ssh; `guest.stop()` ends it.
 
@@ -74,18 +74,18 @@ def boot(
         name: Its host name.
         states: What it is to be in, folders of states/.
         machine: Another machine than the usual one of that kernel.
-        favoured: It is to be timed: it runs before what else this machine does.
+        high_priority: It is to be timed: it runs before what else this machine does.
 
     Raises:
         LabError: It did not come up; names it and shows its console's end.
     """
     folder.mkdir(parents=True, exist_ok=True)
     image = images.ensure()
-    guest = warm.resume(image, machine or qemu.Machine(series), name, folder)
-    if favoured:
-        quiet.favour(guest.pid)
+    guest = saved_guests.resume(image, machine or qemu.Machine(series), name, folder)
+    if high_priority:
+        priority.raise_priority(guest.pid)
     try:
-        settle(guest, states)
+        set_identity(guest, states)
     except BaseException:
         guest.stop()
         raise
@@ -119,7 +119,7 @@ def _up(folder: Path, only: Sequence[str]) -> Path:
     folder.mkdir(parents=True)
     image = images.ensure()
     machines = {host.name: qemu.Machine(str(host.kernel), **host.machine) for host in real}
-    warm.ensure_all(image, set(machines.values()))
+    saved_guests.ensure_all(image, set(machines.values()))
     workers = max(2, os.cpu_count() or 2)
     with ThreadPoolExecutor(max_workers=workers) as pool:
         booting = [
@@ -130,7 +130,7 @@ def _up(folder: Path, only: Sequence[str]) -> Path:
                 name=host.name,
                 states=host.states,
                 machine=machines[host.name],
-                favoured=host.favoured,
+                high_priority=host.high_priority,
             )
             for host in real
         ]
@@ -178,13 +178,13 @@ def check(folder: Path) -> list[str]:
 
 
 def own_folder() -> Path:
-    """A folder for guests that are not to outlive this process; see `reap`."""
+    """A folder for guests that are not to outlive this process; see `stop_orphans`."""
     folder = paths.CACHE / "runs" / f"{os.getpid()}-{started(os.getpid())}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def reap() -> None:
+def stop_orphans() -> None:
     """Stops the guests of processes that have ended without stopping them."""
     for folder in (paths.CACHE / "runs").glob("*-*"):
         pid, _, begun = folder.name.partition("-")
@@ -198,6 +198,8 @@ def down(folder: Path) -> None:
     """Stops the guests of a run and removes its folder."""
     _stop(folder)
     shutil.rmtree(folder, ignore_errors=True)
+    if folder == paths.RUN:
+        paths.INVENTORY.unlink(missing_ok=True)
 
 
 def _stop(folder: Path) -> None:
@@ -234,4 +236,7 @@ def _write_inventory(folder: Path, wanted: Sequence[Host]) -> Path:
         + yaml.safe_dump(inventory, sort_keys=False),
     )
     unfinished.rename(path)
+    if folder == paths.RUN:
+        paths.INVENTORY.unlink(missing_ok=True)
+        paths.INVENTORY.symlink_to(path)
     return path

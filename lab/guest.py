@@ -12,12 +12,13 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lab.run import LabError, tail
+from lab.patience import Patience
+from lab.process import LabError, tail
 
 SSH_OPTIONS = (
     *("-F", "none"),
     *("-o", "BatchMode=yes"),
-    *("-o", "ConnectTimeout=20"),
+    *("-o", "ConnectTimeout=60"),
     *("-o", "IdentitiesOnly=yes"),
     *("-o", "LogLevel=ERROR"),
     *("-o", "StrictHostKeyChecking=yes"),
@@ -116,19 +117,22 @@ class Guest:
     def wait(self, timeout: float) -> None:
         """Until its sshd answers.
 
+        Args:
+            timeout: Seconds that it may take on a machine with nothing else to do; see `Patience`.
+
         Raises:
-            GuestError: It died, or did not answer in time (seconds).
+            GuestError: It died, or did not answer in time.
         """
-        end = time.monotonic() + timeout
+        patience = Patience(self.pid, timeout)
         # What QEMU accepted while the guest was not there yet is lost: ask briefly, then longer.
-        patience = 0.5
-        while not self.answers(patience):
-            patience = min(patience * 1.3, 4.0)
+        briefly = 0.5
+        while not self.answers(briefly):
+            briefly = min(briefly * 1.3, 4.0)
             self.check()
-            if time.monotonic() > end:
+            if patience.over():
                 raise GuestError(
-                    f"guest {self.name} did not answer on port {self.port} within "
-                    f"{timeout:.0f} s; its console ended:\n{self.console()}",
+                    f"guest {self.name} did not answer on port {self.port} after "
+                    f"{patience}; its console ended:\n{self.console()}",
                 )
             time.sleep(0.2)
 
@@ -143,19 +147,22 @@ class Guest:
     def reboot(self, timeout: float = 120) -> None:
         """Reboots the guest's system, as `systemctl reboot` does, and waits until it is back up.
 
+        Args:
+            timeout: Seconds that it may take on a machine with nothing else to do; see `Patience`.
+
         Raises:
-            GuestError: It is not back within the time (seconds).
+            GuestError: It is not back in time.
         """
         before = self.ssh(f"cat {BOOT_ID}").stdout
         self.ssh("systemctl start --no-block reboot.target", check=False)
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            self.wait(end - time.monotonic())
+        patience = Patience(self.pid, timeout)
+        while not patience.over():
+            self.wait(patience.left())
             asked = self.ssh(f"cat {BOOT_ID}; systemctl is-system-running --wait", check=False)
             if asked.stdout and asked.returncode != SSH_FAILED and before not in asked.stdout:
                 return
             time.sleep(0.3)
-        raise GuestError(f"guest {self.name} was not back within {timeout:.0f} s of its reboot")
+        raise GuestError(f"guest {self.name} was not back {patience} after its reboot")
 
     def stop(self) -> None:
         """Ends the process, if it is still the one that we started; its disk's changes are lost."""
@@ -186,34 +193,58 @@ class Guest:
     ) -> subprocess.CompletedProcess[str]:
         """Runs a shell command in the guest.
 
+        Args:
+            command: What its shell runs.
+            user: Who runs it.
+            stdin: What the command reads.
+            timeout: Seconds that it may take on a machine with nothing else to do; see `Patience`.
+            check: Whether another exit status than 0 is an error.
+
         Raises:
-            GuestError: It took too long (seconds); or, with `check`, exited non-zero.
+            GuestError: It took too long; or, with `check`, exited non-zero.
         """
         try:
-            ran = subprocess.run(
+            process = subprocess.Popen(
                 [*self.ssh_command(user), command],
-                capture_output=True,
-                check=False,
-                input=stdin,
-                timeout=timeout,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
             )
         except FileNotFoundError as error:
             raise LabError("ssh is not installed") from error
-        except subprocess.TimeoutExpired as error:
-            self.check()
-            what = f"guest {self.name}: took longer than {timeout:.0f} s: {command}"
-            raise GuestError(f"{what}\n{self.console()}") from error
+        with process:
+            stdout, stderr = self._communicate(process, stdin, timeout, command)
         done = subprocess.CompletedProcess(
             command,
-            ran.returncode,
-            ran.stdout.decode(errors="replace"),
-            ran.stderr.decode(errors="replace"),
+            process.returncode,
+            stdout.decode(errors="replace"),
+            stderr.decode(errors="replace"),
         )
         if check and done.returncode:
             self.check()
             said = tail(done.stderr or done.stdout)
             raise GuestError(f"guest {self.name}: exited {done.returncode}: {command}\n{said}")
         return done
+
+    def _communicate(
+        self, process: subprocess.Popen[bytes], stdin: bytes, timeout: float, command: str
+    ) -> tuple[bytes, bytes]:
+        """What it printed; ends it where it takes too long."""
+        patience = Patience(self.pid, timeout)
+        unsent: bytes | None = stdin
+        try:
+            while True:
+                try:
+                    return process.communicate(unsent, timeout=2)
+                except subprocess.TimeoutExpired as error:
+                    unsent = None  # communicate goes on with what it was given first
+                    self.check()
+                    if patience.over():
+                        what = f"guest {self.name}: not done after {patience}: {command}"
+                        raise GuestError(f"{what}\n{self.console()}") from error
+        except BaseException:
+            process.kill()
+            raise
 
     def put(self, path: str, text: str, mode: int = 0o644) -> None:
         """Writes a file in the guest, with its folder."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lab import paths
 from lab.image import new_key
-from lab.run import LabError
+from lab.process import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,9 @@ enable() {{
     units="$units $1"
 }}
 # A saved guest wakes up with the time, the random pool and the boot-id of the day it was saved.
-date --set=@{now:.3f} >/dev/null
+# Its hardware clock is the host's clock (QEMU's -rtc), however late this script arrives.
+read -r now </sys/class/rtc/rtc0/since_epoch
+date --set="@$now" >/dev/null
 cat /run/lab/seed >/dev/urandom
 read -r uuid </proc/sys/kernel/random/uuid
 echo "$uuid" >/run/lab/boot_id
@@ -43,7 +45,7 @@ kill -HUP "$sshd"
 """
 
 
-def settle(guest: Guest, states: Sequence[str] = (), timeout: float = 120) -> None:
+def set_identity(guest: Guest, states: Sequence[str] = (), timeout: float = 120) -> None:
     """Gives a fresh guest its identity and enters the states.
 
     Afterwards its sshd shows a host key of its own, the one in `guest.known_hosts`.
@@ -62,7 +64,7 @@ def settle(guest: Guest, states: Sequence[str] = (), timeout: float = 120) -> No
         "run/lab/seed": os.urandom(64),
         "run/lab/boot_id": b"",
     }
-    script = ENTER.format(now=time.time(), name=guest.name)
+    script = ENTER.format(name=guest.name)
     for state in states:
         folder = STATES / state
         if not folder.is_dir():

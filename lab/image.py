@@ -10,15 +10,18 @@ import json
 import os
 import platform
 import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab import initramfs, paths
+from lab.build_folder import build_folder
 from lab.kernels import KERNELS, Kernel
 from lab.packages import Archive, mirror
-from lab.run import LabError, run
+from lab.process import LabError, run_command
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SUITE = "bookworm"
 PACKAGES = (
@@ -134,8 +137,8 @@ def _build(final: Path) -> None:
         raise LabError(f"the lab image can be built on x86_64 only, not on {platform.machine()}")
     final.parent.mkdir(parents=True, exist_ok=True)
     print(f"lab: building the image {final.name} (a minute or two, once)", flush=True)
-    with tempfile.TemporaryDirectory(prefix="build-", dir=paths.CACHE) as name:
-        work, out = Path(name), Path(name, "out")
+    with build_folder() as work:
+        out = work / "out"
         out.mkdir()
         root = work / "rootfs"
         archive = Archive(work / "apt", [kernel.suite for kernel in KERNELS.values()])
@@ -164,9 +167,9 @@ def _build(final: Path) -> None:
 
 def _bootstrap(root: Path) -> None:
     include = ",".join(PACKAGES)
-    run(
+    run_command(
         ["debootstrap", "--variant=minbase", f"--include={include}", SUITE, root, mirror()],
-        timeout=420,
+        timeout=1800,
         what="install the guest's Debian",
     )
 
@@ -188,7 +191,7 @@ def _install_kernel(kernel: Kernel, folder: Path, root: Path, out: Path) -> str:
             shutil.copytree(source / tree, target / tree)
     for path in source.glob("modules.*"):
         shutil.copy(path, target / path.name)
-    run(["chroot", root, "depmod", release], timeout=120, what=f"depmod for {release}")
+    run_command(["chroot", root, "depmod", release], timeout=600, what=f"depmod for {release}")
     return release
 
 
@@ -216,9 +219,9 @@ def _keys(out: Path) -> None:
 
 def new_key(path: Path, *, comment: str) -> None:
     """A new Ed25519 key pair without a passphrase."""
-    run(
+    run_command(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path],
-        timeout=30,
+        timeout=120,
         what=f"make the key {path.name}",
     )
 
@@ -235,9 +238,9 @@ def _configure(root: Path, out: Path) -> None:
         path.unlink()
     for path in out.glob("ssh_host_*"):
         shutil.copy(path, root / "etc/ssh" / path.name)
-    run(
+    run_command(
         ["chroot", root, "useradd", "--create-home", "--shell=/bin/bash", "--password=*", "audit"],
-        timeout=30,
+        timeout=120,
         what="make the account audit",
     )
     # Keys outside the home directories: one file for both accounts, owned by root.
@@ -252,9 +255,9 @@ def _configure(root: Path, out: Path) -> None:
 
 
 def _manifest(root: Path, releases: dict[str, str]) -> dict[str, object]:
-    listed = run(
+    listed = run_command(
         ["chroot", root, "dpkg-query", "--show", "--showformat=${Package} ${Version}\\n"],
-        timeout=60,
+        timeout=300,
         what="list the guest's packages",
     )
     return {"kernels": releases, "packages": dict(map(str.split, listed.splitlines()))}
@@ -263,8 +266,8 @@ def _manifest(root: Path, releases: dict[str, str]) -> dict[str, object]:
 def _disk(root: Path, disk: Path) -> None:
     with disk.open("wb") as file:
         file.truncate(2 << 30)
-    run(
+    run_command(
         ["mke2fs", "-q", "-t", "ext4", "-L", "lab", "-E", "root_owner=0:0", "-d", root, disk],
-        timeout=120,
+        timeout=600,
         what="write the disk image",
     )

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-from lab.run import LabError
+from lab.process import LabError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +66,7 @@ def build(modules: Path, busybox: Path, scratch: Path, into: Path) -> None:
             check=True,
             cwd=scratch,
             input=names.encode(),
-            timeout=60,
+            timeout=300,
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise LabError(f"pack {into.name}: {error}") from error

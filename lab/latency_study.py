@@ -30,7 +30,8 @@ from ipvs_audit.probe.script import new_nonce
 from ipvs_audit.snapshot import estimator_runs
 from ipvs_audit.transport import Limits
 from ipvs_audit.transport.settings import Settings
-from lab import fleet, latency_picture, paths, qemu, quiet
+from lab import fleet, latency_growth_plot, paths, priority, qemu
+from lab.latency_growth_plot import Point
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,23 +47,6 @@ ROUNDS = 3
 ROOT = paths.HERE.parent
 POLICY = "latency_spike_ms: 40\n"
 """A guest beside whom others are busy has delays of 20 to 30 ms that are not its own."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """What one guest with so many services showed; times are seconds, None for no run or spike."""
-
-    services: int
-    cpus: int
-    run: float | None
-    """The shortest of the timer's runs: the one that others on this machine disturbed least."""
-    median: float | None
-    """The median of them."""
-    spike: float | None
-    """The median height of the highest spikes, as many as there were runs."""
-    period: float | None
-    """Where the spikes keep the estimator's time."""
-    p999: float | None
 
 
 @dataclass
@@ -134,7 +118,7 @@ def rounds(study: Study, reports: Path) -> None:
     folder = fleet.own_folder() / "rounds"
     inventory = fleet.up(folder, ["jittery"])
     host = fleet.guest(folder, "jittery")
-    quiet.favour(host.pid)
+    priority.raise_priority(host.pid)
     policy = folder / "policy.yml"
     policy.write_text(POLICY)
     try:
@@ -163,7 +147,7 @@ def audit(arguments: list[str], reports: Path) -> dict[str, object]:
     """EST-7 of a run of the suite."""
     argv = [str(Path(sys.executable).with_name("pytest")), "--reports", str(reports), *arguments]
     process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True)
-    quiet.favour(process.pid)
+    priority.raise_priority(process.pid)
     process.wait(400)
     document = json.loads((reports / "latest/results.json").read_text())
     (host,) = document["hosts"]
@@ -195,10 +179,12 @@ def timed(host: Guest, seconds: float = 12.0) -> Trace:
 
 @contextmanager
 def guest(series: str, name: str, cpus: int) -> Iterator[Guest]:
-    """A guest with one CPU and so many possible ones, favoured."""
+    """A guest with one CPU and so many possible ones, high_priority."""
     machine = qemu.Machine(series, smp=f"1,maxcpus={cpus}", append=f"possible_cpus={cpus}")
     folder = fleet.own_folder() / name
-    host = fleet.boot(series, folder, name=name, states=["unset"], machine=machine, favoured=True)
+    host = fleet.boot(
+        series, folder, name=name, states=["unset"], machine=machine, high_priority=True
+    )
     host.put(
         "/usr/local/lib/lab/crowd",
         (paths.HERE / "states/crowded/root/usr/local/lib/lab/crowd").read_text(),
@@ -218,7 +204,7 @@ def main() -> int:
     parser.add_argument("--into", type=Path, default=paths.CACHE / "latency-study")
     parser.add_argument("--picture", type=Path, default=ROOT / "docs/latency-growth.svg")
     options = parser.parse_args()
-    quiet.favour(os.getpid())
+    priority.raise_priority(os.getpid())
     until = time.monotonic() + options.minutes * 60
     options.into.mkdir(parents=True, exist_ok=True)
     study, reports = Study(), options.into / f"reports-{int(time.time())}"
@@ -233,7 +219,7 @@ def main() -> int:
         seen = asdict(study) | {"cost": study.cost}
         (options.into / f"{options.only or 'study'}.json").write_text(json.dumps(seen, indent=1))
         if study.points:
-            options.picture.write_text(latency_picture.growth(study.points, study.cost or 0))
+            options.picture.write_text(latency_growth_plot.draw(study.points, study.cost or 0))
         print(json.dumps(seen))
     return 0
 

@@ -9,7 +9,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from lab.run import LabError, run
+from lab.process import LabError, run_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,9 @@ def mirror() -> str:
     """
     if given := os.environ.get("IPVS_AUDIT_LAB_MIRROR"):
         return given
-    printed = run(["apt-get", "--print-uris", "update"], timeout=60, what="ask apt for its mirror")
+    printed = run_command(
+        ["apt-get", "--print-uris", "update"], timeout=300, what="ask apt for its mirror"
+    )
     for line in printed.splitlines():
         if found := INDEX.match(line):
             return found["mirror"]
@@ -78,7 +80,7 @@ class Archive:
         """Fetches the package and unpacks its files into a folder of its own, which it returns."""
         deb = self.download(package, suite)
         into = self.folder / "unpacked" / deb.stem
-        run(["dpkg-deb", "--extract", deb, into], timeout=180, what=f"unpack {deb.name}")
+        run_command(["dpkg-deb", "--extract", deb, into], timeout=3000, what=f"unpack {deb.name}")
         return into
 
     def _apt(self, *words: str) -> str:
@@ -94,9 +96,9 @@ class Archive:
             "APT::Sandbox::User": "root",
         }
         argv = [words[0], *(f"--option={key}={value}" for key, value in options.items())]
-        return run(
+        return run_command(
             [*argv, *words[1:]],
-            timeout=300,
+            timeout=900,
             what="Debian packages for the guests",
             cwd=self.folder / "debs",
         )

@@ -18,6 +18,9 @@ CACHE = Path(os.environ.get("IPVS_AUDIT_LAB_CACHE") or HERE.parent / ".cache" / 
 RUN = CACHE / "run"
 """The fleet that `lab up` started."""
 
+INVENTORY = HERE.parent / "inventories" / "lab.yml"
+"""Leads to that fleet's inventory while it is up; kept out of git."""
+
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from lab import paths
-from lab.run import LabError, run
+from lab.process import LabError, run_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def version() -> str:
     Raises:
         LabError: QEMU is not installed.
     """
-    return run([BINARY, "--version"], timeout=20, what="find QEMU").splitlines()[0]
+    return run_command([BINARY, "--version"], timeout=60, what="find QEMU").splitlines()[0]
 
 
 def accelerator(image: Image) -> str:
@@ -64,13 +64,13 @@ def accelerator(image: Image) -> str:
         this_boot = f"{file.read().strip()} {version()}"
     known = paths.CACHE / "accelerator.json"
     try:
-        told = json.loads(known.read_text())
+        stored = json.loads(known.read_text())
     except (OSError, ValueError):
-        told = {}
-    if told.get("host") != this_boot:
-        told = {"host": this_boot, "accelerator": "kvm" if _kvm_starts(image) else "tcg"}
-        known.write_text(json.dumps(told))
-    return str(told["accelerator"])
+        stored = {}
+    if stored.get("host") != this_boot:
+        stored = {"host": this_boot, "accelerator": "kvm" if _kvm_starts(image) else "tcg"}
+        known.write_text(json.dumps(stored))
+    return str(stored["accelerator"])
 
 
 def _kvm_starts(image: Image) -> bool:
@@ -86,10 +86,10 @@ def _kvm_starts(image: Image) -> bool:
             stdin=subprocess.DEVNULL,
             timeout=KVM_TRIAL,
         )
-        said = done.stdout
+        printed = done.stdout
     except subprocess.TimeoutExpired as error:
-        said = error.stdout or b""
-    return b"Linux version" in said
+        printed = error.stdout or b""
+    return b"Linux version" in printed
 
 
 def command(
@@ -109,7 +109,7 @@ def command(
         accel: `kvm` or `tcg`.
         port: On 127.0.0.1, forwarded to the guest's sshd.
         drive: QEMU's -drive without the interface.
-        incoming: A saved guest to go on from instead of booting.
+        incoming: A saved guest to resume instead of booting.
     """
     kernel, initrd = image.boot_files(machine.series)
     append = f"console=ttyS0 net.ifnames=0 loglevel=4 fsck.mode=skip {machine.append}".strip()
@@ -141,7 +141,7 @@ class Control:
     {'status': 'running', 'singlestep': False, 'running': True}
     """
 
-    def __init__(self, folder: Path, timeout: float = 10.0) -> None:
+    def __init__(self, folder: Path, timeout: float = 60.0) -> None:
         self._folder = folder
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(timeout)
@@ -173,11 +173,11 @@ class Control:
             self._file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
             self._file.flush()
             while True:
-                said = json.loads(self._file.readline() or '{"error": "it has ended"}')
-                if "error" in said:
-                    raise LabError(f"QEMU in {self._folder}, {command}: {said['error']}")
-                if "return" in said:
-                    return said["return"]
+                answer = json.loads(self._file.readline() or '{"error": "it has ended"}')
+                if "error" in answer:
+                    raise LabError(f"QEMU in {self._folder}, {command}: {answer['error']}")
+                if "return" in answer:
+                    return answer["return"]
         except (OSError, ValueError) as error:
             raise LabError(f"QEMU in {self._folder}, {command}: {error}") from error
 

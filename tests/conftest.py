@@ -1,6 +1,10 @@
 """Property tests run without a clock: these machines are noisy. ``make fuzz`` looks longer."""
 
+import os
+
 from hypothesis import settings
 
 settings.register_profile("default", deadline=None)
-settings.load_profile("default")
+#: For every save (``make check``); ``make test`` tries more.
+settings.register_profile("check", deadline=None, max_examples=20)
+settings.load_profile(os.environ.get("IPVS_AUDIT_TEST_PROFILE", "default"))

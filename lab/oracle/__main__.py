@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     """Try the cases; 0 where every prediction came true."""
     asked = _arguments().parse_args(argv)
     seed = asked.seed if asked.seed is not None else int(time.time())
-    fleet.reap()
+    fleet.stop_orphans()
     folder = fleet.own_folder()
     tally = Tally(seed)
     try:

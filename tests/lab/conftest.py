@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from lab.run import LabError
+from lab.process import LabError
 
 from lab import fleet as lab_fleet
 from lab import image, qemu
@@ -22,9 +22,19 @@ HERE = os.path.dirname(__file__)  # noqa: PTH120
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if str(item.path).startswith(HERE):
-            item.add_marker("lab")
+    """The fleet comes last: its guests have traffic, and slow down what runs beside them."""
+    ours = [item for item in items if str(item.path).startswith(HERE)]
+    for item in ours:
+        item.add_marker("lab")
+        # In two processes a guest that tests share is still booted once.
+        group = "fleet" if _wants_fleet(item) else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
+    others = [item for item in items if item not in set(ours)]
+    items[:] = [*others, *sorted(ours, key=_wants_fleet)]
+
+
+def _wants_fleet(item: pytest.Item) -> bool:
+    return "fleet" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +52,7 @@ def _qemu_works() -> None:
 @pytest.fixture(scope="session")
 def fleet(_qemu_works: None) -> Iterator[Path]:
     """The run's folder of the whole fleet: guests by `guest(name)`, and `inventory.yml`."""
-    lab_fleet.reap()
+    lab_fleet.stop_orphans()
     folder = lab_fleet.own_folder() / "fleet"
     lab_fleet.up(folder)
     yield folder

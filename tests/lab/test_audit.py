@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import expected
+from lab import expected_verdicts
 
 ROOT = Path(__file__).parents[2]
 CONTROLS = [f"EST-{number}" for number in range(1, 7)]
@@ -73,7 +73,7 @@ def ran(fleet: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 
 def test_every_verdict_is_the_designed_one(ran: Ran) -> None:
-    assert expected.differences(ran.folder / "results.json") == []
+    assert expected_verdicts.differences(ran.folder / "results.json") == []
     assert ran.status == 1
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab import fleet as lab_fleet
-from lab import quiet
+from lab import priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,7 +69,7 @@ class Jittery:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            quiet.favour(process.pid)
+            priority.raise_priority(process.pid)
             try:
                 process.wait(240)
             finally:
@@ -115,7 +115,7 @@ def jittery(_qemu_works: None) -> Iterator[Jittery]:
     lab_fleet.up(folder, ["jittery"])
     (folder / "policy.yml").write_text(POLICY)
     guest = lab_fleet.guest(folder, "jittery")
-    quiet.favour(guest.pid)
+    priority.raise_priority(guest.pid)
     guest.ssh("mount -t tracefs tracefs /sys/kernel/tracing")
     yield Jittery(guest, folder)
     lab_fleet.down(folder)

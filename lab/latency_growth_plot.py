@@ -1,14 +1,13 @@
-"""Draws how the estimator's run grows, for docs/latency.md: an SVG that stands alone."""
+"""Draws how the estimator's run time grows, for docs/latency.md: an SVG that stands alone."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import log10
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from lab.latency_study import Point
 
 WIDTH, HEIGHT = 640, 380
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 520, 30, 330
@@ -25,7 +24,24 @@ _STYLE = (
 _SHAPES = ("M-4 -4h8v8h-8z", "M0 -5l5 9h-10z", "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0")
 
 
-def growth(points: Sequence[Point], cost: float) -> str:
+@dataclass(frozen=True)
+class Point:
+    """What one guest with so many services showed; times are seconds, None for no run or spike."""
+
+    services: int
+    cpus: int
+    run: float | None
+    """The shortest of the timer's runs: the one that others on this machine disturbed least."""
+    median: float | None
+    """The median of them."""
+    spike: float | None
+    """The median height of the highest spikes, as many as there were runs."""
+    period: float | None
+    """Where the spikes keep the estimator's time."""
+    p999: float | None
+
+
+def draw(points: Sequence[Point], cost: float) -> str:
     """Runs by services, a line for each number of possible CPUs, and the fitted cost dashed.
 
     Args:

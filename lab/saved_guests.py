@@ -1,4 +1,4 @@
-"""Guests that have booted already: each kind is booted once, saved, and gone on from.
+"""Saved guests: each kind of machine is booted once and saved; later guests resume from that.
 
 A saved guest has run up to multi-user.target, with ip_vs not loaded and no state of any host yet.
 Under emulation that turns a boot of 15 s into one of a second or two.
@@ -18,39 +18,39 @@ from typing import TYPE_CHECKING
 from lab import image as images
 from lab import paths, qemu
 from lab.guest import Guest, free_port, start
-from lab.run import run
+from lab.process import run_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 BOOT = 180
-"""Seconds a boot may take: emulated, on a machine that is busy."""
+"""Seconds of the emulator's CPU time that a boot may take; see `Patience`."""
 
 
 @dataclass(frozen=True)
-class Warm:
+class SavedGuest:
     """A saved guest: its disk, as it was when its memory was saved, and its memory."""
 
     disk: Path
     memory: Path
 
 
-def ensure(image: images.Image, machine: qemu.Machine) -> Warm:
+def ensure(image: images.Image, machine: qemu.Machine) -> SavedGuest:
     """The saved guest of this kind, booted and saved now if it is not there yet.
 
     Raises:
         LabError: It does not boot, or cannot be saved.
     """
     digest = hashlib.sha256(f"{image.folder.name} {machine} {qemu.version()}".encode())
-    for name in ("warm.py", "qemu.py"):
+    for name in ("saved_guests.py", "qemu.py"):
         digest.update((paths.HERE / name).read_bytes())
-    folder = paths.CACHE / "warm" / f"{machine.series}-{digest.hexdigest()[:16]}"
+    folder = paths.CACHE / "saved" / f"{machine.series}-{digest.hexdigest()[:16]}"
     if not folder.is_dir():
-        with paths.locked(f"warm-{machine.series}"):
+        with paths.locked(f"saved-{machine.series}"):
             if not folder.is_dir():
                 _save(image, machine, folder)
     paths.used(folder)
-    return Warm(folder / "disk.qcow2", folder / "memory")
+    return SavedGuest(folder / "disk.qcow2", folder / "memory")
 
 
 def ensure_all(image: images.Image, machines: Iterable[qemu.Machine]) -> None:
@@ -64,23 +64,23 @@ def ensure_all(image: images.Image, machines: Iterable[qemu.Machine]) -> None:
 def _save(image: images.Image, machine: qemu.Machine, final: Path) -> None:
     final.parent.mkdir(parents=True, exist_ok=True)
     print(f"lab: booting kernel {machine.series} once, to be saved", flush=True)
-    with tempfile.TemporaryDirectory(prefix="warm-", dir=paths.CACHE) as name:
+    with tempfile.TemporaryDirectory(prefix="saving-", dir=paths.CACHE) as name:
         work, out = Path(name), Path(name, "out")
         out.mkdir()
         disk = out / "disk.qcow2"
         backing = ["-b", str(image.disk), "-F", "raw"]
-        run(
+        run_command(
             ["qemu-img", "create", "-q", "-f", "qcow2", *backing, disk],
-            timeout=30,
+            timeout=120,
             what="make a disk for the saved guest",
         )
         drive = f"file={disk},format=qcow2"
-        guest = boot_cold(image, machine, f"warm-{machine.series}", work, drive)
+        guest = boot(image, machine, f"saved-{machine.series}", work, drive)
         try:
             guest.ssh("systemctl is-system-running --wait; sync", timeout=BOOT, check=False)
             guest.ssh("echo 3 > /proc/sys/vm/drop_caches; rm -f /var/log/*log")
             with qemu.Control(work) as control:
-                control.save(out / "memory", timeout=120)
+                control.save(out / "memory", timeout=600)
                 control.ask("quit")
         finally:
             guest.stop()
@@ -88,7 +88,7 @@ def _save(image: images.Image, machine: qemu.Machine, final: Path) -> None:
     paths.prune(final.parent)
 
 
-def boot_cold(
+def boot(
     image: images.Image,
     machine: qemu.Machine,
     name: str,
@@ -101,9 +101,9 @@ def boot_cold(
 
 
 def resume(image: images.Image, machine: qemu.Machine, name: str, folder: Path) -> Guest:
-    """Goes on from the saved guest; where the hardware is fast, boots one instead."""
+    """Resumes the saved guest; where the hardware is fast, boots one instead."""
     if qemu.accelerator(image) != "tcg":
-        return boot_cold(image, machine, name, folder)
+        return boot(image, machine, name, folder)
     saved = ensure(image, machine)
     drive = f"file={saved.disk},format=qcow2,snapshot=on"
     return _run(image, machine, name, folder, drive, incoming=saved.memory)

@@ -1,4 +1,4 @@
-"""Lets what is being timed run before what else the machine does."""
+"""Gives what is being timed the CPU before other processes of this machine."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 NICE = -15
 
 
-def favour(pid: int) -> None:
-    """Puts a process, its threads and its session first in line, where this user may do that.
+def raise_priority(pid: int) -> None:
+    """Raises the priority of a process, its threads and its session, where this user may do that.
 
     A guest is emulated in one thread that others push aside; then stalls of the machine cannot be
     told from stalls of the guest. Linux weighs sessions first (sched(7), autogroup), so the

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lab.fleet import Host, hosts
-from lab.run import LabError
+from lab.process import LabError
 
 if TYPE_CHECKING:
     from pathlib import Path
