@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from ipvs_audit.latency.analysis import analyse
-from ipvs_audit.latency.measuring import Job, measure_all
+from ipvs_audit.latency.measure_hosts import Job, measure_all
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import CollectionInfo, Snapshot
 
@@ -28,7 +28,7 @@ def main() -> None:
     room.chmod(0o755)
     keys = {"ed25519": keygen(room / "host_ed25519"), "ecdsa": keygen(room / "host_ecdsa", "ecdsa")}
     bare = Snapshot("web1", CollectionInfo("", "", "ssh", "", ""), {})
-    print("| hosts at a time | median | p99 | p99.9 | delays of 20 ms | left out |")
+    print("| hosts at a time | median | p99 | p99.9 | delays of 20 ms | excluded |")
     print("|---|---|---|---|---|---|")
     with serve(room, keys, keygen(room / "user")) as server:
         for hosts in HOSTS:

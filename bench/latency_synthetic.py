@@ -10,14 +10,14 @@ import sys
 from collections.abc import Callable
 from random import Random
 
-from ipvs_audit.latency.analysis import Latency, analyse
+from ipvs_audit.latency.analysis import LatencyAnalysis, analyse
 from latency_traces import Stall, at_random, estimator, periodic, resting, seen
 
 SEED = 20261124
 Make = Callable[[Random], list[Stall]]
 
 
-def found(make: Make, traces: int, seed: int, **how: float) -> list[Latency]:
+def found(make: Make, traces: int, seed: int, **how: float) -> list[LatencyAnalysis]:
     """What the analysis finds in so many traces."""
     rng = Random(seed)  # noqa: S311  # a simulation
     return [analyse(seen(make(rng), rng, **how)) for _ in range(traces)]
@@ -25,7 +25,7 @@ def found(make: Make, traces: int, seed: int, **how: float) -> list[Latency]:
 
 def attributed(make: Make, traces: int, seed: int, **how: float) -> int:
     """How many of them are attributed to the estimator."""
-    return sum(one.rhythm.estimator for one in found(make, traces, seed, **how))
+    return sum(one.period_test.estimator for one in found(make, traces, seed, **how))
 
 
 def restless(rng: Random) -> list[Stall]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ipvs_audit.snapshot.round_trips import Trace
+from ipvs_audit.snapshot.round_trips import RoundTrips
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,7 @@ def seen(
     interval: float = 0.005,
     lost: float = 0.0,
     noise: float = 0.0003,
-) -> Trace:
+) -> RoundTrips:
     """Round trips of about 0.3 ms and exponential noise; what meets a stall waits for its end."""
     count = int(span / interval)
     sent = [round(number * interval, 6) for number in range(count)]
@@ -35,7 +35,7 @@ def seen(
             if took is not None and sent[number] + took >= start:
                 rtt[number] = max(took, start + length - sent[number] + took)
     rtt = [None if rng.random() < lost else round(one, 6) for one in rtt if one is not None]
-    return Trace("ssh", interval, tuple(sent), tuple(rtt), 5.0)
+    return RoundTrips("ssh", interval, tuple(sent), tuple(rtt), 5.0)
 
 
 def estimator(

@@ -2,15 +2,15 @@
 
 from ipvs_audit.controls.control import Assessment, control
 from ipvs_audit.latency.analysis import analyse
-from ipvs_audit.latency.attribution import blame
-from ipvs_audit.latency.estimator_runs_text import held, held_words, ran_shown
+from ipvs_audit.latency.attribution import attribute_delays
+from ipvs_audit.latency.estimator_runs_text import estimator_runs_text, holds_text, long_holds
 from ipvs_audit.latency.round_trips_text import (
     Estimation,
     estimation_of,
-    exposure_shown,
-    shown,
+    exposure_text,
+    insufficient_because,
+    round_trips_text,
     steady,
-    too_weak,
 )
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.text import duration
@@ -29,7 +29,7 @@ def test_latency(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> 
     """Delays of tens to hundreds of milliseconds, every 2 s, are why estimation is switched off.
 
     Round trips are measured from the controller. Delays that follow each other by 2 s and their own
-    length keep the estimator's time: its timer is set again at the end of each run.
+    length come at the estimator's period: its timer is set again at the end of each run.
     """
     assessment.expect(
         f"at most {policy.latency_spikes} delays of more than {policy.latency_spike_ms} ms"
@@ -42,21 +42,25 @@ def test_latency(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> 
     trace = snapshot.latency
     if trace is None:
         assessment.inconclusive("it was not measured: --latency does")
-    spike, ran = policy.latency_spike_ms / 1000, snapshot.ran
+    spike, estimator_runs = policy.latency_spike_ms / 1000, snapshot.estimator_runs
     found = analyse(trace, spike=spike)
     estimation = estimation_of(snapshot)
-    seen = (shown(trace, found), exposure_shown(snapshot), ran_shown(ran, estimation))
+    seen = (
+        round_trips_text(trace, found),
+        exposure_text(snapshot),
+        estimator_runs_text(estimator_runs, estimation),
+    )
     assessment.observe("\n".join(filter(None, seen)), "latency", "latency.trace")
     if trace.ended:
         assessment.error(f"not measured to the end: {trace.ended}")
-    if weak := too_weak(found):
+    if weak := insufficient_because(found):
         assessment.inconclusive(weak)
 
     if steady(found, policy.latency_spikes):
-        if ran is not None and (holds := held(ran, spike)):
-            off = ", although estimation is off by what the probe read"
+        if estimator_runs is not None and (holds := long_holds(estimator_runs, spike)):
+            off = ", although estimation is off according to the probe"
             assessment.inconclusive(
-                f"steady, but {held_words(ran, holds)}"
+                f"steady, but {holds_text(estimator_runs, holds)}"
                 f"{off if estimation is Estimation.OFF else ''}: these round trips may not have"
                 " come by that CPU; try the other --latency-via, or another controller"
             )
@@ -69,4 +73,4 @@ def test_latency(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> 
                 " --latency-via, or another controller"
             )
         return
-    assert not found.spikes, blame(found, estimation, snapshot, policy)
+    assert not found.spikes, attribute_delays(found, estimation, snapshot, policy)

@@ -37,7 +37,7 @@ class Point:
     spike: float | None
     """The median height of the highest spikes, as many as there were runs."""
     period: float | None
-    """Where the spikes keep the estimator's time."""
+    """Where the spikes come at the estimator's period."""
     p999: float | None
 
 

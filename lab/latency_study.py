@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.latency import estimator_script
 from ipvs_audit.latency.analysis import analyse
+from ipvs_audit.latency.echo import Schedule, measure
 from ipvs_audit.latency.method import ssh_echo
-from ipvs_audit.latency.pacing import Pace, measure
 from ipvs_audit.model.target import Target
 from ipvs_audit.probe import framing
 from ipvs_audit.probe.script import new_nonce
@@ -36,7 +36,7 @@ from lab.latency_growth_plot import Point
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ipvs_audit.snapshot.round_trips import Trace
+    from ipvs_audit.snapshot.round_trips import RoundTrips
     from ipvs_audit.transport import Connection
     from lab.guest import Guest
 
@@ -96,7 +96,7 @@ def point(host: Guest, services: int, cpus: int) -> Point:
         min(runs, default=None),
         median(runs) if runs else None,
         median(heights[:ticks]) if heights else None,
-        found.rhythm.period if found.rhythm.estimator else None,
+        found.period_test.period if found.period_test.estimator else None,
         found.p999,
     )
 
@@ -110,7 +110,7 @@ def steady(study: Study, until: float, most: int) -> None:
             if time.monotonic() > until:
                 return
             found = analyse(timed(host))
-            study.steady.append((len(found.spikes), found.rhythm.estimator))
+            study.steady.append((len(found.spikes), found.period_test.estimator))
 
 
 def rounds(study: Study, reports: Path) -> None:
@@ -158,7 +158,7 @@ def audit(arguments: list[str], reports: Path) -> dict[str, object]:
     }
 
 
-def timed(host: Guest, seconds: float = 12.0) -> Trace:
+def timed(host: Guest, seconds: float = 12.0) -> RoundTrips:
     """One byte over SSH every 5 ms."""
     target = Target(
         host.name,
@@ -171,7 +171,7 @@ def timed(host: Guest, seconds: float = 12.0) -> Trace:
     opened: list[Connection] = []
     try:
         echo, _ = ssh_echo(target, settings, None, opened.append)
-        return measure(echo, Pace(0.005, seconds, 5.0))
+        return measure(echo, Schedule(0.005, seconds, 5.0))
     finally:
         for connection in opened:
             connection.close()

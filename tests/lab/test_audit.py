@@ -23,7 +23,7 @@ CONTROLS = [f"EST-{number}" for number in range(1, 7)]
 
 
 @dataclass(frozen=True)
-class Ran:
+class AuditRun:
     status: int
     output: str
     folder: Path
@@ -38,7 +38,7 @@ class Ran:
         return str(found["verdict"])
 
 
-def audit(reports: Path, *arguments: str | Path) -> Ran:
+def audit(reports: Path, *arguments: str | Path) -> AuditRun:
     done = subprocess.run(
         [Path(sys.executable).with_name("pytest"), "--reports", reports, *arguments],
         cwd=ROOT,
@@ -49,7 +49,7 @@ def audit(reports: Path, *arguments: str | Path) -> Ran:
         env=os.environ | {"COLUMNS": "100"},
         check=False,
     )
-    return Ran(done.returncode, done.stdout, reports / "latest")
+    return AuditRun(done.returncode, done.stdout, reports / "latest")
 
 
 def as_audit(fleet: Path) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def as_audit(fleet: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def ran(fleet: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def ran(fleet: Path, tmp_path_factory: pytest.TempPathFactory) -> AuditRun:
     return audit(
         tmp_path_factory.mktemp("reports"),
         "--inventory",
@@ -72,19 +72,19 @@ def ran(fleet: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     )
 
 
-def test_every_verdict_is_the_designed_one(ran: Ran) -> None:
+def test_every_verdict_is_the_designed_one(ran: AuditRun) -> None:
     assert expected_verdicts.differences(ran.folder / "results.json") == []
     assert ran.status == 1
 
 
-def test_the_terminal_shows_the_same_verdicts(ran: Ran) -> None:
+def test_the_terminal_shows_the_same_verdicts(ran: AuditRun) -> None:
     for name, host in ran.hosts.items():
         (line,) = [row for row in ran.output.splitlines() if row.split(" ")[0] == name]
         words = re.split(r"\s{2,}", line.strip())[1:]
         assert words == [one["verdict"].replace("_", " ") for one in host["controls"]]
 
 
-def test_junit_shows_the_same_verdicts(ran: Ran) -> None:
+def test_junit_shows_the_same_verdicts(ran: AuditRun) -> None:
     suites = ET.parse(ran.folder / "junit.xml").getroot().iter("testsuite")  # noqa: S314  # ours
     seen: dict[tuple[str, str], str] = {}
     for suite in suites:
@@ -128,7 +128,7 @@ class _Matrix(html.parser.HTMLParser):
             self.rows[-1][-1] += f" {data.strip()}"
 
 
-def test_the_page_shows_the_same_verdicts(ran: Ran) -> None:
+def test_the_page_shows_the_same_verdicts(ran: AuditRun) -> None:
     matrix = _Matrix()
     matrix.feed((ran.folder / "index.html").read_text())
     words = "pass|fail|error|inconclusive|not applicable"
@@ -145,7 +145,7 @@ def test_the_page_shows_the_same_verdicts(ran: Ran) -> None:
         ]
 
 
-def test_every_judged_verdict_brings_evidence(ran: Ran) -> None:
+def test_every_judged_verdict_brings_evidence(ran: AuditRun) -> None:
     for name, host in ran.hosts.items():
         for one in host["controls"]:
             if one["verdict"] in ("pass", "fail"):
@@ -154,14 +154,14 @@ def test_every_judged_verdict_brings_evidence(ran: Ran) -> None:
                 assert all(shown["at"].endswith("Z") for shown in one["evidence"])
 
 
-def test_the_host_that_is_down_is_one_error_within_its_timeout(ran: Ran) -> None:
+def test_the_host_that_is_down_is_one_error_within_its_timeout(ran: AuditRun) -> None:
     down = ran.hosts["down"]
     assert down["reachable"] is False
     assert {one["message"] for one in down["controls"]} == {down["reason"]}
     assert "efused" in down["reason"]
 
 
-def test_saved_evidence_gives_the_same_without_the_hosts(ran: Ran, tmp_path: Path) -> None:
+def test_saved_evidence_gives_the_same_without_the_hosts(ran: AuditRun, tmp_path: Path) -> None:
     again = audit(tmp_path, "--from-snapshots", ran.folder.resolve())
     assert again.hosts == ran.hosts
     assert again.status == ran.status
@@ -190,7 +190,7 @@ def test_become_sees_what_root_sees(fleet: Path, tmp_path: Path) -> None:
     assert ran.verdict("namespaced", "EST-6") == "pass"
 
 
-def test_the_other_direction_turns_the_live_verdicts_round(ran: Ran, tmp_path: Path) -> None:
+def test_the_other_direction_turns_the_live_verdicts_round(ran: AuditRun, tmp_path: Path) -> None:
     turned = audit(tmp_path, "--from-snapshots", ran.folder.resolve(), "--estimation", "enabled")
     assert turned.verdict("compliant", "EST-4") == "fail"
     assert turned.verdict("compliant", "EST-6") == "fail"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ipvs_audit.latency import estimator_script, estimator_trace
-from ipvs_audit.latency.estimator_runs_text import unseen_words
+from ipvs_audit.latency.estimator_runs_text import no_runs_reason
 from ipvs_audit.model.target import Become, Target
 from ipvs_audit.probe import framing
 from ipvs_audit.snapshot import CollectionInfo, Snapshot, estimator_runs
@@ -53,7 +53,7 @@ def kthreads(_qemu_works: None) -> Iterator[Guest]:
 
 def look(
     guest: Guest, *, user: str = "root", seconds: int = estimator_runs.SECONDS
-) -> estimator_runs.Ran:
+) -> estimator_runs.EstimatorRuns:
     """What the script says there."""
     script = estimator_script.render(NONCE, seconds=seconds)
     said = guest.ssh("sh -s", stdin=script, user=user, timeout=120).stdout
@@ -129,7 +129,7 @@ def test_root_by_sudo_sees_the_same(timer: Guest, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(estimator_trace, "LONGEST", 200.0)  # of an emulated guest, beside others
     bare = Snapshot(timer.name, CollectionInfo("", "", "ssh", "", ""), {})
     connection = connected(timer, "audit", Become())
-    seen = estimator_trace.watched(bare, lambda: connection).ran
+    seen = estimator_trace.watched(bare, lambda: connection).estimator_runs
     connection.close()
     assert seen is not None
     assert (seen.kind, seen.refused) == ("timer", "")
@@ -247,8 +247,8 @@ def test_probe_events_that_are_switched_off_prove_nothing(
     finally:
         timer.ssh(f"echo 1 >{switch}")
     assert (seen.runs, seen.left) == ((), ())
-    assert "proves nothing" in unseen_words(seen)
-    assert named in unseen_words(seen)
+    assert "proves nothing" in no_runs_reason(seen)
+    assert named in no_runs_reason(seen)
 
 
 def test_the_idle_timer_of_a_host_with_estimation_off_is_not_work(timer: Guest) -> None:
@@ -298,4 +298,4 @@ def test_threads_that_are_not_there_prove_nothing(kthreads: Guest) -> None:
     finally:
         kthreads.ssh(f"echo 1 >{VALUE}")
     assert (seen.kind, seen.runs) == ("threads", ())
-    assert "proves nothing" in unseen_words(seen)
+    assert "proves nothing" in no_runs_reason(seen)

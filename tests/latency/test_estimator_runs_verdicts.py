@@ -15,18 +15,18 @@ from ipvs_audit.latency.results import latency_of
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.snapshot import Section, Snapshot
-from ipvs_audit.snapshot.estimator_runs import Ran, refusal
+from ipvs_audit.snapshot.estimator_runs import EstimatorRuns, refusal
 
 if TYPE_CHECKING:
     from ipvs_audit.snapshot import Failure
-    from ipvs_audit.snapshot.round_trips import Trace
+    from ipvs_audit.snapshot.round_trips import RoundTrips
 
-LONG = Ran("timer", 7.1, (0.1, 0.09, 0.11), (0.1, 0.09, 0.11), kprobes="1", ftrace="1")
+LONG = EstimatorRuns("timer", 7.1, (0.1, 0.09, 0.11), (0.1, 0.09, 0.11), kprobes="1", ftrace="1")
 SHORT = replace(LONG, runs=(0.0001,) * 3, holds=(0.0001,) * 3)
 MIDDLE = replace(LONG, runs=(0.003,) * 3, holds=(0.003,) * 3)
 UNSEEN = replace(LONG, runs=(), holds=())
-REFUSED = Ran("none", 0.0, (), refused="only root may trace: ansible_become")
-THREADS = Ran("threads", 7.1, (0.01, 0.002))
+REFUSED = EstimatorRuns("none", 0.0, (), refused="only root may trace: ansible_become")
+THREADS = EstimatorRuns("threads", 7.1, (0.01, 0.002))
 HELD = "the estimator's timer was seen to hold a CPU for 90 ms to 110 ms, 3 times in 7.1 s"
 EVERY = {
     "long": LONG,
@@ -43,21 +43,28 @@ BLIND = census(netns(raw=None, why_unread="denied", services=None))
 SLICED = census(netns(raw="1", services=8000, est_cpulist="0-63"))
 
 
-def judged(trace: Trace, ran: Ran | None, policy: Policy | None = None, **parts: Any) -> Result:
-    return verdict("EST-7", seen(trace, ran, **parts), policy)
+def judged(
+    trace: RoundTrips,
+    estimator_runs: EstimatorRuns | None,
+    policy: Policy | None = None,
+    **parts: Any,
+) -> Result:
+    return verdict("EST-7", seen(trace, estimator_runs, **parts), policy)
 
 
-def seen(trace: Trace, ran: Ran | None, **parts: Any) -> Snapshot:
+def seen(trace: RoundTrips, estimator_runs: EstimatorRuns | None, **parts: Any) -> Snapshot:
     evidence = timed(trace, **parts)
-    evidence.__dict__["ran"] = ran
+    evidence.__dict__["estimator_runs"] = estimator_runs
     return evidence
 
 
-@pytest.mark.parametrize("ran", EVERY.values(), ids=EVERY)
-def test_a_trace_never_makes_a_verdict_milder(ran: Ran) -> None:
+@pytest.mark.parametrize("estimator_runs", EVERY.values(), ids=EVERY)
+def test_a_trace_never_makes_a_verdict_milder(estimator_runs: EstimatorRuns) -> None:
     """A failure stays one; a pass becomes inconclusive at most."""
     for trace, rules in product((STEADY, PACED, RANDOM), (ON, OFF, BLIND, SLICED)):
-        without, traced = (judged(trace, one, census=rules).verdict for one in (None, ran))
+        without, traced = (
+            judged(trace, one, census=rules).verdict for one in (None, estimator_runs)
+        )
         if without is not traced:
             assert (without, traced) == (Verdict.PASS, Verdict.INCONCLUSIVE)
 
@@ -112,15 +119,15 @@ def test_a_timer_that_holds_a_cpu_is_not_said_to_be_innocent() -> None:
 
 def test_short_runs_say_why_other_delays_are_not_the_estimators() -> None:
     message = judged(RANDOM, SHORT).message
-    assert "not the estimator (the estimator's timer was seen to run 3 times" in message
+    assert "not caused by the estimator (the estimator's timer was seen to run 3 times" in message
 
 
 @pytest.mark.parametrize("trace", [PACED, RANDOM])
-def test_a_timer_at_work_contradicts_estimation_that_is_off(trace: Trace) -> None:
+def test_a_timer_at_work_contradicts_estimation_that_is_off(trace: RoundTrips) -> None:
     found = judged(trace, LONG, census=OFF)
     assert found.verdict is Verdict.FAIL
     assert HELD in found.message
-    assert "although estimation is off by what the probe read: look for a namespace" in (
+    assert "although estimation is off according to the probe: look for a namespace" in (
         found.message
     )
     assert "not the estimator" not in found.message
@@ -135,7 +142,7 @@ def test_steady_round_trips_beside_a_held_cpu_are_inconclusive() -> None:
     assert found.message.startswith(f"steady, but {HELD}: these round trips may not have come by")
     off = judged(STEADY, LONG, census=OFF)
     assert off.verdict is Verdict.INCONCLUSIVE
-    assert "although estimation is off by what the probe read" in off.message
+    assert "although estimation is off according to the probe" in off.message
 
 
 def test_short_runs_do_not_make_a_pass_of_what_the_exposure_says() -> None:
@@ -161,14 +168,14 @@ def test_one_long_run_among_short_ones_may_be_the_hypervisors() -> None:
 def test_the_work_of_threads_is_shown_and_stalls_nobody() -> None:
     found = judged(PACED, THREADS, census=SLICED)
     assert "threads do its work in slices: not attributed" in found.message
-    assert "2 threads took 12 ms of CPU time in 7.1 s: work in slices, which stalls nobody" in (
+    assert "2 threads took 12 ms of CPU time in 7.1 s: work in slices, which causes no stalls" in (
         found.observed
     )
     assert "contradicts" in judged(STEADY, THREADS, census=OFF).observed
 
 
 @pytest.mark.parametrize(
-    ("ran", "why"),
+    ("estimator_runs", "why"),
     [
         (replace(UNSEEN, kprobes="0"), "/sys/kernel/debug/kprobes/enabled is 0"),
         (replace(UNSEEN, ftrace="0"), "kernel.ftrace_enabled is 0"),
@@ -179,8 +186,8 @@ def test_the_work_of_threads_is_shown_and_stalls_nobody() -> None:
         (replace(THREADS, runs=(), fewer=True), "could not be read, or they ended"),
     ],
 )
-def test_not_seen_is_not_did_not_run(ran: Ran, why: str) -> None:
-    observed = judged(STEADY, ran, census=OFF).observed
+def test_not_seen_is_not_did_not_run(estimator_runs: EstimatorRuns, why: str) -> None:
+    observed = judged(STEADY, estimator_runs, census=OFF).observed
     assert "no run of the estimator was seen in 7.1 s, which proves nothing: " in observed
     assert why in observed
 
@@ -229,9 +236,9 @@ def test_the_trace_before_a_remedy_stays_beside_the_one_after() -> None:
     keep_before(collected, {"web1": before})
     now = collected["web1"]
     assert isinstance(now, Snapshot)
-    assert now.ran is not None
-    assert now.ran_before is not None
-    assert (now.ran_before.refused, now.ran.refused) == ("before", "after")
+    assert now.estimator_runs is not None
+    assert now.estimator_runs_before is not None
+    assert (now.estimator_runs_before.refused, now.estimator_runs.refused) == ("before", "after")
     numbers, earlier = latency_of(now, Policy())
     assert numbers is not None
     assert numbers.trace is not None

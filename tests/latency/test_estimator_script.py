@@ -16,7 +16,7 @@ from probe_runs import SHELLS
 from ipvs_audit.latency.estimator_script import render
 from ipvs_audit.probe import framing
 from ipvs_audit.snapshot import GarbledEvidenceError, Section
-from ipvs_audit.snapshot.estimator_runs import MOST, Ran, parse, refusal
+from ipvs_audit.snapshot.estimator_runs import MOST, EstimatorRuns, parse, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +105,9 @@ def test_threads_whose_cpu_time_is_not_kept_are_not_taken_for_idle() -> None:
 
 
 def test_a_refusal_says_why_in_one_harmless_line() -> None:
-    assert parse(refusal("no\nend\n\x1b[31m")) == Ran("none", 0.0, (), refused="no?end??[31m")
+    assert parse(refusal("no\nend\n\x1b[31m")) == EstimatorRuns(
+        "none", 0.0, (), refused="no?end??[31m"
+    )
 
 
 def test_what_is_left_and_what_was_removed_is_brought() -> None:
@@ -164,7 +166,7 @@ def test_every_shell_takes_its_syntax(shell: list[str]) -> None:
     assert (ran.returncode, ran.stderr) == (0, b"")
 
 
-def run(shell: list[str], script: bytes) -> Ran:
+def run(shell: list[str], script: bytes) -> EstimatorRuns:
     said = subprocess.run([*shell, "-s"], input=script, capture_output=True, check=True, timeout=60)
     return parse(framing.parse(said.stdout, NONCE)["latency.trace"])
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from test_latency_verdicts import OFF, PACED, STEADY, timed
 
-from ipvs_audit.latency import estimator_trace, measuring
-from ipvs_audit.latency.measuring import Job, measure_one
+from ipvs_audit.latency import estimator_trace, measure_hosts
+from ipvs_audit.latency.measure_hosts import Job, measure_one
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.target import Target
 from ipvs_audit.transport import Output, TransportError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ipvs_audit.snapshot import Snapshot
-    from ipvs_audit.snapshot.estimator_runs import Ran
+    from ipvs_audit.snapshot.estimator_runs import EstimatorRuns
 
 TIMER = "kind=timer\nseconds=7.1\nevent=000 1.000000 run\nevent=000 1.000020 end\nend\n"
 
@@ -57,9 +57,9 @@ def asked(behave: Callable[[str], bytes]) -> Snapshot:
     return estimator_trace.watched(timed(STEADY, census=OFF), lambda: Host(behave))
 
 
-def ran_of(evidence: Snapshot) -> Ran:
-    assert evidence.ran is not None
-    return evidence.ran
+def ran_of(evidence: Snapshot) -> EstimatorRuns:
+    assert evidence.estimator_runs is not None
+    return evidence.estimator_runs
 
 
 def test_what_the_script_says_joins_the_snapshot() -> None:
@@ -138,12 +138,12 @@ def test_round_trips_that_failed_are_not_traced_and_both_is_said(
     def refuse(*_: object) -> None:
         raise TransportError("unreachable", "web1: refused")
 
-    monkeypatch.setattr(measuring, "icmp_echo", refuse)
+    monkeypatch.setattr(measure_hosts, "icmp_echo", refuse)
     evidence = measure_one(job(True))
     assert evidence.latency is not None
     assert evidence.latency.ended == "web1: refused"
     assert "not measured to the end" in ran_of(evidence).refused
-    assert measure_one(job(False)).ran is None
+    assert measure_one(job(False)).estimator_runs is None
 
 
 class Answering:
@@ -161,9 +161,9 @@ def test_a_host_measured_by_icmp_is_connected_to_and_let_go(
     host = Host(lambda nonce: frames(nonce, latency_trace=TIMER))
     closed = []
     host.close = lambda: closed.append(True)  # type: ignore[method-assign]
-    monkeypatch.setattr(measuring, "icmp_echo", lambda *_: (Answering(), "ping"))
-    monkeypatch.setattr(measuring, "measure", lambda *_: PACED)
-    monkeypatch.setattr(measuring, "open_connection", lambda *_: host)
+    monkeypatch.setattr(measure_hosts, "icmp_echo", lambda *_: (Answering(), "ping"))
+    monkeypatch.setattr(measure_hosts, "measure", lambda *_: PACED)
+    monkeypatch.setattr(measure_hosts, "open_connection", lambda *_: host)
     evidence = measure_one(job(True))
     assert evidence.latency == PACED
     assert ran_of(evidence).kind == "timer"

@@ -1,4 +1,4 @@
-"""Percentiles, spikes and the estimator's time, on made-up traces."""
+"""Percentiles, spikes and the estimator's period, on made-up traces."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from bench.latency_traces import at_random, estimator, periodic, resting, seen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipvs_audit.latency.analysis import Latency, analyse, percentile
-from ipvs_audit.latency.period import ALPHA, find_rhythm
+from ipvs_audit.latency.analysis import LatencyAnalysis, analyse, percentile
+from ipvs_audit.latency.period import ALPHA, find_period
 from ipvs_audit.latency.spikes import Spike
-from ipvs_audit.snapshot.round_trips import Trace
+from ipvs_audit.snapshot.round_trips import RoundTrips
 
 
 def rng(seed: int = 7) -> Random:
@@ -36,13 +36,13 @@ def test_a_stall_is_one_spike_that_begins_when_it_begins_and_is_as_high_as_it_is
 
 
 def test_lost_answers_are_counted_and_not_taken_for_anything_else() -> None:
-    found = analyse(Trace("icmp", 0.02, (0.0, 0.02, 0.04), (0.001, None, 0.001), 2.0))
+    found = analyse(RoundTrips("icmp", 0.02, (0.0, 0.02, 0.04), (0.001, None, 0.001), 2.0))
     assert (found.n, found.lost, found.spikes) == (3, 1, ())
 
 
 def test_a_trace_of_nothing_has_no_numbers() -> None:
-    found = analyse(Trace("icmp", 0.02, (), (), 2.0))
-    assert (found.n, found.p50, found.max, found.rhythm.estimator) == (0, None, None, False)
+    found = analyse(RoundTrips("icmp", 0.02, (), (), 2.0))
+    assert (found.n, found.p50, found.max, found.period_test.estimator) == (0, None, None, False)
 
 
 def test_delays_that_the_controllers_own_stall_explains_are_left_out() -> None:
@@ -61,13 +61,13 @@ def test_a_short_stall_of_the_controller_does_not_hide_a_long_one_of_the_host() 
 
 
 def test_an_answer_that_never_came_is_lost_unless_the_controller_slept_all_the_while() -> None:
-    trace = Trace("icmp", 0.02, (0.0, 0.02, 0.04), (0.001, None, 0.001), 2.0, ((0.03, 0.005),))
+    trace = RoundTrips("icmp", 0.02, (0.0, 0.02, 0.04), (0.001, None, 0.001), 2.0, ((0.03, 0.005),))
     assert analyse(trace).lost == 1
     asleep = replace(trace, stalls=((0.0, 3.0),))
     assert (analyse(asleep).lost, analyse(asleep).left_out) == (0, 1)
 
 
-def judged(stalls: list[tuple[float, float]], seed: int = 7) -> Latency:
+def judged(stalls: list[tuple[float, float]], seed: int = 7) -> LatencyAnalysis:
     return analyse(seen(stalls, rng(seed)))
 
 
@@ -75,32 +75,32 @@ def judged(stalls: list[tuple[float, float]], seed: int = 7) -> Latency:
 @pytest.mark.parametrize("hz", [100, 250, 300, 1000])
 def test_the_timer_is_recognised_whatever_its_kernel_counts_in(height: float, hz: int) -> None:
     found = judged(estimator(height, rng(), hz=hz))
-    assert found.rhythm.estimator
-    assert found.rhythm.members == len(found.spikes)
-    assert found.rhythm.period == pytest.approx(2 + height + 0.05, abs=0.2)
+    assert found.period_test.estimator
+    assert found.period_test.members == len(found.spikes)
+    assert found.period_test.period == pytest.approx(2 + height + 0.05, abs=0.2)
 
 
 def test_a_tick_that_was_not_seen_does_not_hide_the_timer() -> None:
     stalls = estimator(0.1, rng())
     del stalls[2]
     found = judged(stalls)
-    assert found.rhythm.estimator
-    assert found.rhythm.missed == 1
+    assert found.period_test.estimator
+    assert found.period_test.missed == 1
 
 
 def test_two_stalls_of_something_else_do_not_hide_the_timer() -> None:
     found = judged([*estimator(0.1, rng(3)), (1.0, 0.05), (8.1, 0.05)])
-    assert found.rhythm.estimator
-    assert found.rhythm.members == len(found.spikes) - 2
+    assert found.period_test.estimator
+    assert found.period_test.members == len(found.spikes) - 2
 
 
 def test_a_restless_path_does_not_hide_the_timer() -> None:
     noise = at_random(12, rng(), heights=(0.02, 0.035))
     found = judged([*estimator(0.12, rng()), *noise])
     assert len(found.spikes) > 10
-    assert found.rhythm.estimator
-    assert found.rhythm.among < 8
-    assert found.rhythm.above in (0.04, 0.08)
+    assert found.period_test.estimator
+    assert found.period_test.among < 8
+    assert found.period_test.above in (0.04, 0.08)
 
 
 @pytest.mark.parametrize("height", [0.03, 0.1, 0.2])
@@ -109,30 +109,30 @@ def test_what_wakes_by_the_clock_is_not_the_estimator(period: float, height: flo
     for seed in range(5):
         found = judged(periodic(period, height, rng(seed)), seed)
         assert len(found.spikes) >= 2
-        assert not found.rhythm.estimator
+        assert not found.period_test.estimator
 
 
 @pytest.mark.parametrize("height", [0.03, 0.1, 0.2])
 @pytest.mark.parametrize("period", [0.5, 0.7, 1.0, 1.5, 2.5, 3.0, 4.0])
 def test_what_sleeps_for_another_time_is_not_the_estimator(period: float, height: float) -> None:
     for seed in range(5):
-        assert not judged(resting(period, height, rng(seed)), seed).rhythm.estimator
+        assert not judged(resting(period, height, rng(seed)), seed).period_test.estimator
 
 
 @pytest.mark.parametrize("count", [3, 5, 6, 8, 15])
 def test_stalls_at_random_are_not_the_estimator(count: int) -> None:
     for seed in range(20):
-        assert not judged(at_random(count, rng(seed)), seed).rhythm.estimator
+        assert not judged(at_random(count, rng(seed)), seed).period_test.estimator
 
 
 def test_a_timer_that_ran_for_half_of_the_time_only_is_not_the_estimator() -> None:
     stalls = [one for one in estimator(0.1, rng()) if one[0] < 6]
-    assert not judged(stalls).rhythm.estimator
+    assert not judged(stalls).period_test.estimator
 
 
 def test_spikes_without_end_are_looked_at_in_no_time() -> None:
     spikes = [Spike(0.11 * number, 0.1, 0.1) for number in range(100_000)]
-    assert not find_rhythm(spikes, span=11_000, interval=0.005).estimator
+    assert not find_period(spikes, span=11_000, interval=0.005).estimator
 
 
 @given(st.lists(st.floats(0, 60), max_size=30), st.floats(0.005, 5), st.floats(0.1, 120))
@@ -140,10 +140,10 @@ def test_the_bound_is_a_probability_and_the_count_is_of_spikes(
     times: list[float], height: float, span: float
 ) -> None:
     spikes = [Spike(at, height, height) for at in sorted(times)]
-    rhythm = find_rhythm(spikes, span=span, interval=0.005)
-    assert 0 <= rhythm.chance <= 1
-    assert 0 <= rhythm.members <= len(spikes)
-    assert not rhythm.estimator or rhythm.chance <= ALPHA
+    period_test = find_period(spikes, span=span, interval=0.005)
+    assert 0 <= period_test.chance <= 1
+    assert 0 <= period_test.members <= len(spikes)
+    assert not period_test.estimator or period_test.chance <= ALPHA
 
 
 def test_false_alarms_on_spikes_at_random_stay_below_what_is_promised() -> None:
@@ -153,5 +153,5 @@ def test_false_alarms_on_spikes_at_random_stay_below_what_is_promised() -> None:
         count = chance.randint(4, 7)
         times = sorted(chance.uniform(0, 12) for _ in range(count))
         spikes = [Spike(at, 0.1, 0.1) for at in times]
-        alarms += find_rhythm(spikes, span=12, interval=0.005).estimator
+        alarms += find_period(spikes, span=12, interval=0.005).estimator
     assert alarms <= 20

@@ -14,7 +14,7 @@ from ipvs_audit.latency.results import latency_of
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.snapshot import CollectionInfo, Snapshot
-from ipvs_audit.snapshot.round_trips import Trace, encode
+from ipvs_audit.snapshot.round_trips import RoundTrips, encode
 
 RNG = 5
 ON = census(netns(raw="1", services=8000))
@@ -30,11 +30,11 @@ PACED = seen(estimator(0.1, rng()), rng())
 RANDOM = seen(at_random(7, rng()), rng())
 
 
-def judged(trace: Trace | None, policy: Policy | None = None, **parts: Any) -> Result:
+def judged(trace: RoundTrips | None, policy: Policy | None = None, **parts: Any) -> Result:
     return verdict("EST-7", timed(trace, **parts), policy)
 
 
-def timed(trace: Trace | None, **parts: Any) -> Snapshot:
+def timed(trace: RoundTrips | None, **parts: Any) -> Snapshot:
     parts = {"census": ON, "host": replace(HOST, possible_cpus=64)} | parts
     evidence = snapshot(**parts)
     if trace is not None:
@@ -85,10 +85,10 @@ def test_what_could_not_be_seen_is_said() -> None:
 
 @pytest.mark.parametrize("trace", [RANDOM, seen(periodic(0.7, 0.1, rng()), rng())])
 @pytest.mark.parametrize("rules", [ON, OFF])
-def test_other_delays_fail_and_say_where_to_look(trace: Trace, rules: Any) -> None:
+def test_other_delays_fail_and_say_where_to_look(trace: RoundTrips, rules: Any) -> None:
     found = judged(trace, census=rules)
     assert found.verdict is Verdict.FAIL
-    assert "not the estimator; look at what else stalls" in found.message
+    assert "not caused by the estimator; look at what else stalls" in found.message
     assert "network diagnostics" in found.message
 
 
@@ -108,7 +108,7 @@ def test_delays_too_few_for_the_test_say_measure_longer() -> None:
     stalls = estimator(0.6, Random(2))  # noqa: S311
     found = judged(seen(stalls, rng()))
     assert found.verdict is Verdict.FAIL
-    assert "not enough to tell; measure for longer" in found.message
+    assert "too few to tell; measure for longer" in found.message
 
 
 def test_a_delay_or_two_are_steady_and_are_shown() -> None:
@@ -140,15 +140,15 @@ def test_steady_with_estimation_on_and_few_services_passes() -> None:
 @pytest.mark.parametrize(
     ("trace", "why"),
     [
-        (Trace("ssh", 0.005, STEADY.sent[:150], STEADY.rtt[:150], 5.0), "too few"),
-        (Trace("ssh", 0.005, STEADY.sent[:900], STEADY.rtt[:900], 5.0), "too short"),
-        (replace(STEADY, stalls=((1.0, 3.0),)), "controller itself stood still"),
-        (replace(PACED, stalls=((1.0, 3.0),)), "controller itself stood still"),
+        (RoundTrips("ssh", 0.005, STEADY.sent[:150], STEADY.rtt[:150], 5.0), "too few"),
+        (RoundTrips("ssh", 0.005, STEADY.sent[:900], STEADY.rtt[:900], 5.0), "too short"),
+        (replace(STEADY, stalls=((1.0, 3.0),)), "controller itself was stalled"),
+        (replace(PACED, stalls=((1.0, 3.0),)), "controller itself was stalled"),
         (seen([], rng(), lost=0.2), "had no answer in time"),
         (seen(estimator(0.1, rng()), rng(), lost=0.2), "had no answer in time"),
     ],
 )
-def test_a_trace_that_carries_no_verdict_is_inconclusive(trace: Trace, why: str) -> None:
+def test_a_trace_that_carries_no_verdict_is_inconclusive(trace: RoundTrips, why: str) -> None:
     found = judged(trace)
     assert found.verdict is Verdict.INCONCLUSIVE
     assert why in found.message
@@ -158,7 +158,7 @@ def test_a_measurement_that_ended_early_is_an_error_that_says_why() -> None:
     found = judged(replace(STEADY, ended="after 2 s: the connection ended"))
     assert found.verdict is Verdict.ERROR
     assert "after 2 s: the connection ended" in found.message
-    none = Trace("ssh", 0.005, (), (), 5.0, ended="web1: no answer")
+    none = RoundTrips("ssh", 0.005, (), (), 5.0, ended="web1: no answer")
     assert judged(none).verdict is Verdict.ERROR
 
 
@@ -190,7 +190,7 @@ def test_garbled_traces_are_errors() -> None:
 def test_a_policy_that_wants_estimation_on_hears_its_price() -> None:
     found = judged(PACED, Policy(estimation="enabled"))
     assert found.verdict is Verdict.FAIL
-    assert found.message.endswith("the policy wants it enabled, and this is its price")
+    assert found.message.endswith("the policy requires estimation, which causes them")
 
 
 def test_without_the_module_nothing_is_attributed() -> None:

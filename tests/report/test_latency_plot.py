@@ -9,7 +9,7 @@ import pytest
 
 import ipvs_audit.report
 from ipvs_audit.report.html.latency_plot import picture
-from ipvs_audit.snapshot.round_trips import Trace
+from ipvs_audit.snapshot.round_trips import RoundTrips
 
 SVG = "{http://www.w3.org/2000/svg}"
 STYLE = Path(ipvs_audit.report.__file__).parent / "html/templates/style.css"
@@ -23,7 +23,7 @@ def trace(
     spikes: dict[float, float] | None = None,
     lost: range = range(0),
     stalls: tuple[tuple[float, float], ...] = (),
-) -> Trace:
+) -> RoundTrips:
     """Round trips of ``calm`` seconds, but those caught by a stall that begins at its time."""
     sent = tuple(number * interval for number in range(int(seconds / interval)))
     took = [calm] * len(sent)
@@ -32,10 +32,10 @@ def trace(
             if begin <= at < begin + height:
                 took[number] = calm + begin + height - at
     rtt = tuple(None if number in lost else one for number, one in enumerate(took))
-    return Trace("ssh", interval, sent, rtt, limit=2.0, stalls=stalls)
+    return RoundTrips("ssh", interval, sent, rtt, limit=2.0, stalls=stalls)
 
 
-def parsed(before: Trace | None, after: Trace, **options: float) -> ET.Element:
+def parsed(before: RoundTrips | None, after: RoundTrips, **options: float) -> ET.Element:
     # As a browser reads it within HTML, where the namespace goes without saying.
     drawn = str(picture(before, after, **options))
     return ET.fromstring(drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))  # noqa: S314
@@ -113,15 +113,15 @@ def test_threshold_is_that_of_the_policy() -> None:
 @pytest.mark.parametrize(
     "odd",
     [
-        Trace("icmp", 0.02, (), (), limit=2.0, ended="refused"),
-        Trace("icmp", 0.02, (0.0,), (None,), limit=2.0),
-        Trace("icmp", 0.02, (0.0, 0.02), (0.0, 0.0), limit=2.0),
-        Trace("icmp", 0.02, (0.0, 3600.0), (0.001, 3600.0), limit=3600.0),
+        RoundTrips("icmp", 0.02, (), (), limit=2.0, ended="refused"),
+        RoundTrips("icmp", 0.02, (0.0,), (None,), limit=2.0),
+        RoundTrips("icmp", 0.02, (0.0, 0.02), (0.0, 0.0), limit=2.0),
+        RoundTrips("icmp", 0.02, (0.0, 3600.0), (0.001, 3600.0), limit=3600.0),
         trace(stalls=((0.0, 3600.0), (5.0, 0.0))),
     ],
     ids=["nothing", "one-lost", "no-time", "an-hour", "stalled-throughout"],
 )
-def test_odd_traces_are_drawn_within_the_picture(odd: Trace) -> None:
+def test_odd_traces_are_drawn_within_the_picture(odd: RoundTrips) -> None:
     for svg in (parsed(None, odd), parsed(trace(), odd), parsed(odd, trace())):
         _, _, width, height = map(float, svg.attrib["viewBox"].split())
         for one in svg.iter(f"{SVG}path"):

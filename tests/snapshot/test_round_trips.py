@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipvs_audit.snapshot import CollectionInfo, GarbledEvidenceError, Section, Snapshot
-from ipvs_audit.snapshot.round_trips import BEFORE, Trace, decode, encode
+from ipvs_audit.snapshot.round_trips import BEFORE, RoundTrips, decode, encode
 from ipvs_audit.snapshot.store import from_line, to_line
 
-TRACE = Trace(
+TRACE = RoundTrips(
     "ssh",
     0.005,
     (0.0, 0.005, 0.0101),
@@ -26,7 +26,7 @@ TRACE = Trace(
 
 microseconds = st.integers(0, 3_000_000).map(lambda one: one / 1e6)
 traces = st.lists(st.tuples(microseconds, st.none() | microseconds), max_size=50).map(
-    lambda pairs: Trace(
+    lambda pairs: RoundTrips(
         "icmp",
         0.02,
         tuple(
@@ -39,7 +39,7 @@ traces = st.lists(st.tuples(microseconds, st.none() | microseconds), max_size=50
 
 
 @given(traces)
-def test_what_is_decoded_is_what_was_encoded(trace: Trace) -> None:
+def test_what_is_decoded_is_what_was_encoded(trace: RoundTrips) -> None:
     assert decode(encode(trace, command="ping", at=1.0)) == trace
 
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import pytest
 from openssh import descendants
 
-from ipvs_audit.latency.analysis import Latency, analyse
-from ipvs_audit.latency.echo_icmp import IcmpEcho, answers_at_all
+from ipvs_audit.latency.analysis import LatencyAnalysis, analyse
+from ipvs_audit.latency.echo import EchoError, Schedule, measure
+from ipvs_audit.latency.echo_icmp import IcmpEcho, answers_echo
 from ipvs_audit.latency.echo_ssh import COMMAND, SshEcho
-from ipvs_audit.latency.measuring import Job, measure_all, measure_one
-from ipvs_audit.latency.pacing import EchoError, Pace, measure
+from ipvs_audit.latency.measure_hosts import Job, measure_all, measure_one
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import CollectionInfo, Snapshot
 from ipvs_audit.transport.connect import open_connection
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from openssh import Server, Start
 
-    from ipvs_audit.latency.options import Want
-    from ipvs_audit.snapshot.round_trips import Trace
+    from ipvs_audit.latency.options import MethodChoice
+    from ipvs_audit.snapshot.round_trips import RoundTrips
 
 #: Below what a policy may ask, for tests that need no verdict.
 BRIEF = Policy.model_construct(**{**Policy().model_dump(), "latency_seconds": 1})
@@ -70,14 +70,14 @@ def standing_still(pid: int, first: float, length: float, rest: float) -> Callab
         thread.join()
 
 
-def watched(server: Server, seconds: float, first: float, length: float, rest: float) -> Trace:
+def watched(server: Server, seconds: float, first: float, length: float, rest: float) -> RoundTrips:
     """A trace to a host that stands still in that manner."""
     connection = open_connection(server.target(), server.settings)
     assert isinstance(connection, SshConnection)
     try:
         echo = SshEcho(connection.open_pipe(COMMAND, timeout=10))
         with standing_still(cat_of(server), first, length, rest):
-            return measure(echo, Pace(0.005, seconds, 5.0))
+            return measure(echo, Schedule(0.005, seconds, 5.0))
     finally:
         connection.close()
 
@@ -97,27 +97,27 @@ def test_a_session_that_stands_still_is_one_delay_as_long_as_it_was(sshd: Server
 def test_the_estimators_time_is_told_from_another(start: Start) -> None:
     """At once: stalls with 2 s of rest between them, and stalls every 0.7 s."""
 
-    def found(rest: float) -> Latency:
+    def found(rest: float) -> LatencyAnalysis:
         with start() as server:
             return analyse(watched(server, 12, 0.4, 0.25, rest), spike=0.12)
 
     with ThreadPoolExecutor(2) as pool:
         timer, other = pool.map(found, (2.0, 0.45))
-    assert timer.rhythm.members >= 4, timer
-    assert timer.rhythm.period == pytest.approx(2.25, abs=0.2)
+    assert timer.period_test.members >= 4, timer
+    assert timer.period_test.period == pytest.approx(2.25, abs=0.2)
     # A machine with too much to do puts stalls of its own beside those of the test.
-    disturbed = timer.rhythm.among - timer.rhythm.members + timer.rhythm.missed
-    assert timer.rhythm.estimator or disturbed, timer
+    disturbed = timer.period_test.among - timer.period_test.members + timer.period_test.missed
+    assert timer.period_test.estimator or disturbed, timer
     assert len(other.spikes) > 10
-    assert not other.rhythm.estimator
+    assert not other.period_test.estimator
 
 
-def job(server: Server, want: Want = "ssh", policy: Policy = BRIEF) -> Job:
+def job(server: Server, choice: MethodChoice = "ssh", policy: Policy = BRIEF) -> Job:
     evidence = Snapshot("web1", CollectionInfo("", "", "ssh", "", ""), {})
-    return Job(evidence, server.target(), server.settings, policy, want)
+    return Job(evidence, server.target(), server.settings, policy, choice)
 
 
-def trace_of(evidence: Snapshot) -> Trace:
+def trace_of(evidence: Snapshot) -> RoundTrips:
     assert evidence.latency is not None
     return evidence.latency
 
@@ -208,7 +208,7 @@ def test_echo_requests_need_no_low_descriptor() -> None:
         except EchoError as why:
             pytest.skip(str(why))
         stack.callback(echo.close)
-        assert answers_at_all(echo)
+        assert answers_echo(echo)
 
 
 def test_echo_requests_to_this_machine_are_answered() -> None:
@@ -217,7 +217,7 @@ def test_echo_requests_to_this_machine_are_answered() -> None:
     except EchoError as why:
         pytest.skip(str(why))
     try:
-        trace = measure(echo, Pace(0.02, 1, 1.0))
+        trace = measure(echo, Schedule(0.02, 1, 1.0))
     finally:
         echo.close()
     assert trace.via == "icmp"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.latency.measuring import Job, measure_all
+from ipvs_audit.latency.measure_hosts import Job, measure_all
 from ipvs_audit.model.text import counted
 from ipvs_audit.snapshot import GarbledEvidenceError, Snapshot, estimator_runs, round_trips
 
@@ -72,7 +72,7 @@ def time_hosts(
 def _left(evidence: Snapshot) -> list[str]:
     """What the trace could not remove from the host: nobody should have to look for that."""
     try:
-        left = evidence.ran.left if evidence.ran is not None else ()
+        left = evidence.estimator_runs.left if evidence.estimator_runs is not None else ()
     except GarbledEvidenceError:
         return []
     return [f"{evidence.target}: --latency-trace left behind {'; '.join(left)}."] if left else []

@@ -1,4 +1,4 @@
-"""What a trace shows: percentiles, spikes, and whether the spikes keep the estimator's time.
+"""What a trace shows: percentiles, spikes, and whether the spikes come at the estimator's period.
 
 >>> from ipvs_audit.snapshot.round_trips import Trace
 >>> found = analyse(Trace("ssh", 0.005, (0.0, 0.005, 0.01), (0.0003, 0.09, None), 2.0))
@@ -15,31 +15,31 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING
 
-from ipvs_audit.latency.period import Rhythm, find_rhythm
+from ipvs_audit.latency.period import PeriodTest, find_period
 from ipvs_audit.latency.spikes import Spike, find_spikes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ipvs_audit.snapshot.round_trips import Trace
+    from ipvs_audit.snapshot.round_trips import RoundTrips
 
-__all__ = ["Latency", "Rhythm", "Spike", "analyse"]
+__all__ = ["LatencyAnalysis", "PeriodTest", "Spike", "analyse"]
 
 #: Seconds above the median from which a round trip counts as delayed, where nobody says otherwise.
 SPIKE = 0.020
-#: Seconds that a controller which stood still may need beside, until it has read what came.
+#: Seconds that a controller that was stalled may need beside, until it has read what came.
 SLACK = 0.005
 
 #: The period test looks at all spikes, and at those that are twice and four times as high: a path
 #: that is restless by itself must not hide the estimator.
 ABOVE = (1, 2, 4)
 
-#: When the controller stood still: beginning and end, in order, none touching another.
+#: When the controller was stalled: beginning and end, in order, none touching another.
 Stalls = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Latency:
+class LatencyAnalysis:
     """What a trace shows. All times are seconds.
 
     Attributes:
@@ -50,8 +50,8 @@ class Latency:
         threshold: what is slower than this is delayed; None without answers.
         spikes: delays, in order of time; neighbours are one.
         span: from the first sending to the last.
-        stalled: for how long of it the controller itself stood still.
-        rhythm: whether the spikes keep the estimator's time.
+        stalled: for how long of it the controller itself was stalled.
+        rhythm: whether the spikes come at the estimator's period.
     """
 
     n: int
@@ -65,7 +65,7 @@ class Latency:
     spikes: tuple[Spike, ...]
     span: float
     stalled: float
-    rhythm: Rhythm
+    period_test: PeriodTest
 
     @property
     def delayed(self) -> float:
@@ -73,7 +73,7 @@ class Latency:
         return sum(one.width for one in self.spikes)
 
 
-def analyse(trace: Trace, *, spike: float = SPIKE) -> Latency:
+def analyse(trace: RoundTrips, *, spike: float = SPIKE) -> LatencyAnalysis:
     """What the trace shows.
 
     Args:
@@ -87,20 +87,20 @@ def analyse(trace: Trace, *, spike: float = SPIKE) -> Latency:
     spikes = () if threshold is None else find_spikes(counted, threshold - spike, threshold)
     span = trace.sent[-1] if trace.sent else 0.0
 
-    def rhythm(factor: int) -> Rhythm:
+    def period_test(factor: int) -> PeriodTest:
         above = factor * spike
         found = (
             ()
             if threshold is None
             else find_spikes(counted, threshold - spike, threshold - spike + above)
         )
-        tried = find_rhythm(
+        tried = find_period(
             found, span=span, interval=trace.interval, blind=stalls, tries=len(ABOVE)
         )
         return replace(tried, above=above)
 
-    rhythms = [rhythm(factor) for factor in ABOVE]
-    return Latency(
+    period_tests = [period_test(factor) for factor in ABOVE]
+    return LatencyAnalysis(
         n=len(counted),
         lost=len(counted) - len(answered),
         left_out=len(trace.sent) - len(counted),
@@ -112,11 +112,11 @@ def analyse(trace: Trace, *, spike: float = SPIKE) -> Latency:
         spikes=spikes,
         span=span,
         stalled=sum(min(end, span) - start for start, end in stalls if start < span),
-        rhythm=next((one for one in rhythms if one.estimator), rhythms[0]),
+        period_test=next((one for one in period_tests if one.estimator), period_tests[0]),
     )
 
 
-def _threshold(trace: Trace, stalls: Stalls, spike: float) -> float | None:
+def _threshold(trace: RoundTrips, stalls: Stalls, spike: float) -> float | None:
     """From which a round trip is delayed; by those that no stall of the controller met, if any."""
     answered = [(at, rtt) for at, rtt in _trips(trace) if rtt is not None]
     clean = [rtt for at, rtt in answered if not _overlap(stalls, at, at + rtt)]
@@ -125,7 +125,7 @@ def _threshold(trace: Trace, stalls: Stalls, spike: float) -> float | None:
 
 
 def _counted(
-    trace: Trace, stalls: Stalls, threshold: float | None
+    trace: RoundTrips, stalls: Stalls, threshold: float | None
 ) -> Iterator[tuple[float, float | None]]:
     """The round trips that say something of the host, with what the controller added taken off.
 
@@ -140,7 +140,7 @@ def _counted(
             yield at, None if rtt is None else took - ours
 
 
-def _trips(trace: Trace) -> Iterator[tuple[float, float | None]]:
+def _trips(trace: RoundTrips) -> Iterator[tuple[float, float | None]]:
     return zip(trace.sent, trace.rtt, strict=True)
 
 
@@ -165,7 +165,7 @@ def _merged(stalls: Sequence[tuple[float, float]]) -> Stalls:
 
 
 def _overlap(stalls: Stalls, start: float, end: float) -> float:
-    """Seconds of a time in which the controller stood still."""
+    """Seconds of a time in which the controller was stalled."""
     at = bisect_right(stalls, (start,)) - 1
     shared = 0.0
     for first, last in stalls[max(0, at) :]:

@@ -18,7 +18,7 @@ from icmplib import (
     TimeoutExceeded,
 )
 
-from ipvs_audit.latency.pacing import EchoError
+from ipvs_audit.latency.echo import EchoError
 
 _REPLIES = (0, 129)  # ICMP echo reply, ICMPv6 echo reply
 _NUMBERS = 65536
@@ -98,7 +98,7 @@ class IcmpEcho:
             self._socket.close()
 
 
-def answers_at_all(echo: IcmpEcho, *, tries: int = 3, patience: float = 1.0) -> bool:
+def answers_echo(echo: IcmpEcho, *, tries: int = 3, patience: float = 1.0) -> bool:
     """Whether one of a few echo requests is answered.
 
     Raises:

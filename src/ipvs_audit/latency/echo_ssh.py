@@ -6,7 +6,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Literal
 
-from ipvs_audit.latency.pacing import EchoError
+from ipvs_audit.latency.echo import EchoError
 from ipvs_audit.transport.ssh.pipe import PipeEndedError
 
 if TYPE_CHECKING:

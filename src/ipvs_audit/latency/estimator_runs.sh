@@ -7,7 +7,7 @@
 # and by the next run where both were; what could not be removed is said. From 6.2 on: the CPU time
 # of the threads ipvs-e:*, which the kernel counts anyway; that reads only.
 # Prints one frame, as probe.sh does, and before it an empty line each second: where nobody reads any
-# more, that ends it. ran.py fills in the @...@ words.
+# more, that ends it. estimator_script.py fills in the @...@ words.
 
 nonce='@NONCE@'
 length='@SECONDS@'

@@ -16,85 +16,85 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ipvs_audit.latency.spikes import Spike
-    from ipvs_audit.snapshot.estimator_runs import Ran
+    from ipvs_audit.snapshot.estimator_runs import EstimatorRuns
 
 #: Seconds from which a run of the timer is work. With estimation off it still fires every 2 s, and
 #: returns at once (``estimation_timer`` in net/netfilter/ipvs/ip_vs_est.c): microseconds.
 WORK = 0.001
 #: Runs below this share of a delay's threshold cannot be the delays.
-_BRIEF = 0.5
+_SHORT = 0.5
 #: A delay is as long as the timer's hold within this factor.
-_ALIKE = 2.0
+_SIMILAR = 2.0
 _LISTED = 12
 
 
-def held(ran: Ran | None, spike: float) -> tuple[float, ...]:
+def long_holds(seen: EstimatorRuns | None, spike: float) -> tuple[float, ...]:
     """Seconds for which the timer held a CPU, where they are enough for delays, and no accident.
 
     Args:
-        ran: the estimator's runs.
+        seen: the estimator's runs.
         spike: seconds above the median from which a round trip is delayed.
 
     Returns:
         each such hold; nothing for a single one among shorter ones, nor where two runs may stand
         there as one.
     """
-    if ran is None or ran.doubtful:
+    if seen is None or seen.doubtful:
         return ()
-    long = tuple(one for one in ran.holds if one > spike)
-    return long if len(long) > 1 or len(ran.holds) == 1 else ()
+    long = tuple(one for one in seen.holds if one > spike)
+    return long if len(long) > 1 or len(seen.holds) == 1 else ()
 
 
-def brief(ran: Ran | None, spike: float) -> bool:
+def all_too_short(seen: EstimatorRuns | None, spike: float) -> bool:
     """Whether all runs were seen, and were too short for delays."""
-    if ran is None or ran.doubtful or ran.fewer or len(ran.holds) < 2:  # noqa: PLR2004
+    if seen is None or seen.doubtful or seen.fewer or len(seen.holds) < 2:  # noqa: PLR2004
         return False
-    return max(ran.holds) < _BRIEF * spike
+    return max(seen.holds) < _SHORT * spike
 
 
-def alike(spikes: Sequence[Spike], holds: Sequence[float]) -> int:
+def matching_delays(spikes: Sequence[Spike], holds: Sequence[float]) -> int:
     """How many delays are as long as the timer's holds."""
     typical = median(holds)
-    return sum(typical / _ALIKE <= one.height <= typical * _ALIKE for one in spikes)
+    return sum(typical / _SIMILAR <= one.height <= typical * _SIMILAR for one in spikes)
 
 
-def held_words(ran: Ran, holds: Sequence[float]) -> str:
+def holds_text(seen: EstimatorRuns, holds: Sequence[float]) -> str:
     """That the timer held a CPU, how long and how often: ``88 ms to 92 ms, 3 times in 7.1 s``."""
     low, high = duration(min(holds)), duration(max(holds))
     length = low if low == high else f"{low} to {high}"
     return (
         f"the estimator's timer was seen to hold a CPU for {length},"
-        f" {_times(len(holds))} in {duration(ran.seconds)}"
+        f" {_times(len(holds))} in {duration(seen.seconds)}"
     )
 
 
-def brief_words(ran: Ran) -> str:
+def short_runs_text(seen: EstimatorRuns) -> str:
     """That it ran, and for how short a time."""
     return (
-        f"the estimator's timer was seen to run {_times(len(ran.runs))} in {duration(ran.seconds)},"
-        f" for at most {duration(max(ran.holds))}"
+        f"the estimator's timer was seen to run {_times(len(seen.runs))} in"
+        f" {duration(seen.seconds)}, for at most {duration(max(seen.holds))}"
     )
 
 
-def unseen_words(ran: Ran) -> str:
+def no_runs_reason(seen: EstimatorRuns) -> str:
     """Why no run was seen, and that it proves nothing; empty where some was."""
-    if ran.kind == "none" or ran.refused:
-        return f"the estimator's own runs were not traced: {ran.refused or 'no reason was given'}"
-    if ran.runs:
+    if seen.kind == "none" or seen.refused:
+        return f"the estimator's own runs were not traced: {seen.refused or 'no reason was given'}"
+    if seen.runs:
         return ""
-    if ran.kind == "threads":
+    if seen.kind == "threads":
         why = (
             "the CPU time of its threads could not be read, or they ended meanwhile"
-            if ran.fewer
+            if seen.fewer
             else "no thread ipvs-e:* was there"
         )
-    elif ran.kprobes == "0":
+    elif seen.kprobes == "0":
         why = "probe events are switched off there (/sys/kernel/debug/kprobes/enabled is 0)"
-    elif ran.ftrace == "0":
+    elif seen.ftrace == "0":
         why = "probe events are switched off there (kernel.ftrace_enabled is 0)"
-    elif ran.doubtful or ran.fewer:
+    elif seen.doubtful or seen.fewer:
         why = "events were lost"
-    elif ran.kprobes == "unknown":
+    elif seen.kprobes == "unknown":
         why = (
             "whether probe events are switched on could not be read"
             " (/sys/kernel/debug/kprobes/enabled: debugfs)"
@@ -102,55 +102,57 @@ def unseen_words(ran: Ran) -> str:
     else:
         why = "probe events are switched on, but none came"
     return (
-        f"no run of the estimator was seen in {duration(ran.seconds)}, which proves nothing: {why}"
+        f"no run of the estimator was seen in {duration(seen.seconds)}, which proves nothing: {why}"
     )
 
 
-def ran_shown(ran: Ran | None, estimation: Estimation) -> str:
+def estimator_runs_text(seen: EstimatorRuns | None, estimation: Estimation) -> str:
     """What an operator reads of a trace, a line each; empty where nobody asked for one."""
-    if ran is None:
+    if seen is None:
         return ""
-    lines = [unseen_words(ran) or _seen(ran)]
-    if estimation is Estimation.OFF and works(ran):
+    lines = [no_runs_reason(seen) or _runs_text(seen)]
+    if estimation is Estimation.OFF and at_work(seen):
         lines.append(
             "which contradicts what the probe read, that estimation is off: look for a namespace"
             " that it did not see, or for what has changed the value since"
         )
-    if ran.runs and ran.doubtful:
-        lines.append("events were lost in between: two runs may stand here as one; not judged by")
-    elif ran.runs and ran.fewer:
-        lines.append("there was more than is told here: a lower bound")
-    lines += [f"left behind on the host by this trace or a dead one: {one}" for one in ran.left]
-    lines += [f"removed what a dead trace had left: {one}" for one in ran.removed]
+    if seen.runs and seen.doubtful:
+        lines.append(
+            "events were lost in between: two runs may appear as one; not used for the verdict"
+        )
+    elif seen.runs and seen.fewer:
+        lines.append("some runs were not recorded: the numbers are a lower bound")
+    lines += [f"left behind on the host by this trace or a dead one: {one}" for one in seen.left]
+    lines += [f"removed what a dead trace had left: {one}" for one in seen.removed]
     lines += [
         f"there is {one} of a trace in another namespace of process ids; if none is at work there,"
         " remove it (docs/latency.md)"
-        for one in ran.other
+        for one in seen.other
     ]
     return "\n".join(lines)
 
 
-def works(ran: Ran) -> bool:
+def at_work(seen: EstimatorRuns) -> bool:
     """Whether somebody's estimator was seen at work, which an idle timer's runs are not."""
-    if ran.kind == "threads":
-        return sum(ran.runs) > WORK
-    return not ran.doubtful and sum(one >= WORK for one in ran.runs) > 1
+    if seen.kind == "threads":
+        return sum(seen.runs) > WORK
+    return not seen.doubtful and sum(one >= WORK for one in seen.runs) > 1
 
 
-def _seen(ran: Ran) -> str:
-    total = duration(sum(ran.runs))
-    if ran.kind == "threads":
-        threads = f"{len(ran.runs)} threads" if len(ran.runs) > 1 else "thread"
+def _runs_text(seen: EstimatorRuns) -> str:
+    total = duration(sum(seen.runs))
+    if seen.kind == "threads":
+        threads = f"{len(seen.runs)} threads" if len(seen.runs) > 1 else "thread"
         return (
-            f"the estimator's {threads} took {total} of CPU time in {duration(ran.seconds)}:"
-            " work in slices, which stalls nobody"
+            f"the estimator's {threads} took {total} of CPU time in {duration(seen.seconds)}:"
+            " work in slices, which causes no stalls"
         )
-    listed = ", ".join(map(duration, ran.holds[:_LISTED]))
-    more = len(ran.holds) - _LISTED
+    listed = ", ".join(map(duration, seen.holds[:_LISTED]))
+    more = len(seen.holds) - _LISTED
     also = f" and {more} more" if more > 0 else ""
-    several = f"{len(ran.runs)} runs, " if len(ran.runs) != len(ran.holds) else ""
+    several = f"{len(seen.runs)} runs, " if len(seen.runs) != len(seen.holds) else ""
     return (
-        f"the estimator's timer held a CPU {_times(len(ran.holds))} in {duration(ran.seconds)}"
+        f"the estimator's timer held a CPU {_times(len(seen.holds))} in {duration(seen.seconds)}"
         f" ({several}{total} in all): {listed}{also}"
     )
 

@@ -7,9 +7,9 @@ import ipaddress
 import socket
 from typing import TYPE_CHECKING
 
-from ipvs_audit.latency.echo_icmp import IcmpEcho, answers_at_all
+from ipvs_audit.latency.echo import EchoError
+from ipvs_audit.latency.echo_icmp import IcmpEcho, answers_echo
 from ipvs_audit.latency.echo_ssh import COMMAND, SshEcho
-from ipvs_audit.latency.pacing import EchoError
 from ipvs_audit.transport.connect import open_connection
 from ipvs_audit.transport.ssh.connection import SshConnection
 from ipvs_audit.transport.ssh.route import SSH_PORT, find_route
@@ -17,14 +17,16 @@ from ipvs_audit.transport.ssh.route import SSH_PORT, find_route
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ipvs_audit.latency.options import Want
+    from ipvs_audit.latency.options import MethodChoice
     from ipvs_audit.model.target import Target
     from ipvs_audit.transport import Connection
     from ipvs_audit.transport.settings import Settings
     from ipvs_audit.transport.ssh.route import Hop
 
 
-def icmp_echo(target: Target, settings: Settings, want: Want) -> tuple[IcmpEcho, str] | None:
+def icmp_echo(
+    target: Target, settings: Settings, choice: MethodChoice
+) -> tuple[IcmpEcho, str] | None:
     """Echo requests to the host, and how a person would type it; None where SSH is the way.
 
     A jump host, a proxy command and an address of this machine itself (a forwarded port) mean that
@@ -35,15 +37,15 @@ def icmp_echo(target: Target, settings: Settings, want: Want) -> tuple[IcmpEcho,
         EchoError: they are demanded, and nobody answers, or the host would not be who answers.
         TransportError: the way to the host cannot be told.
     """
-    if want == "ssh":
+    if choice == "ssh":
         return None
     route = find_route(target, settings)
-    if want == "auto" and route[-1].port != SSH_PORT:
+    if choice == "auto" and route[-1].port != SSH_PORT:
         return None
     try:
         echo = _answering(route)
     except EchoError as why:
-        if want == "auto":
+        if choice == "auto":
             return None
         raise EchoError(f"{why}; --latency-via ssh measures through its SSH server") from None
     return echo, f"ping {echo.address}"
@@ -58,7 +60,7 @@ def _answering(route: tuple[Hop, ...]) -> IcmpEcho:
         stack.callback(echo.close)
         if _is_here(echo.address):
             raise EchoError(f"{echo.address} is this machine itself, which would answer for it")
-        if not answers_at_all(echo):
+        if not answers_echo(echo):
             raise EchoError(f"{echo.address} answers no echo requests")
         stack.pop_all()
         return echo

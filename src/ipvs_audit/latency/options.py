@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: What ``--latency-via`` takes.
-Want = Literal["auto", "icmp", "ssh"]
+MethodChoice = Literal["auto", "icmp", "ssh"]
 
 #: The control that is judged only where it was asked for, and the name of its check.
 CONTROL = "EST-7"
@@ -34,7 +34,7 @@ class LatencyOptions:
     """
 
     asked: bool = False
-    via: Want = "auto"
+    via: MethodChoice = "auto"
     at_once: int = 4
     trace: bool = False
 
@@ -63,7 +63,7 @@ def add_latency_options(add: Callable[..., None]) -> None:
     )
     add(
         "--latency-via",
-        choices=get_args(Want),
+        choices=get_args(MethodChoice),
         default="auto",
         help="by ICMP echo requests, or one byte and back over SSH (default: ICMP where answered)",
     )

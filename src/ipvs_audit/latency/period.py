@@ -1,4 +1,4 @@
-"""Do spikes keep the estimator's time? A test with a bound on its false alarms.
+"""Do spikes come at the estimator's period? A test with a bound on its false alarms.
 
 The estimator's timer is armed again at the end of each run, for 2 s later (``estimation_timer`` in
 net/netfilter/ipvs/ip_vs_est.c, up to Linux 6.1). So a spike of height h that begins at t is
@@ -48,17 +48,17 @@ SHORTEST = FEWEST * (TICK + WHEEL)
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
+class PeriodTest:
     """The chain that fits the estimator best.
 
     Attributes:
-        estimator: whether the spikes keep the estimator's time.
+        estimator: whether the spikes come at the estimator's period.
         among: spikes that were looked at: those above ``above``.
         above: seconds above the median.
         period: seconds from one spike of the chain to the next, the median; None without a chain.
         members: spikes in the chain.
         missed: ticks of the estimator at which there was no spike, from the first sending to the
-            last; those during which the controller stood still do not count.
+            last; those during which the controller was stalled do not count.
         chance: of a chain like this in spikes without a period, at most.
     """
 
@@ -78,7 +78,7 @@ class Rhythm:
 
 
 @dataclass(frozen=True, slots=True)
-class _Beat:
+class _Candidate:
     """A spike's beginning, and the seconds after which the estimator's next would begin."""
 
     at: float
@@ -86,14 +86,14 @@ class _Beat:
     high: float
 
 
-def find_rhythm(
+def find_period(
     spikes: Sequence[Spike],
     *,
     span: float,
     interval: float,
     blind: Sequence[tuple[float, float]] = (),
     tries: int = 1,
-) -> Rhythm:
+) -> PeriodTest:
     """Test the spikes of a trace.
 
     Args:
@@ -103,18 +103,18 @@ def find_rhythm(
         blind: start and end of times in which a spike would not have been seen.
         tries: how many such tests the trace gets in all.
     """
-    best = Rhythm(False, None, members=0, missed=0, chance=1.0, among=len(spikes))  # noqa: FBT003
+    best = PeriodTest(False, None, members=0, missed=0, chance=1.0, among=len(spikes))  # noqa: FBT003
     # No chain holds more than one spike per tick: many more spikes are no estimator's.
     if span < SHORTEST or not spikes or len(spikes) > (span / TICK + 1) / SHARE:
         return best
-    beats = [_beat(spike, interval) for spike in spikes]
+    candidates = [_candidate(spike, interval) for spike in spikes]
     most = max(1, int(span / TICK / 6))
     for gaps in range(most + 1):
-        chain = _longest_chain(beats, gaps)
-        chance = min(1.0, tries * (most + 1) * _bound(beats, len(chain), gaps, span))
+        chain = _longest_chain(candidates, gaps)
+        chance = min(1.0, tries * (most + 1) * _bound(candidates, len(chain), gaps, span))
         missed = _missed(chain, span - 2 * interval, blind)
         single = [after.at - before.at for before, after in pairwise(chain) if _next(before, after)]
-        rhythm = Rhythm(
+        period_test = PeriodTest(
             estimator=chance <= ALPHA
             and len(chain) >= max(FEWEST, SHARE * len(spikes))
             and missed <= most,
@@ -124,28 +124,28 @@ def find_rhythm(
             chance=chance,
             among=len(spikes),
         )
-        if (rhythm.estimator, rhythm.members) > (best.estimator, best.members):
-            best = rhythm
+        if (period_test.estimator, period_test.members) > (best.estimator, best.members):
+            best = period_test
     return best
 
 
-def _beat(spike: Spike, interval: float) -> _Beat:
+def _candidate(spike: Spike, interval: float) -> _Candidate:
     slack = 2 * interval + MISJUDGED * spike.height
     run = TICK + spike.height
-    return _Beat(spike.at, run - slack, run + slack + WHEEL)
+    return _Candidate(spike.at, run - slack, run + slack + WHEEL)
 
 
-def _next(before: _Beat, after: _Beat) -> bool:
+def _next(before: _Candidate, after: _Candidate) -> bool:
     """Whether one comes a single tick after the other, not two."""
     return after.at - before.at <= before.high
 
 
-def _longest_chain(beats: Sequence[_Beat], gaps: int) -> list[_Beat]:
+def _longest_chain(candidates: Sequence[_Candidate], gaps: int) -> list[_Candidate]:
     """The longest chain with at most so many single ticks left out."""
-    ending: list[list[list[_Beat]]] = []
-    for here in beats:
+    ending: list[list[list[_Candidate]]] = []
+    for here in candidates:
         chains = [[here] for _ in range(gaps + 1)]
-        for before, so_far in zip(beats, ending, strict=False):
+        for before, so_far in zip(candidates, ending, strict=False):
             apart = here.at - before.at
             for ticks in (1, 2):
                 if not ticks * before.low <= apart <= ticks * before.high:
@@ -157,12 +157,12 @@ def _longest_chain(beats: Sequence[_Beat], gaps: int) -> list[_Beat]:
     return max((chains[gaps] for chains in ending), key=len)
 
 
-def _bound(beats: Sequence[_Beat], members: int, gaps: int, span: float) -> float:
+def _bound(candidates: Sequence[_Candidate], members: int, gaps: int, span: float) -> float:
     """The expected number of chains like that in random spikes (see above)."""
-    share = max(beat.high - beat.low for beat in beats) / span
-    shortest = min(beat.low for beat in beats)
+    share = max(beat.high - beat.low for beat in candidates) / span
+    shortest = min(beat.low for beat in candidates)
     steps = members - 1
-    return perm(len(beats), members) * sum(
+    return perm(len(candidates), members) * sum(
         comb(steps, k)
         * share ** (steps - k)
         * (2 * share) ** k
@@ -171,7 +171,7 @@ def _bound(beats: Sequence[_Beat], members: int, gaps: int, span: float) -> floa
     )
 
 
-def _missed(chain: Sequence[_Beat], span: float, blind: Sequence[tuple[float, float]]) -> int:
+def _missed(chain: Sequence[_Candidate], span: float, blind: Sequence[tuple[float, float]]) -> int:
     """Ticks without a spike: before the chain, in it, after it."""
     first, last = chain[0], chain[-1]
     ticks = [

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.latency.analysis import analyse
-from ipvs_audit.latency.estimator_runs_text import unseen_words
+from ipvs_audit.latency.estimator_runs_text import no_runs_reason
 from ipvs_audit.model.results import LatencyResult, TraceResult
 from ipvs_audit.snapshot import GarbledEvidenceError, Snapshot
 
 if TYPE_CHECKING:
     from ipvs_audit.model.policy import Policy
     from ipvs_audit.snapshot import Failure
-    from ipvs_audit.snapshot.estimator_runs import Ran
-    from ipvs_audit.snapshot.round_trips import Trace
+    from ipvs_audit.snapshot.estimator_runs import EstimatorRuns
+    from ipvs_audit.snapshot.round_trips import RoundTrips
 
 
 def latency_of(
@@ -24,18 +24,20 @@ def latency_of(
         return None, None
     try:
         return (
-            _numbers(evidence.latency, evidence.ran, policy),
-            _numbers(evidence.latency_before, evidence.ran_before, policy),
+            _numbers(evidence.latency, evidence.estimator_runs, policy),
+            _numbers(evidence.latency_before, evidence.estimator_runs_before, policy),
         )
     except GarbledEvidenceError:
         return None, None
 
 
-def _numbers(trace: Trace | None, ran: Ran | None, policy: Policy) -> LatencyResult | None:
+def _numbers(
+    trace: RoundTrips | None, seen: EstimatorRuns | None, policy: Policy
+) -> LatencyResult | None:
     if trace is None:
         return None
     found = analyse(trace, spike=policy.latency_spike_ms / 1000)
-    rhythm = found.rhythm
+    period_test = found.period_test
     return LatencyResult(
         via=trace.via,
         started=trace.started,
@@ -51,26 +53,26 @@ def _numbers(trace: Trace | None, ran: Ran | None, policy: Policy) -> LatencyRes
         threshold=_whole(found.threshold),
         spikes=len(found.spikes),
         highest=round(max((one.height for one in found.spikes), default=0.0), 6),
-        period=_whole(rhythm.period),
-        members=rhythm.members,
-        among=rhythm.among,
-        above=round(rhythm.above, 6),
-        chance=round(rhythm.chance, 12),
-        estimator=rhythm.estimator,
-        trace=None if ran is None else _runs(ran),
+        period=_whole(period_test.period),
+        members=period_test.members,
+        among=period_test.among,
+        above=round(period_test.above, 6),
+        chance=round(period_test.chance, 12),
+        estimator=period_test.estimator,
+        trace=None if seen is None else _runs(seen),
     )
 
 
-def _runs(ran: Ran) -> TraceResult:
+def _runs(seen: EstimatorRuns) -> TraceResult:
     return TraceResult(
-        kind=ran.kind,
-        seconds=round(ran.seconds, 6),
-        runs=len(ran.runs),
-        longest=round(max(ran.holds, default=0.0), 6),
-        total=round(sum(ran.runs), 9),
-        whole=not (ran.fewer or ran.doubtful),
-        unseen=unseen_words(ran),
-        left=ran.left,
+        kind=seen.kind,
+        seconds=round(seen.seconds, 6),
+        runs=len(seen.runs),
+        longest=round(max(seen.holds, default=0.0), 6),
+        total=round(sum(seen.runs), 9),
+        whole=not (seen.fewer or seen.doubtful),
+        unseen=no_runs_reason(seen),
+        left=seen.left,
     )
 
 

@@ -9,19 +9,19 @@ from ipvs_audit.latency.period import SHORTEST
 from ipvs_audit.model.text import counted, duration
 
 if TYPE_CHECKING:
-    from ipvs_audit.latency.analysis import Latency
+    from ipvs_audit.latency.analysis import LatencyAnalysis
     from ipvs_audit.snapshot import Snapshot
-    from ipvs_audit.snapshot.round_trips import Trace
+    from ipvs_audit.snapshot.round_trips import RoundTrips
 
 #: Round trips that a verdict needs.
 FEWEST = 200
-#: Share of the time that the controller may have stood still, and of answers that may be lost.
+#: Share of the time that the controller may have been stalled, and of answers that may be lost.
 MOST_STALLED = 0.2
 MOST_LOST = 0.05
 #: Share of the time that delays may last, however few they are. Delays close to each other are one,
 #: so a path that is never at rest has a single one, without end.
 MOST_DELAYED = 0.1
-_WAYS = {"icmp": "ICMP echo requests", "ssh": "one byte and back over SSH"}
+_METHODS = {"icmp": "ICMP echo requests", "ssh": "one byte and back over SSH"}
 _LISTED = 12
 
 
@@ -52,26 +52,26 @@ def estimation_of(snapshot: Snapshot) -> Estimation:
     return Estimation.OFF if seen else Estimation.UNKNOWN
 
 
-def shown(trace: Trace, found: Latency) -> str:
+def round_trips_text(trace: RoundTrips, found: LatencyAnalysis) -> str:
     """The numbers, a line each."""
     if found.p50 is None or found.p99 is None or found.p999 is None or found.max is None:
-        return f"{found.n} round trips by {_WAYS[trace.via]}, none of them answered"
+        return f"{found.n} round trips by {_METHODS[trace.via]}, none of them answered"
     numbers = (
-        f"{found.n} round trips by {_WAYS[trace.via]}, {duration(trace.interval)} apart:"
+        f"{found.n} round trips by {_METHODS[trace.via]}, {duration(trace.interval)} apart:"
         f" median {duration(found.p50)}, p99 {duration(found.p99)}, p99.9 {duration(found.p999)},"
         f" longest {duration(found.max)};"
         f" {found.lost} without an answer within {duration(trace.limit)}"
     )
-    lines = [numbers, spikes_shown(found)]
+    lines = [numbers, delays_text(found)]
     if found.left_out:
         lines.append(
-            f"left out: {found.left_out} round trips while the controller itself stood still"
+            f"excluded: {found.left_out} round trips while the controller itself was stalled"
             f" ({duration(found.stalled)} in all)"
         )
     return "\n".join(lines)
 
 
-def spikes_shown(found: Latency) -> str:
+def delays_text(found: LatencyAnalysis) -> str:
     """The delays: when, and how long."""
     if not found.spikes:
         return "no delay"
@@ -83,12 +83,12 @@ def spikes_shown(found: Latency) -> str:
     )
 
 
-def steady(found: Latency, spikes: int) -> bool:
+def steady(found: LatencyAnalysis, spikes: int) -> bool:
     """Whether there are no more delays than that, and they do not last."""
     return len(found.spikes) <= spikes and found.delayed <= MOST_DELAYED * found.span
 
 
-def exposure_shown(snapshot: Snapshot) -> str:
+def exposure_text(snapshot: Snapshot) -> str:
     """How much work estimation is there.
 
     Raises:
@@ -104,7 +104,7 @@ def exposure_shown(snapshot: Snapshot) -> str:
     )
 
 
-def too_weak(found: Latency) -> str:
+def insufficient_because(found: LatencyAnalysis) -> str:
     """Why a trace cannot carry a verdict; empty where it can."""
     if found.n < FEWEST:
         return f"{found.n} round trips are too few: {FEWEST} are needed"
@@ -114,8 +114,8 @@ def too_weak(found: Latency) -> str:
         found.n + found.left_out
     ):
         return (
-            f"the controller itself stood still for {duration(found.stalled)} of"
-            f" {duration(found.span)}: measure from a machine with less to do"
+            f"the controller itself was stalled for {duration(found.stalled)} of"
+            f" {duration(found.span)}: measure from a machine with less load"
         )
     if found.lost > MOST_LOST * found.n:
         return (

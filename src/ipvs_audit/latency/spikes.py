@@ -18,7 +18,7 @@ class Spike:
 
     Attributes:
         at: when the first delayed round trip began, in seconds since the first of the trace.
-        height: seconds of its slowest round trip above the median: how long the host stood still.
+        height: seconds of its slowest round trip above the median: how long the host was stalled.
         width: seconds from there until the last delayed one was answered.
     """
 

@@ -93,7 +93,7 @@ class LatencyResult:
         started: UTC, ISO 8601; empty where it never began.
         ended: why it ended early; else empty.
         n, lost, left_out: round trips that count, those of them without an answer, and those that
-            do not count because the controller itself stood still.
+            do not count because the controller itself was stalled.
         stalled: for how long it did.
         p50, p99, p999, max: of the answered ones.
         threshold: what is slower is delayed.
@@ -104,7 +104,7 @@ class LatencyResult:
         among: delays that the period was sought in: those above ``above``.
         above: seconds above the median.
         chance: that spikes without a period look so, at most.
-        estimator: whether they keep the estimator's time; the verdict knows whether it is on.
+        estimator: whether they come at the estimator's period; the verdict knows whether it is on.
         trace: the estimator's own runs; None where nobody asked for them.
     """
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ipvs_audit.model.results import HostResult, LatencyResult, Run, TraceResult
 
 _MOST_EASED = 5
-_WAYS = {"icmp": "ICMP echo", "ssh": "a byte over SSH"}
+_METHODS = {"icmp": "ICMP echo", "ssh": "a byte over SSH"}
 
 
 def _or_dash(seconds: float | None) -> str:
@@ -23,33 +23,33 @@ def _or_dash(seconds: float | None) -> str:
 def _period(one: LatencyResult) -> str:
     if one.period is None:
         return "none"
-    kept = "in the estimator's time" if one.estimator else "not shown to be the estimator's"
+    kept = "at the estimator's period" if one.estimator else "not shown to be the estimator's"
     return (
         f"{duration(one.period)}, {one.members} of {one.among} above {duration(one.above)}; {kept}"
     )
 
 
 def _trace(one: LatencyResult) -> str:
-    ran = one.trace
-    if ran is None:
+    seen = one.trace
+    if seen is None:
         return ""
-    if ran.unseen:
-        return ran.unseen
-    least = "" if ran.whole else "; events were lost, so there was more"
-    if ran.kind == "threads":
-        cpu_time = f"{duration(ran.total)} of CPU time in {duration(ran.seconds)}"
+    if seen.unseen:
+        return seen.unseen
+    least = "" if seen.whole else "; events were lost, so there was more"
+    if seen.kind == "threads":
+        cpu_time = f"{duration(seen.total)} of CPU time in {duration(seen.seconds)}"
         return f"threads took {cpu_time}, in slices{least}"
     return (
-        f"timer ran {ran.runs:,} times in {duration(ran.seconds)}, {duration(ran.total)} in all;"
-        f" held a CPU for up to {duration(ran.longest)}{least}"
+        f"timer ran {seen.runs:,} times in {duration(seen.seconds)}, {duration(seen.total)} in all;"
+        f" held a CPU for up to {duration(seen.longest)}{least}"
     )
 
 
 _ROWS: dict[str, Callable[[LatencyResult], str]] = {
-    "measured by": lambda one: _WAYS.get(one.via, one.via),
+    "measured by": lambda one: _METHODS.get(one.via, one.via),
     "round trips": lambda one: f"{one.n:,}",
     "without an answer": lambda one: f"{one.lost:,}",
-    "left out, controller stood still": lambda one: f"{one.left_out:,}, {duration(one.stalled)}",
+    "excluded, controller stalled": lambda one: f"{one.left_out:,}, {duration(one.stalled)}",
     "median": lambda one: _or_dash(one.p50),
     "p99": lambda one: _or_dash(one.p99),
     "p99.9": lambda one: _or_dash(one.p999),
@@ -119,19 +119,19 @@ def properties(host: HostResult) -> Iterator[tuple[str, str]]:
         yield f"{prefix} delays", str(one.spikes)
         if one.period is not None:
             yield f"{prefix} period s", f"{one.period:.3f}"
-            yield f"{prefix} in the estimator's time", "yes" if one.estimator else "no"
+            yield f"{prefix} at the estimator's period", "yes" if one.estimator else "no"
         if one.trace is not None:
             yield from _traced(f"{prefix} trace", one.trace)
 
 
-def _traced(prefix: str, ran: TraceResult) -> Iterator[tuple[str, str]]:
-    if ran.unseen:
-        yield prefix, one_line(ran.unseen)
+def _traced(prefix: str, seen: TraceResult) -> Iterator[tuple[str, str]]:
+    if seen.unseen:
+        yield prefix, one_line(seen.unseen)
     else:
-        yield f"{prefix} runs", str(ran.runs)
-        yield f"{prefix} total ms", f"{1000 * ran.total:.3f}"
-        if ran.kind == "timer":
-            yield f"{prefix} longest ms", f"{1000 * ran.longest:.3f}"
-        yield f"{prefix} seconds", f"{ran.seconds:.1f}"
-    if ran.left:
-        yield f"{prefix} left behind", one_line("; ".join(ran.left))
+        yield f"{prefix} runs", str(seen.runs)
+        yield f"{prefix} total ms", f"{1000 * seen.total:.3f}"
+        if seen.kind == "timer":
+            yield f"{prefix} longest ms", f"{1000 * seen.longest:.3f}"
+        yield f"{prefix} seconds", f"{seen.seconds:.1f}"
+    if seen.left:
+        yield f"{prefix} left behind", one_line("; ".join(seen.left))

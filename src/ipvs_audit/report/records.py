@@ -99,7 +99,7 @@ class LatencyRecord(_Record):
     ended: str = Field(description="why it ended early; else empty")
     n: Count = Field(description="round trips that count")
     lost: Count = Field(description="those of them without an answer")
-    left_out: Count = Field(description="those under way while the controller itself stood still")
+    left_out: Count = Field(description="those under way while the controller itself was stalled")
     stalled: Seconds = Field(description="for how long it did")
     p50: Seconds | None
     p99: Seconds | None
@@ -115,7 +115,7 @@ class LatencyRecord(_Record):
     chance: Annotated[
         float, Field(ge=0, le=1, description="that delays without a period look so, at most")
     ]
-    estimator: bool = Field(description="whether the delays keep the estimator's time")
+    estimator: bool = Field(description="whether the delays come at the estimator's period")
     trace: TraceRecord | None = Field(
         default=None, description="the estimator's own runs; null where nobody asked for them"
     )

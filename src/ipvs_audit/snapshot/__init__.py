@@ -155,29 +155,29 @@ class Snapshot:
         return exposure_of(self.host, self.module, self.census)
 
     @cached_property
-    def latency(self) -> round_trips.Trace | None:
+    def latency(self) -> round_trips.RoundTrips | None:
         """Round trips to it; None where they were not measured."""
         return self._trace(round_trips.SECTION)
 
     @cached_property
-    def latency_before(self) -> round_trips.Trace | None:
+    def latency_before(self) -> round_trips.RoundTrips | None:
         """The same before a remedy; None where there was none, or nothing was measured."""
         return self._trace(round_trips.BEFORE)
 
     @cached_property
-    def ran(self) -> estimator.Ran | None:
+    def estimator_runs(self) -> estimator.EstimatorRuns | None:
         """The estimator's own runs; None where nobody asked for them."""
-        return self._ran(estimator.SECTION)
+        return self._runs(estimator.SECTION)
 
     @cached_property
-    def ran_before(self) -> estimator.Ran | None:
+    def estimator_runs_before(self) -> estimator.EstimatorRuns | None:
         """The same before a remedy."""
-        return self._ran(estimator.BEFORE)
+        return self._runs(estimator.BEFORE)
 
-    def _ran(self, name: str) -> estimator.Ran | None:
+    def _runs(self, name: str) -> estimator.EstimatorRuns | None:
         return estimator.parse(self.sections[name]) if name in self.sections else None
 
-    def _trace(self, name: str) -> round_trips.Trace | None:
+    def _trace(self, name: str) -> round_trips.RoundTrips | None:
         return round_trips.decode(self.sections[name]) if name in self.sections else None
 
     def evidence(self, name: str) -> Evidence | None:

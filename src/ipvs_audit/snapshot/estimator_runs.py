@@ -39,7 +39,7 @@ _APART = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class EstimatorRuns:
     """The estimator's own runs.
 
     Attributes:
@@ -79,7 +79,7 @@ def refusal(why: str) -> Section:
     return Section(SECTION, "# nothing was traced", said, None, 0.0)
 
 
-def parse(section: Section) -> Ran:
+def parse(section: Section) -> EstimatorRuns:
     """What the script saw.
 
     Raises:
@@ -111,7 +111,7 @@ def parse(section: Section) -> Ran:
         runs, holds = _timer(section, events[:MOST])
     elif kind == "threads":
         runs, fewer = _threads(section, fields)
-    return Ran(
+    return EstimatorRuns(
         cast("Kind", kind),
         decimal(section, "seconds", one("seconds")),
         runs,

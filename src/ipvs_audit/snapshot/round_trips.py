@@ -37,7 +37,7 @@ _STARTED = re.compile(r"([0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class RoundTrips:
     """Round trips from the controller to one host, by the controller's monotonic clock.
 
     Attributes:
@@ -64,7 +64,7 @@ class Trace:
     started: str = ""
 
 
-def encode(trace: Trace, *, command: str, at: float = 0.0, name: str = SECTION) -> Section:
+def encode(trace: RoundTrips, *, command: str, at: float = 0.0, name: str = SECTION) -> Section:
     """A trace as a section.
 
     Args:
@@ -92,7 +92,7 @@ def encode(trace: Trace, *, command: str, at: float = 0.0, name: str = SECTION) 
     return Section(name, command, "\n".join(lines) + "\n", None, at)
 
 
-def decode(section: Section) -> Trace:
+def decode(section: Section) -> RoundTrips:
     """The trace that a section holds.
 
     Raises:
@@ -123,7 +123,7 @@ def decode(section: Section) -> Trace:
     interval = _number(section, "interval", words.get("interval", ""))
     if not interval:
         raise section.garbled("the interval is 0")
-    return Trace(
+    return RoundTrips(
         via=cast("Via", via),
         interval=interval / 1e6,
         sent=_seconds(sent),

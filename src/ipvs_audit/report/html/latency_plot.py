@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from ipvs_audit.latency.analysis import SPIKE, Latency, analyse
+from ipvs_audit.latency.analysis import SPIKE, LatencyAnalysis, analyse
 from ipvs_audit.model.text import counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from ipvs_audit.snapshot.round_trips import Trace
+    from ipvs_audit.snapshot.round_trips import RoundTrips
 
 #: The picture's units; it scales to the width of its place.
 WIDTH = 760
@@ -35,10 +35,10 @@ _LOWEST, _HIGHEST = 1e-5, 3600.0
 #: Spikes that the description counts out.
 _TOLD = 12
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600, 1200, 3600)
-_WAYS = {"ssh": "SSH", "icmp": "ICMP"}
+_METHODS = {"ssh": "SSH", "icmp": "ICMP"}
 
 
-def picture(before: Trace | None, after: Trace, *, spike: float = SPIKE) -> Markup:
+def picture(before: RoundTrips | None, after: RoundTrips, *, spike: float = SPIKE) -> Markup:
     """An inline SVG of a trace, or of two side by side.
 
     Args:
@@ -51,7 +51,7 @@ def picture(before: Trace | None, after: Trace, *, spike: float = SPIKE) -> Mark
     scale = _Scale.over([rtt for one in seen for _, rtt in one.answered])
     span = max(*(one.found.span for one in seen), 1.0)
     height = _TOP + len(seen) * (_PANEL + _GAP)
-    told = " ".join(f"{one.name.capitalize()}: {one.said}." for one in seen)
+    told = " ".join(f"{one.name.capitalize()}: {one.description}." for one in seen)
     drawn = [
         f'<svg class="trace" role="img" viewBox="0 0 {WIDTH} {height}">',
         f"<title>Round trips over time, and how many were how slow: {_names(seen)}</title>",
@@ -68,8 +68,8 @@ class _Seen:
     """A trace, what it shows, and what that is called."""
 
     name: str
-    trace: Trace
-    found: Latency
+    trace: RoundTrips
+    found: LatencyAnalysis
 
     @property
     def answered(self) -> list[tuple[float, float]]:
@@ -88,24 +88,26 @@ class _Seen:
         ]
 
     @property
-    def brief(self) -> str:
+    def summary(self) -> str:
         """The numbers that stand above the series."""
         found = self.found
         if found.p50 is None or found.max is None:
             return f"{self.name}: no answers"
         delays = counted(len(found.spikes), "delay")
-        if found.rhythm.estimator and found.rhythm.period is not None:
-            delays += f", {found.rhythm.members} of them every {duration(found.rhythm.period)}"
+        if found.period_test.estimator and found.period_test.period is not None:
+            delays += (
+                f", {found.period_test.members} of them every {duration(found.period_test.period)}"
+            )
         lost = f", {found.lost} lost" if found.lost else ""
         numbers = f"worst {duration(found.max)}, median {duration(found.p50)}"
         return f"{self.name}: {delays}, {numbers}{lost}"
 
     @property
-    def said(self) -> str:
+    def description(self) -> str:
         """The same and more, for those who do not see the picture."""
-        way = _WAYS.get(self.trace.via, self.trace.via)
-        told = f"{self.found.n} round trips by {way} in {duration(self.found.span)}, "
-        told += self.brief.partition(": ")[2]
+        method = _METHODS.get(self.trace.via, self.trace.via)
+        told = f"{self.found.n} round trips by {method} in {duration(self.found.span)}, "
+        told += self.summary.partition(": ")[2]
         if spikes := self.found.spikes[:_TOLD]:
             told += "; delays at " + ", ".join(
                 f"{one.at:.1f} s ({duration(one.height)})" for one in spikes
@@ -152,7 +154,7 @@ def _series(one: _Seen, scale: _Scale, span: float, top: float) -> Iterator[str]
     def y(seconds: float) -> float:
         return floor_ - scale.share(seconds) * _PANEL
 
-    yield f'<text class="lt" x="{_LEFT}" y="{_n(top - 7)}">{one.brief}</text>'
+    yield f'<text class="lt" x="{_LEFT}" y="{_n(top - 7)}">{one.summary}</text>'
     stalled = {
         column
         for start, length in one.trace.stalls

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from ipvs_audit.latency.analysis import analyse
-from ipvs_audit.latency.pacing import EchoError, Pace, measure
+from ipvs_audit.latency.echo import EchoError, Schedule, measure
 
 if TYPE_CHECKING:
-    from ipvs_audit.snapshot.round_trips import Trace
+    from ipvs_audit.snapshot.round_trips import RoundTrips
 
-PACE = Pace(0.005, 1.0, 0.5)
+SCHEDULE = Schedule(0.005, 1.0, 0.5)
 
 
 class Host:
@@ -61,8 +61,8 @@ class Host:
         pass
 
 
-def measured(host: Host) -> Trace:
-    return measure(host, PACE, host.clock)
+def measured(host: Host) -> RoundTrips:
+    return measure(host, SCHEDULE, host.clock)
 
 
 def test_sending_does_not_wait_for_answers() -> None:
@@ -88,7 +88,7 @@ def test_a_host_that_goes_deaf_is_all_loss_and_ends_in_time() -> None:
     trace = measured(host)
     assert trace.ended == ""
     assert sum(rtt is None for rtt in trace.rtt) == pytest.approx(100, abs=2)
-    assert host.now - host.start < PACE.duration + PACE.limit + 0.1
+    assert host.now - host.start < SCHEDULE.duration + SCHEDULE.limit + 0.1
 
 
 def test_a_connection_that_ends_leaves_what_was_measured_and_says_so() -> None:
@@ -100,4 +100,4 @@ def test_a_connection_that_ends_leaves_what_was_measured_and_says_so() -> None:
 def test_an_answer_after_the_limit_is_lost() -> None:
     trace = measured(Host(stalls=((0.1, 0.8),)))
     assert any(rtt is None for rtt in trace.rtt)
-    assert all(rtt <= PACE.limit for rtt in trace.rtt if rtt is not None)
+    assert all(rtt <= SCHEDULE.limit for rtt in trace.rtt if rtt is not None)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ipvs_audit.latency import estimator_trace
+from ipvs_audit.latency.echo import Echo, EchoError, Schedule, measure
 from ipvs_audit.latency.method import icmp_echo, ssh_echo
-from ipvs_audit.latency.pacing import Echo, EchoError, Pace, measure
 from ipvs_audit.probe.collect_host import Handle
 from ipvs_audit.probe.thread_per_call import ThreadPerCallExecutor
-from ipvs_audit.snapshot.round_trips import Trace, Via, encode
+from ipvs_audit.snapshot.round_trips import RoundTrips, Via, encode
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.connect import open_connection
 from ipvs_audit.transport.deadline import Deadline
@@ -24,7 +24,7 @@ from ipvs_audit.transport.message_text import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from ipvs_audit.latency.options import Want
+    from ipvs_audit.latency.options import MethodChoice
     from ipvs_audit.model.policy import Policy
     from ipvs_audit.model.target import Target
     from ipvs_audit.snapshot import Snapshot
@@ -58,7 +58,7 @@ class Job:
     target: Target
     settings: Settings
     policy: Policy
-    want: Want
+    choice: MethodChoice
     connection: Connection | None = None
     trace: bool = False
 
@@ -69,11 +69,11 @@ class Job:
         longest = 2 * connect + self.policy.latency_seconds + max(_LIMIT.values()) + _GRACE
         return longest + (connect + estimator_trace.LONGEST + _GRACE if self.trace else 0)
 
-    def pace(self, via: Via) -> Pace:
+    def schedule(self, via: Via) -> Schedule:
         """How to measure that way."""
         policy = self.policy
         each = policy.latency_icmp_ms if via == "icmp" else policy.latency_ssh_ms
-        return Pace(each / 1000, policy.latency_seconds, _LIMIT[via])
+        return Schedule(each / 1000, policy.latency_seconds, _LIMIT[via])
 
 
 def measure_all(jobs: Iterable[Job], at_once: int) -> Iterator[Snapshot]:
@@ -129,15 +129,15 @@ def _measured(job: Job, handle: Handle) -> Snapshot:
             handle.attach(connection)
 
         echo: Echo
-        found = icmp_echo(job.target, job.settings, job.want)
+        found = icmp_echo(job.target, job.settings, job.choice)
         if found is not None:
             echo, command = found
         else:
             echo, command = ssh_echo(job.target, job.settings, job.connection, attach)
         stack.callback(echo.close)
-        pace = job.pace(echo.via)
-        trace = measure(echo, pace)
-        about = f"every {1000 * pace.interval:g} ms for {pace.duration:g} s"
+        schedule = job.schedule(echo.via)
+        trace = measure(echo, schedule)
+        about = f"every {1000 * schedule.interval:g} ms for {schedule.duration:g} s"
         evidence = job.snapshot.with_sections(encode(trace, command=f"{command}  # {about}"))
         if not job.trace:
             return evidence
@@ -155,10 +155,10 @@ def _connected(job: Job, attach: Callable[[Connection], None]) -> Connection:
     return connection
 
 
-def _none(job: Job, why: str) -> Trace:
-    via: Via = "icmp" if job.want == "icmp" else "ssh"
-    pace = job.pace(via)
-    return Trace(via, pace.interval, (), (), pace.limit, ended=why)
+def _none(job: Job, why: str) -> RoundTrips:
+    via: Via = "icmp" if job.choice == "icmp" else "ssh"
+    schedule = job.schedule(via)
+    return RoundTrips(via, schedule.interval, (), (), schedule.limit, ended=why)
 
 
 def _unmeasured(job: Job, why: str) -> Snapshot:

@@ -1,4 +1,4 @@
-"""Sending round trips by the clock, and noticing when the controller itself stood still."""
+"""Sending round trips by the clock, and noticing when the controller itself was stalled."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.model.text import duration
-from ipvs_audit.snapshot.round_trips import MOST, Trace, Via
+from ipvs_audit.snapshot.round_trips import MOST, RoundTrips, Via
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Seconds by which this program may wake late before that counts as standing still.
+#: Seconds by which this program may wake late before that counts as a stall.
 LATE = 0.005
-#: The longest single wait, so that standing still is noticed within it.
+#: The longest single wait, so that a stall is noticed within it.
 _LOOK = 0.005
 
 
@@ -52,7 +52,7 @@ class Echo(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Schedule:
     """How to measure, all in seconds.
 
     Attributes:
@@ -66,7 +66,9 @@ class Pace:
     limit: float = 2.0
 
 
-def measure(echo: Echo, pace: Pace, clock: Callable[[], float] = time.perf_counter) -> Trace:
+def measure(
+    echo: Echo, schedule: Schedule, clock: Callable[[], float] = time.perf_counter
+) -> RoundTrips:
     """Send round trips at a steady pace, whether or not the earlier ones were answered.
 
     It raises nothing: what ended it early is in the trace. It takes at most duration and limit, as
@@ -81,8 +83,8 @@ def measure(echo: Echo, pace: Pace, clock: Callable[[], float] = time.perf_count
     try:
         while True:
             now = clock()
-            sending = now - begun < pace.duration and len(sent) < MOST
-            if not sending and (not open_ or now - last > pace.limit):
+            sending = now - begun < schedule.duration and len(sent) < MOST
+            if not sending and (not open_ or now - last > schedule.limit):
                 break
             if sending and now >= due:
                 sent.append(now - begun)
@@ -91,23 +93,23 @@ def measure(echo: Echo, pace: Pace, clock: Callable[[], float] = time.perf_count
                 last = now
                 echo.send(len(sent) - 1)
                 _note(stalls, now, clock(), begun)
-                # After standing still the missed sendings are left out, not made up for.
-                due = max(due, now - pace.interval) + pace.interval
+                # After a stall the missed sendings are left out, not made up for.
+                due = max(due, now - schedule.interval) + schedule.interval
             until = min(due if sending else now + _LOOK, now + _LOOK)
             for number, at in echo.answers(until):
                 if 0 <= number < len(sent) and rtt[number] is None:
                     took = at - begun - sent[number]
-                    rtt[number] = took if 0 <= took <= pace.limit else None
+                    rtt[number] = took if 0 <= took <= schedule.limit else None
                     open_ -= 1
             _note(stalls, until, clock(), begun)
     except EchoError as over:
         ended = f"after {duration(clock() - begun)}: {over}"
-    return Trace(
+    return RoundTrips(
         via=echo.via,
-        interval=pace.interval,
+        interval=schedule.interval,
         sent=tuple(one - sent[0] for one in sent),
         rtt=tuple(rtt),
-        limit=pace.limit,
+        limit=schedule.limit,
         stalls=tuple((max(0.0, at - sent[0]), length) for at, length in stalls) if sent else (),
         ended=ended,
         started=started,
