@@ -1,17 +1,16 @@
-"""Explaining a file tree on disk: links stay inside, hostile files are never opened."""
+"""Explaining file trees and saved runs, as text and as JSON lines."""
 
 from __future__ import annotations
 
+import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from configured import OFF, ON, RECIPE, SCENARIOS
 
 from ipvs_audit.cli import explain
-from ipvs_audit.persistence.file_root import LARGEST, Root
-from ipvs_audit.persistence.file_tree import read_tree
-from ipvs_audit.persistence.tree_loaders import detect_loaders
+from ipvs_audit.cli.exit_codes import ExitCode
 from ipvs_audit.snapshot import Failure, store
 
 if TYPE_CHECKING:
@@ -34,12 +33,6 @@ def put(root: Path, path: str, text: str) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
     return file
-
-
-def link(root: Path, path: str, target: str) -> None:
-    file = root / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.symlink_to(target)
 
 
 def test_the_winner_is_marked_and_both_answers_are_given(
@@ -96,80 +89,24 @@ def test_a_host_that_was_not_collected_hides_no_other(
     with store.Writer(saved) as writer:
         for one in (gone, *store.read(RECORDINGS / "compliant.jsonl")):
             writer.write(one)
-    assert explain.main([str(saved)]) == 4
-    told = capsys.readouterr().out
-    assert "it was not collected: gone: refused" in told
-    assert "wins" in told
-
-
-def test_links_are_followed_inside_the_tree_only(tmp_path: Path) -> None:
-    put(tmp_path, "opt/real.conf", OFF)
-    link(tmp_path, "etc/sysctl.d/10-absolute.conf", "/opt/real.conf")
-    link(tmp_path, "etc/sysctl.d/20-climbing.conf", "../../../../../../../../opt/real.conf")
-    link(tmp_path, "etc/sysctl.d/30-host.conf", "/etc/hostname")
-    link(tmp_path, "etc/sysctl.d/40-null.conf", "/dev/null")
-    link(tmp_path, "lib", "usr/lib")
-    put(tmp_path, "usr/lib/sysctl.d/50-x.conf", ON)
-    files = read_tree(tmp_path).files
-    assert files["/etc/sysctl.d/10-absolute.conf"].real == "/opt/real.conf"
-    assert files["/etc/sysctl.d/20-climbing.conf"].real == "/opt/real.conf"
-    assert files["/etc/sysctl.d/30-host.conf"].real == ""
-    assert files["/etc/sysctl.d/40-null.conf"].masks
-    assert files["/lib/sysctl.d/50-x.conf"].real == "/usr/lib/sysctl.d/50-x.conf"
-
-
-def test_loops_of_links_lead_nowhere(tmp_path: Path) -> None:
-    link(tmp_path, "etc/sysctl.d/a.conf", "b.conf")
-    link(tmp_path, "etc/sysctl.d/b.conf", "a.conf")
-    link(tmp_path, "etc/modprobe.d", "modprobe.d")
-    files = read_tree(tmp_path).files
-    assert {file.real for file in files.values()} == {""}
-
-
-def test_pipes_devices_directories_and_huge_files_are_not_opened(tmp_path: Path) -> None:
-    directory = tmp_path / "etc/sysctl.d"
-    (directory / "directory.conf").mkdir(parents=True)
-    os.mkfifo(directory / "pipe.conf")
-    link(tmp_path, "etc/sysctl.d/zero.conf", "/dev/zero")
-    with (directory / "huge.conf").open("wb") as huge:
-        huge.truncate(LARGEST * 4096)
-    found = read_tree(tmp_path)
-    reasons = dict(entry.split(": ") for entry in found.unreadable)
-    assert reasons["/etc/sysctl.d/pipe.conf"] == "not a regular file"
-    assert reasons["/etc/sysctl.d/directory.conf"] == "not a regular file"
-    assert reasons["/etc/sysctl.d/huge.conf"].startswith("larger than")
-    assert all(not file.lines for file in found.files.values())
+    assert explain.main([str(saved)]) == ExitCode.USAGE
+    told = capsys.readouterr()
+    assert "gone: it was not collected: gone: refused" in told.err
+    assert "wins" in told.out
+    assert explain.main([str(saved), "--format", "jsonl"]) == ExitCode.USAGE
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first == {
+        "path": str(saved), "host": "gone", "error": "it was not collected: gone: refused"
+    }  # fmt: skip
+    assert (second["host"], second["verdicts"]) == ("compliant", {"EST-2": "pass", "EST-3": "pass"})
 
 
 def test_names_that_are_no_text_do_no_harm(tmp_path: Path) -> None:
     directory = tmp_path / "etc/sysctl.d"
     directory.mkdir(parents=True)
     (directory / os.fsdecode(b"\xff\xfe.conf")).write_bytes(b"\xff\x00 = \x80\n")
-    assert len(read_tree(tmp_path).files) == 1
     assert explain.main([str(tmp_path)]) == 0
-
-
-def test_programs_are_told_from_the_files_of_a_tree(tmp_path: Path) -> None:
-    put(tmp_path, "usr/sbin/sysctl", "")
-    put(tmp_path, "usr/lib/x86_64-linux-gnu/libprocps.so.8.0.3", "")
-    put(tmp_path, "usr/lib/systemd/systemd-sysctl", "")
-    put(tmp_path, "usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-247.so", "")
-    link(tmp_path, "etc/systemd/system/systemd-sysctl.service", "/dev/null")
-    loaders = detect_loaders(tmp_path)
-    assert (loaders.procps, loaders.systemd_version) == ((3, 3, 17), 247)
-    assert loaders.masked_units == ("systemd-sysctl.service",)
-
-
-def test_busybox_is_told_by_its_links(tmp_path: Path) -> None:
-    put(tmp_path, "bin/busybox", "")
-    link(tmp_path, "sbin/sysctl", "/bin/busybox")
-    link(tmp_path, "sbin/modprobe", "../bin/busybox")
-    loaders = detect_loaders(tmp_path)
-    assert (loaders.sysctl_kind, loaders.kmod, loaders.init) == ("busybox", None, "")
-
-
-def test_the_root_itself_is_a_path(tmp_path: Path) -> None:
-    assert Root(tmp_path).real("/..") == "/"
+    assert explain.main([str(directory), "--format", "jsonl"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -177,3 +114,127 @@ def test_the_root_itself_is_a_path(tmp_path: Path) -> None:
 )
 def test_scenario_folders_can_be_explained(name: str) -> None:
     assert explain.main([str(SCENARIOS / name)]) == 0
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_jsonl_has_a_line_for_each_path_with_all_facts(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none = tmp_path / "none"
+    assert explain.main([str(none), str(image), "--format", "jsonl"]) == ExitCode.USAGE
+    missing, found = lines(capsys)
+    assert missing == {"path": str(none), "error": "cannot be read: No such file or directory"}
+    assert found == {
+        "path": str(image),
+        "loaders": [
+            {"name": "sysctl -p", "value": 0, "doubt": ""},
+            {"name": "sysctl --system", "value": 0, "doubt": ""},
+            {"name": "systemd-sysctl", "value": 1, "doubt": ""},
+        ],
+        "hook": {
+            "where": "/etc/modprobe.d/ipvs.conf:1",
+            "command": "/sbin/modprobe --ignore-install ip_vs && /sbin/sysctl -p",
+        },
+        "reload": found["reload"],
+        "boot": found["boot"],
+        "verdicts": {"EST-2": "fail", "EST-3": "pass"},
+        "ignored": [],
+    }
+    for predicted in (found["reload"], found["boot"]):
+        assert (predicted["value"], predicted["holds"], predicted["doubt"]) == (0, True, "")
+        assert "runs '/sbin/sysctl -p', which sets 0 (/etc/sysctl.conf:1)" in predicted["because"]
+
+
+def test_jsonl_tells_a_doubt_and_no_value(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(image, "etc/modprobe.d/ipvs.conf", "install ip_vs /opt/load-ip-vs\n")
+    assert explain.main([str(image), "--format", "jsonl"]) == ExitCode.OK
+    (found,) = lines(capsys)
+    assert (found["reload"]["value"], found["reload"]["holds"]) == (None, None)
+    assert "/opt/load-ip-vs" in found["reload"]["doubt"]
+    assert found["verdicts"]["EST-3"] == "inconclusive"
+
+
+def test_a_file_that_no_loader_reads_is_told(
+    image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(image, "etc/modeprobd.d/ipvs.conf", RECIPE)
+    assert explain.main([str(image)]) == ExitCode.OK
+    note = "ignored: /etc/modeprobd.d/ipvs.conf: no program reads /etc/modeprobd.d"
+    assert note in capsys.readouterr().out
+
+
+def test_a_key_that_holds_an_integer_keeps_no_text(
+    image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(image, "etc/sysctl.conf", "kernel.panic = 7\nkernel.panic = seven\n")
+    asked = [str(image), "--format", "jsonl", "--key", "kernel.panic", "--loader", "sysctl-p"]
+    explain.main(asked)
+    explain.main([*asked, "--integer"])
+    text, number = lines(capsys)
+    assert (text["loaders"][0]["value"], number["loaders"][0]["value"]) == ("seven", 7)
+    assert text["reload"] is None
+    assert text["boot"]["holds"] is None
+    assert text["verdicts"] == {"EST-2": None, "EST-3": None}
+
+
+def test_versions_with_a_release_are_read_and_shown(
+    image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(image, "usr/local/lib/modprobe.d/z.conf", "softdep ip_vs pre: nf_nat\n")
+    versions = ["--procps", "3.3.15-8.el8", "--systemd", "239-82.el8", "--kmod", "25-20.el8"]
+    assert explain.main([str(image), *versions]) == ExitCode.OK
+    told = capsys.readouterr().out
+    assert "sysctl --system (3.3.15-8.el8)" in told
+    assert "systemd-sysctl (239-82.el8)" in told
+    assert "EST-3: pass" in told  # kmod 25 does not read /usr/local/lib
+    explain.main([str(image), "--kmod", "34"])
+    assert "EST-3: fail" in capsys.readouterr().out
+
+
+def test_a_program_that_is_asked_for_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --procps a tree of busybox is read as procps would read it: nothing asked is dropped."""
+    put(tmp_path, "bin/busybox", "")
+    for name in ("sysctl", "modprobe"):
+        (tmp_path / "sbin").mkdir(exist_ok=True)
+        (tmp_path / "sbin" / name).symlink_to("/bin/busybox")
+    put(tmp_path, "etc/sysctl.conf", OFF)
+    put(tmp_path, "etc/modprobe.d/ipvs.conf", RECIPE)
+    explain.main([str(tmp_path), "--format", "jsonl"])
+    given = ["--procps", "4.0.4", "--systemd", "252", "--kmod", "30"]
+    explain.main([str(tmp_path), "--format", "jsonl", *given])
+    without, found = lines(capsys)
+    assert [loader["name"] for loader in without["loaders"]] == ["sysctl -p"]
+    assert [loader["name"] for loader in found["loaders"]] == [
+        "sysctl -p", "sysctl --system", "systemd-sysctl"
+    ]  # fmt: skip
+    assert (without["hook"], found["verdicts"]["EST-3"]) == (None, "pass")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--procps", "new"),
+        ("--procps", ""),
+        ("--systemd", "v239"),
+        ("--kmod", "25-"),
+        ("--kmod", "9" * 5000),
+        ("--key", ""),
+        ("--key", "net.ipv4.*.x"),
+        ("--key", "../../etc/passwd"),
+        ("--key", "vm.swappiness=1"),
+        ("--loader", "sysctl"),
+        ("--format", "yaml"),
+    ],
+)
+def test_a_wrong_value_is_a_usage_error_that_names_the_option(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        explain.main(["/", option, value])
+    assert ended.value.code == ExitCode.USAGE
+    assert f"argument {option}" in capsys.readouterr().err

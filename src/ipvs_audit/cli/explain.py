@@ -1,15 +1,15 @@
-"""``ipvs-audit explain PATH``: why a sysctl sticks, or does not.
+"""``ipvs-audit explain PATH...``: why a sysctl sticks, or does not.
 
-PATH is a file tree (a mounted image, a container's root, ``/``), or a saved run. Printed are
-every assignment in reading order with the winner marked, loader by loader, and then what a
-reload of ip_vs and a boot leave.
+PATH is a file tree (a mounted image, a container's root, ``/``), or a saved run.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import argparse
+import json
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,122 +17,174 @@ from rich.text import Text
 
 from ipvs_audit.cli.arguments import Parser, refuse
 from ipvs_audit.cli.exit_codes import ExitCode
+from ipvs_audit.model.package_version import PackageVersion, parse_package_version
 from ipvs_audit.model.sanitise import visible
-from ipvs_audit.persistence.boot import after_boot
+from ipvs_audit.persistence.explanation import Explanation, explain, with_versions
 from ipvs_audit.persistence.file_tree import read_tree
 from ipvs_audit.persistence.host_config import HostConfig, host_config_of
-from ipvs_audit.persistence.persisted_value import active_loaders
-from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.persistence.tree_loaders import detect_loaders
 from ipvs_audit.snapshot import Failure, GarbledEvidenceError
 from ipvs_audit.snapshot.store import NAME, StoreError, read
-from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, Key, parse_key
+from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, Key, is_glob, parse_key
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator, Sequence
 
     from ipvs_audit.persistence.resolution import Resolution
     from ipvs_audit.snapshot.sysctl_config import Loader
 
 _LOADERS = ("sysctl-p", "sysctl-system", "systemd-sysctl")
+_DESCRIPTION = """\
+Shows every line that concerns a sysctl key, loader by loader, which one wins, and why the others
+are not used; then the value after a reload of ip_vs and after a boot, and the verdicts of EST-2
+and EST-3 for the policy "estimation: disabled". No file is changed; no program of a tree is run."""
+_VERSIONS = """\
+versions: VERSION is the upstream version, with or without the package's release: 3.3.15-8.el8,
+239-82.el8, 25-20.el8. The release is kept and shown; only the upstream version decides today how
+files are read, and of systemd and kmod its first number."""
 
 
 def main(argv: Sequence[str]) -> ExitCode:
-    """Explain a tree or a saved run.
+    """Explain trees and saved runs.
 
     Returns:
-        OK when it was explained, USAGE when it, or a host of it, could not be read.
+        OK when all were explained, USAGE when one, or a host of one, could not be read.
     """
-    asked = _arguments().parse_args(argv)
-    console = Console(highlight=False, soft_wrap=True)
+    arguments = _parser().parse_args(argv)
+    show = _print_json if arguments.format == "jsonl" else _print_text
     status = ExitCode.OK
-    try:
-        for name, config in _host_configs(asked.path, parse_key(asked.key)):
-            if name:
-                console.print(Text(visible(name), style="bold"))
-            if isinstance(config, str):
-                console.print(Text(visible(f"cannot be explained: {config}")))
+    for path in arguments.path:
+        for host, found in _explained(path, arguments):
+            show(path, host, found, heading=len(arguments.path) > 1)
+            if isinstance(found, str):
                 status = ExitCode.USAGE
-                continue
-            chosen = _as_if(config, asked)
-            _explain(console, chosen, _chosen(chosen, asked.loader))
-    except (OSError, StoreError, GarbledEvidenceError) as error:
-        return refuse("explain", visible(str(error)))
     return status
 
 
-def _arguments() -> Parser:
-    parser = Parser(
-        "ipvs-audit explain",
-        "Says which line wins for a sysctl key, and what a reload and a boot leave.",
-    )
-    parser.add_argument("path", type=Path, help="a file tree's root, or a saved run")
-    parser.add_argument("--key", default=RUN_ESTIMATION.dotted, help="default: %(default)s")
+def _parser() -> Parser:
+    parser = Parser("ipvs-audit explain", _DESCRIPTION, epilog=_VERSIONS)
     parser.add_argument(
+        "path", nargs="+", type=Path, metavar="PATH", help="a file tree's root, or a saved run"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("text", "jsonl"),
+        default="text",
+        help="jsonl: one JSON object for each path, or each host of a saved run (default: text)",
+    )
+    key = parser.add_argument_group("key")
+    key.add_argument(
+        "--key", type=_key, default=RUN_ESTIMATION, help=f"default: {RUN_ESTIMATION.dotted}"
+    )
+    key.add_argument(
+        "--integer",
+        action="store_true",
+        help="the key holds an integer, so the kernel rejects other values (run_estimation does)",
+    )
+    loaders = parser.add_argument_group("loaders")
+    loaders.add_argument(
         "--loader",
         action="append",
         choices=_LOADERS,
-        help="only this loader; repeatable (default: all that count on the host)",
+        help="only this loader; repeatable (default: all that are active on the host)",
     )
-    parser.add_argument("--procps", type=_version, help="take procps to be this version: 3.3.17")
-    parser.add_argument("--systemd", type=int, help="take systemd to be this version: 252")
+    for program in ("procps", "systemd", "kmod"):
+        loaders.add_argument(
+            f"--{program}",
+            type=_version,
+            metavar="VERSION",
+            help=f"read the files as this version of {program} does",
+        )
     return parser
 
 
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("."))
+def _version(text: str) -> PackageVersion:
+    try:
+        return parse_package_version(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _as_if(config: HostConfig, asked: argparse.Namespace) -> HostConfig:
-    """The subject with the loaders' versions that were asked for."""
-    loaders = config.loaders
-    if asked.procps:
-        loaders = replace(loaders, procps=asked.procps)
-    if asked.systemd:
-        loaders = replace(loaders, systemd_version=asked.systemd)
-    return replace(config, loaders=loaders)
+def _key(text: str) -> Key:
+    key = parse_key(text)
+    parts = key.path.split("/")
+    odd = is_glob(text) or "=" in text or not text.isprintable() or " " in text.strip()
+    if odd or any(part in ("", ".", "..") for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a key such as {RUN_ESTIMATION.dotted}")
+    return key
+
+
+def _explained(
+    path: Path, arguments: argparse.Namespace
+) -> Iterator[tuple[str, Explanation | str]]:
+    """Each host of a path with its explanation, or the reason why there is none."""
+    key = Key(arguments.key.path, integer=arguments.integer or arguments.key.integer)
+    versions = arguments.procps, arguments.systemd, arguments.kmod
+    try:
+        for host, found in _host_configs(path, key):
+            if isinstance(found, HostConfig):
+                config = with_versions(found, *versions)
+                yield host, explain(config, _chosen(config, arguments.loader or ()))
+            else:
+                yield host, found
+    except OSError as error:
+        yield "", f"cannot be read: {error.strerror or error}"
+    except StoreError as error:
+        yield "", str(error)
 
 
 def _host_configs(path: Path, key: Key) -> Iterator[tuple[str, HostConfig | str]]:
-    """The hosts of a saved run, or the one that a tree is; in words why one cannot be read."""
-    if path.is_file() or (path / NAME).is_file():
-        for evidence in read(path):
-            if isinstance(evidence, Failure):
-                yield evidence.target, f"it was not collected: {evidence.message}"
-                continue
-            try:
-                yield evidence.target, host_config_of(evidence, key)
-            except GarbledEvidenceError as garbled:
-                yield evidence.target, str(garbled)
-    else:
+    """The hosts of a saved run, or the one that a tree is, without a name."""
+    if not path.is_file() and not (path / NAME).is_file():
         yield "", HostConfig(read_tree(path), detect_loaders(path), key=key)
+        return
+    for evidence in read(path):
+        if isinstance(evidence, Failure):
+            yield evidence.target, f"it was not collected: {evidence.message}"
+            continue
+        try:
+            yield evidence.target, host_config_of(evidence, key)
+        except GarbledEvidenceError as error:
+            yield evidence.target, str(error)
 
 
-def _chosen(config: HostConfig, names: list[str] | None) -> tuple[Loader, ...]:
-    if not names:
-        return active_loaders(config)
+def _chosen(config: HostConfig, names: Sequence[str]) -> tuple[Loader, ...]:
     known = (config.sysctl_p, config.sysctl_system, config.systemd_sysctl)
-    files_by_name = dict(zip(_LOADERS, known, strict=True))
-    return tuple(files_by_name[name] for name in names)
+    by_name = dict(zip(_LOADERS, known, strict=True))
+    return tuple(by_name[name] for name in names)
 
 
-def _explain(console: Console, config: HostConfig, loaders: tuple[Loader, ...]) -> None:
-    for loader in loaders:
-        console.print(_table(config.resolve(loader)))
-    if config.needs_module:
-        console.print(Text(visible(f"after a reload: {after_reload(config, _off).summary}")))
-    console.print(Text(visible(f"after a boot: {after_boot(config, _off).summary}")))
+def _print_json(path: Path, host: str, found: Explanation | str, *, heading: bool) -> None:
+    del heading  # each line names its path
+    line: dict[str, Any] = {"path": str(path)} | ({"host": host} if host else {})
+    line |= {"error": found} if isinstance(found, str) else found.as_json()
+    sys.stdout.write(f"{json.dumps(line)}\n")
 
 
-def _off(value: int) -> bool:
-    return value == 0
+def _print_text(path: Path, host: str, found: Explanation | str, *, heading: bool) -> None:
+    title = ": ".join([*([str(path)] if heading else []), *([host] if host else [])])
+    if isinstance(found, str):
+        where = [] if found.startswith(str(path)) else [str(path)]
+        refuse("explain", visible(": ".join([*where, *([host] if host else []), found])))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    if title:
+        console.print(Text(visible(title), style="bold"))
+    for resolution in found.resolutions:
+        console.print(_table(resolution))
+    lines = [f"after a reload: {found.reload.summary}"] if found.reload else []
+    lines += [f"after a boot: {found.boot.summary}", *found.ignored]
+    lines += [
+        f"{control}: {verdict.word}" for control, verdict in found.verdicts.items() if verdict
+    ]
+    for line in lines:
+        console.print(Text(visible(line)))
 
 
 def _table(found: Resolution) -> Table:
-    version = ".".join(map(str, found.loader.version))
-    table = Table(title=f"{found.loader.name} ({version or 'current'})", title_justify="left")
-    for heading in ("", "where", "line", "stores", "why not"):
+    title = Text(f"{found.loader.name} ({found.loader.version_text or 'current'})")
+    table = Table(title=title, title_justify="left")
+    for heading in ("", "where", "line", "stores", "why not used"):
         table.add_column(heading, overflow="fold")
     for entry in found.assignments:
         stores = "" if entry.stores is None else str(entry.stores)
@@ -140,9 +192,9 @@ def _table(found: Resolution) -> Table:
         shown = [Text(visible(text)) for text in row]
         table.add_row(*shown, style="bold" if entry.wins else None)
     if not found.assignments:
-        table.add_row(
-            "", Text(f"no line for it in the {len(found.files)} files that it reads"), "", "", ""
-        )
+        files = "1 file" if len(found.files) == 1 else f"{len(found.files)} files"
+        none = f"no line sets the key in the {files} that it reads"
+        table.add_row("", Text(none), "", "", "")
     if found.doubt:
         table.caption = Text(visible(f"not certain: {found.doubt}"))
     return table

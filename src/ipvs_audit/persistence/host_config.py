@@ -59,7 +59,8 @@ class HostConfig:
         program: Literal["procps", "busybox"] = (
             "busybox" if self.loaders.sysctl_kind == "busybox" else "procps"
         )
-        return Loader(program, self.loaders.procps or (), (SYSCTL_CONF,))
+        release = self.loaders.procps_release
+        return Loader(program, self.loaders.procps or (), (SYSCTL_CONF,), release=release)
 
     @cached_property
     def sysctl_system(self) -> Loader:
@@ -70,7 +71,8 @@ class HostConfig:
     def systemd_sysctl(self) -> Loader:
         """systemd-sysctl as this host would run it."""
         version = self.loaders.systemd_version
-        return Loader("systemd", () if version is None else (version,))
+        release = self.loaders.systemd_release
+        return Loader("systemd", () if version is None else (version,), release=release)
 
     @property
     def ignored(self) -> tuple[str, ...]:

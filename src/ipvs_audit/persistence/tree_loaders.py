@@ -11,6 +11,10 @@ from ipvs_audit.snapshot.host import Loaders
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: Where these programs usually are.
+SYSCTL, MODPROBE = "/usr/sbin/sysctl", "/usr/sbin/modprobe"
+SYSTEMD_SYSCTL = "/usr/lib/systemd/systemd-sysctl"
+_MODULES_LOAD = "/usr/lib/systemd/systemd-modules-load"
 _LIBRARIES = (
     "/usr/lib",
     "/usr/lib64",
@@ -41,12 +45,10 @@ def detect_loaders(top: Path) -> Loaders:
     root = Root(top)
     libraries = [name for place in _LIBRARIES for name in _names(root, place)]
     shared = [name for place in _LIBRARIES for name in _names(root, f"{place}/systemd")]
-    sysctl = _first(root, "/usr/sbin/sysctl", "/sbin/sysctl", "/usr/bin/sysctl", "/bin/sysctl")
-    modprobe = _first(root, "/usr/sbin/modprobe", "/sbin/modprobe")
-    systemd = _first(root, "/usr/lib/systemd/systemd-sysctl", "/lib/systemd/systemd-sysctl")
-    load = _first(
-        root, "/usr/lib/systemd/systemd-modules-load", "/lib/systemd/systemd-modules-load"
-    )
+    sysctl = _first(root, SYSCTL, "/sbin/sysctl", "/usr/bin/sysctl", "/bin/sysctl")
+    modprobe = _first(root, MODPROBE, "/sbin/modprobe")
+    systemd = _first(root, SYSTEMD_SYSCTL, "/lib/systemd/systemd-sysctl")
+    load = _first(root, _MODULES_LOAD, "/lib/systemd/systemd-modules-load")
     bare = not (sysctl or modprobe or systemd)
     box = {path for path in (sysctl, modprobe) if path and root.real(path).endswith("/busybox")}
     version = next((match[1] for name in shared if (match := _SYSTEMD.match(name))), None)
@@ -55,14 +57,14 @@ def detect_loaders(top: Path) -> Loaders:
     )
     return Loaders(
         init="systemd" if bare or systemd else "",
-        systemd_sysctl=systemd or ("/usr/lib/systemd/systemd-sysctl" if bare else None),
+        systemd_sysctl=systemd or (SYSTEMD_SYSCTL if bare else None),
         systemd_version=int(version) if version else None,
-        systemd_modules_load=load or ("/usr/lib/systemd/systemd-modules-load" if bare else None),
+        systemd_modules_load=load or (_MODULES_LOAD if bare else None),
         procps=None if sysctl in box and sysctl else procps,
-        sysctl_path=sysctl or ("/usr/sbin/sysctl" if bare else None),
+        sysctl_path=sysctl or (SYSCTL if bare else None),
         sysctl_kind="busybox" if sysctl in box and sysctl else "procps",
         kmod=None if modprobe in box and modprobe else 34,
-        modprobe=modprobe or ("/usr/sbin/modprobe" if bare else None),
+        modprobe=modprobe or (MODPROBE if bare else None),
         masked_units=tuple(unit for unit in _UNITS if _masked(root, unit)),
     )
 

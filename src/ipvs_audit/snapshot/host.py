@@ -61,6 +61,8 @@ class Loaders:
         modprobe: path of modprobe, or None.
         masked_units: units of the boot that a link to /dev/null or an empty file masks, e.g.
             ``systemd-sysctl.service``.
+        procps_release, systemd_release, kmod_release: the packages' releases, e.g. ``8.el8``;
+            empty where not known. They decide nothing yet.
     """
 
     init: str
@@ -73,6 +75,9 @@ class Loaders:
     kmod: int | None
     modprobe: str | None
     masked_units: tuple[str, ...]
+    procps_release: str = ""
+    systemd_release: str = ""
+    kmod_release: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ipvs_audit.model.package_version import PackageVersion
 from ipvs_audit.snapshot.config_paths import SYSCTL, SYSCTL_CONF
 from ipvs_audit.snapshot.sysctl_key import SPACES, Key, loader_path, simplified
 
@@ -37,6 +38,7 @@ class Loader:
     Attributes:
         program: ``procps`` (also for an unknown sysctl), ``busybox`` or ``systemd``.
         version: of the program, e.g. ``(4, 0, 2)`` or ``(252,)``; the newest where empty.
+        release: of its package, e.g. ``8.el8``; shown only.
         files: the files that it is told to read; None reads the system's directories.
         prefixes: ``--prefix`` of systemd-sysctl: only keys below one of them.
         forgiving: a key that the kernel lacks is no error (``-e``, ``--system``).
@@ -47,6 +49,7 @@ class Loader:
     files: tuple[str, ...] | None = None
     prefixes: tuple[str, ...] = ()
     ignores_unknown_keys: bool = False
+    release: str = ""
 
     @property
     def name(self) -> str:
@@ -58,6 +61,11 @@ class Loader:
             return "sysctl --system"
         named = [] if self.files == (SYSCTL_CONF,) else list(self.files)
         return " ".join(["sysctl", *(["-e"] if self.ignores_unknown_keys else []), "-p", *named])
+
+    @property
+    def version_text(self) -> str:
+        """The version as the package has it, e.g. ``3.3.15-8.el8``; empty where not known."""
+        return str(PackageVersion(self.version, self.release)) if self.version else ""
 
     @property
     def globs(self) -> bool:

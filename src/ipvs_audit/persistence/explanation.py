@@ -1,0 +1,133 @@
+"""What ``ipvs-audit explain`` shows of one configuration: pure facts, without their printing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ipvs_audit.model.policy import Policy
+from ipvs_audit.model.verdict import Verdict
+from ipvs_audit.persistence.boot import after_boot
+from ipvs_audit.persistence.persisted_value import active_loaders
+from ipvs_audit.persistence.policy_verdicts import judge_persisted, judge_reload
+from ipvs_audit.persistence.reload import after_reload, find_hook
+from ipvs_audit.persistence.tree_loaders import MODPROBE, SYSCTL, SYSTEMD_SYSCTL
+from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION
+
+if TYPE_CHECKING:
+    from ipvs_audit.model.package_version import PackageVersion
+    from ipvs_audit.persistence.host_config import HostConfig
+    from ipvs_audit.persistence.prediction import Prediction
+    from ipvs_audit.persistence.resolution import Resolution
+    from ipvs_audit.snapshot.modprobe_config import Directive
+    from ipvs_audit.snapshot.sysctl_config import Loader
+
+#: The policy that explanations are judged by: estimation disabled.
+POLICY = Policy()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a key has its value.
+
+    Attributes:
+        resolutions: for each loader the lines that concern the key, and which one wins.
+        hook: the ``install ip_vs`` line that modprobe runs, or None.
+        reload: the value after a reload of ip_vs; None for a key that does not depend on ip_vs.
+        boot: the value after a boot.
+        verdicts: what EST-2 and EST-3 give; None for another key than run_estimation.
+        ignored: notes on files that no loader reads.
+    """
+
+    resolutions: tuple[Resolution, ...]
+    hook: Directive | None
+    reload: Prediction | None
+    boot: Prediction
+    verdicts: dict[str, Verdict | None]
+    ignored: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The explanation as ``--format jsonl`` writes it; docs/explain.md describes the fields."""
+        hook = self.hook
+        return {
+            "loaders": [
+                {"name": found.loader.name, "value": found.value, "doubt": found.doubt}
+                for found in self.resolutions
+            ],
+            "hook": hook and {"where": hook.where, "command": hook.rest.strip()},
+            "reload": self.reload and self._predicted(self.reload),
+            "boot": self._predicted(self.boot),
+            "verdicts": self.verdicts,
+            "ignored": list(self.ignored),
+        }
+
+    def _predicted(self, prediction: Prediction) -> dict[str, Any]:
+        judged = self.verdicts["EST-3"] is not None
+        return {
+            "value": None if prediction.doubt else prediction.value,
+            "holds": prediction.holds(POLICY.accepts) if judged else None,
+            "because": prediction.fault or prediction.because,
+            "doubt": prediction.doubt,
+        }
+
+
+def explain(config: HostConfig, loaders: tuple[Loader, ...] = ()) -> Explanation:
+    """Explain a configuration.
+
+    Args:
+        config: the files and programs of a host or a file tree.
+        loaders: those to resolve the key for; empty for all that are active on the host.
+    """
+    return Explanation(
+        resolutions=tuple(map(config.resolve, loaders or active_loaders(config))),
+        hook=find_hook(config)[0],
+        reload=after_reload(config, POLICY.accepts) if config.needs_module else None,
+        boot=after_boot(config, POLICY.accepts),
+        verdicts=_verdicts(config),
+        ignored=config.ignored,
+    )
+
+
+def _verdicts(config: HostConfig) -> dict[str, Verdict | None]:
+    if config.key != RUN_ESTIMATION:
+        return {"EST-2": None, "EST-3": None}
+    if config.module == "absent":
+        return {"EST-2": Verdict.NOT_APPLICABLE, "EST-3": Verdict.NOT_APPLICABLE}
+    return {"EST-2": judge_persisted(config, POLICY)[0], "EST-3": judge_reload(config, POLICY)[0]}
+
+
+def with_versions(
+    config: HostConfig,
+    procps: PackageVersion | None = None,
+    systemd: PackageVersion | None = None,
+    kmod: PackageVersion | None = None,
+) -> HostConfig:
+    """The same files as programs of other versions read them; None leaves a program as it is.
+
+    A program that is given is there: a tree without one, or with busybox instead, gets it.
+    """
+    loaders = config.loaders
+    if procps:
+        loaders = replace(
+            loaders,
+            procps=procps.upstream,
+            procps_release=procps.release,
+            sysctl_kind="procps",
+            sysctl_path=loaders.sysctl_path or SYSCTL,
+        )
+    if systemd:
+        loaders = replace(
+            loaders,
+            init="systemd",
+            systemd_version=systemd.upstream[0],
+            systemd_release=systemd.release,
+            systemd_sysctl=loaders.systemd_sysctl or SYSTEMD_SYSCTL,
+        )
+    if kmod:
+        loaders = replace(
+            loaders,
+            kmod=kmod.upstream[0],
+            kmod_release=kmod.release,
+            modprobe=loaders.modprobe or MODPROBE,
+        )
+    return replace(config, loaders=loaders)
