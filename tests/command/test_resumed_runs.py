@@ -110,4 +110,4 @@ def test_a_run_that_was_interrupted_and_of_which_a_host_failed(
     assert "collected 1 of 1 host " in ran.output
     assert ran.latest.resolve() != earlier
     assert ran.results["run"]["interrupted"] is False
-    assert "says nothing within the connect timeout" in ran.output
+    assert "sent no SSH banner within the connect timeout" in ran.output

@@ -30,9 +30,9 @@ MALFORMED = [
     ("alias.yml", "all: {hosts: {web1: {ansible_password: *hunter2 }}}\n", "alias.yml:1:12: "),
     ("tag.yml", "all: {hosts: {web1: {ansible_password: !hunter2 x}}}\n", "tag.yml:1:12: "),
     ("twice.yml", "all:\n  hosts:\n    web1:\n  hosts:\n    web2:\n",
-     "twice.yml:4:3: 'hosts' is there twice"),
+     "twice.yml:4:3: duplicate 'hosts'"),
     ("host-twice.yml", "all:\n  hosts:\n    web1:\n    web1: {a: 1}\n",
-     "host-twice.yml:4:5: 'web1' is there twice"),
+     "host-twice.yml:4:5: duplicate 'web1'"),
     ("list.yml", "- hunter2\n", "list.yml: YAML inventory has invalid structure"),
     ("items.yml", "all:\n  hosts:\n    - hunter2\n", "items.yml: hosts, children and vars are"),
     ("word.yml", "hunter2\n", "word.yml: YAML inventory has invalid structure"),
@@ -136,7 +136,7 @@ def test_a_source_that_is_not_there_or_no_file(tmp_path: Path) -> None:
         "/dev/zero": "write this stream to a file first",
         "a\0b": "cannot read the inventory",
         ",": "holds no host",
-        "-it,": "not a name to connect to",
+        "-it,": "its name cannot be used as an address",
     }.items():
         with pytest.raises(InventoryError, match=says):
             read_inventory([source])
@@ -191,7 +191,7 @@ def test_a_variable_set_twice_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("web1\n")
     warnings = read_inventory([str(tmp_path / "hosts")]).warnings
     assert warnings == (
-        f"{tmp_path}/group_vars/all.yml:2:1: 'rack' is there twice; the last one counts",
+        f"{tmp_path}/group_vars/all.yml:2:1: duplicate 'rack'; the last one counts",
     )
 
 

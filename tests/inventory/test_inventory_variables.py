@@ -125,7 +125,7 @@ def test_a_wrong_value_names_host_and_variable(variables: dict[str, object], say
 
 
 def test_a_name_that_is_an_option_is_no_address() -> None:
-    with pytest.raises(InventoryError, match="'-it': not a name to connect to"):
+    with pytest.raises(InventoryError, match="'-it': its name cannot be used as an address"):
         target_of("-it", (), {})
     assert target_of("-it", (), {"ansible_host": Variable("::1")}).address == "::1"
 
@@ -186,5 +186,5 @@ def test_variables_that_are_not_honoured_are_said_once(tmp_path: Path) -> None:
     hosts = tmp_path / "hosts"
     hosts.write_text("a ansible_become_flags=-i\nb ansible_become_flags=-i\nc\n")
     assert read_inventory([str(hosts)]).warnings == (
-        "ansible_become_flags is not honoured; 2 hosts have it",
+        "ansible_become_flags is ignored; it is set for 2 hosts",
     )

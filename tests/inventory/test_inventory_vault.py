@@ -50,8 +50,8 @@ def test_stays_closed_where_nothing_in_it_is_needed(hosts: str) -> None:
 
 @pytest.mark.parametrize(
     ("limit", "says"),
-    [("v1", r"host v1: ansible_password is encrypted .*one\.yml:1:\d+.*give its password"),
-     ("v2", r"whole\.yml: encrypted with Ansible Vault: give its password")],
+    [("v1", r"host v1: ansible_password is encrypted .*one\.yml:1:\d+.*give the password"),
+     ("v2", r"whole\.yml: encrypted with Ansible Vault: give the password")],
 )  # fmt: skip
 def test_without_a_password_says_so(hosts: str, limit: str, says: str) -> None:
     with pytest.raises(InventoryError, match=says):
@@ -60,8 +60,8 @@ def test_without_a_password_says_so(hosts: str, limit: str, says: str) -> None:
 
 @pytest.mark.parametrize(
     ("limit", "says"),
-    [("v1", "host v1: ansible_password does not open with this vault password"),
-     ("v2", r"whole\.yml: does not open with this vault password")],
+    [("v1", "host v1: ansible_password cannot be decrypted with this vault password"),
+     ("v2", r"whole\.yml: cannot be decrypted with this vault password")],
 )  # fmt: skip
 def test_with_a_wrong_password_says_so(hosts: str, tmp_path: Path, limit: str, says: str) -> None:
     wrong = tmp_path / "wrong"
@@ -71,9 +71,7 @@ def test_with_a_wrong_password_says_so(hosts: str, tmp_path: Path, limit: str, s
     assert "hunter2" not in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    ("content", "says"), [(None, "no such file"), ("", "it gives no password")]
-)
+@pytest.mark.parametrize(("content", "says"), [(None, "no such file"), ("", "holds no password")])
 def test_with_no_password_in_the_file_says_so(
     hosts: str, tmp_path: Path, content: str | None, says: str
 ) -> None:

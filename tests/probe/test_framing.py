@@ -98,18 +98,18 @@ def test_status_and_time_are_kept() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_a_wrong_count_at_the_end_is_refused(count: int) -> None:
-    with pytest.raises(TransportError, match="were sent"):
+    with pytest.raises(TransportError, match=r"\d of \d sections arrived"):
         parse(whole(frame("a", b""), frame("b", b""), count=count), NONCE)
 
 
 def test_a_section_that_comes_twice_is_refused() -> None:
-    with pytest.raises(TransportError, match="twice"):
+    with pytest.raises(TransportError, match="duplicate section .a."):
         parse(whole(frame("a", b"1"), frame("a", b"2")), NONCE)
 
 
 def test_a_length_beyond_all_bounds_is_refused() -> None:
     sent = f"{NONCE} a - 1.00 3 999999999\ncmdx\n{NONCE} end 1\n".encode()
-    with pytest.raises(TransportError, match="cut short"):
+    with pytest.raises(TransportError, match="another length than its header says"):
         parse(sent, NONCE)
 
 
@@ -118,5 +118,5 @@ def test_what_came_instead_is_quoted() -> None:
         parse(b"", NONCE, stderr=b"\x1b[1msudo: a password is required\x1b[0m\r\n")
     with pytest.raises(TransportError, match="rbash: sh: restricted"):
         parse(b"rbash: sh: restricted\n", NONCE)
-    with pytest.raises(TransportError, match="nothing else"):
+    with pytest.raises(TransportError, match="no output"):
         parse(b"", NONCE)

@@ -207,7 +207,7 @@ def test_jump_host_that_matches_its_own_rule_does_not_jump_through_itself(tmp_pa
 
 def test_circle_of_jump_hosts_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config").write_text("Host a\n  ProxyJump b\nHost b\n  ProxyJump a\n")
-    with pytest.raises(TransportError, match="circle"):
+    with pytest.raises(TransportError, match="ProxyJump is circular"):
         route(tmp_path / "config", address="a")
 
 

@@ -112,7 +112,7 @@ def _targets(ansible: AnsibleInventory) -> tuple[tuple[Target, ...], Counter[str
         variables = ansible.variables(host)
         if not host.name.isprintable():
             where = variables.get("inventory_file") or "the inventory"
-            raise InventoryError(f"{where}: not text: it names a host {str(host.name)!a}")
+            raise InventoryError(f"{where}: a host name is not printable text: {str(host.name)!a}")
         ignored.update(IGNORED.intersection(variables))
         ours = ansible.resolved(host, variables, concerns_us)
         groups = sorted({str(group.name) for group in host.get_groups()} - {"all", "ungrouped"})
@@ -146,6 +146,6 @@ def _without_secrets(lines: Sequence[str], targets: Sequence[Target]) -> tuple[s
 
 def _not_honoured(ignored: Counter[str]) -> tuple[str, ...]:
     return tuple(
-        f"{name} is not honoured; {count} host{'s have' if count > 1 else ' has'} it"
+        f"{name} is ignored; it is set for {count} host{'s' if count > 1 else ''}"
         for name, count in sorted(ignored.items())
     )

@@ -304,9 +304,9 @@ def _unresolved(host: str, name: str, place: str, why: Message) -> str:
     where = f" ({place})" if place else ""
     if why.mentions("no vault secrets found"):
         return (
-            f"host {host}: {name} is encrypted with Ansible Vault{where}: give its password "
+            f"host {host}: {name} is encrypted with Ansible Vault{where}: give the password "
             "with --vault-password-file"
         )
     if why.mentions("decrypt") or why.mentions("vault"):
-        return f"host {host}: {name} does not open with this vault password{where}"
+        return f"host {host}: {name} cannot be decrypted with this vault password{where}"
     return f"host {host}: {name} does not resolve: {why.words}{where}"

@@ -71,7 +71,7 @@ def load_ansible() -> ModuleType:
         if named is None:
             raise
         why = without_quotations(str(error).splitlines()[0])
-        raise InventoryError(f"{named}: ansible-core refuses these settings: {why}") from error
+        raise InventoryError(f"{named}: ansible-core rejects these settings: {why}") from error
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def refuse_unread_sources(events: Sequence[Message]) -> None:
             folder in event.place for folder in _VARIABLE_FOLDERS
         ):
             raise InventoryError(
-                f"{event.place}: {_repeated(event)} is there twice, and Ansible would forget "
+                f"{event.place}: duplicate {_repeated(event)}, of which Ansible would drop "
                 "the first: merge them"
             )
 
@@ -88,11 +88,11 @@ def unreadable(failure: Message) -> InventoryError:
     where = failure.place or _file_in(failure) or "the inventory"
     if failure.mentions("no vault secrets found") or failure.mentions("vault password must be"):
         return InventoryError(
-            f"{where}: encrypted with Ansible Vault: give its password with --vault-password-file"
+            f"{where}: encrypted with Ansible Vault: give the password with --vault-password-file"
         )
     if failure.mentions("Decryption failed"):
         return InventoryError(
-            f"{where}: does not open with this vault password: check --vault-password-file"
+            f"{where}: cannot be decrypted with this vault password: check --vault-password-file"
         )
     return InventoryError(f"{where}: {_reworded(failure)}")
 
@@ -106,7 +106,7 @@ def warnings_from(captured: CapturedOutput, names: Sequence[str]) -> tuple[str, 
         if event.text.startswith(_NO_PATTERN):
             said.append(_unknown_pattern(event.text.removeprefix(_NO_PATTERN), names))
         elif event.text.startswith(_DUPLICATE):
-            said.append(f"{event.place}: {_repeated(event)} is there twice; the last one counts")
+            said.append(f"{event.place}: duplicate {_repeated(event)}; the last one counts")
         elif event.text.startswith("Skipping "):  # names keys and groups, never values
             said.append(event.text)
         else:
@@ -141,7 +141,7 @@ def _unread(source: str, failures: Sequence[Message]) -> str:
     path = Path(source)
     if not failures:
         return f"{source}: " + (
-            "the directory holds no inventory" if path.is_dir() else "it is no inventory"
+            "the directory holds no inventory" if path.is_dir() else "not an inventory"
         )
     for each in failures:
         if each.mentions("vault secrets") or each.mentions("Decryption failed"):

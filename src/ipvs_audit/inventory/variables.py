@@ -98,7 +98,9 @@ def target_of(name: str, groups: tuple[str, ...], variables: Mapping[str, Variab
     """
     host = _Host(name, variables)
     if not fit(address := host.word(ADDRESS) or name):
-        raise InventoryError(f"host {name!r}: not a name to connect to: set ansible_host")
+        raise InventoryError(
+            f"host {name!r}: its name cannot be used as an address: set ansible_host"
+        )
     return Target(
         name=name,
         groups=groups,
@@ -151,9 +153,9 @@ class _Host:
             return None
         name, text = found[0], self.text(found[:1])
         if text is not None and not fit(text):
-            self.refuse(name, f"must be one word, without a leading dash, not {text!r}")
+            self.refuse(name, f"must be one word without a leading dash, not {text!r}")
         if text is not None and "{{" in text:
-            self.refuse(name, "is a template that Ansible does not trust, so it stays one")
+            self.refuse(name, "is a template that Ansible does not trust, so it is not resolved")
         return text
 
     def all_texts(self, names: tuple[str, ...]) -> str:

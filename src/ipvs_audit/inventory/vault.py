@@ -59,5 +59,5 @@ def _trouble(path: Path) -> str:
     if not path.exists():
         return "no such file"
     if path.is_dir():
-        return "it is a directory"
-    return "it gives no password"
+        return "is a directory"
+    return "holds no password"

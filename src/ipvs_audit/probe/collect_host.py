@@ -137,7 +137,9 @@ def collect_one(job: Job, handle: Handle | None = None) -> Snapshot | Failure:
                 return failure(job.target, error.kind, error.message, started)
         except Exception as error:  # noqa: BLE001  # one host's surprise must not end the run
             text = one_line(f"{type(error).__name__}: {error}", _secrets(job.target))
-            return failure(job.target, "protocol", f"{job.target.name}: unforeseen {text}", started)
+            return failure(
+                job.target, "protocol", f"{job.target.name}: unexpected error: {text}", started
+            )
 
 
 def _pause(retry: Retry, tries: dict[Retry, int]) -> float | None:

@@ -147,7 +147,7 @@ class _Run:
         return bool(self._running)
 
     def _start(self, job: Job, handle: Handle) -> bool:
-        """Submit a host; false where it must wait, since this machine starts no more threads."""
+        """Submit a host; false where it must wait, where this machine cannot start more threads."""
         until = Deadline.after(job.settings.limits.deadline + self._overrun)
         started = _Running(job, handle, until, utc_timestamp())
         arguments = (job, handle) if self._own else (job,)
@@ -184,8 +184,8 @@ class _Run:
             yield failure(
                 running.job.target,
                 "timeout",
-                f"{running.job.target.name}: not done within the deadline of {seconds:g} s, and "
-                "did not end by itself (name resolution, a proxy command, or a library hangs)",
+                f"{running.job.target.name}: not finished within the deadline of {seconds:g} s, "
+                "and could not be stopped (name resolution, a proxy command, or a library hangs)",
                 running.started,
             )
 
@@ -209,7 +209,10 @@ class _Run:
 
 def _not_done(target: Target, started: str) -> Failure:
     return failure(
-        target, "interrupted", f"{target.name}: the run was interrupted before it was done", started
+        target,
+        "interrupted",
+        f"{target.name}: the run was interrupted before this host was finished",
+        started,
     )
 
 
@@ -220,6 +223,6 @@ def _result(future: Future[Snapshot | Failure], running: _Running) -> Snapshot |
         return failure(
             running.job.target,
             "protocol",
-            f"{running.job.target.name}: lost by the engine: {type(error).__name__}",
+            f"{running.job.target.name}: the engine lost this host: {type(error).__name__}",
             running.started,
         )

@@ -48,9 +48,9 @@ def parse(stdout: bytes, nonce: str, *, stderr: bytes = b"") -> dict[str, Sectio
         middle = found.end() + int(found[4])
         stop = middle + int(found[5])
         if stdout[stop : stop + 1] != b"\n":
-            raise _broken(f"section {name!r} is cut short or longer than it says")
+            raise _broken(f"section {name!r} has another length than its header says")
         if name in sections:
-            raise _broken(f"section {name!r} came twice")
+            raise _broken(f"duplicate section {name!r}")
         sections[name] = Section(
             name=name,
             command=_text(stdout[found.end() : middle]),
@@ -61,9 +61,9 @@ def parse(stdout: bytes, nonce: str, *, stderr: bytes = b"") -> dict[str, Sectio
         at = stop + 1
     last = _after(mark, _END, stdout, at)
     if last is None:
-        raise _broken(f"it ends after {len(sections)} sections without saying that this was all")
+        raise _broken(f"it ends after {len(sections)} sections without an end mark")
     if int(last[1]) != len(sections):
-        raise _broken(f"{len(sections)} sections came, {int(last[1])} were sent")
+        raise _broken(f"{len(sections)} of {int(last[1])} sections arrived")
     return sections
 
 
@@ -79,16 +79,16 @@ def _text(raw: bytes) -> str:
 
 
 def _broken(what: str) -> TransportError:
-    return TransportError("protocol", f"the probe's output is not whole: {what}")
+    return TransportError("protocol", f"the probe's output is incomplete: {what}")
 
 
 def _unlike(stdout: bytes, stderr: bytes) -> TransportError:
     """No frame at all: say what came instead, in one harmless line."""
     came = _hint(stderr) or _hint(stdout)
-    instead = f"; instead came: {came}" if came else ", and nothing else came either"
+    instead = f"; output: {came}" if came else "; no output"
     return TransportError(
         "protocol",
-        f"the host's shell did not run the probe: no section came{instead}",
+        f"the host's shell did not run the probe{instead}",
     )
 
 

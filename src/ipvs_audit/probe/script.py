@@ -81,7 +81,7 @@ def render(
     if not _NONCE.fullmatch(nonce):
         raise ValueError(f"the nonce {nonce!r} is not 32 hex digits")
     if span < SHORTEST_SPAN:
-        raise ValueError(f"a span of {span} s proves nothing: {SHORTEST_SPAN} s or more")
+        raise ValueError(f"a span of {span} s is too short: at least {SHORTEST_SPAN} s")
     words = {
         "@NONCE@": nonce,
         "@SPAN@": str(span * 100 + 10),

@@ -33,7 +33,7 @@ class ThreadPerCallExecutor(Executor):
         """Start a call at once.
 
         Raises:
-            RuntimeError: this machine starts no more threads.
+            RuntimeError: this machine cannot start more threads.
         """
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()

@@ -27,7 +27,8 @@ def open_connection(target: Target, settings: Settings) -> Connection:
     if target.become is not None and target.become.method != "sudo":
         raise TransportError(
             "configuration",
-            f"{target.name}: ansible_become_method {target.become.method} is not known; use sudo",
+            f"{target.name}: ansible_become_method {target.become.method} is not supported; "
+            "use sudo",
         )
     if target.connection in _SSH:
         return connect_ssh(target, settings)

@@ -29,6 +29,6 @@ def one_line(
 
 
 def output_note(data: bytes, secrets: tuple[SecretStr | None, ...] = ()) -> str:
-    """`; it said: "..."`, or nothing where there is nothing to quote."""
+    """`; output: "..."`; empty where there is none."""
     text = one_line(data, secrets)
-    return f'; it said: "{text}"' if text else ""
+    return f'; output: "{text}"' if text else ""

@@ -147,8 +147,8 @@ class ScriptProtocol:
         if self._noise + len(self._stdout) > self._max_output:
             raise TransportError(
                 "too-much-output",
-                f"{self._where}: the output passed {self._max_output} bytes and was cut off; "
-                "the probe never prints that much, so look at what the host runs in its place",
+                f"{self._where}: more than {self._max_output} bytes of output; "
+                "the probe never prints that much: check what the host runs in its place",
             )
 
     def feed_stderr(self, data: bytes) -> None:
@@ -187,15 +187,15 @@ class ScriptProtocol:
         if not self.started and self._password is not None and not self._asked:
             return TransportError(
                 "become",
-                f"{self._where}: sudo neither ran nor asked with its own prompt within "
-                f"{seconds:.0f} s{self._quote(self._stderr)}; a prompt of PAM's own "
-                "(one-time passwords, say) cannot be answered",
+                f"{self._where}: sudo did not run or prompt for a password within "
+                f"{seconds:.0f} s{self._quote(self._stderr)}; prompts of PAM modules "
+                "(such as one-time passwords) cannot be answered",
             )
         return TransportError(
             "timeout",
             f"{self._where}: connected, but the script "
-            f"{'was not done' if self.started else 'did not start'} within {seconds:.0f} s; "
-            "raise the deadline, or look for what hangs on the host",
+            f"did not {'finish' if self.started else 'start'} within {seconds:.0f} s; "
+            "raise the deadline, or find what hangs on the host",
         )
 
     def cut_off(self) -> TransportError:
@@ -229,7 +229,7 @@ class ScriptProtocol:
         if status == _TRUNCATED and not self._stdout:
             raise TransportError(
                 "protocol",
-                f"{self._where}: the script did not arrive whole and was not run",
+                f"{self._where}: the script arrived incomplete and was not run",
                 retry="once",
             )
         return Output(status, bytes(self._stdout), bytes(self._stderr))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SUDO: tuple[tuple[str, str], ...] = (
     (
         r"must have a tty|tty required",
-        "sudo demands a terminal (requiretty); put 'Defaults:{login} !requiretty' into sudoers",
+        "sudo requires a terminal (requiretty); add 'Defaults:{login} !requiretty' to sudoers",
     ),
     (
         r"incorrect password|try again|no password was provided",
@@ -26,18 +26,18 @@ _SUDO: tuple[tuple[str, str], ...] = (
     (
         r"password is required|askpass|terminal is required|no tty present",
         (
-            "sudo wants a password; set ansible_become_password, "
+            "sudo requires a password; set ansible_become_password, "
             "or allow the login user NOPASSWD in sudoers"
         ),
     ),
     (
         r"not in the sudoers|may not run sudo|not allowed to (execute|run|set)",
-        "sudo does not allow the login user to run sh as {user}; see docs on least privilege",
+        "sudo does not allow the login user to run sh as {user}; see docs/least-privilege.md",
     ),
-    (r"unknown user", "there is no user {user} to become; check ansible_become_user"),
+    (r"unknown user", "no such user {user}; check ansible_become_user"),
     (
         r"sudo.*(not found|no such file)",
-        "there is no sudo on the host; install it, or log in as root and drop ansible_become",
+        "sudo is not installed on the host; install it, or log in as root and drop ansible_become",
     ),
     (
         r"account (validation failure|expired)|password expired|set-?uid|no new privileges",
@@ -88,6 +88,6 @@ def explain(
     end = "no exit status" if status is None else f"exit status {status}"
     return TransportError(
         kind,
-        f"{where}: sh was not started ({end}); a forced command, or a login shell that does "
+        f"{where}: sh did not start ({end}); a forced command, or a login shell that runs "
         f"something else{quote}",
     )

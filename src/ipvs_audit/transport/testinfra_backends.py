@@ -40,14 +40,14 @@ def connect_other(target: Target) -> OtherConnection:
     if target.connection not in known:
         raise TransportError(
             "configuration",
-            f"{target.name}: ansible_connection {target.connection} is not known; "
-            f"known are {', '.join(known)}",
+            f"{target.name}: ansible_connection {target.connection} is not supported; "
+            f"supported: {', '.join(known)}",
         )
     if target.become is not None and target.become.password is not None:
         raise TransportError(
             "configuration",
-            f"{target.name}: a become password cannot be given over {target.connection}; "
-            "allow NOPASSWD, or enter as the right user (user@name)",
+            f"{target.name}: a become password cannot be used with {target.connection}; "
+            "allow NOPASSWD, or connect as the right user (user@name)",
         )
     address = target.address or target.name
     options: dict[str, Any] = {}

@@ -86,7 +86,7 @@ class _Attempt:
     def _try(self, name: str, attempt: Callable[[], object]) -> bool:
         if self._deadline.over():
             raise TransportError(
-                "unreachable", f"{self._hop.where}: no login within the connect timeout"
+                "unreachable", f"{self._hop.where}: login not finished within the connect timeout"
             )
         self._transport.auth_timeout = self._deadline.left()
         self._tried.append(name)
@@ -132,10 +132,8 @@ class _Attempt:
 
     def refused(self) -> TransportError:
         hop = self._hop
-        tried = (
-            f"it rejected {', '.join(self._tried)}" if self._tried else "there is nothing to offer"
-        )
-        takes = f"; it takes {', '.join(sorted(self._allowed))}" if self._allowed else ""
+        tried = f"the server rejected {', '.join(self._tried)}" if self._tried else "no usable key"
+        takes = f"; it accepts {', '.join(sorted(self._allowed))}" if self._allowed else ""
         notes = f"; {'; '.join(self._notes)}" if self._notes else ""
         return TransportError(
             "authentication",
@@ -188,7 +186,7 @@ def _load_cached(path: Path, _mark: int) -> paramiko.PKey:
         key: paramiko.PKey = paramiko.PKey.from_path(path)
     except (paramiko.PasswordRequiredException, TypeError):
         raise TransportError(
-            "authentication", f"key {path}: is encrypted; load it into ssh-agent (ssh-add)"
+            "authentication", f"key {path}: encrypted; load it into ssh-agent (ssh-add)"
         ) from None
     except (
         ValueError,
@@ -198,11 +196,9 @@ def _load_cached(path: Path, _mark: int) -> paramiko.PKey:
     ) as error:
         if "encrypted" in str(error).lower() or "password" in str(error).lower():
             raise TransportError(
-                "authentication", f"key {path}: is encrypted; load it into ssh-agent (ssh-add)"
+                "authentication", f"key {path}: encrypted; load it into ssh-agent (ssh-add)"
             ) from None
-        raise TransportError(
-            "authentication", f"key {path}: is no private key that can be used"
-        ) from None
+        raise TransportError("authentication", f"key {path}: not a usable private key") from None
     return key
 
 

@@ -63,7 +63,7 @@ def dial(route: tuple[Hop, ...], settings: Settings) -> SshLink:
             authenticate(transport, hop, deadline)
             via, fingerprint = transport, shown.fingerprint
         if via is None:
-            raise TransportError("configuration", "there is no host to connect to")
+            raise TransportError("configuration", "no host to connect to")
         return SshLink(via, fingerprint, stack.pop_all().close)
 
 
@@ -125,7 +125,7 @@ def _through(hop: Hop, via: SshTransport, deadline: Deadline) -> paramiko.Channe
     except paramiko.ChannelException as error:
         raise TransportError(
             "unreachable",
-            f"{hop.where}: the jump host could not connect to it: {one_line(error.text)}",
+            f"{hop.where}: the jump host could not connect: {one_line(error.text)}",
         ) from None
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise TransportError(

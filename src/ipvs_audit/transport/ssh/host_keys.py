@@ -54,7 +54,7 @@ def verify(hop: Hop, shown: Key, known: Known, policy: HostKeyPolicy) -> None:
         raise TransportError(
             "host-key",
             f"{hop.where}: its {shown.type} key {shown.fingerprint} is marked @revoked in "
-            f"{_files(hop)}; it may not be trusted again, the host needs a new key",
+            f"{_files(hop)}; it must not be trusted again: create a new host key on the host",
         )
     if shown in known.keys:
         return
@@ -123,4 +123,4 @@ def _files(hop: Hop) -> str:
 def _checking(hop: Hop) -> str:
     if hop.checking not in {"no", "off", "accept-new"}:
         return ""
-    return f" (StrictHostKeyChecking={hop.checking} is not honoured)"
+    return f" (StrictHostKeyChecking={hop.checking} is ignored)"

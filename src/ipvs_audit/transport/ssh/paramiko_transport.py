@@ -143,8 +143,8 @@ class SshTransport(paramiko.Transport):
         except RuntimeError:
             raise TransportError(
                 "configuration",
-                f"{where}: this machine starts no more threads; lower --forks, or raise the limit"
-                " on processes (ulimit -u, TasksMax, pids.max)",
+                f"{where}: this machine cannot start more threads; lower --forks, or raise the"
+                " process limit (ulimit -u, TasksMax, pids.max)",
                 retry="backoff",
             ) from None
         if not done.wait(deadline.left()):
@@ -195,8 +195,8 @@ def _mute(where: str, *, banner: str) -> TransportError:
         return TransportError("unreachable", f"{where}: no key exchange within the connect timeout")
     return TransportError(
         "unreachable",
-        f"{where}: accepts the connection but says nothing within the connect timeout; "
-        "is that an SSH port, and is sshd alive?",
+        f"{where}: accepts connections but sent no SSH banner within the connect timeout; "
+        "is this an SSH port, and is sshd running?",
     )
 
 

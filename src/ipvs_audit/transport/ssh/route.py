@@ -111,7 +111,7 @@ class _RouteResolver:
         self, name: str, given: Iterable[tuple[str, str]], password: SecretStr | None, depth: int
     ) -> tuple[Hop, ...]:
         if depth > _MOST_HOPS:
-            raise TransportError("configuration", f"{name}: ProxyJump goes round in a circle")
+            raise TransportError("configuration", f"{name}: ProxyJump is circular")
         found = self.config.lookup(name, given)
         hop = self._hop(name, found, password)
         tokens = _tokens(name, hop)

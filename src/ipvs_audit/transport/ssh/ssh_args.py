@@ -84,7 +84,7 @@ def _option(words: list[str]) -> tuple[str, str]:
             words.insert(0, f"-{rest}")
         return letter, ""
     if letter not in {*_OPTION_OF, *_IGNORED_WITH_ARGUMENT, "o", "F"}:
-        raise _bad(f"-{letter}", "cannot be honoured")
+        raise _bad(f"-{letter}", "is not supported")
     if not rest and not words:
         raise _bad(f"-{letter}", "needs an argument")
     return letter, rest or words.pop(0)
@@ -97,7 +97,7 @@ def _setting(text: str) -> tuple[str, str]:
     if not key or not value:
         raise _bad(f"-o {text}", "is not KEYWORD=VALUE")
     if key.lower() not in HONOURED | IGNORED:
-        raise _bad(f"-o {key}", "cannot be honoured")
+        raise _bad(f"-o {key}", "is not supported")
     return key, value
 
 
@@ -105,5 +105,5 @@ def _bad(what: str, why: str) -> TransportError:
     return TransportError(
         "configuration",
         f"ansible_ssh_common_args: {what} {why}; "
-        "known are -J -o -p -i -l -F -b -4 -6 and the settings in docs/known-limitations.md",
+        "supported: -J -o -p -i -l -F -b -4 -6, and the settings in docs/known-limitations.md",
     )

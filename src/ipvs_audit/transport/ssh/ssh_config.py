@@ -205,7 +205,9 @@ def _read_file(path: Path, block: _Block | None, depth: int) -> list[_Directive]
             continue
         matched = _LINE.match(line)
         if not matched or not matched[2]:
-            raise TransportError("configuration", f"{path}:{number}: no ssh_config setting: {line}")
+            raise TransportError(
+                "configuration", f"{path}:{number}: not an ssh_config setting: {line}"
+            )
         keyword = matched[1].lower()
         words = _words(keyword, matched[2])
         if keyword == "host":
