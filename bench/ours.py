@@ -11,8 +11,8 @@ import os
 import sys
 from pathlib import Path
 
-from ipvs_audit.audit.collecting import UNDER_WAY
 from ipvs_audit.inventory import read_inventory
+from ipvs_audit.model import limits
 from ipvs_audit.probe.collector import collect
 from ipvs_audit.snapshot import Failure, store
 from ipvs_audit.transport import Limits
@@ -37,7 +37,7 @@ def main(inventory: str, known_hosts: str, out: str, forks: str = "64") -> int:
             settings=settings,
             open_connection=open_connection,
             forks=int(forks),
-            under_way=UNDER_WAY * int(forks),
+            under_way=limits.HOSTS_PER_FORK * int(forks),
         ):
             saved.write(evidence)
             if isinstance(evidence, Failure):

@@ -14,6 +14,7 @@ import pytest
 from pydantic import SecretStr
 from stub_hosts import SETTINGS, SLOW, Crowd, Stub, answer, gather, targets
 
+from ipvs_audit.model import limits
 from ipvs_audit.model.target import Target
 from ipvs_audit.probe import collect_host
 from ipvs_audit.probe.collector import collect
@@ -114,7 +115,7 @@ def test_garbled_output_is_a_failure_that_names_the_host(behave: Any) -> None:
 def test_host_that_hangs_in_a_library_is_given_up_on_and_takes_no_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ipvs_audit.probe.collector.DEADLINE_OVERRUN", 0.2)
+    monkeypatch.setattr("ipvs_audit.model.limits.DEADLINE_OVERRUN", 0.2)
     free = threading.Event()
     hung = Stub(lambda _script: free.wait(20) and None)
 
@@ -135,8 +136,8 @@ def test_host_that_hangs_in_a_library_is_given_up_on_and_takes_no_place(
 def test_only_what_can_help_is_tried_again(
     retry: Retry, tries: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collect_host, "_LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(collect_host, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(limits, "RETRY_LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(limits, "RETRY_FIRST_PAUSE", 0.01)
     calls = []
 
     def connect(*_: Any) -> None:
@@ -148,7 +149,7 @@ def test_only_what_can_help_is_tried_again(
 
 
 def test_back_off_ends_in_success_when_the_server_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collect_host, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(limits, "RETRY_FIRST_PAUSE", 0.01)
     calls = []
 
     def connect(*_: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stub_hosts import SETTINGS, SLOW, Crowd, Stub, answer, gather, targets
 
-from ipvs_audit.probe import collect_host
+from ipvs_audit.model import limits
 from ipvs_audit.probe.thread_per_call import ThreadPerCallExecutor
 from ipvs_audit.snapshot import Failure, Snapshot
 from ipvs_audit.transport import Limits, Output, TransportError
@@ -39,7 +39,7 @@ def test_host_behind_a_jump_host_keeps_its_place_to_the_end() -> None:
 def test_lost_hosts_that_connect_again_are_among_the_forks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(collect_host, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(limits, "RETRY_FIRST_PAUSE", 0.01)
     crowd, lost = Crowd(together=1), set()
 
     def connect(target: Target, settings: Settings) -> Any:

@@ -103,7 +103,7 @@ def test_a_wrong_count_at_the_end_is_refused(count: int) -> None:
 
 
 def test_a_section_that_comes_twice_is_refused() -> None:
-    with pytest.raises(TransportError, match="duplicate section .a."):
+    with pytest.raises(TransportError, match="duplicate section 'a'"):
         parse(whole(frame("a", b"1"), frame("a", b"2")), NONCE)
 
 

@@ -123,7 +123,7 @@ def test_sudo_that_wants_a_password_we_do_not_have(fake: Callable[..., Connectio
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("requiretty", "requiretty"), ("stranger", "does not allow"), ("unknown", "no user")],
+    [("requiretty", "requiretty"), ("stranger", "does not allow"), ("unknown", "no such user")],
 )
 @pytest.mark.parametrize("password", [None, PASSWORD])
 def test_refusals_of_sudo_are_told_apart(

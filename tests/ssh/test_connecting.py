@@ -53,7 +53,7 @@ def test_key_login_runs_a_script_and_tells_whom_it_verified(sshd: Server) -> Non
 
 def test_nagle_is_off(sshd: Server) -> None:
     connection = open_connection(sshd.target(), sshd.settings)
-    sock = connection._line.wire.sock
+    sock = connection._link.transport.sock
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     connection.close()
 
@@ -71,7 +71,7 @@ def test_socket_is_not_closed_under_a_thread_that_reads_it(
 
     monkeypatch.setattr(paramiko_transport._ReadAhead, "recv", late)
     connection = open_connection(sshd.target(), sshd.settings)
-    line, under_it = connection._line.wire, []
+    line, under_it = connection._link.transport, []
     close = line.packetizer.close
 
     def closing() -> None:
@@ -90,7 +90,7 @@ def test_cheap_key_exchange_is_chosen(sshd: Server) -> None:
     log = (sshd.folder / "log").read_text()
     assert "Accepted publickey" in log
     connection = open_connection(sshd.target(), sshd.settings)
-    assert connection._line.wire.local_cipher == "aes128-gcm@openssh.com"
+    assert connection._link.transport.local_cipher == "aes128-gcm@openssh.com"
     connection.close()
 
 
@@ -230,7 +230,6 @@ def test_wrong_user_is_an_authentication_error(sshd: Server) -> None:
     assert error.kind == "authentication"
     assert error.retry == "never"
     assert "login as nobody-of-that-name failed: the server rejected key " in error.message
-    assert "; it accepts " in error.message
 
 
 def test_wrong_key_is_an_authentication_error(sshd: Server, tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_a_whole_audit_on_the_worker_that_is_left(
 
 
 def test_a_scheduler_that_is_not_there_is_said_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ipvs_audit.audit.engine._PATIENCE", 1)
+    monkeypatch.setattr("ipvs_audit.model.limits.ENGINE_TIMEOUT", 1)
     begun = time.monotonic()
     with (
         pytest.raises(EngineError, match="the scheduler cannot be reached"),

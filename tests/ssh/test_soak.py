@@ -21,9 +21,9 @@ import pytest
 from misbehaving import WAYS, misbehaving
 from openssh import ME, descendants, free_port, wait_until
 
-from ipvs_audit.audit.collecting import UNDER_WAY
+from ipvs_audit.model import limits
 from ipvs_audit.probe import collect_host
-from ipvs_audit.probe.collector import DEADLINE_OVERRUN, collect
+from ipvs_audit.probe.collector import collect
 from ipvs_audit.snapshot import Failure, Snapshot
 from ipvs_audit.transport import Limits
 from ipvs_audit.transport.connect import open_connection
@@ -82,7 +82,7 @@ def test_a_fleet_of_which_three_in_ten_misbehave(sshd: Server, start: Start) -> 
                 settings=settings,
                 open_connection=open_connection,
                 forks=FORKS,
-                under_way=UNDER_WAY * FORKS,
+                under_way=limits.HOSTS_PER_FORK * FORKS,
             )
         )
         seconds = time.monotonic() - begun
@@ -100,7 +100,7 @@ def test_a_fleet_of_which_three_in_ten_misbehave(sshd: Server, start: Start) -> 
     assert {kind for way, kind in kinds if way == "refuse"} == {"unreachable"}, kinds
     assert {kind for way, kind in kinds if way == "garbage"} == {"protocol"}, kinds
     # Were all of them to hang one behind the other in every fork, it would take no longer.
-    assert seconds < math.ceil(HOSTS / FORKS) * (LIMITS.deadline + DEADLINE_OVERRUN)
+    assert seconds < math.ceil(HOSTS / FORKS) * (LIMITS.deadline + limits.DEADLINE_OVERRUN)
 
 
 def test_a_whole_audit_accounts_for_each_and_leaves_no_process(sshd: Server, room: Path) -> None:

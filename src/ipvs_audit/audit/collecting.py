@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.audit.engine import engine
 from ipvs_audit.audit.open_files import make_room
+from ipvs_audit.model import limits
 from ipvs_audit.probe.collector import collect
 from ipvs_audit.snapshot import store
 from ipvs_audit.transport.connect import open_connection
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from ipvs_audit.audit.session import AuditSession
     from ipvs_audit.model.target import Target
     from ipvs_audit.transport import Connection
-
-#: Hosts under way for each of ``--forks``: most of them wait for their second sample, which costs
-#: this machine a socket, two idle threads and some memory, and nobody else anything.
-UNDER_WAY = 8
 
 
 def gather(
@@ -63,7 +60,7 @@ def gather(
             return
         if audit.earlier is not None:
             targets = _take_over(audit, targets, saved, progress)
-        most = options.forks if options.engine else UNDER_WAY * options.forks
+        most = options.forks if options.engine else limits.HOSTS_PER_FORK * options.forks
         forks, under_way, told = make_room(options.forks, most, kept)
         if told:
             audit.notes.append(told)

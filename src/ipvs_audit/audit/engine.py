@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ipvs_audit import __version__
+from ipvs_audit.model import limits
 from ipvs_audit.probe import script
 
 if TYPE_CHECKING:
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
 
 #: Our names for Dask's: ``dask://HOST:PORT`` is plain TCP, ``dask+tls://HOST:PORT`` is TLS.
 _SCHEMES = {"dask": "tcp", "dask+tls": "tls"}
-#: Seconds to find the scheduler and its workers.
-_PATIENCE = 15
-#: Seconds beyond the deadline in which another worker may begin with a lost one's host, and end.
-_NOTICED = 60.0
 
 
 class EngineError(Exception):
@@ -131,7 +128,7 @@ def engine(asked: str | None, forks: int, deadline: float) -> Iterator[Engine]:
             f"--engine {asked}: Dask is not installed; pip install 'ipvs-audit[dask]'"
         ) from None
     try:
-        client = Client(address, timeout=_PATIENCE, set_as_default=False)
+        client = Client(address, timeout=limits.ENGINE_TIMEOUT, set_as_default=False)
     except (OSError, ValueError, TypeError) as wrong:
         raise EngineError(
             f"--engine {asked}: the scheduler cannot be reached: {wrong}; for dask+tls://, see"
@@ -143,7 +140,7 @@ def engine(asked: str | None, forks: int, deadline: float) -> Iterator[Engine]:
         yield Engine(
             client.get_executor(pure=False),
             room,
-            overrun=2 * deadline + _NOTICED,
+            overrun=2 * deadline + limits.ENGINE_OVERRUN,
             told=f"Collected by {len(threads):,} Dask workers, {room:,} hosts at a time ({asked}).",
         )
 
@@ -156,7 +153,7 @@ def version() -> str:
 def _workers(client: Client, asked: str) -> dict[str, int]:
     """Threads by worker; all of them have this version of the suite."""
     try:
-        client.wait_for_workers(1, timeout=_PATIENCE)
+        client.wait_for_workers(1, timeout=limits.ENGINE_TIMEOUT)
         versions = client.run(version)
     except TimeoutError:
         raise EngineError(

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipvs_audit.inventory.errors import InventoryError
+from ipvs_audit.model import limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: About a million hosts. More than this is a device or a mistake.
-MAX_BYTES = 256 * 1024 * 1024
 
 _VARIABLES = ("group_vars", "host_vars")
 
@@ -115,10 +114,10 @@ def _checked(path: Path, given: str) -> Path:
         )
     if not os.access(path, os.R_OK):
         raise InventoryError(f"{given}: cannot read the inventory: permission denied")
-    if stat.S_ISREG(kind.st_mode) and kind.st_size > MAX_BYTES:
+    if stat.S_ISREG(kind.st_mode) and kind.st_size > limits.INVENTORY_SIZE:
         raise InventoryError(
             f"{given}: {kind.st_size:,} bytes is too large for an inventory "
-            f"(limit {MAX_BYTES:,}): split it into a directory"
+            f"(limit {limits.INVENTORY_SIZE:,}): split it into a directory"
         )
     return Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ipvs_audit.model import limits
 from ipvs_audit.model.strict_yaml import StrictYaml, StrictYamlError
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ class Policy(BaseModel):
     floors: dict[str, Release] = Field(
         default_factory=lambda: {"alinux2": "4.19.91-22", "alinux3": "5.10.134-14"}
     )
-    sample_seconds: int = Field(default=5, ge=5, le=60)
+    sample_seconds: int = Field(
+        default=limits.SHORTEST_SPAN, ge=limits.SHORTEST_SPAN, le=limits.LONGEST_SPAN
+    )
     severity: dict[ControlId, Severity] = Field(default_factory=dict)
     remedy: Literal["recipe", "drop-in"] = "recipe"
     accept_statistics_loss: bool = False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.audit.options import DEFAULT_INVENTORY, DEFAULT_POLICY, Options
 from ipvs_audit.latency.options import LatencyOptions, add_latency_options
+from ipvs_audit.model import limits
 from ipvs_audit.model.shard import Shard
 from ipvs_audit.model.shipped import shipped
 from ipvs_audit.plugin.command import command_of
@@ -78,9 +79,10 @@ def _add_connection_options(add: Callable[..., None]) -> None:
     add(
         "--forks",
         type=int,
-        default=64,
+        default=limits.FORKS,
         metavar="N",
-        help="hosts connected to at a time (default 64); eight times as many may be under way",
+        help=f"hosts connected to at a time (default {limits.FORKS});"
+        f" {limits.HOSTS_PER_FORK} times as many may be under way",
     )
     add(
         "--engine",
@@ -95,16 +97,16 @@ def _add_connection_options(add: Callable[..., None]) -> None:
     add(
         "--connect-timeout",
         type=float,
-        default=10.0,
+        default=limits.CONNECT_TIMEOUT,
         metavar="S",
-        help="seconds to connect, agree on keys and log in (default 10)",
+        help=f"seconds to connect and log in (default {limits.CONNECT_TIMEOUT:g})",
     )
     add(
         "--deadline",
         type=float,
-        default=60.0,
+        default=limits.HOST_DEADLINE,
         metavar="S",
-        help="seconds for everything on one host (default 60)",
+        help=f"seconds for everything on one host (default {limits.HOST_DEADLINE:g})",
     )
     add(
         "--host-key-policy",

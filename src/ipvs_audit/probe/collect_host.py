@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model import limits
 from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.probe import framing, script
 from ipvs_audit.snapshot import CollectionInfo, Failure, Snapshot, estimator_runs, round_trips
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
     from ipvs_audit.model.target import Target
     from ipvs_audit.probe.connection_slots import ConnectionSlots
     from ipvs_audit.transport.settings import Settings
-
-#: Pauses before the next try at a host that is too busy: doubling from the first to the longest,
-#: each made shorter by chance so that hosts behind one bastion do not come back together.
-_FIRST_PAUSE = 0.15
-_LONGEST_PAUSE = 5.0
-_MOST_BACKOFFS = 10
-#: A try needs at least this many seconds to be worth it.
-_WORTH_IT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +44,7 @@ class Job:
     settings: Settings
     open_connection: Callable[[Target, Settings], Connection]
     every_namespace: bool = False
-    span: int = script.SHORTEST_SPAN
+    span: int = limits.SHORTEST_SPAN
     originals: bool = False
     keep: Callable[[Target, Connection], bool] | None = None
 
@@ -130,10 +123,14 @@ def collect_one(job: Job, handle: Handle | None = None) -> Snapshot | Failure:
             return _attempt(job, handle, deadline, started)
         except TransportError as error:
             pause = _pause(error.retry, tries)
-            if pause is None or handle.abandoned or deadline.left() < pause + _WORTH_IT:
+            if (
+                pause is None
+                or handle.abandoned
+                or deadline.left() < pause + limits.SHORTEST_ATTEMPT
+            ):
                 return failure(job.target, error.kind, error.message, started)
             time.sleep(pause)
-            if not handle.acquire_slot(deadline.left() - _WORTH_IT):
+            if not handle.acquire_slot(deadline.left() - limits.SHORTEST_ATTEMPT):
                 return failure(job.target, error.kind, error.message, started)
         except Exception as error:  # noqa: BLE001  # one host's surprise must not end the run
             text = one_line(f"{type(error).__name__}: {error}", _secrets(job.target))
@@ -147,9 +144,9 @@ def _pause(retry: Retry, tries: dict[Retry, int]) -> float | None:
     count = tries[retry]
     tries[retry] += 1
     if retry == "once" and count == 0:
-        return _FIRST_PAUSE
-    if retry == "backoff" and count < _MOST_BACKOFFS:
-        longest = min(_FIRST_PAUSE * 2.0**count, _LONGEST_PAUSE)
+        return limits.RETRY_FIRST_PAUSE
+    if retry == "backoff" and count < limits.RETRIES_WHEN_BUSY:
+        longest = min(limits.RETRY_FIRST_PAUSE * 2.0**count, limits.RETRY_LONGEST_PAUSE)
         return longest * random.uniform(0.5, 1)  # noqa: S311  # spreads load, guards nothing
     return None
 
@@ -169,7 +166,6 @@ def _attempt(job: Job, handle: Handle, deadline: Deadline, started: str) -> Snap
 
 
 def _probe(job: Job, connection: Connection, deadline: Deadline, started: str) -> Snapshot:
-    limits = job.settings.limits
     nonce = script.new_nonce()
     output = connection.run_script(
         script.render(
@@ -179,7 +175,7 @@ def _probe(job: Job, connection: Connection, deadline: Deadline, started: str) -
             originals=job.originals,
         ),
         timeout=deadline.left(),
-        max_output=limits.output,
+        max_output=job.settings.limits.output,
     )
     try:
         sections = framing.parse(output.stdout, nonce, stderr=output.stderr)

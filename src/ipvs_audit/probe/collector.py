@@ -8,6 +8,7 @@ from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model import limits
 from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.probe.collect_host import Handle, Job, collect_one, failure
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot import Failure, Snapshot
     from ipvs_audit.transport import Connection
     from ipvs_audit.transport.settings import Settings
-
-#: Seconds that a host may take beyond its deadline to end by itself.
-DEADLINE_OVERRUN = 3.0
-#: The longest wait for the next host, so that Ctrl-C is noticed soon on every platform.
-_LONGEST_WAIT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,7 @@ def collect(
     settings: Settings,
     open_connection: Callable[[Target, Settings], Connection],
     policies: Mapping[str, Policy] | None = None,
-    forks: int = 64,
+    forks: int = limits.FORKS,
     under_way: int | None = None,
     originals: bool = False,
     keep: Callable[[Target, Connection], bool] | None = None,
@@ -72,8 +68,8 @@ def collect(
         executor: runs the collecting; None starts a thread per host. Another one should have
             ``forks`` workers: a host's deadline counts from when it is submitted.
         overrun: seconds beyond its deadline after which a host is given up; None for
-            :data:`DEADLINE_OVERRUN`. An executor that restarts the hosts of a lost worker needs
-            more.
+            :data:`~ipvs_audit.model.limits.DEADLINE_OVERRUN`. An executor that restarts the hosts
+            of a lost worker needs more.
     """
     usual = Policy()
 
@@ -94,7 +90,7 @@ def collect(
         executor,
         forks=max(1, forks),
         under_way=max(1, forks, under_way or 0),
-        overrun=DEADLINE_OVERRUN if overrun is None else overrun,
+        overrun=limits.DEADLINE_OVERRUN if overrun is None else overrun,
     )
     return run.evidence()
 
@@ -167,7 +163,9 @@ class _Run:
         """Wait a little for hosts to be done, and give up on those past their deadline."""
         oldest = next(iter(self._running.values()))
         try:
-            future = self._news.get(timeout=min(oldest.deadline.left(), _LONGEST_WAIT) or 0.001)
+            future = self._news.get(
+                timeout=min(oldest.deadline.left(), limits.INTERRUPT_CHECK) or 0.001
+            )
         except queue.Empty:
             future = None
         if future is not None and (running := self._running.pop(future, None)) is not None:

@@ -13,14 +13,14 @@ import secrets
 from functools import cache
 from importlib.resources import files
 
+from ipvs_audit.model import limits
+
 #: The parts of the script beside probe.sh, in order: functions only.
 PARTS = ("host.sh", "namespaces.sh", "counters.sh", "config.sh", "loaders.sh")
 
 #: Parts more, for a plan: the files that may have to change, whole, and where they lie.
 ORIGINALS = ("root_only.sh", "originals.sh")
 
-#: Seconds between the first sample and the last, at least: the totals may lag behind by 3 of them.
-SHORTEST_SPAN = 5
 
 _LAST_LINE = "main </dev/null\n"
 _NONCE = re.compile(r"[0-9a-f]{32}")
@@ -63,7 +63,7 @@ def strip_comments(text: str) -> str:
 def render(
     nonce: str,
     *,
-    span: int = SHORTEST_SPAN,
+    span: int = limits.SHORTEST_SPAN,
     every_namespace: bool = False,
     originals: bool = False,
 ) -> bytes:
@@ -80,8 +80,8 @@ def render(
     """
     if not _NONCE.fullmatch(nonce):
         raise ValueError(f"the nonce {nonce!r} is not 32 hex digits")
-    if span < SHORTEST_SPAN:
-        raise ValueError(f"a span of {span} s is too short: at least {SHORTEST_SPAN} s")
+    if span < limits.SHORTEST_SPAN:
+        raise ValueError(f"a span of {span} s is too short: at least {limits.SHORTEST_SPAN} s")
     words = {
         "@NONCE@": nonce,
         "@SPAN@": str(span * 100 + 10),

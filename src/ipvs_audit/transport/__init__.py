@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from ipvs_audit.model import limits
+
 #: What can go wrong on the way to a host. Reports group hosts by it.
 FailureKind = Literal[
     "unreachable",  # refused, no route, name not resolved, mute
@@ -72,9 +74,9 @@ class Limits:
         output: bytes of standard output before the host is given up.
     """
 
-    connect: float = 10.0
-    deadline: float = 60.0
-    output: int = 8 * 1024 * 1024
+    connect: float = limits.CONNECT_TIMEOUT
+    deadline: float = limits.HOST_DEADLINE
+    output: int = limits.SCRIPT_OUTPUT
 
 
 class Connection(Protocol):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from typing import IO, TYPE_CHECKING, Self
 
+from ipvs_audit.model import limits
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.deadline import Deadline
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ipvs_audit.transport.script_protocol import ScriptProtocol
-
-_READ = 256 * 1024
-_LINGER = 1.0
 
 
 def run_process(
@@ -92,7 +90,7 @@ class _Child:
                 with contextlib.suppress(OSError):
                     stream.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_LINGER)
+            self._process.wait(limits.BACKGROUND_OUTPUT)
 
     def talk(self, protocol: ScriptProtocol, deadline: Deadline) -> bool:
         """Move bytes until both streams have ended; false where the time was up before."""
@@ -107,11 +105,11 @@ class _Child:
             self._want_to_write(stdin, protocol)
             if deadline.over():
                 return False
-            for key, _ in self._selector.select(min(deadline.left(), _LINGER / 4)):
+            for key, _ in self._selector.select(min(deadline.left(), limits.BACKGROUND_OUTPUT / 4)):
                 if key.fileobj is stdin:
                     self._write(stdin)
                     continue
-                data = os.read(key.fd, _READ)
+                data = os.read(key.fd, limits.READ_SIZE)
                 if data:
                     key.data(data)
                     self._lingering = None
@@ -124,7 +122,7 @@ class _Child:
         """Whether the program has ended a while ago, and others hold its output open."""
         if self._process.poll() is None:
             return False
-        self._lingering = self._lingering or Deadline.after(_LINGER)
+        self._lingering = self._lingering or Deadline.after(limits.BACKGROUND_OUTPUT)
         return self._lingering.over()
 
     def _want_to_write(self, stdin: IO[bytes], protocol: ScriptProtocol) -> None:

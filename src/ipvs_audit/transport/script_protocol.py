@@ -17,6 +17,7 @@ import secrets
 import shlex
 from typing import TYPE_CHECKING, Literal
 
+from ipvs_audit.model import limits
 from ipvs_audit.transport import Output, TransportError
 from ipvs_audit.transport.message_text import output_note
 from ipvs_audit.transport.start_failure import explain
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 TimeoutStyle = Literal["kill", "plain", "old", "none"]
 TIMEOUT_STYLES: tuple[TimeoutStyle, ...] = ("kill", "plain", "old", "none")
 
-STDERR_CAP = 64 * 1024
-_NOISE_CAP = 64 * 1024
 _TRUNCATED = 97
 
 
@@ -140,8 +139,8 @@ class ScriptProtocol:
                 self.started = True
                 if self._password is not None:
                     self._send_script()
-            elif len(self._stdout) > _NOISE_CAP:
-                surplus = len(self._stdout) - len(self._mark) - _NOISE_CAP // 2
+            elif len(self._stdout) > limits.LOGIN_NOISE:
+                surplus = len(self._stdout) - len(self._mark) - limits.LOGIN_NOISE // 2
                 del self._stdout[:surplus]
                 self._noise += surplus
         if self._noise + len(self._stdout) > self._max_output:
@@ -165,7 +164,7 @@ class ScriptProtocol:
                 self._stderr_marked = True
             elif not self.started:
                 self._answer_prompt()
-        del self._stderr[STDERR_CAP:]
+        del self._stderr[limits.SCRIPT_ERRORS :]
 
     def _answer_prompt(self) -> None:
         prompt = self._prompt.encode()

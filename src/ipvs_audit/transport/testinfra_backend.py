@@ -12,13 +12,13 @@ import testinfra.backend
 from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.host import Host
 
+from ipvs_audit.model import limits
+
 if TYPE_CHECKING:
     from ipvs_audit.model.target import Target
     from ipvs_audit.transport import Connection
 
 NAME = "ipvs-audit"
-COMMAND_TIMEOUT = 30.0
-COMMAND_OUTPUT = 8 * 1024 * 1024
 
 
 class Backend(BaseBackend):  # type: ignore[misc]
@@ -35,8 +35,8 @@ class Backend(BaseBackend):  # type: ignore[misc]
         hostname: str,
         *,
         connection: Connection,
-        timeout: float = COMMAND_TIMEOUT,
-        max_output: int = COMMAND_OUTPUT,
+        timeout: float = limits.COMMAND_TIMEOUT,
+        max_output: int = limits.SCRIPT_OUTPUT,
     ) -> None:
         super().__init__(hostname)
         self._connection = connection
@@ -81,8 +81,8 @@ def host_for(
     target: Target,
     connection: Connection,
     *,
-    timeout: float = COMMAND_TIMEOUT,
-    max_output: int = COMMAND_OUTPUT,
+    timeout: float = limits.COMMAND_TIMEOUT,
+    max_output: int = limits.SCRIPT_OUTPUT,
 ) -> Host:
     """An ordinary testinfra host on an open connection.
 

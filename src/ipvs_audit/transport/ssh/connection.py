@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST
 
+from ipvs_audit.model import limits
 from ipvs_audit.transport import Output, TransportError
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.message_text import one_line
@@ -22,15 +23,6 @@ if TYPE_CHECKING:
 
     from ipvs_audit.model.target import Become, Target
     from ipvs_audit.transport.settings import Settings
-
-_READ = 256 * 1024
-_SLOWEST_LOOK = 1.0
-#: Hosts that wait for their second sample are many; each look wakes a thread for nothing.
-_SELDOM_LOOK = 10.0
-#: Packets of output that may gather: 32 KiB each at most, well within paramiko's window of 2 MiB.
-_GATHERED = 16
-#: After the exit status, seconds to wait for output of processes left in the background.
-_LINGER = 1.0
 
 
 class SshConnection:
@@ -180,13 +172,15 @@ class SshConnection:
             if over:
                 return
             if channel.exit_status_ready():
-                lingering = lingering or Deadline.after(_LINGER)
+                lingering = lingering or Deadline.after(limits.BACKGROUND_OUTPUT)
                 if lingering.over():
                     return
             if deadline.over():
                 raise protocol.timed_out(timeout)
-            look = _LINGER / 4 if lingering else _SELDOM_LOOK if wake.seldom else _SLOWEST_LOOK
-            wake.wait(min(deadline.left(), look))
+            check = limits.IDLE_CONNECTION_CHECK if wake.seldom else limits.CONNECTION_CHECK
+            if lingering:
+                check = limits.BACKGROUND_OUTPUT / 4
+            wake.wait(min(deadline.left(), check))
 
     def _let_go(self, channel: paramiko.Channel, *, finished: bool) -> None:
         """Close the channel; kill what still runs at its end, where the server knows how to."""
@@ -213,7 +207,7 @@ class _Wake(threading.Event):
         """Called from paramiko's thread for every packet, and when the channel ends."""
         if self.seldom and not (self._channel.eof_received or self._channel.closed):
             self._gathered += 1
-            if self._gathered % _GATHERED:
+            if self._gathered % limits.PACKETS_PER_WAKE:
                 return
         self.tell()
 
@@ -243,10 +237,10 @@ class _Told(threading.Event):
 def _drain(channel: paramiko.Channel, protocol: ScriptProtocol) -> bool:
     moved = False
     if channel.recv_stderr_ready():
-        protocol.feed_stderr(channel.recv_stderr(_READ))
+        protocol.feed_stderr(channel.recv_stderr(limits.READ_SIZE))
         moved = True
     if channel.recv_ready():
-        protocol.feed_stdout(channel.recv(_READ))
+        protocol.feed_stdout(channel.recv(limits.READ_SIZE))
         moved = True
     return moved
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import paramiko
 
+from ipvs_audit.model import limits
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.message_text import one_line
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from ipvs_audit.transport.settings import Settings
     from ipvs_audit.transport.ssh.route import Hop
-
-_GOING_DOWN_PATIENCE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,8 @@ def dial(route: tuple[Hop, ...], settings: Settings) -> SshLink:
     Raises:
         TransportError: one of them could not be reached, verified or logged in to.
     """
-    limits = settings.limits
-    patience = route[-1].connect_timeout or limits.connect
-    deadline = Deadline.after(min(patience, limits.deadline))
+    connect = route[-1].connect_timeout or settings.limits.connect
+    deadline = Deadline.after(min(connect, settings.limits.deadline))
     with contextlib.ExitStack() as stack:
         via: SshTransport | None = None
         fingerprint = ""
@@ -156,7 +154,7 @@ def _reap(child: subprocess.Popen[bytes]) -> None:
         return
     child.terminate()
     try:
-        child.wait(_GOING_DOWN_PATIENCE)
+        child.wait(limits.PROXY_COMMAND_END)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import paramiko
 from paramiko.packet import Packetizer
 
+from ipvs_audit.model import limits
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.message_text import one_line
@@ -25,11 +26,6 @@ _log = logging.getLogger("paramiko")
 if _log.level == logging.NOTSET:
     _log.setLevel(logging.CRITICAL + 1)
 
-#: Seconds for a thread that is told of the end to notice; longer only on a starved machine.
-_CLOSE_PATIENCE = 5.0
-_READ_AHEAD = 32 * 1024
-_SLOWEST_LOOK = 1.0
-
 
 class _ReadAhead:
     """A socket that is read in large pieces: paramiko asks for each packet in two small ones."""
@@ -42,7 +38,7 @@ class _ReadAhead:
 
     def recv(self, most: int) -> bytes:
         """At least a byte, or nothing at the end; raises as the socket does."""
-        data = self._ahead or self._sock.recv(_READ_AHEAD)
+        data = self._ahead or self._sock.recv(limits.SOCKET_READ_SIZE)
         self._ahead = data[most:]
         return data[:most]
 
@@ -102,7 +98,7 @@ class SshTransport(paramiko.Transport):
         "hmac-sha1",
     )
     # How often the reading thread wakes to see whether it should end; close() wakes it itself.
-    _active_check_timeout = 10.0
+    _active_check_timeout = limits.IDLE_CONNECTION_CHECK
 
     def __init__(
         self, sock: socket.socket | paramiko.Channel, key_algorithms: Sequence[str]
@@ -163,7 +159,7 @@ class SshTransport(paramiko.Transport):
         if event is not None:
             return []
         due = Deadline.after(self.auth_timeout)
-        while not done.wait(min(_SLOWEST_LOOK, due.left())) and self.is_active():
+        while not done.wait(min(limits.CONNECTION_CHECK, due.left())) and self.is_active():
             if due.over():
                 break
         self.auth_timeout = due.left()
@@ -183,7 +179,7 @@ class SshTransport(paramiko.Transport):
             else:
                 self._stream.close()
         if self.is_alive() and self is not threading.current_thread():
-            self.join(_CLOSE_PATIENCE)
+            self.join(limits.CLOSE_TIMEOUT)
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             super().close()
         with contextlib.suppress(OSError):

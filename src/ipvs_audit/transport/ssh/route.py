@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model import limits
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.ssh import ssh_args, ssh_config
 
@@ -26,7 +27,6 @@ SSH_PORT = 22
 _USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 _GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 _DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
-_MOST_HOPS = 8
 _JUMP = re.compile(
     r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>\d+))?/?"
 )
@@ -110,7 +110,7 @@ class _RouteResolver:
     def hops(
         self, name: str, given: Iterable[tuple[str, str]], password: SecretStr | None, depth: int
     ) -> tuple[Hop, ...]:
-        if depth > _MOST_HOPS:
+        if depth > limits.JUMP_HOSTS:
             raise TransportError("configuration", f"{name}: ProxyJump is circular")
         found = self.config.lookup(name, given)
         hop = self._hop(name, found, password)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model import limits
 from ipvs_audit.transport import TransportError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 USER_FILE = Path("~/.ssh/config")
 SYSTEM_FILE = Path("/etc/ssh/ssh_config")
-_INCLUDE_DEPTH = 16
 _LINE = re.compile(r"\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(.*?)\s*$", re.DOTALL)
 #: Keywords whose value is the rest of the line, quotes and all.
 _VERBATIM = frozenset({"proxycommand", "remotecommand", "localcommand", "knownhostscommand"})
@@ -214,7 +214,7 @@ def _read_file(path: Path, block: _Block | None, depth: int) -> list[_Directive]
             block = _Block((("hosts", " ".join(words)),), outer)
         elif keyword == "match":
             block = _Block(_criteria(words, path, number), outer)
-        elif keyword == "include" and depth < _INCLUDE_DEPTH:
+        elif keyword == "include" and depth < limits.SSH_CONFIG_INCLUDES:
             for name in words:
                 for included in _included(name, path):
                     directives.extend(_read_file(included, block, depth + 1))

@@ -1,0 +1,79 @@
+"""Time limits and sizes of the audit: each stands here once, with its unit and its reason.
+
+Plain constants. Where a user may choose, the option's default and help are made from them.
+"""
+
+from __future__ import annotations
+
+# Connecting and collecting.
+
+#: Seconds for TCP, key exchange and login together (``--connect-timeout``).
+CONNECT_TIMEOUT = 10.0
+#: Seconds for everything on one host (``--deadline``): a probe takes 6, 500 namespaces 2 more.
+HOST_DEADLINE = 60.0
+#: Seconds that a host may take beyond its deadline to end by itself.
+DEADLINE_OVERRUN = 3.0
+#: Hosts that are being connected to at a time (``--forks``): docs/performance.md has the measuring.
+FORKS = 64
+#: Hosts under way for each fork. Most of them wait for their second sample, which costs this
+#: machine a socket, two idle threads and some memory, and the network nothing.
+HOSTS_PER_FORK = 8
+#: Seconds between two looks for Ctrl-C, which no platform lets a longer wait notice.
+INTERRUPT_CHECK = 0.5
+#: Seconds before a host is tried again: doubled from the first to the longest, for a busy host.
+RETRY_FIRST_PAUSE = 0.15
+RETRY_LONGEST_PAUSE = 5.0
+#: How often a busy host is tried again.
+RETRIES_WHEN_BUSY = 10
+#: Seconds that must be left for another attempt to be worth it.
+SHORTEST_ATTEMPT = 0.5
+#: Seconds between the two samples of the counters: the totals may lag behind by 3.
+SHORTEST_SPAN = 5
+#: The longest that a policy may ask for, in seconds: within :data:`HOST_DEADLINE`.
+LONGEST_SPAN = 60
+#: Seconds to find a Dask scheduler and its workers.
+ENGINE_TIMEOUT = 15
+#: Seconds beyond two deadlines for Dask to notice a lost worker and give its host to another.
+ENGINE_OVERRUN = 60.0
+
+# What a host may send.
+
+#: Bytes of a script's standard output: a probe of 500 namespaces sends a tenth of it.
+SCRIPT_OUTPUT = 8 * 1024 * 1024
+#: Bytes of a script's standard error that are kept.
+SCRIPT_ERRORS = 64 * 1024
+#: Bytes that a login shell may print before the script starts, and that are kept for messages.
+LOGIN_NOISE = 64 * 1024
+#: Seconds for each command of testinfra's ``host``.
+COMMAND_TIMEOUT = 30.0
+#: Bytes of a host's output that are searched for a line to quote, and characters that are quoted.
+QUOTE_SEARCHED = 4096
+QUOTE_LENGTH = 200
+
+# How a connection is served.
+
+#: Bytes to read from a program or channel at a time.
+READ_SIZE = 256 * 1024
+#: Bytes to read from a socket at a time; paramiko asks for each packet in two small pieces.
+SOCKET_READ_SIZE = 32 * 1024
+#: Seconds to wait for output of processes left in the background, after the exit status.
+BACKGROUND_OUTPUT = 1.0
+#: Seconds between two looks at a connection while something is still to be sent.
+CONNECTION_CHECK = 1.0
+#: The same once all is sent: hosts that wait for their second sample are many.
+IDLE_CONNECTION_CHECK = 10.0
+#: Packets of output (32 KiB at most) before the reader is woken: within paramiko's 2 MiB window.
+PACKETS_PER_WAKE = 16
+#: Seconds for a connection's thread to end; it takes longer only on a starved machine.
+CLOSE_TIMEOUT = 5.0
+#: Seconds for a proxy command to end before it is killed.
+PROXY_COMMAND_END = 1.0
+#: Jump hosts on the way to a host; more is a circle.
+JUMP_HOSTS = 8
+#: Includes within each other in ssh_config, as in OpenSSH.
+SSH_CONFIG_INCLUDES = 16
+
+# Inventories.
+
+#: Bytes of one inventory file, about a million hosts. More is a device or a mistake.
+INVENTORY_SIZE = 256 * 1024 * 1024
