@@ -64,9 +64,9 @@ def predict(folder: Path, trigger: str = "ip_vs") -> dict[str, ExpectedResult]:
         "sysctl-p": _loader(config, config.sysctl_p),
         "sysctl-system": _loader(config, config.sysctl_system),
         "systemd-sysctl": _loader(config, config.systemd_sysctl),
-        "reload": _outcome(after_reload(config, _off)),
+        "reload": _from_prediction(after_reload(config, _off)),
         # Its status is that of a later modprobe, which finds ip_vs loaded where that is early.
-        "boot": replace(_outcome(after_boot(config, _off)), fails=None),
+        "boot": replace(_from_prediction(after_boot(config, _off)), fails=None),
     }
     for name in ("reload", "boot"):
         found[name] = _with_hook_of(config, trigger, found[name])
@@ -102,7 +102,7 @@ def _loader(config: HostConfig, loader: Loader) -> ExpectedResult:
     return ExpectedResult(str(value), bool(printed) or None, "; ".join([why, *printed]))
 
 
-def _outcome(prediction: Prediction) -> ExpectedResult:
+def _from_prediction(prediction: Prediction) -> ExpectedResult:
     if prediction.doubt or prediction.fault:
         return ExpectedResult(None, None, prediction.reason)
     value = "absent" if prediction.value is None else str(prediction.value)

@@ -25,14 +25,14 @@ _READ = (
 _KEY = "/proc/sys/net/ipv4/vs/run_estimation"
 
 
-def run(guest: Guest, seed: int, wanted: int) -> Iterator[trial.TrialResult]:
+def run(guest: Guest, seed: int, count: int) -> Iterator[trial.TrialResult]:
     """Reboot into cases that the model has an answer for, until there are enough.
 
     Raises:
         GuestError: the guest did not come back.
     """
     number, done = _FIRST, 0
-    while done < wanted:
+    while done < count:
         case = make_case(seed, number)
         number += 1
         # /run is empty after a boot, and an early hook must not keep the guest from booting.

@@ -1,8 +1,13 @@
-"""Whether a value persists: what each loader would set, and what a reload and a boot leave.
+"""Whether a value persists: what each loader sets, and the value after a reload and after a boot.
 
-Pure functions over a :class:`~ipvs_audit.snapshot.config_files.ConfigTree`. The way of the data::
+Pure functions over a :class:`~ipvs_audit.snapshot.config_files.ConfigTree`; only ``file_tree``,
+``file_root`` and ``tree_loaders`` read files: a tree on disk in place of a snapshot. Nothing here
+runs a program. The way of the data::
 
-    lines -> settings -> resolution (which line wins, per loader)
-    modprobe.d -> hook -> shell reading -> effect
-    both -> two answers: after a reload, after a boot
+    lines -> settings -> resolution (which line wins, for each loader) -> persisted_value
+    modprobe.d, udev -> hook -> shell_parser -> hook_interpreter -> prediction: reload, boot
+    both -> policy_verdicts (EST-2, EST-3), explanation
+
+For others: ``host_config``, ``policy_verdicts``, ``persisted_value``, ``reload``, ``boot``,
+``explanation``, ``file_tree``, ``tree_loaders``.
 """

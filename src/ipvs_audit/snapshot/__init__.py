@@ -1,8 +1,9 @@
 """What the probe brought from one host, kept raw and read by pure functions.
 
 A snapshot stores the probe's sections as they came. Everything else (kernel, module, namespaces,
-counters, configuration) is parsed from them on first use, so that saved evidence and live
-evidence take the same way, and a better parser can read old evidence again.
+counters, configuration) is parsed from them on first use, so that saved and live evidence are
+read alike, and a better parser can read old evidence again. Nothing here judges, and only ``store``
+reads or writes files.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from ipvs_audit.snapshot.section import Section
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Failure", "GarbledEvidenceError", "Section", "Snapshot", "Taken"]
+__all__ = ["CollectionInfo", "Failure", "GarbledEvidenceError", "Section", "Snapshot"]
 
 #: Characters of a section's output that evidence shows; the snapshot keeps all.
 EVIDENCE_LENGTH = 16 * 1024
