@@ -12,6 +12,7 @@ from ipvs_audit.snapshot.floor import floor_for, reaches
     severity="high",
     source="vendor document: supported kernel versions",
     fix="Update to a kernel that has net.ipv4.vs.run_estimation, and boot it.",
+    evidence=("host", "module", "netns"),
 )
 def test_kernel_support(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """Only kernels that have net.ipv4.vs.run_estimation can switch estimation off.
@@ -56,9 +57,7 @@ def test_kernel_support(snapshot: Snapshot, policy: Policy, assessment: Assessme
         )
     if able is False and switch.other_switch:
         shown += f" (but another vendor's: {switch.other_switch})"
-    assessment.observe(
-        f"kernel {kernel.release}: {shown}{corroboration}", "host", "module", "netns"
-    )
+    assessment.observe(f"kernel {kernel.release}: {shown}{corroboration}")
 
     if able is None:
         able = documented

@@ -8,8 +8,6 @@ from ipvs_audit.persistence.persisted_value import persisted_value
 from ipvs_audit.persistence.policy_verdicts import judge_persisted
 from ipvs_audit.snapshot import Snapshot
 
-EVIDENCE = ("sysctl", "sysctl-named", "modprobe", "loaders")
-
 
 @control(
     "EST-2",
@@ -18,6 +16,8 @@ EVIDENCE = ("sysctl", "sysctl-named", "modprobe", "loaders")
     source="vendor document: step 2",
     fix="Keep one line, net.ipv4.vs.run_estimation = 0 (or 1, if the policy enables estimation), "
     "in /etc/sysctl.conf, and remove the other lines that are named here.",
+    evidence=("sysctl", "sysctl-named", "modprobe", "loaders"),
+    remediable=True,
 )
 def test_sysctl_persisted(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """The next boot, reload or sysctl -p sets what the files say.
@@ -32,7 +32,7 @@ def test_sysctl_persisted(snapshot: Snapshot, policy: Policy, assessment: Assess
         assessment.not_applicable("this host has no ip_vs: no module file, not built in")
     config = host_config_of(snapshot)
     found = persisted_value(config, policy.accepts)
-    assessment.observe("\n".join([*found.lines, *config.ignored]), *EVIDENCE)
+    assessment.observe("\n".join([*found.lines, *config.ignored]))
 
     verdict, why = judge_persisted(config, policy)
     assert verdict is not Verdict.FAIL, why

@@ -9,8 +9,6 @@ from ipvs_audit.persistence.policy_verdicts import judge_reload
 from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.snapshot import Snapshot
 
-EVIDENCE = ("modprobe", "udev", "modules-load", "sysctl", "sysctl-named", "loaders", "module")
-
 
 @control(
     "EST-3",
@@ -20,6 +18,8 @@ EVIDENCE = ("modprobe", "udev", "modules-load", "sysctl", "sysctl-named", "loade
     fix="In /etc/modprobe.d/ipvs.conf: install ip_vs /sbin/modprobe --ignore-install ip_vs && "
     "/sbin/sysctl -p; and the value in the file that this command reads, /etc/sysctl.conf. "
     "On a kernel without the key (EST-1) remove the hook: it breaks modprobe there.",
+    evidence=("modprobe", "udev", "modules-load", "sysctl", "sysctl-named", "loaders", "module"),
+    remediable=True,
 )
 def test_module_reload(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """Each load of ip_vs resets the value to 1, and at boot sysctl runs before ip_vs is there.
@@ -35,7 +35,7 @@ def test_module_reload(snapshot: Snapshot, policy: Policy, assessment: Assessmen
     config = host_config_of(snapshot)
     reload, boot = (after(config, policy.accepts) for after in (after_reload, after_boot))
     predicted = f"after a module reload: {reload.summary}", f"after a boot: {boot.summary}"
-    assessment.observe("\n".join([*predicted, *config.ignored]), *EVIDENCE)
+    assessment.observe("\n".join([*predicted, *config.ignored]))
 
     verdict, why = judge_reload(config, policy)
     assert verdict is not Verdict.FAIL, why

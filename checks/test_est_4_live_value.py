@@ -11,6 +11,8 @@ from ipvs_audit.snapshot import Snapshot
     severity="high",
     source="vendor document: step 4, method 1",
     fix="sysctl -w net.ipv4.vs.run_estimation=0 (or 1, where the policy wants estimation).",
+    evidence=("netns",),
+    remediable=True,
 )
 def test_live_value(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """The running value is what stalls packets or does not, whatever any file says.
@@ -30,7 +32,7 @@ def test_live_value(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
             "net.ipv4.vs.run_estimation is there but could not be read"
             f" ({host.why_unread}) as {snapshot.host.user}"
         )
-    assessment.observe(f"net.ipv4.vs.run_estimation = {host.raw}", "netns")
+    assessment.observe(f"net.ipv4.vs.run_estimation = {host.raw}")
     aside = (
         "; est_cpulist is empty, which stops the estimator for now, but the switch is still on"
         if host.stopped and host.value != 0

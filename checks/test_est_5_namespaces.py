@@ -14,6 +14,8 @@ from ipvs_audit.snapshot.namespaces import Netns
     severity="high",
     source="vendor document: step 3, network namespace containers",
     fix="In each namespace named: nsenter --net=... sysctl -w net.ipv4.vs.run_estimation=0",
+    evidence=("netns",),
+    remediable=True,
 )
 def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """A new network namespace always starts with estimation on, whatever the host is set to.
@@ -46,8 +48,7 @@ def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
     assessment.observe(
         f"{len(census.others)} other network namespace(s), {len(judged)} judged"
         + "".join(f"\n{_shown(netns)}" for netns in judged[:_MOST])
-        + (f"\n... and {len(judged) - _MOST} more" if len(judged) > _MOST else ""),
-        "netns",
+        + (f"\n... and {len(judged) - _MOST} more" if len(judged) > _MOST else "")
     )
 
     assert not wrong, (

@@ -24,6 +24,7 @@ _WORDS = {
     severity="high",
     source="vendor document: step 4, method 2",
     fix="Set the live value (EST-4, EST-5); where it reads right already, look for who resets it.",
+    evidence=("counters", "stats.0", "stats.2"),
 )
 def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """The value says what was asked for; the counters say what happens.
@@ -50,10 +51,7 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessm
     seen = [(netns, _movement(snapshot.counters.get(netns.inode))) for netns in judged]
     assessment.observe(
         "\n".join(_shown(netns, snapshot.counters.get(netns.inode)) for netns in judged[:_MOST])
-        or "no network namespace that could be seen holds IPVS rules",
-        "counters",
-        "stats.0",
-        "stats.2",
+        or "no network namespace that could be seen holds IPVS rules"
     )
 
     proven, disproven = (

@@ -24,6 +24,8 @@ from ipvs_audit.snapshot import Snapshot
     source="vendor document: what to do next",
     fix="Where the delays keep the estimator's period: switch estimation off (EST-2 to EST-5)."
     " Elsewhere: network diagnostics, as the vendor's document has it.",
+    evidence=("latency", "latency.trace"),
+    required=False,
 )
 def test_latency(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """Delays of tens to hundreds of milliseconds, every 2 s, are why estimation is switched off.
@@ -50,7 +52,7 @@ def test_latency(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> 
         exposure_text(snapshot),
         estimator_runs_text(estimator_runs, estimation),
     )
-    assessment.observe("\n".join(filter(None, seen)), "latency", "latency.trace")
+    assessment.observe("\n".join(filter(None, seen)))
     if trace.ended:
         assessment.error(f"not measured to the end: {trace.ended}")
     if weak := insufficient_because(found):

@@ -40,7 +40,7 @@ def ahead(asked: list[str], *, accept: bool = False) -> tuple[Ahead, Any]:
     def right(snapshot: Any, policy: Any, assessment: Any) -> None:  # noqa: ARG001
         asked.append(snapshot.target)
         assessment.expect("x")
-        assessment.observe("x", "uname")
+        assessment.observe("x")
         assert snapshot.collection.probe != "wrong", "it is wrong"
 
     audit: Any = SimpleNamespace(

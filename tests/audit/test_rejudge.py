@@ -17,11 +17,11 @@ from ipvs_audit.audit.rejudge import Rejudged, rejudge
 from ipvs_audit.audit.waiver_matching import Waivers, matched
 from ipvs_audit.controls.control import control_of, judge
 from ipvs_audit.controls.discovery import find_checks
+from ipvs_audit.model.bounded import bounded
 from ipvs_audit.model.policy import Policy
-from ipvs_audit.model.results import ControlInfo, HostResult
-from ipvs_audit.model.sanitise import bounded
+from ipvs_audit.model.results import HostResult, HostState
 from ipvs_audit.model.verdict import Verdict, worst
-from ipvs_audit.model.waiver import State, Waiver
+from ipvs_audit.model.waiver import Waiver, WaiverState
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.snapshot import Failure, Snapshot
 
@@ -47,7 +47,7 @@ def result_of(evidence: Snapshot | Failure, before: Snapshot | None = None) -> H
         name=evidence.target,
         id=evidence.target,
         groups=("ipvs",),
-        state="unreachable" if isinstance(evidence, Failure) else "assessed",
+        state=HostState("unreachable" if isinstance(evidence, Failure) else "assessed"),
         reason=evidence.message if isinstance(evidence, Failure) else "",
         kernel=facts.get("kernel", ""),
         facts=facts,
@@ -65,11 +65,7 @@ def result_of(evidence: Snapshot | Failure, before: Snapshot | None = None) -> H
 
 def run_of(*hosts: HostResult) -> Run:
     abouts = [control_of(check(name)) for name in IDS]
-    controls = tuple(
-        ControlInfo(one.id, one.name, one.severity, one.source, one.rationale, one.fix)
-        for one in abouts
-        if one is not None
-    )
+    controls = tuple(one for one in abouts if one is not None)
     made = replace(sample_run.run(hosts), controls=controls)
     return bounded(replace(made, policy=Policy().model_dump(mode="json")).completed())
 
@@ -138,7 +134,7 @@ def test_a_control_that_was_not_asked_at_all_is_named() -> None:
 
 
 def test_a_host_called_excluded_of_which_there_is_evidence_is_found() -> None:
-    host = replace(result_of(BEFORE), state="excluded", reason="in the rack", controls=())
+    host = replace(result_of(BEFORE), state=HostState.EXCLUDED, reason="in the rack", controls=())
     (wrong,) = again(run_of(host), BEFORE).wrong
     assert wrong == "web1: is excluded in the results, yet there is evidence of it"
 
@@ -150,8 +146,11 @@ def test_a_host_called_excluded_of_which_there_is_evidence_is_found() -> None:
         ({"facts": {}}, "its facts are not those of the evidence"),
         ({"started": "2020-01-01T00:00:00Z"}, "when it was collected"),
         ({"finished": "2020-01-01T00:00:00Z"}, "when it was collected"),
-        ({"reason": "all is well"}, "why it is assessed"),
-        ({"state": "unreachable"}, "is unreachable in the results, assessed in the evidence"),
+        ({"reason": "all is well"}, "the reason of its state"),
+        (
+            {"state": HostState.UNREACHABLE},
+            "is unreachable in the results, assessed in the evidence",
+        ),
     ],
 )
 def test_what_is_said_of_a_host_is_held_against_its_evidence(
@@ -164,7 +163,7 @@ def test_what_is_said_of_a_host_is_held_against_its_evidence(
 def test_why_a_host_was_not_reached_is_held_against_the_evidence() -> None:
     host = replace(result_of(DOWN), reason="switched off on purpose")
     assert again(run_of(host), DOWN).wrong == [
-        "down: why it is unreachable is not what the evidence says"
+        "down: the reason of its state is not what the evidence says"
     ]
 
 
@@ -188,7 +187,7 @@ def test_what_became_of_a_waiver_is_held_against_the_results() -> None:
     assert not again(run, BEFORE).wrong
     (account,) = run.waivers
     for said in (
-        replace(account, state=State.EXPIRED),
+        replace(account, state=WaiverState.EXPIRED),
         replace(account, found={"pass": 1}),
         replace(account, matched=3),
     ):

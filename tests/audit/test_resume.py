@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 import sample_run
 
-from ipvs_audit.audit.resume import Begun, ResumeError, collecting, find_earlier, write_begun
+from ipvs_audit.audit.resume import ResumeError, RunIdentity, collecting, find_earlier, write_begun
 from ipvs_audit.report.write import write_reports
 from ipvs_audit.snapshot import CollectionInfo, Failure, Snapshot, store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-BEGUN = Begun("2026-11-23T02-00-00Z", "0.1.0", "disabled", "a" * 64, "b" * 64)
+BEGUN = RunIdentity("2026-11-23T02-00-00Z", "0.1.0", "disabled", "a" * 64, "b" * 64)
 GOOD = Snapshot("web1", CollectionInfo("", "", "", "", ""), {})
 BAD = Failure("web2", "interrupted", "no", "", "")
 
@@ -32,7 +32,7 @@ def test_a_written_run_gives_the_snapshots_and_not_the_failures(written: Path) -
     earlier = find_earlier(written)
     run = sample_run.run()
     assert list(earlier.snapshots()) == [GOOD]
-    assert earlier.begun == Begun(
+    assert earlier.begun == RunIdentity(
         run.id, run.version, run.estimation, run.policy_sha256, run.inventory_sha256
     )
     assert earlier.leftovers == ()

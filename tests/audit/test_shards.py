@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sample_run
 
-from ipvs_audit.audit.merged_run import Given, MergeError, order, together
+from ipvs_audit.audit.merged_run import MergeError, ShardRun, order, together
 from ipvs_audit.model.comparison import Change, Comparison
-from ipvs_audit.model.shard import Part, Shard, names_digest
-from ipvs_audit.model.waiver import Account, State
+from ipvs_audit.model.shard import Shard, ShardPlace, names_digest
+from ipvs_audit.model.waiver import WaiverState, WaiverUse
 from ipvs_audit.report import results_json
 from ipvs_audit.report.results_stream import Results, without_evidence
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 NAMES = [f"lb{number}.example.com" for number in range(100)]
 
 
-def cut(names: list[str], count: int, *, limit: str = "", **changes: Any) -> list[Given]:
+def cut(names: list[str], count: int, *, limit: str = "", **changes: Any) -> list[ShardRun]:
     """The runs of all shards of a fleet, in memory."""
     given = []
     for number in range(1, count + 1):
         held = [place for place, name in enumerate(names) if Shard(number, count).holds(name)]
-        part = Part(number, count, limit, len(names), names_digest(names), tuple(held))
+        part = ShardPlace(number, count, limit, len(names), names_digest(names), tuple(held))
         run = replace(sample_run.run(()), shard=part, controller=f"agent-{number}", **changes)
         where = f"{limit}shard-{number}"
-        given.append(Given(where, run, part, tuple(names[place] for place in held), "0" * 64))
+        given.append(ShardRun(where, run, part, tuple(names[place] for place in held), "0" * 64))
     return given
 
 
-def altered(given: list[Given], number: int, **changes: Any) -> list[Given]:
+def altered(given: list[ShardRun], number: int, **changes: Any) -> list[ShardRun]:
     """The same, with one run changed."""
     one = given[number]
     return [*given[:number], replace(one, run=replace(one.run, **changes)), *given[number + 1 :]]
@@ -104,7 +104,7 @@ class TestOrder:
             ),
         ],
     )
-    def test_what_does_not_fit_is_refused(self, given: list[Given], says: str) -> None:
+    def test_what_does_not_fit_is_refused(self, given: list[ShardRun], says: str) -> None:
         with pytest.raises(MergeError) as caught:  # what it says is asserted below
             list(order(given))
         assert says in str(caught.value)
@@ -123,7 +123,7 @@ class TestOrder:
 
 
 class TestTogether:
-    def merged(self, given: list[Given]) -> Any:
+    def merged(self, given: list[ShardRun]) -> Any:
         places = {name: place for place, name in enumerate(NAMES)}
         return together(given, places, ("merge",), "")
 
@@ -149,18 +149,18 @@ class TestTogether:
 
     def test_a_waiver_counts_what_it_did_in_all_shards(self) -> None:
         first, second = (
-            Account(sample_run.OLD, State.NOT_NEEDED, 2, {"pass": 2}),
-            Account(sample_run.OLD, State.IN_FORCE, 3, {"fail": 1, "pass": 2}),
+            WaiverUse(sample_run.OLD, WaiverState.NOT_NEEDED, 2, {"pass": 2}),
+            WaiverUse(sample_run.OLD, WaiverState.IN_FORCE, 3, {"fail": 1, "pass": 2}),
         )
         given = altered(cut(NAMES, 2, waivers=(first,)), 1, waivers=(second,))
         (account,) = self.merged(given).waivers
-        assert account.state is State.IN_FORCE
+        assert account.state is WaiverState.IN_FORCE
         assert (account.matched, account.found) == (5, {"fail": 1, "pass": 4})
 
     def test_a_waiver_that_expired_between_two_shards_is_refused(self) -> None:
-        held = Account(sample_run.OLD, State.IN_FORCE, 1, {"fail": 1})
+        held = WaiverUse(sample_run.OLD, WaiverState.IN_FORCE, 1, {"fail": 1})
         given = altered(
-            cut(NAMES, 2, waivers=(held,)), 1, waivers=(replace(held, state=State.EXPIRED),)
+            cut(NAMES, 2, waivers=(held,)), 1, waivers=(replace(held, state=WaiverState.EXPIRED),)
         )
         with pytest.raises(MergeError, match="began on different days"):
             self.merged(given)

@@ -10,7 +10,7 @@ import sample_run
 
 from ipvs_audit.audit.waiver_matching import Waivers, matched
 from ipvs_audit.model.verdict import Verdict
-from ipvs_audit.model.waiver import State, Waiver
+from ipvs_audit.model.waiver import Waiver, WaiverState
 from ipvs_audit.model.waiver_file import WaiverError, load_waivers
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def over(*waivers: Waiver, day: str = "2026-11-23") -> Waivers:
 
 def account(
     waiver: Waiver, *, day: str = "2026-11-23", warning_days: int = 14
-) -> tuple[State, str]:
+) -> tuple[WaiverState, str]:
     (found,) = over(waiver, day=day).account(sample_run.lab_hosts(), warning_days)
-    return found.state, found.said
+    return found.state, found.summary
 
 
 def test_an_entry_is_read_with_its_place(tmp_path: Path) -> None:
@@ -156,38 +156,42 @@ def test_the_first_waiver_that_holds_covers() -> None:
 @pytest.mark.parametrize(
     ("change", "state", "said"),
     [
-        ({"expires": "2027-06-01"}, State.IN_FORCE, "covers 1 failure"),
-        ({"expires": "2026-12-07"}, State.IN_FORCE, "covers 1 failure; ends soon, on 2026-12-07"),
-        ({"expires": "2026-12-08"}, State.IN_FORCE, "covers 1 failure"),
+        ({"expires": "2027-06-01"}, WaiverState.IN_FORCE, "covers 1 failure"),
+        (
+            {"expires": "2026-12-07"},
+            WaiverState.IN_FORCE,
+            "covers 1 failure; ends soon, on 2026-12-07",
+        ),
+        ({"expires": "2026-12-08"}, WaiverState.IN_FORCE, "covers 1 failure"),
         (
             {"hosts": "all", "expires": "2027-06-01"},
-            State.IN_FORCE,
+            WaiverState.IN_FORCE,
             "covers 1 failure, not needed on 4 hosts",
         ),
         (
             {"expires": "2026-11-22"},
-            State.EXPIRED,
+            WaiverState.EXPIRED,
             "expired on 2026-11-22; 1 failure no longer covered",
         ),
-        ({"hosts": "gone*"}, State.UNMATCHED, "no host of this run matches its pattern"),
+        ({"hosts": "gone*"}, WaiverState.UNMATCHED, "no host of this run matches its pattern"),
         (
             {"control": "EST-9"},
-            State.UNMATCHED,
+            WaiverState.UNMATCHED,
             "EST-9 was not judged on the hosts that it names",
         ),
         (
             {"hosts": "compliant"},
-            State.NOT_NEEDED,
+            WaiverState.NOT_NEEDED,
             "nothing to waive: pass on 1 host; remove it",
         ),
         (
             {"hosts": "idle", "control": "EST-6"},
-            State.NOT_NEEDED,
+            WaiverState.NOT_NEEDED,
             "nothing to waive: pass on 0, not proven on 1",
         ),
     ],
 )
-def test_what_became_of_a_waiver(change: dict[str, str], state: State, said: str) -> None:
+def test_what_became_of_a_waiver(change: dict[str, str], state: WaiverState, said: str) -> None:
     assert account(replace(WAIVER, **change)) == (state, said)
 
 

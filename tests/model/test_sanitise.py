@@ -8,7 +8,8 @@ import sample_run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipvs_audit.model.sanitise import bounded, clip, clipped, one_line, visible, visible_head
+from ipvs_audit.model.bounded import bounded
+from ipvs_audit.model.sanitise import clip, clipped, one_line, visible, visible_head
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 

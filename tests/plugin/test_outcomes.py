@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ipvs_audit.audit.options import redact
-from ipvs_audit.controls.control import Control
+from ipvs_audit.model.control import Control
 from ipvs_audit.model.verdict import Evidence, Result, Verdict, worst
 from ipvs_audit.plugin.outcomes import deliver, describe, recorded, understand
 

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 from sample_run import host, run
 
+from ipvs_audit.model.bounded import bounded
 from ipvs_audit.model.results import RemedyResult, StepResult
-from ipvs_audit.model.sanitise import bounded
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.report import junit, results_json
 from ipvs_audit.report.html import index_page

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import sample_run
 
-from ipvs_audit.model.sanitise import bounded
+from ipvs_audit.model.bounded import bounded
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.report import csv as csv_report
 from ipvs_audit.report import hdf, junit, prometheus, sarif

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 import sample_run
 
-from ipvs_audit.model.sanitise import bounded
+from ipvs_audit.model.bounded import bounded
+from ipvs_audit.model.results import HostState
 from ipvs_audit.model.verdict import WORST_FIRST, Evidence, Result, Verdict
 from ipvs_audit.report.html import index_page, view
 
@@ -256,7 +257,7 @@ def test_the_index_of_10000_hosts_stays_small_however_they_fail(tmp_path: Path) 
             )
             for place, about in enumerate(sample_run.CONTROLS)
         )
-        fleet.append(replace(host, state="assessed", controls=controls, facts={}))
+        fleet.append(replace(host, state=HostState.ASSESSED, controls=controls, facts={}))
     index_page.write(sample_run.run(tuple(fleet)), tmp_path)
     assert (tmp_path / "index.html").stat().st_size < 3_000_000
 

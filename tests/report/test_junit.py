@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import sample_run
 
-from ipvs_audit.model.sanitise import bounded
+from ipvs_audit.model.bounded import bounded
 from ipvs_audit.model.verdict import Evidence, Verdict
 from ipvs_audit.report import junit
 
@@ -148,7 +148,7 @@ def test_a_waived_fail_keeps_its_waiver_and_raw_verdict(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("controls", [sample_run.CONTROLS, ()], ids=["asked", "none"])
 def test_an_unreachable_host_is_an_error_for_each_control(
-    controls: tuple[sample_run.ControlInfo, ...], tmp_path: Path
+    controls: tuple[sample_run.Control, ...], tmp_path: Path
 ) -> None:
     root = parsed(replace(sample_run.run(), controls=controls), tmp_path)
     suite = suite_of(root, "down")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import sample_run
 
-from ipvs_audit.model.sanitise import OUTPUT_LIMIT, bounded
+from ipvs_audit.model.bounded import bounded
+from ipvs_audit.model.limits import OUTPUT_CHARACTERS
 from ipvs_audit.model.verdict import Evidence, Result, Verdict
 from ipvs_audit.report import results_json
 from ipvs_audit.report.errors import ReportError
@@ -103,8 +104,8 @@ def test_ten_megabytes_of_output_are_cut_and_marked(tmp_path: Path) -> None:
     assert path.stat().st_size < 300_000
     back = results_json.load(path).hosts[0].result("EST-4")
     assert isinstance(back, Result)
-    assert len(back.evidence[0].output) == OUTPUT_LIMIT
-    assert back.evidence[0].cut == 10_000_000 - OUTPUT_LIMIT + 3
+    assert len(back.evidence[0].output) == OUTPUT_CHARACTERS
+    assert back.evidence[0].cut == 10_000_000 - OUTPUT_CHARACTERS + 3
 
 
 @pytest.mark.parametrize(

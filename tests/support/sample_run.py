@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ipvs_audit.model.comparison import Change, Comparison
-from ipvs_audit.model.results import ControlInfo, HostResult, Run
+from ipvs_audit.model.control import Control
+from ipvs_audit.model.results import HostResult, HostState, Run
 from ipvs_audit.model.verdict import Evidence, Result, Verdict
-from ipvs_audit.model.waiver import Account, State, Waiver
+from ipvs_audit.model.waiver import Waiver, WaiverState, WaiverUse
 
 CONTROLS = (
-    ControlInfo(
+    Control(
         "EST-1",
         "kernel-support",
         "high",
@@ -18,7 +19,7 @@ CONTROLS = (
         "Only kernels that have net.ipv4.vs.run_estimation can switch estimation off.",
         "Update to a kernel that has net.ipv4.vs.run_estimation, and boot it.",
     ),
-    ControlInfo(
+    Control(
         "EST-2",
         "sysctl-persisted",
         "high",
@@ -27,7 +28,7 @@ CONTROLS = (
         "the last one read wins, and each loader reads in an order of its own.",
         "Write net.ipv4.vs.run_estimation = 0 to /etc/sysctl.conf, and remove the other lines.",
     ),
-    ControlInfo(
+    Control(
         "EST-3",
         "module-reload",
         "high",
@@ -36,7 +37,7 @@ CONTROLS = (
         "Install the recipe's hook in /etc/modprobe.d/ipvs.conf, and keep the value in the file "
         "that the hook reads.",
     ),
-    ControlInfo(
+    Control(
         "EST-4",
         "live-value",
         "high",
@@ -44,7 +45,7 @@ CONTROLS = (
         "The running value is what stalls packets or does not, whatever any file says.",
         "sysctl -w net.ipv4.vs.run_estimation=0",
     ),
-    ControlInfo(
+    Control(
         "EST-5",
         "namespaces",
         "medium",
@@ -52,7 +53,7 @@ CONTROLS = (
         "A new network namespace starts with estimation on, whatever the host's value is.",
         "nsenter -t PID -n sysctl -w net.ipv4.vs.run_estimation=0",
     ),
-    ControlInfo(
+    Control(
         "EST-6",
         "frozen-counters",
         "medium",
@@ -153,7 +154,7 @@ def host(name: str, *changes: Result, kernel: str = "6.1.0-41-amd64") -> HostRes
         name=name,
         id=name,
         groups=("ipvs",),
-        state="assessed",
+        state=HostState.ASSESSED,
         reason="",
         kernel=kernel,
         facts={
@@ -255,7 +256,7 @@ def lab_hosts() -> tuple[HostResult, ...]:
             "down",
             "down",
             ("ipvs",),
-            "unreachable",
+            HostState.UNREACHABLE,
             DOWN,
             "",
             facts={"failure": "refused"},
@@ -266,7 +267,7 @@ def lab_hosts() -> tuple[HostResult, ...]:
 
 
 EXCLUDED = HostResult(
-    "spare", "spare", ("ipvs", "spares"), "excluded", "in the rack, not yet in service", ""
+    "spare", "spare", ("ipvs", "spares"), HostState.EXCLUDED, "in the rack, not yet in service", ""
 )
 
 
@@ -338,7 +339,7 @@ def accompanied(run: Run, text: str = "") -> Run:
         },
         job="https://ci.example.com/job/ipvs-audit/12/",
         waivers=(
-            Account(
+            WaiverUse(
                 replace(
                     old,
                     place="inventories/waivers.yml:2",
@@ -347,16 +348,16 @@ def accompanied(run: Run, text: str = "") -> Run:
                     expires="2026-12-08",
                     justification=text or "red is torn down on 2026-12-01",
                 ),
-                State.IN_FORCE,
+                WaiverState.IN_FORCE,
                 1,
                 {"fail": 1},
                 ends_soon=True,
             ),
-            Account(old, State.EXPIRED, 1, {"fail": 1}),
-            Account(replace(old, hosts="gone*", expires="2027-01-31"), State.UNMATCHED, 0),
-            Account(
+            WaiverUse(old, WaiverState.EXPIRED, 1, {"fail": 1}),
+            WaiverUse(replace(old, hosts="gone*", expires="2027-01-31"), WaiverState.UNMATCHED, 0),
+            WaiverUse(
                 replace(old, control="EST-4", expires="2027-01-31"),
-                State.NOT_NEEDED,
+                WaiverState.NOT_NEEDED,
                 2,
                 {"pass": 2},
             ),
@@ -418,7 +419,7 @@ def hostile_run() -> Run:
             facts={HOSTILE: HOSTILE},
             controls=controls if state != "excluded" else (),
         )
-        for state in ("assessed", "unreachable", "excluded")
+        for state in HostState
     )
     return replace(
         accompanied(run(hosts), HOSTILE),

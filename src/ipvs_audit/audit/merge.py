@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.audit.merged_run import Given, MergeError, order, together
+from ipvs_audit.audit.merged_run import MergeError, ShardRun, order, together
 from ipvs_audit.model.ci_job import job_link
+from ipvs_audit.model.results import Counts, counts_of
 from ipvs_audit.model.sanitise import one_line
 from ipvs_audit.report import manifest, results_json, signature
 from ipvs_audit.report.options import Outputs, found_in
@@ -111,7 +112,7 @@ def _refuse_changed(path: Path) -> None:
             raise MergeError(f"{path / name}: differs from the digest in the manifest")
 
 
-def _given(path: Path, results: Results) -> Given:
+def _given(path: Path, results: Results) -> ShardRun:
     run = results.run
     if run.shard is None:
         raise MergeError(f"{path}: is not the run of a shard; audit each with --shard K/N")
@@ -121,20 +122,15 @@ def _given(path: Path, results: Results) -> Given:
             raise MergeError(f"{path}: planned or made changes; only audits can be merged")
         names.append(host.name)
         states[host.state] += 1
-        verdicts.update(result.verdict.value for result in host.controls)
+        verdicts.update(result.verdict for result in host.controls)
         verdicts["waived"] += sum(result.waived for result in host.controls)
-    states["left_out"] = run.left_out
-    states["inventory"] = len(names) + run.left_out
-    found = {"hosts": states, "verdicts": verdicts}
-    if any(
-        found[kind][word] != count for kind in found for word, count in results.said[kind].items()
-    ):
+    if counts_of(states, verdicts, left_out=run.left_out) != results.counts:
         raise MergeError(f"{path / _RESULTS}: run.counts is not what its hosts add up to")
     sha256 = manifest.sha256(path / _RESULTS)
-    return Given(one_line(str(path)), run, run.shard, tuple(names), sha256)
+    return ShardRun(one_line(str(path)), run, run.shard, tuple(names), sha256)
 
 
-def _common_job(given: Sequence[Given]) -> str:
+def _common_job(given: Sequence[ShardRun]) -> str:
     jobs = {one.run.job for one in given}
     return jobs.pop() if len(jobs) == 1 else ""
 
@@ -143,25 +139,20 @@ def _write_results(
     run: Run, results: Sequence[Results], numbers: Iterator[int], path: Path
 ) -> None:
     """results.json of the merged run; each host's line as it stands in its shard's file."""
-    record = results_json.run_record(run) | {"counts": _counts(run, results)}
+    lines = [one.lines() for one in results]
+    hosts = (next(lines[number]).decode("ascii") for number in numbers)
     with path.open("w", encoding="ascii", newline="\n") as file:
-        lines = [one.lines() for one in results]
-        hosts = (next(lines[number]).decode("ascii") for number in numbers)
-        file.writelines(results_json.lines(record, hosts))
+        file.writelines(results_json.lines(run, _counts(run, results), hosts))
 
 
-def _counts(run: Run, results: Sequence[Results]) -> dict[str, dict[str, int]]:
-    counts = {
-        kind: {word: sum(one.said[kind][word] for one in results) for word in results[0].said[kind]}
-        for kind in ("hosts", "verdicts")
-    }
-    # What one shard leaves out, another holds.
-    hosts = counts["hosts"]
-    hosts["left_out"] = run.left_out
-    hosts["inventory"] = run.left_out + sum(
-        hosts[state] for state in ("assessed", "unreachable", "excluded")
-    )
-    return counts
+def _counts(run: Run, results: Sequence[Results]) -> Counts:
+    """What the hosts of all shards add up to. What one shard leaves out, another holds."""
+    states, verdicts = Counter[str](), Counter[str]()
+    for one in results:
+        states.update(asdict(one.counts.hosts))
+        verdicts.update(asdict(one.counts.verdicts))
+    verdicts["pass"] = verdicts.pop("passed")
+    return counts_of(states, verdicts, left_out=run.left_out)
 
 
 def _write_evidence(runs: Iterable[Path], path: Path) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ipvs_audit.audit.waiver_matching import state_of
 from ipvs_audit.model.comparison import KINDS, Comparison
-from ipvs_audit.model.shard import Part, Source, names_digest
-from ipvs_audit.model.waiver import Account, State
+from ipvs_audit.model.shard import MergedShard, ShardPlace, names_digest
+from ipvs_audit.model.waiver import WaiverState, WaiverUse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ class MergeError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ShardRun:
     """One run to merge, without its hosts' results.
 
     Attributes:
@@ -41,7 +41,7 @@ class Given:
 
     where: str
     run: Run
-    part: Part
+    part: ShardPlace
     names: tuple[str, ...]
     sha256: str
 
@@ -61,14 +61,14 @@ _ALIKE: tuple[tuple[str, Callable[[Run], object], str], ...] = (
 )
 
 
-def order(given: Sequence[Given]) -> Iterator[tuple[int, str]]:
+def order(given: Sequence[ShardRun]) -> Iterator[tuple[int, str]]:
     """The hosts of all runs in the order of the inventory, each with the number of its run.
 
     Raises:
         MergeError: the runs do not fit together.
     """
     _refuse_differences(given)
-    limits: dict[str, list[tuple[int, Given]]] = {}
+    limits: dict[str, list[tuple[int, ShardRun]]] = {}
     for number, one in enumerate(given):
         limits.setdefault(one.part.limit, []).append((number, one))
     seen: dict[str, int] = {}
@@ -82,10 +82,10 @@ def order(given: Sequence[Given]) -> Iterator[tuple[int, str]]:
             yield number, name
 
 
-def _whole(shards: Sequence[tuple[int, Given]]) -> list[tuple[int, str]]:
+def _whole(shards: Sequence[tuple[int, ShardRun]]) -> list[tuple[int, str]]:
     """The hosts of all shards within one limit, in their places; none is missing."""
     _, first = shards[0]
-    there: dict[int, Given] = {}
+    there: dict[int, ShardRun] = {}
     places: list[tuple[int, str] | None] = [None] * first.part.total
     for number, one in shards:
         if (one.part.count, one.part.total, one.part.sha256) != (
@@ -131,7 +131,7 @@ def _whole(shards: Sequence[tuple[int, Given]]) -> list[tuple[int, str]]:
     return found
 
 
-def _refuse_differences(given: Sequence[Given]) -> None:
+def _refuse_differences(given: Sequence[ShardRun]) -> None:
     first = given[0]
     for one in given[1:]:
         for what, of, way_out in _ALIKE:
@@ -152,7 +152,7 @@ def _refuse_differences(given: Sequence[Given]) -> None:
 
 
 def together(
-    given: Sequence[Given], places: Mapping[str, int], argv: tuple[str, ...], job: str
+    given: Sequence[ShardRun], places: Mapping[str, int], argv: tuple[str, ...], job: str
 ) -> Run:
     """The merged run, without hosts.
 
@@ -191,9 +191,9 @@ def together(
     )
 
 
-def _source(one: Given) -> Source:
+def _source(one: ShardRun) -> MergedShard:
     run = one.run
-    return Source(
+    return MergedShard(
         *(str(one.part.shard), one.part.limit, len(one.names), run.id, run.started, run.finished),
         *(run.operator, run.controller, run.argv, one.sha256),
     )
@@ -212,7 +212,7 @@ def _versions(runs: Sequence[Run]) -> dict[str, str]:
     }
 
 
-def _notes(given: Sequence[Given]) -> Iterator[str]:
+def _notes(given: Sequence[ShardRun]) -> Iterator[str]:
     hosts = sum(len(one.names) for one in given)
     limits = [limit for limit in dict.fromkeys(one.part.limit for one in given) if limit]
     yield (
@@ -230,18 +230,18 @@ def _notes(given: Sequence[Given]) -> Iterator[str]:
                 yield f"Shard {one.part.shard}: {note}"
 
 
-def _waivers(given: Sequence[Given]) -> Iterator[Account]:
+def _waivers(given: Sequence[ShardRun]) -> Iterator[WaiverUse]:
     for accounts in zip(*(one.run.waivers for one in given), strict=True):
-        first: Account = accounts[0]
-        if len({account.state is State.EXPIRED for account in accounts}) > 1:
+        first: WaiverUse = accounts[0]
+        if len({account.state is WaiverState.EXPIRED for account in accounts}) > 1:
             raise MergeError(
                 f"the waiver of {first.waiver.place} held in one shard and had expired in another:"
                 " they began on different days; judge one of them again from its evidence"
             )
         found = sum((Counter(account.found) for account in accounts), Counter[str]())
-        yield Account(
+        yield WaiverUse(
             first.waiver,
-            state_of(found, holds=first.state is not State.EXPIRED),
+            state_of(found, holds=first.state is not WaiverState.EXPIRED),
             sum(account.matched for account in accounts),
             dict(sorted(found.items())),
             ends_soon=any(account.ends_soon for account in accounts),

@@ -30,6 +30,7 @@ class Options:
     """
 
     localhost: Path
+    checks: Path
     inventory: tuple[str, ...]
     limit: str | None
     shard: Shard | None

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from ipvs_audit.audit.host_facts import facts_of
+from ipvs_audit.audit.host_result import collected_host
 from ipvs_audit.audit.waiver_matching import Waivers, matched
-from ipvs_audit.controls.control import control_of, judge
+from ipvs_audit.controls.control import control_of, judge, on_request, was_requested
 from ipvs_audit.controls.discovery import needs_host
-from ipvs_audit.latency.options import CONTROL
-from ipvs_audit.latency.results import latency_of
+from ipvs_audit.model.bounded import bounded
 from ipvs_audit.model.policy import Policy, PolicyError, policy_for
-from ipvs_audit.model.sanitise import bounded_facts, bounded_result
 from ipvs_audit.model.target import Target
 from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.model.waiver_file import WaiverError
 from ipvs_audit.report.errors import ReportError
-from ipvs_audit.snapshot import Failure
-from ipvs_audit.snapshot.round_trips import SECTION
+from ipvs_audit.snapshot import Failure, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ipvs_audit.controls.control import Check
     from ipvs_audit.model.results import HostResult, Run
-    from ipvs_audit.snapshot import Snapshot
 
 _OF_UNREACHABLE = ("verdict", "message")
 _COMPARED = ("verdict", "severity", "message", "expected", "observed", "evidence", "waiver")
+#: What follows from a host's evidence beside its verdicts, and what to say where it does not.
+_FROM_EVIDENCE = {
+    "facts": "its facts are not those of the evidence",
+    "kernel": "its facts are not those of the evidence",
+    "started": "when it was collected is not what the evidence says",
+    "finished": "when it was collected is not what the evidence says",
+    "reason": "the reason of its state is not what the evidence says",
+    "latency": "its latency is not that of the evidence",
+    "latency_before": "its latency is not that of the evidence",
+}
 _QUIET = (Verdict.PASS, Verdict.NOT_APPLICABLE)
-#: What a run says of a control that it did not come to.
-_NOT_COME_TO = "the run was ended before"
 
 
 @dataclass(slots=True)
@@ -84,10 +88,7 @@ def rejudge(
         f"{name}: is in the evidence, but not in the results" for name in by_host.keys() - known
     ]
     found.wrong += _controls(run, checks)
-    unasked = checks.keys() - {about.id for about in run.controls}
-    if not any(SECTION in getattr(one, "sections", ()) for one in by_host.values()):
-        unasked -= {CONTROL}  # nobody is asked for it without a reason
-    for control in unasked:
+    for control in _left_out_of_run(run, checks, by_host.values()):
         found.pass_over(f"control was not asked in this run: {control}")
     for host in run.hosts:
         if host.state == "excluded":
@@ -106,6 +107,19 @@ def rejudge(
             _without(found, host)
     found.wrong += _accounts(run, waivers)
     return found
+
+
+def _left_out_of_run(
+    run: Run, checks: Mapping[str, Check], evidence: Iterable[Snapshot | Failure]
+) -> Iterator[str]:
+    """Ids of controls that the run did not evaluate, though the evidence would have allowed it."""
+    snapshots = [one for one in evidence if isinstance(one, Snapshot)]
+    for control in checks.keys() - {about.id for about in run.controls}:
+        about = control_of(checks[control])
+        if about is not None and (
+            not on_request(about) or any(was_requested(about, one) for one in snapshots)
+        ):
+            yield control
 
 
 def _excluded(host: HostResult, by_host: Mapping[str, Snapshot | Failure]) -> Iterator[str]:
@@ -142,7 +156,7 @@ def _before(
     """What is said to have been before a remedy, against what was collected before it."""
     for said in host.controls:
         check = checks.get(said.control)
-        if check is None or needs_host(check) or said.observed == _NOT_COME_TO:
+        if check is None or needs_host(check) or not said.evaluated:
             continue
         was = None if then is None else then(check).verdict
         if said.before is not was:
@@ -168,7 +182,7 @@ def _accounts(run: Run, waivers: Waivers) -> Iterator[str]:
 def _controls(run: Run, checks: Mapping[str, Check]) -> Iterator[str]:
     for said in run.controls:
         about = control_of(checks.get(said.id))
-        if about is not None and asdict(about) != asdict(said):
+        if about is not None and about != said:
             yield f"{said.id}: what is said of the control is not what its check says"
 
 
@@ -195,26 +209,17 @@ def _waivers(run: Run) -> Waivers:
 def _judging(
     host: str, evidence: Snapshot | Failure, policy: Policy, waivers: Waivers
 ) -> Callable[[Check], Result]:
-    return lambda check: bounded_result(waivers.over(host, judge(check, evidence, policy)))
+    return lambda check: bounded(waivers.over(host, judge(check, evidence, policy)))
 
 
 def _state(host: HostResult, evidence: Snapshot | Failure, policy: Policy) -> list[str]:
-    state = "unreachable" if isinstance(evidence, Failure) else "assessed"
-    if state != host.state:
-        return [f"{host.name}: is {host.state} in the results, {state} in the evidence"]
-    facts = bounded_facts(facts_of(evidence))
-    (kernel,) = bounded_facts({facts.get("kernel", ""): ""})  # a name, as the results hold it
-    if dict(host.facts) != facts or host.kernel != kernel:
-        return [f"{host.name}: its facts are not those of the evidence"]
-    when = evidence if isinstance(evidence, Failure) else evidence.collection
-    if (host.started, host.finished) != (when.started, when.finished):
-        return [f"{host.name}: when it was collected is not what the evidence says"]
-    reason = bounded_facts({"": evidence.message})[""] if isinstance(evidence, Failure) else ""
-    if host.reason != reason:
-        return [f"{host.name}: why it is {state} is not what the evidence says"]
-    if (host.latency, host.latency_before) != latency_of(evidence, policy):
-        return [f"{host.name}: its latency is not that of the evidence"]
-    return []
+    """What is said of the host beside its verdicts, against what its evidence gives."""
+    target = Target(host.name, groups=host.groups, policy=host.policy)
+    again = bounded(collected_host(target, host.id, evidence, policy, ()))
+    if again.state is not host.state:
+        return [f"{host.name}: is {host.state} in the results, {again.state} in the evidence"]
+    wrong = [name for name in _FROM_EVIDENCE if getattr(host, name) != getattr(again, name)]
+    return [f"{host.name}: {_FROM_EVIDENCE[wrong[0]]}"] if wrong else []
 
 
 def _host(
@@ -225,7 +230,7 @@ def _host(
 ) -> None:
     for said in host.controls:
         check = checks.get(said.control)
-        if said.verdict is Verdict.ERROR and said.observed == _NOT_COME_TO:
+        if not said.evaluated:
             found.pass_over("were not judged when the run was ended")
         elif check is None:
             found.pass_over(f"of {said.control}, of which there is no check here")

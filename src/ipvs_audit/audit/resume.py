@@ -28,7 +28,7 @@ class ResumeError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class RunIdentity:
     """What a run is about; its evidence may be taken over by one that is about the same."""
 
     id: str
@@ -38,7 +38,7 @@ class Begun:
     inventory_sha256: str
 
 
-_BEGUN = TypeAdapter(Begun)
+_BEGUN = TypeAdapter(RunIdentity)
 _WORDS = {
     "version": "another version of ipvs-audit",
     "estimation": "another direction (--estimation)",
@@ -48,7 +48,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierRun:
     """A run to resume.
 
     Attributes:
@@ -57,7 +57,7 @@ class Earlier:
         leftovers: files to remove once they are taken over.
     """
 
-    begun: Begun
+    begun: RunIdentity
     evidence: Path | None
     leftovers: tuple[Path, ...] = ()
 
@@ -72,7 +72,7 @@ class Earlier:
                 if not isinstance(evidence, Failure):
                     yield evidence
 
-    def refuse_other(self, now: Begun) -> None:
+    def refuse_other(self, now: RunIdentity) -> None:
         """Refuse to go on with it in a run that is about something else.
 
         Raises:
@@ -96,7 +96,7 @@ def begun_beside(evidence: Path) -> Path:
     return evidence.with_name(f"{evidence.name}.json")
 
 
-def write_begun(evidence: Path, begun: Begun) -> None:
+def write_begun(evidence: Path, begun: RunIdentity) -> None:
     """Say what a run is about, before it collects.
 
     Raises:
@@ -110,7 +110,7 @@ def collecting(directory: Path) -> Path:
     return directory.with_name(f".{directory.name}.collecting")
 
 
-def find_earlier(asked: Path) -> Earlier:
+def find_earlier(asked: Path) -> EarlierRun:
     """The run that ``--resume`` names: written, or killed before that.
 
     Raises:
@@ -131,10 +131,10 @@ def find_earlier(asked: Path) -> Earlier:
     for part in parts:
         _refuse_running(part)
     there = [evidence] if evidence.exists() else parts[-1:]
-    return Earlier(begun, there[0] if there else None, (begun_beside(evidence), *there, *parts))
+    return EarlierRun(begun, there[0] if there else None, (begun_beside(evidence), *there, *parts))
 
 
-def _written(directory: Path) -> Earlier:
+def _written(directory: Path) -> EarlierRun:
     try:
         said = manifest.entries(directory)
         for name in ("results.json", store.NAME):
@@ -145,8 +145,10 @@ def _written(directory: Path) -> Earlier:
         run = Results(directory / "results.json").run
     except (ReportError, OSError) as wrong:
         raise ResumeError(f"--resume {directory}: {wrong}") from None
-    begun = Begun(run.id, run.version, run.estimation, run.policy_sha256, run.inventory_sha256)
-    return Earlier(begun, directory / store.NAME)
+    begun = RunIdentity(
+        run.id, run.version, run.estimation, run.policy_sha256, run.inventory_sha256
+    )
+    return EarlierRun(begun, directory / store.NAME)
 
 
 def _refuse_running(part: Path) -> None:

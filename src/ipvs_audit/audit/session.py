@@ -7,25 +7,27 @@ import platform
 import socket
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from ipvs_audit import __version__
 from ipvs_audit.audit.baseline import Baseline, compare, find_baseline
 from ipvs_audit.audit.engine import dask_address, refuse_plain_secrets
-from ipvs_audit.audit.host_facts import facts_of
+from ipvs_audit.audit.host_result import collected_host, excluded_host
 from ipvs_audit.audit.options import Options, redact
-from ipvs_audit.audit.resume import Begun, Earlier, ResumeError, find_earlier
+from ipvs_audit.audit.resume import EarlierRun, ResumeError, RunIdentity, find_earlier
 from ipvs_audit.audit.saved_inventory import saved_inventory
 from ipvs_audit.audit.waiver_matching import Waivers
+from ipvs_audit.controls.control import control_of
+from ipvs_audit.controls.discovery import ChecksError, find_checks
 from ipvs_audit.inventory import Inventory, read_inventory
-from ipvs_audit.latency.results import latency_of
 from ipvs_audit.model.ci_job import job_link
 from ipvs_audit.model.clock import stamp, utc_now, utc_timestamp
 from ipvs_audit.model.operator_name import operator_name
 from ipvs_audit.model.policy import Policy, load_policy, policy_for
-from ipvs_audit.model.results import ControlInfo, HostResult, Run
-from ipvs_audit.model.shard import Part, names_digest
+from ipvs_audit.model.results import HostResult, Run
+from ipvs_audit.model.shard import ShardPlace, names_digest
 from ipvs_audit.model.target import Target, safe_ids
 from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.snapshot import Failure, Snapshot
@@ -33,7 +35,8 @@ from ipvs_audit.snapshot import Failure, Snapshot
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ipvs_audit.controls.control import Control
+    from ipvs_audit.controls.control import Check
+    from ipvs_audit.model.control import Control
 
 #: The named stack: what a report says it was made with.
 STACK = ("pytest", "pytest-testinfra", "paramiko", "junit-xml", "pytest-html", "ansible-core")
@@ -65,7 +68,7 @@ class AuditSession:
         groups = {target.name: target.groups for target in whole.targets}
         self.waivers = Waivers.read(options.waivers, groups, self.started.date())
         self.baseline: Baseline | None = None
-        self.earlier: Earlier | None = None
+        self.earlier: EarlierRun | None = None
         self.collected: dict[str, Snapshot | Failure] = {}
         #: Facts of hosts that were looked at already, and the evidence that they are from.
         self.facts: dict[str, tuple[Snapshot | Failure, dict[str, str]]] = {}
@@ -99,10 +102,19 @@ class AuditSession:
             if self.baseline is None:
                 self.notes.append("There is no earlier run to compare with yet.")
 
+    @cached_property
+    def checks(self) -> dict[str, Check]:
+        """The checks of the audit, by the id of their control, selected or not."""
+        try:
+            return find_checks(self.options.checks)
+        except ChecksError as broken:
+            self.notes.append(f"Not every check could be loaded: {broken}.")
+            return {}
+
     @property
-    def begun(self) -> Begun:
+    def begun(self) -> RunIdentity:
         """What this run is about."""
-        return Begun(
+        return RunIdentity(
             run_id(self.started),
             __version__,
             self.policy.estimation,
@@ -178,10 +190,8 @@ class AuditSession:
             policy_sha256=self.policy_sha256,
             inventory_sha256=self.inventory.sha256,
             inventory=tuple(_shown(source) for source in self.inventory.sources),
-            controls=tuple(
-                ControlInfo(c.id, c.name, c.severity, c.source, c.rationale, c.fix)
-                for c in sorted(self.controls.values(), key=lambda c: c.id)
-            ),
+            controls=tuple(sorted(self.controls.values(), key=lambda about: about.id)),
+            required=self._required(),
             hosts=hosts,
             interrupted=self.interrupted,
             notes=tuple(self.notes),
@@ -194,53 +204,48 @@ class AuditSession:
         )
         return replace(run, baseline=compare(self.baseline, run) if self.baseline else None)
 
+    def _required(self) -> tuple[str, ...]:
+        """Ids of the controls without which nothing is compliant, selected or not."""
+        known = dict(self.controls)
+        for check in self.checks.values():
+            if (about := control_of(check)) is not None:
+                known.setdefault(about.id, about)
+        return tuple(sorted(about.id for about in known.values() if about.required))
+
     def _host(self, target: Target, expected: dict[str, set[str]]) -> HostResult:
+        test_id = self.ids[target.name]
         if target.excluded is not None:
-            return HostResult(
-                target.name,
-                self.ids[target.name],
-                target.groups,
-                "excluded",
-                target.excluded,
-                "",
-                policy=target.policy,
-            )
+            return excluded_host(target, test_id)
         evidence = self.evidence_of(target.name)
         results = dict(self.results.get(target.name, {}))
         for missing in expected.get(target.name, set()) - results.keys():
-            about = self.controls[missing]
-            results[missing] = Result(
-                about.id,
-                about.name,
-                Verdict.ERROR,
-                about.severity,
-                message="not judged: the run was ended before",
-                expected="a verdict",
-                observed="the run was ended before",
-            )
+            results[missing] = _not_evaluated(self.controls[missing])
         known, facts = self.facts.get(target.name, (None, {}))
-        if known is not evidence:
-            facts = facts_of(evidence)
-        latency, latency_before = latency_of(evidence, self.policies[target.name])
-        when = evidence if isinstance(evidence, Failure) else evidence.collection
-        return HostResult(
-            name=target.name,
-            id=self.ids[target.name],
-            groups=target.groups,
-            state="unreachable" if isinstance(evidence, Failure) else "assessed",
-            reason=evidence.message if isinstance(evidence, Failure) else "",
-            kernel=facts.get("kernel", ""),
-            facts=facts,
-            controls=tuple(results[control] for control in sorted(results)),
-            started=when.started,
-            finished=when.finished,
-            policy=target.policy,
-            latency=latency,
-            latency_before=latency_before,
+        return collected_host(
+            target,
+            test_id,
+            evidence,
+            self.policies[target.name],
+            results.values(),
+            facts=facts if known is evidence else None,
         )
 
 
-def _part_of(whole: Inventory, options: Options) -> tuple[Part | None, Inventory]:
+def _not_evaluated(about: Control) -> Result:
+    why = "not evaluated: the run stopped first"
+    return Result(
+        about.id,
+        about.name,
+        Verdict.ERROR,
+        about.severity,
+        message=why,
+        expected="a verdict",
+        observed=why,
+        evaluated=False,
+    )
+
+
+def _part_of(whole: Inventory, options: Options) -> tuple[ShardPlace | None, Inventory]:
     """The shard that is asked for, and its hosts; without one, the whole inventory."""
     shard = options.shard
     if shard is None:
@@ -248,7 +253,7 @@ def _part_of(whole: Inventory, options: Options) -> tuple[Part | None, Inventory
     held = [
         (place, target) for place, target in enumerate(whole.targets) if shard.holds(target.name)
     ]
-    part = Part(
+    part = ShardPlace(
         shard.number,
         shard.count,
         options.limit or "",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ipvs_audit.inventory import InventoryError
 from ipvs_audit.inventory.ansible_isolation import captured_output
 from ipvs_audit.model.verdict import Result, Verdict
-from ipvs_audit.model.waiver import Account, State, Waiver
+from ipvs_audit.model.waiver import Waiver, WaiverState, WaiverUse
 from ipvs_audit.model.waiver_file import WaiverError, load_waivers
 
 if TYPE_CHECKING:
@@ -63,29 +63,29 @@ class Waivers:
                 return replace(result, waiver=waiver.text)
         return result
 
-    def account(self, hosts: Sequence[HostResult], warning_days: int) -> tuple[Account, ...]:
+    def account(self, hosts: Sequence[HostResult], warning_days: int) -> tuple[WaiverUse, ...]:
         """What became of each waiver, in the file's order."""
         return tuple(
             self._one(waiver, [host for host in hosts if host.name in names], warning_days)
             for waiver, names in self._hosts.items()
         )
 
-    def _one(self, waiver: Waiver, hosts: list[HostResult], warning_days: int) -> Account:
+    def _one(self, waiver: Waiver, hosts: list[HostResult], warning_days: int) -> WaiverUse:
         results = [host.result(waiver.control) for host in hosts]
         found = Counter(result.verdict.value for result in results if result is not None)
         holds = waiver.holds(self._day)
         state = state_of(found, holds=holds)
         soon = holds and waiver.days_left(self._day) <= warning_days
-        return Account(waiver, state, len(hosts), dict(sorted(found.items())), ends_soon=soon)
+        return WaiverUse(waiver, state, len(hosts), dict(sorted(found.items())), ends_soon=soon)
 
 
-def state_of(found: Mapping[str, int], *, holds: bool) -> State:
+def state_of(found: Mapping[str, int], *, holds: bool) -> WaiverState:
     """What became of a waiver, from what its control came out as: raw verdict -> hosts."""
     if not holds:
-        return State.EXPIRED
+        return WaiverState.EXPIRED
     if not found:
-        return State.UNMATCHED
-    return State.IN_FORCE if found.get("fail") else State.NOT_NEEDED
+        return WaiverState.UNMATCHED
+    return WaiverState.IN_FORCE if found.get("fail") else WaiverState.NOT_NEEDED
 
 
 def matched(

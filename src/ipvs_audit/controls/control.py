@@ -5,11 +5,12 @@ what it needs: the host's :class:`~ipvs_audit.snapshot.Snapshot`, the
 :class:`~ipvs_audit.model.policy.Policy` that holds for it, and a :class:`Case` to record what was
 expected and seen::
 
-    @control("EST-4", "live-value", severity="high", source="vendor document, step 4, method 1")
-    def test_live_value(snapshot, policy, case):
-        case.expect("run_estimation = 0")
+    @control("EST-4", "live-value", severity="high", source="vendor document, step 4, method 1",
+             fix="sysctl -w net.ipv4.vs.run_estimation=0", evidence=("netns", "module"))
+    def test_live_value(snapshot, policy, assessment):
+        assessment.expect("run_estimation = 0")
         if not snapshot.module.loaded:
-            case.not_applicable("ip_vs is not loaded")
+            assessment.not_applicable("ip_vs is not loaded")
         assert snapshot.census.host.value == 0, "estimation runs"
 
 The function is pure: :func:`judge` calls it without pytest and gives a
@@ -25,34 +26,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from ipvs_audit.model.control import SEVERITIES, Control
 from ipvs_audit.model.verdict import Evidence, Result, Verdict
-from ipvs_audit.snapshot import Failure, GarbledEvidenceError, Snapshot
+from ipvs_audit.snapshot import ON_REQUEST, Failure, GarbledEvidenceError, Snapshot
 
 if TYPE_CHECKING:
     from ipvs_audit.model.policy import Policy
-
-SEVERITIES = ("high", "medium", "low")
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """What stands above a check.
-
-    Attributes:
-        id: stable identifier, e.g. ``EST-4``.
-        name: its name in the field's words, e.g. ``live-value``.
-        severity: one of :data:`SEVERITIES`.
-        source: where the demand comes from.
-        rationale: why it matters; the check's docstring.
-        fix: what an operator does about a failure.
-    """
-
-    id: str
-    name: str
-    severity: str
-    source: str
-    rationale: str
-    fix: str
 
 
 class _Settled(Exception):  # noqa: N818  # a verdict reached early, not an error
@@ -66,6 +45,7 @@ class _Settled(Exception):  # noqa: N818  # a verdict reached early, not an erro
 class Assessment:
     """What one check records about one host while it judges."""
 
+    control: Control
     snapshot: Snapshot
     expected: str = ""
     observed: str = ""
@@ -75,17 +55,11 @@ class Assessment:
         """Say what the policy asks for, in one line."""
         self.expected = text
 
-    def observe(self, text: str, *sections: str) -> None:
-        """Say what was seen, in one line or more, and attach the sections that show it.
-
-        Args:
-            text: what was seen.
-            sections: names of probe sections; absent ones are passed over.
-        """
+    def observe(self, text: str) -> None:
+        """Say what was seen, in one line or more; the control's evidence is attached."""
         self.observed = text
-        for name in sections:
-            if (shown := self.snapshot.evidence(name)) is not None:
-                self.evidence.append(shown)
+        shown = map(self.snapshot.evidence, self.control.evidence)
+        self.evidence = [one for one in shown if one is not None]
 
     def not_applicable(self, why: str) -> NoReturn:
         """End the check: the control does not concern this host."""
@@ -112,18 +86,38 @@ def control(
     severity: str,
     source: str,
     fix: str,
+    evidence: tuple[str, ...] = (),
+    required: bool = True,
+    remediable: bool = False,
 ) -> Callable[[_C], _C]:
     """Mark a test function as the check of a control. Its docstring is the rationale.
 
+    Args:
+        id: stable identifier, e.g. ``EST-4``.
+        name: its name in the words of the field, e.g. ``live-value``.
+        severity: one of :data:`~ipvs_audit.model.control.SEVERITIES`.
+        source: where the demand comes from.
+        fix: what an operator does about a failure.
+        evidence: names of the snapshot's sections that it rests on. One that is brought only on
+            request (:data:`ipvs_audit.snapshot.ON_REQUEST`) makes the control one on request.
+        required: whether "Compliant" needs it.
+        remediable: whether ``--remediate`` can mend a failure.
+
     Raises:
-        ValueError: for a severity that is not one of :data:`SEVERITIES`.
+        ValueError: for a severity that is not one of :data:`~ipvs_audit.model.control.SEVERITIES`.
     """
     if severity not in SEVERITIES:
         raise ValueError(f"{id}: severity {severity!r} is not one of {', '.join(SEVERITIES)}")
 
     def mark(check: _C) -> _C:
         rationale = " ".join((check.__doc__ or "").split())
-        check.__ipvs_control__ = Control(id, name, severity, source, rationale, fix)  # type: ignore[attr-defined]
+        about = Control(
+            *(id, name, severity, source, rationale, fix),
+            evidence=evidence,
+            required=required,
+            remediable=remediable,
+        )
+        check.__ipvs_control__ = about  # type: ignore[attr-defined]
         return check
 
     return mark
@@ -133,6 +127,18 @@ def control_of(check: object) -> Control | None:
     """The control that a function checks, or None for an ordinary function."""
     found = getattr(check, "__ipvs_control__", None)
     return found if isinstance(found, Control) else None
+
+
+def on_request(about: Control) -> bool:
+    """Whether a control is evaluated only where its evidence was asked for."""
+    return not ON_REQUEST.isdisjoint(about.evidence)
+
+
+def was_requested(about: Control, evidence: Snapshot | Failure) -> bool:
+    """Whether a control is to be evaluated on this evidence: false where nobody asked for it."""
+    if not on_request(about) or isinstance(evidence, Failure):
+        return True
+    return not ON_REQUEST.isdisjoint(evidence.sections)
 
 
 def judge(check: Check, evidence: Snapshot | Failure, policy: Policy, **fixtures: object) -> Result:
@@ -155,7 +161,7 @@ def judge(check: Check, evidence: Snapshot | Failure, policy: Policy, **fixtures
             expected="a host that can be collected",
             observed=f"{evidence.kind}: {evidence.message}",
         )
-    assessment = Assessment(evidence)
+    assessment = Assessment(about, evidence)
     severity = policy.severity.get(about.id, about.severity)
     verdict, message = Verdict.PASS, ""
     try:

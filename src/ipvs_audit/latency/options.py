@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 #: What ``--latency-via`` takes.
 MethodChoice = Literal["auto", "icmp", "ssh"]
 
-#: The control that is judged only where it was asked for, and the name of its check.
-CONTROL = "EST-7"
-CHECK = "test_latency"
 _MOST = 64
 
 

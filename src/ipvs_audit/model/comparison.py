@@ -7,6 +7,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from ipvs_audit.model.fields import Moment, Name, Text  # noqa: TC001  # pydantic reads it
 
 #: The lists of changes in a :class:`Comparison`, the worst first.
 KINDS = ("newly_failing", "unproven", "still_failing", "fixed")
@@ -14,39 +19,34 @@ KINDS = ("newly_failing", "unproven", "still_failing", "fixed")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One control on one host, then and now: raw verdicts, empty where it was not judged."""
+    """One control on one host, in the earlier run and in this one: raw verdicts."""
 
-    host: str
-    control: str
-    was: str
-    now: str
+    host: Name
+    control: Name
+    was: Annotated[str, Field(description="empty where it was not evaluated")]
+    now: Annotated[str, Field(description="empty where it was not evaluated")]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A run set beside an earlier one.
+    """What changed since an earlier run, by raw verdicts."""
 
-    Attributes:
-        id, finished: of the earlier run.
-        sha256: of its results.json.
-        newly_failing: fails now, and did not then (or was not judged, or not there).
-        fixed: failed then, passes now.
-        still_failing: failed then and now.
-        unproven: failed or passed then, and is neither now; nobody knows.
-        appeared, gone: hosts that only this, or only the earlier inventory holds.
-        notes: what makes the two hard to compare, e.g. another policy.
-    """
-
-    id: str
-    finished: str
-    sha256: str
-    newly_failing: tuple[Change, ...] = ()
-    fixed: tuple[Change, ...] = ()
-    still_failing: tuple[Change, ...] = ()
-    unproven: tuple[Change, ...] = ()
-    appeared: tuple[str, ...] = ()
-    gone: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    id: Annotated[Name, Field(description="of the earlier run")]
+    finished: Moment
+    sha256: Annotated[str, Field(description="of the earlier results.json")]
+    newly_failing: Annotated[
+        tuple[Change, ...], Field(description="fails now, and did not then, or was not there")
+    ] = ()
+    fixed: Annotated[tuple[Change, ...], Field(description="failed then, passes now")] = ()
+    still_failing: Annotated[tuple[Change, ...], Field(description="failed then and now")] = ()
+    unproven: Annotated[
+        tuple[Change, ...], Field(description="failed or passed then, neither now: nobody knows")
+    ] = ()
+    appeared: Annotated[tuple[Name, ...], Field(description="hosts that only this run has")] = ()
+    gone: Annotated[tuple[Name, ...], Field(description="hosts that only the earlier one had")] = ()
+    notes: Annotated[
+        tuple[Text, ...], Field(description="what makes the two hard to compare: another policy")
+    ] = ()
 
 
 def kind_of(was: str, now: str) -> str:

@@ -77,3 +77,12 @@ SSH_CONFIG_INCLUDES = 16
 
 #: Bytes of one inventory file, about a million hosts. More is a device or a mistake.
 INVENTORY_SIZE = 256 * 1024 * 1024
+
+# Results.
+
+#: Characters of a name in results: a host, a group, a control.
+NAME_CHARACTERS = 512
+#: Characters of one field in results, such as a message.
+FIELD_CHARACTERS = 16_384
+#: Characters of one command's output in results. The whole is in snapshots.jsonl.gz.
+OUTPUT_CHARACTERS = 65_536

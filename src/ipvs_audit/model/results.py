@@ -1,233 +1,251 @@
-"""What a run found: the one structure that every report renders, and results.json in Python."""
+"""What a run found: the one structure that every report renders, and that results.json holds.
+
+The classes are plain; pydantic reads, writes and describes them by their types, see
+:mod:`ipvs_audit.report.results_json`. Limits of texts stand in the types as well, see
+:mod:`ipvs_audit.model.bounded`. All times are seconds.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003  # pydantic reads it
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from enum import StrEnum
+from typing import Annotated, Literal, Self
 
+from pydantic import Field, computed_field
+
+# ruff: noqa: TC001  # pydantic reads them
+from ipvs_audit.model.comparison import Comparison
+from ipvs_audit.model.control import Control
+from ipvs_audit.model.fields import Count, LongText, Moment, Name, Seconds, Text
+from ipvs_audit.model.shard import MergedShard, ShardPlace
 from ipvs_audit.model.verdict import Result, Verdict, worst
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ipvs_audit.model.comparison import Comparison
-    from ipvs_audit.model.shard import Part, Source
-    from ipvs_audit.model.waiver import Account
+from ipvs_audit.model.waiver import WaiverUse
 
 SCHEMA = "ipvs-audit/results/1"
 
 
 @dataclass(frozen=True, slots=True)
-class ControlInfo:
-    """A control as reports describe it; see :class:`ipvs_audit.controls.control.Control`."""
-
-    id: str
-    name: str
-    severity: str
-    source: str
-    rationale: str
-    fix: str
-
-
-@dataclass(frozen=True, slots=True)
 class StepResult:
-    """One step of a remedy's plan, and what became of it; empty where it was not come to."""
+    """One step of a remediation plan, and what became of it."""
 
-    control: str
-    title: str
-    reason: str
-    detail: str
-    outcome: str = ""
+    control: Name
+    title: Text
+    reason: Text
+    detail: Annotated[LongText, Field(description="a unified diff, or the exact command")]
+    outcome: Annotated[Text, Field(description="empty where the step was not reached")] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RemedyResult:
-    """What a remedy planned or did on a host.
+    """What remediation planned or did on a host."""
 
-    Attributes:
-        status: ``nothing to do``, ``planned``, ``held back``, ``not possible``, ``fixed``,
-            ``partly fixed``, ``put back``, ``failed``, ``not attempted`` or ``rolled back``.
-        message: why, in words; may be empty.
-        notes: what an operator should know besides.
-        steps: the plan.
-    """
-
-    status: str
-    message: str = ""
-    notes: tuple[str, ...] = ()
-    steps: tuple[StepResult, ...] = ()
+    status: Annotated[Name, Field(description="e.g. nothing to do, planned, held back, fixed")]
+    message: Annotated[Text, Field(description="why; may be empty")] = ""
+    notes: Annotated[tuple[Text, ...], Field(description="what else an operator should know")] = ()
+    steps: Annotated[tuple[StepResult, ...], Field(description="the plan")] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TraceResult:
-    """The estimator's own runs on a host, in numbers. All times are seconds.
+    """The estimator's own runs on a host (`--latency-trace`)."""
 
-    Attributes:
-        kind: ``timer`` (up to Linux 6.1), ``threads`` (from 6.2 on: CPU time, which holds no CPU),
-            ``none`` where they were not looked at.
-        seconds: for how long they were.
-        runs: how many were seen; of threads, how many there were.
-        longest: for which the timer held a CPU without a break; 0 for none, and of threads.
-        total: of all runs.
-        whole: nothing was lost or cut; else there was more.
-        unseen: why nothing was seen, which proves nothing; else empty.
-        left: what could not be removed from the host afterwards.
-    """
-
-    kind: str
-    seconds: float
-    runs: int
-    longest: float
-    total: float
-    whole: bool
-    unseen: str
-    left: tuple[str, ...] = ()
+    kind: Annotated[
+        Literal["timer", "threads", "none"],
+        Field(description="timer up to Linux 6.1; threads from 6.2 on; none where not traced"),
+    ]
+    seconds: Annotated[Seconds, Field(description="for how long they were traced")]
+    runs: Annotated[Count, Field(description="how many were seen; of threads, how many exist")]
+    longest: Annotated[
+        Seconds,
+        Field(description="the timer held a CPU for that long without a break; 0 of threads"),
+    ]
+    total: Annotated[
+        Seconds, Field(description="of all runs; of threads, CPU time, which holds no CPU")
+    ]
+    whole: Annotated[bool, Field(description="nothing was lost or cut; else there was more")]
+    unseen: Annotated[
+        Text, Field(description="why nothing was seen, which proves nothing; else empty")
+    ]
+    left: Annotated[
+        tuple[Text, ...], Field(description="what could not be removed from the host afterwards")
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyResult:
-    """Round trips to a host, in numbers. All times are seconds; None where nothing was answered.
+    """Round trips to a host; null where nothing was answered."""
 
-    Attributes:
-        via: ``icmp`` or ``ssh``.
-        started: UTC, ISO 8601; empty where it never began.
-        ended: why it ended early; else empty.
-        n, lost, left_out: round trips that count, those of them without an answer, and those that
-            do not count because the controller itself was stalled.
-        stalled: for how long it did.
-        p50, p99, p999, max: of the answered ones.
-        threshold: what is slower is delayed.
-        spikes: how many delays there are.
-        highest: the longest of them, above the median; 0 for none.
-        period: of those that may be the estimator's; None where there are none.
-        members: how many those are.
-        among: delays that the period was sought in: those above ``above``.
-        above: seconds above the median.
-        chance: that spikes without a period look so, at most.
-        estimator: whether they come at the estimator's period; the verdict knows whether it is on.
-        trace: the estimator's own runs; None where nobody asked for them.
-    """
+    via: Literal["icmp", "ssh"]
+    started: Annotated[Moment, Field(description="empty where it never began")]
+    ended: Annotated[Text, Field(description="why it ended early; else empty")]
+    n: Annotated[Count, Field(description="round trips that count")]
+    lost: Annotated[Count, Field(description="those of them without an answer")]
+    left_out: Annotated[
+        Count, Field(description="those under way while the controller itself was stalled")
+    ]
+    stalled: Annotated[Seconds, Field(description="for how long the controller was stalled")]
+    p50: Seconds | None
+    p99: Seconds | None
+    p999: Seconds | None
+    max: Seconds | None
+    threshold: Annotated[Seconds | None, Field(description="what is slower is delayed")]
+    spikes: Annotated[Count, Field(description="delays")]
+    highest: Annotated[Seconds, Field(description="the longest delay, above the median; 0 = none")]
+    period: Annotated[
+        Seconds | None, Field(description="of the delays that may be the estimator's")
+    ]
+    members: Annotated[Count, Field(description="how many delays those are")]
+    among: Annotated[
+        Count, Field(description="delays that the period was sought in: those above `above`")
+    ]
+    above: Annotated[Seconds, Field(description="above the median")]
+    chance: Annotated[
+        float, Field(ge=0, le=1, description="that delays without a period look so, at most")
+    ]
+    estimator: Annotated[
+        bool, Field(description="whether the delays come at the estimator's period")
+    ]
+    trace: Annotated[
+        TraceResult | None, Field(description="the estimator's own runs; null where not asked for")
+    ] = None
 
-    via: str
-    started: str
-    ended: str
-    n: int
-    lost: int
-    left_out: int
-    stalled: float
-    p50: float | None
-    p99: float | None
-    p999: float | None
-    max: float | None
-    threshold: float | None
-    spikes: int
-    highest: float
-    period: float | None
-    members: int
-    among: int
-    above: float
-    chance: float
-    estimator: bool
-    trace: TraceResult | None = None
+
+class HostState(StrEnum):
+    """Where a host of the inventory went."""
+
+    ASSESSED = "assessed"
+    UNREACHABLE = "unreachable"
+    EXCLUDED = "excluded"
 
 
 @dataclass(frozen=True, slots=True)
 class HostResult:
-    """One host of the inventory: assessed, unreachable or excluded.
+    """One host of the inventory."""
 
-    Attributes:
-        name: inventory name.
-        id: its test id: ``name`` made safe.
-        groups: inventory groups.
-        state: ``assessed``, ``unreachable`` (could not be collected) or ``excluded``.
-        reason: why it is unreachable or excluded; empty where assessed.
-        kernel: kernel release; empty where unknown.
-        facts: what else is known of it, label -> text, in the order to show, e.g.
-            ``{"operating system": "Debian GNU/Linux 12", "machine id": ..., "exposure": ...}``.
-        controls: results by the order of controls.
-        policy: what the inventory changes in the policy for this host.
-        remedy: what a remedy planned or did there; None where none was asked for.
-        latency: round trips to it, and before a remedy; None where they were not measured.
-    """
-
-    name: str
-    id: str
-    groups: tuple[str, ...]
-    state: str
-    reason: str
-    kernel: str
-    facts: Mapping[str, str] = field(default_factory=dict)
+    name: Annotated[Name, Field(description="inventory name")]
+    id: Annotated[Name, Field(description="test id: the name made safe")]
+    groups: tuple[Name, ...]
+    state: HostState
+    reason: Annotated[Text, Field(description="why it is unreachable or excluded; else empty")]
+    kernel: Annotated[Name, Field(description="kernel release; empty where unknown")]
+    facts: Annotated[
+        Mapping[Name, Text], Field(description="what else is known, in the order to show")
+    ] = field(default_factory=dict)
     controls: tuple[Result, ...] = ()
-    started: str = ""
-    finished: str = ""
-    policy: Mapping[str, object] = field(default_factory=dict)
-    remedy: RemedyResult | None = None
-    latency: LatencyResult | None = None
-    latency_before: LatencyResult | None = None
+    started: Moment = ""
+    finished: Moment = ""
+    policy: Annotated[
+        Mapping[str, object],
+        Field(description="what the inventory changes in the policy for this host"),
+    ] = field(default_factory=dict)
+    remedy: Annotated[RemedyResult | None, Field(description="null in a mere audit")] = None
+    latency: Annotated[
+        LatencyResult | None, Field(description="null where round trips were not measured")
+    ] = None
+    latency_before: Annotated[
+        LatencyResult | None, Field(description="the same before remediation; null without it")
+    ] = None
 
+    @computed_field(description="the worst raw verdict of its controls")  # type: ignore[prop-decorator]
     @property
     def verdict(self) -> Verdict:
         """The worst raw verdict among the controls; waived failures count as what they are."""
         return worst([result.verdict for result in self.controls])
 
+    @computed_field(description="null where the host was excluded, so never contacted")  # type: ignore[prop-decorator]
+    @property
+    def reachable(self) -> bool | None:
+        """Whether the host could be collected; None where it was excluded."""
+        return None if self.state is HostState.EXCLUDED else self.state is HostState.ASSESSED
+
     def result(self, control: str) -> Result | None:
-        """What the control of that id found here; None where it was not judged."""
+        """What the control of that id found here; None where it was not evaluated."""
         return next((result for result in self.controls if result.control == control), None)
 
 
 @dataclass(frozen=True, slots=True)
+class HostCounts:
+    """The reconciliation: inventory = assessed + unreachable + excluded + left out."""
+
+    inventory: Count
+    assessed: Count
+    unreachable: Count
+    excluded: Count
+    left_out: Annotated[Count, Field(description="hosts that --limit and --shard leave out")]
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictCounts:
+    """Control results by raw verdict; `waived` says how many of the fails are waived."""
+
+    passed: Annotated[Count, Field(alias="pass")]
+    fail: Count
+    error: Count
+    inconclusive: Count
+    not_applicable: Count
+    waived: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the hosts add up to."""
+
+    hosts: HostCounts
+    verdicts: VerdictCounts
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """A whole run.
+    """A whole run: what was run, by whom, from where, on what."""
 
-    Attributes:
-        id: its directory name, the UTC start, e.g. ``2026-11-23T02-00-00Z``.
-        started, finished: UTC, ISO 8601.
-        operator: user name on the controller.
-        controller: the controller's host name.
-        argv: the command line, secrets redacted.
-        version: of the suite.
-        versions: of what it stands on, name -> version.
-        estimation: the policy's direction, ``disabled`` or ``enabled``.
-        policy_sha256, inventory_sha256: digests of what was read.
-        inventory: the inventory's paths, as given.
-        controls: what was asked, in order.
-        hosts: every host of the inventory within ``--limit`` and ``--shard``, in its order.
-        left_out: hosts of the inventory that those two leave out.
-        interrupted: whether the run was ended before all was judged.
-        notes: what a reader must know, e.g. "12 controls of 3 hosts were deselected".
-        policy: the whole policy, before what the inventory changes in it for a host.
-        job: the CI job's address, http or https; empty where there is none.
-        waivers: every waiver of the file, and what became of it.
-        waivers_sha256: digest of the waiver file; empty where there was none.
-        baseline: what changed since an earlier run; None where none was asked for or there.
-        shard: which part of a fleet this is; None for the whole.
-        merged: the runs that this one was put together from; empty where it was not.
-    """
-
-    id: str
-    started: str
-    finished: str
-    operator: str
-    controller: str
-    argv: tuple[str, ...]
-    version: str
-    versions: Mapping[str, str]
-    estimation: str
+    id: Annotated[Name, Field(description="its directory name: the UTC start")]
+    started: Moment
+    finished: Moment
+    operator: Annotated[Text, Field(description="user name on the controller")]
+    controller: Annotated[Text, Field(description="the controller's host name")]
+    argv: Annotated[tuple[Text, ...], Field(description="the command line, secrets redacted")]
+    version: Annotated[Name, Field(description="of ipvs-audit")]
+    versions: Annotated[Mapping[Name, Text], Field(description="of what it stands on")]
+    estimation: Annotated[Literal["disabled", "enabled"], Field(description="what the policy asks")]
     policy_sha256: str
     inventory_sha256: str
-    inventory: tuple[str, ...]
-    controls: tuple[ControlInfo, ...]
-    hosts: tuple[HostResult, ...]
-    interrupted: bool = False
-    notes: tuple[str, ...] = ()
-    policy: Mapping[str, object] = field(default_factory=dict)
-    job: str = ""
-    waivers: tuple[Account, ...] = ()
-    waivers_sha256: str = ""
-    baseline: Comparison | None = None
-    shard: Part | None = None
-    merged: tuple[Source, ...] = ()
-    left_out: int = 0
+    inventory: Annotated[tuple[Text, ...], Field(description="the inventory's paths, as given")]
+    controls: Annotated[tuple[Control, ...], Field(description="what was evaluated, in order")]
+    hosts: Annotated[tuple[HostResult, ...], Field(exclude=True)] = ()
+    required: Annotated[
+        tuple[Name, ...],
+        Field(description="ids of the controls that 'Compliant' needs, evaluated or not"),
+    ] = ()
+    interrupted: Annotated[bool, Field(description="the run stopped before all was evaluated")] = (
+        False
+    )
+    notes: Annotated[tuple[Text, ...], Field(description="what a reader must know")] = ()
+    policy: Annotated[
+        Mapping[str, object],
+        Field(description="the whole policy, before what a host changes in it"),
+    ] = field(default_factory=dict)
+    job: Annotated[Text, Field(description="the CI job's address, http or https; or empty")] = ""
+    waivers: Annotated[
+        tuple[WaiverUse, ...], Field(description="every waiver, and what it did")
+    ] = ()
+    waivers_sha256: Annotated[str, Field(description="empty where no waiver file was given")] = ""
+    baseline: Annotated[
+        Comparison | None, Field(description="what changed since an earlier run; null without one")
+    ] = None
+    shard: Annotated[ShardPlace | None, Field(description="null for a whole fleet")] = None
+    merged: Annotated[
+        tuple[MergedShard, ...], Field(description="the runs that this one was made from")
+    ] = ()
+    left_out: Annotated[
+        Count, Field(description="hosts of the inventory that --limit and --shard leave out")
+    ] = 0
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def counts(self) -> Counts:
+        """What the hosts add up to: the reconciliation, and the verdicts."""
+        return counts_of(self.states(), self.verdicts(), left_out=self.left_out)
 
     @property
     def whole(self) -> int:
@@ -237,8 +255,8 @@ class Run:
     def completed(self) -> Self:
         """The run in which every unreachable host has an error for every control.
 
-        So no reader counts a host as silently right that nobody could ask. Hosts that were
-        excluded, or not judged before an interruption, stay without results.
+        So no reader takes a host for compliant that nobody could ask. Hosts that were excluded, or
+        not evaluated before an interruption, stay without results.
         """
         return replace(
             self,
@@ -250,7 +268,7 @@ class Run:
 
     def states(self) -> dict[str, int]:
         """The reconciliation: how many hosts are assessed, unreachable, excluded; they add up."""
-        count = {"assessed": 0, "unreachable": 0, "excluded": 0}
+        count = {state.value: 0 for state in HostState}
         for host in self.hosts:
             count[host.state] += 1
         return count
@@ -265,7 +283,32 @@ class Run:
         return count
 
 
-def _with_errors(host: HostResult, controls: tuple[ControlInfo, ...]) -> HostResult:
+def counts_of(states: Mapping[str, int], verdicts: Mapping[str, int], *, left_out: int) -> Counts:
+    """Counts from numbers of hosts by state, and of results by raw verdict and ``waived``."""
+    hosts = {state.value: states.get(state, 0) for state in HostState}
+    return Counts(
+        HostCounts(sum(hosts.values()) + left_out, **hosts, left_out=left_out),
+        VerdictCounts(
+            passed=verdicts.get("pass", 0),
+            fail=verdicts.get("fail", 0),
+            error=verdicts.get("error", 0),
+            inconclusive=verdicts.get("inconclusive", 0),
+            not_applicable=verdicts.get("not_applicable", 0),
+            waived=verdicts.get("waived", 0),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole results.json."""
+
+    schema_: Annotated[Literal["ipvs-audit/results/1"], Field(alias="schema")]
+    run: Run
+    hosts: tuple[HostResult, ...]
+
+
+def _with_errors(host: HostResult, controls: tuple[Control, ...]) -> HostResult:
     return replace(
         host,
         controls=tuple(

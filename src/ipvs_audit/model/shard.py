@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, Self
+
+from pydantic import Field
+
+from ipvs_audit.model.fields import Count, Moment, Text  # noqa: TC001  # pydantic reads it
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,23 +54,19 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """What a run of one shard tells, so that all of them can be put together again.
+class ShardPlace:
+    """Where a run of one shard belongs in its fleet, so that all shards can be merged."""
 
-    Attributes:
-        number, count: the shard.
-        limit: ``--limit`` as it was given; empty where there was none.
-        total: hosts of all shards together: those of the inventory within the limit.
-        sha256: digest of their names; see :func:`names_digest`.
-        places: where the hosts of this shard stand among them, from 0, in the order of the run.
-    """
-
-    number: int
-    count: int
-    limit: str
-    total: int
-    sha256: str
-    places: tuple[int, ...]
+    number: Annotated[int, Field(ge=1)]
+    count: Annotated[int, Field(ge=1)]
+    limit: Annotated[Text, Field(description="--limit as it was given; or empty")]
+    total: Annotated[Count, Field(description="hosts of all shards together")]
+    sha256: Annotated[
+        str, Field(description="of their names, in inventory order, each with a NUL behind")
+    ]
+    places: Annotated[
+        tuple[Count, ...], Field(description="where this run's hosts stand among them, from 0")
+    ]
 
     @property
     def shard(self) -> Shard:
@@ -75,27 +75,19 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """One run of those that a merged run was put together from.
+class MergedShard:
+    """One run of those that a merged run was made from."""
 
-    Attributes:
-        shard: ``K/N``.
-        limit: its ``--limit``; empty where there was none.
-        hosts: how many hosts it brought.
-        id, started, finished, operator, controller, argv: as in the run.
-        sha256: of its results.json.
-    """
-
-    shard: str
-    limit: str
-    hosts: int
+    shard: Annotated[str, Field(description="K/N")]
+    limit: Annotated[str, Field(description="its --limit; or empty")]
+    hosts: Annotated[Count, Field(description="how many hosts it brought")]
     id: str
-    started: str
-    finished: str
+    started: Moment
+    finished: Moment
     operator: str
     controller: str
     argv: tuple[str, ...]
-    sha256: str
+    sha256: Annotated[str, Field(description="of its results.json")]
 
 
 def names_digest(names: Iterable[str]) -> str:

@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence  # noqa: TC003  # pydantic reads it
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from pydantic import AfterValidator, Field
+
+from ipvs_audit.model.fields import Count, Limit, Name, Text
+from ipvs_audit.model.limits import OUTPUT_CHARACTERS
 
 
 class Verdict(StrEnum):
@@ -46,44 +49,43 @@ WORST_FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    r"""One command's worth of proof, as it came from the host.
+    """One command's worth of proof, as it came from the host."""
 
-    Attributes:
-        command: what ran on the host, as a person would type it.
-        output: what it printed, UTF-8 with undecodable bytes as ``\\xNN``.
-        status: exit status; None where the shell itself read a file.
-        user: effective user on the host, e.g. ``root (uid 0)``.
-        at: UTC time by the controller's clock, ISO 8601.
-        cut: how many characters of output were left out; 0 = whole.
-    """
-
-    command: str
-    output: str
-    status: int | None
-    user: str
-    at: str
-    cut: int = 0
+    command: Annotated[Text, Field(description="what ran on the host, as a person would type it")]
+    output: Annotated[
+        str,
+        Limit(OUTPUT_CHARACTERS, counted_in="cut"),
+        Field(description=r"what it printed; undecodable bytes as \xNN"),
+    ]
+    status: Annotated[int | None, Field(description="exit status; null where no command ran")]
+    user: Annotated[Name, Field(description="effective user on the host, e.g. root (uid 0)")]
+    at: Annotated[Name, Field(description="UTC time by the controller's clock, ISO 8601")]
+    cut: Annotated[Count, Field(description="characters of output left out; 0 = whole")] = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The verdict of one control on one host.
+    """The verdict of one control on one host."""
 
-    ``verdict`` is always the raw one; ``waiver`` names the waiver that covers a failure, if any.
-    ``before`` is the verdict before a remedy, where one was at work; None otherwise.
-    ``evidence`` is a tuple but in a merged run, which leaves it on disk.
-    """
-
-    control: str
-    name: str
-    verdict: Verdict
-    severity: str
-    message: str
-    expected: str
-    observed: str
-    evidence: Sequence[Evidence] = ()
-    waiver: str | None = None
-    before: Verdict | None = None
+    control: Annotated[Name, Field(alias="id", description="e.g. EST-4")]
+    name: Annotated[Name, Field(description="e.g. live-value")]
+    verdict: Annotated[Verdict, Field(description="the raw verdict, whatever a waiver says")]
+    severity: Name
+    message: Text
+    expected: Text
+    observed: Text
+    #: A tuple, but in a merged run, which leaves it on disk.
+    evidence: Annotated[Sequence[Evidence], AfterValidator(tuple)] = ()
+    waiver: Annotated[
+        Text | None, Field(description="the waiver that covers a failure, or null")
+    ] = None
+    before: Annotated[
+        Verdict | None,
+        Field(description="the verdict before remediation; null where there was none"),
+    ] = None
+    evaluated: Annotated[
+        bool, Field(description="false where the run stopped before it came to this control")
+    ] = True
 
     @property
     def waived(self) -> bool:

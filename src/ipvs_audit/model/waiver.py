@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003  # pydantic reads it
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Annotated
 
+from pydantic import Field
+
+from ipvs_audit.model.fields import Count, Name, Text  # noqa: TC001  # pydantic reads it
 from ipvs_audit.model.text import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """One entry of the file.
+    """One entry of the waiver file."""
 
-    Attributes:
-        place: ``file:line`` of the entry.
-        hosts: an Ansible host pattern.
-        control: a control's id.
-        justification, ticket, approver: why, where it was decided, by whom.
-        expires: the last day on which it holds, UTC, ISO 8601.
-    """
-
-    place: str
-    hosts: str
-    control: str
-    justification: str
-    ticket: str
-    approver: str
-    expires: str
+    place: Annotated[Text, Field(description="file:line of the entry")]
+    hosts: Annotated[Text, Field(description="an Ansible host pattern")]
+    control: Name
+    justification: Text
+    ticket: Text
+    approver: Text
+    expires: Annotated[
+        str, Field(pattern=r"^\d{4}-\d\d-\d\d$", description="the last day, UTC, on which it holds")
+    ]
 
     @property
     def text(self) -> str:
@@ -50,60 +45,63 @@ class Waiver:
         return self.days_left(day) >= 0
 
 
-class State(StrEnum):
+class WaiverState(StrEnum):
     """What became of a waiver in a run. The values are those of results.json."""
 
-    IN_FORCE = "in force"
+    IN_FORCE = "in_force"
     EXPIRED = "expired"
-    UNMATCHED = "matches nothing"
-    NOT_NEEDED = "not needed"
+    UNMATCHED = "unmatched"
+    NOT_NEEDED = "not_needed"
+
+    @property
+    def word(self) -> str:
+        """As people read it."""
+        return "matches nothing" if self is WaiverState.UNMATCHED else self.value.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """A waiver, and what it did in a run.
-
-    Attributes:
-        waiver: the waiver.
-        state: what became of it.
-        matched: hosts of the run that its pattern selects.
-        found: what its control came out as on those hosts: raw verdict -> hosts.
-        ends_soon: it holds, and ends within the days that were asked to be warned of.
-    """
+class WaiverUse:
+    """A waiver, and what it did in a run."""
 
     waiver: Waiver
-    state: State
-    matched: int
-    found: Mapping[str, int] = field(default_factory=dict)
-    ends_soon: bool = False
+    state: WaiverState
+    matched: Annotated[Count, Field(description="hosts of this run that its pattern selects")]
+    found: Annotated[
+        Mapping[str, Count], Field(description="raw verdict of its control -> hosts")
+    ] = field(default_factory=dict)
+    ends_soon: Annotated[
+        bool, Field(description="it holds, and ends within the days asked for")
+    ] = False
 
     @property
-    def remarkable(self) -> bool:
+    def needs_attention(self) -> bool:
         """Whether somebody has to do something about it."""
-        return self.state is not State.IN_FORCE or self.ends_soon or bool(self.found.get("pass"))
+        return (
+            self.state is not WaiverState.IN_FORCE or self.ends_soon or bool(self.found.get("pass"))
+        )
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         """What became of it, in a clause."""
         failing, passing = self.found.get("fail", 0), self.found.get("pass", 0)
         others = sum(self.found.values()) - failing - passing
         match self.state:
-            case State.EXPIRED:
+            case WaiverState.EXPIRED:
                 again = (
                     f"{counted(failing, 'failure')} no longer covered"
                     if failing
                     else "nothing fails"
                 )
                 return f"expired on {self.waiver.expires}; {again}"
-            case State.UNMATCHED if not self.matched:
+            case WaiverState.UNMATCHED if not self.matched:
                 return "no host of this run matches its pattern"
-            case State.UNMATCHED:
+            case WaiverState.UNMATCHED:
                 return f"{self.waiver.control} was not judged on the hosts that it names"
-            case State.NOT_NEEDED if others:
+            case WaiverState.NOT_NEEDED if others:
                 return f"nothing to waive: pass on {passing:,}, not proven on {others:,}"
-            case State.NOT_NEEDED:
+            case WaiverState.NOT_NEEDED:
                 return f"nothing to waive: pass on {counted(passing, 'host')}; remove it"
-            case State.IN_FORCE:
+            case WaiverState.IN_FORCE:
                 also = f", not needed on {counted(passing, 'host')}" if passing else ""
                 soon = f"; ends soon, on {self.waiver.expires}" if self.ends_soon else ""
                 return f"covers {counted(failing, 'failure')}{also}{soon}"

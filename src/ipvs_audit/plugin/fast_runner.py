@@ -28,7 +28,8 @@ from ipvs_audit.plugin.outcomes import describe, failed_because, properties, ski
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ipvs_audit.controls.control import Check, Control
+    from ipvs_audit.controls.control import Check
+    from ipvs_audit.model.control import Control
 
 #: What a control may ask for, and is given without a fixture.
 _OWN = frozenset({"target", "snapshot", "policy", "assessment", "request"})

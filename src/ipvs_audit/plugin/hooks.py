@@ -10,9 +10,9 @@ from ipvs_audit.audit.baseline import BaselineError
 from ipvs_audit.audit.engine import EngineError
 from ipvs_audit.audit.resume import ResumeError
 from ipvs_audit.audit.session import AuditSession
-from ipvs_audit.controls.control import Assessment, Check, control_of, judge
+from ipvs_audit.controls.control import Assessment, Check, control_of, judge, on_request
 from ipvs_audit.inventory import InventoryError
-from ipvs_audit.latency.options import CONTROL, LatencyOptionError
+from ipvs_audit.latency.options import LatencyOptionError
 from ipvs_audit.model.policy import Policy, PolicyError
 from ipvs_audit.model.target import Target
 from ipvs_audit.model.verdict import Result, Verdict
@@ -109,7 +109,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> list[pytest.Item] | None:
     """Leave out what is judged on request only, and was not asked for."""
     about = control_of(obj)
-    if about is not None and about.id == CONTROL and not collector.config.stash[RUN].timing:
+    if about is not None and on_request(about) and not collector.config.stash[RUN].on_request:
         return []
     return None
 
@@ -175,9 +175,12 @@ def policy(target: Target, request: pytest.FixtureRequest) -> Policy:
 
 
 @pytest.fixture
-def assessment(snapshot: Snapshot) -> Assessment:
+def assessment(snapshot: Snapshot, request: pytest.FixtureRequest) -> Assessment:
     """Where a check records what was expected and seen."""
-    return Assessment(snapshot)
+    about = control_of(request.function)
+    if about is None:
+        pytest.fail("assessment is for controls: mark the test with @control", pytrace=False)
+    return Assessment(about, snapshot)
 
 
 @pytest.fixture

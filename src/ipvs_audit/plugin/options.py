@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipvs_audit.audit.options import DEFAULT_INVENTORY, DEFAULT_POLICY, Options
+from ipvs_audit.controls.discovery import own_checks
 from ipvs_audit.latency.options import LatencyOptions, add_latency_options
 from ipvs_audit.model import limits
 from ipvs_audit.model.shard import Shard
@@ -141,8 +142,10 @@ def read_options(config: pytest.Config) -> Options:
         policy = policy or (own if own.exists() else None)
         own = checkout / DEFAULT_INVENTORY
         localhost = own if own.exists() else localhost
+    own = config.rootpath / "checks"
     return Options(
         localhost=localhost,
+        checks=own if checkout is not None and own.is_dir() else own_checks(),
         inventory=tuple(get("inventory")),
         limit=get("limit"),
         shard=get("shard"),

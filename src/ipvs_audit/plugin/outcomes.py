@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ipvs_audit.controls.control import Control
+from ipvs_audit.model.control import Control
 from ipvs_audit.model.verdict import Evidence, Result, Verdict
 
 
@@ -78,7 +78,7 @@ def describe(host: str, about: Control | None, result: Result) -> dict[str, Any]
 def understand(told: dict[str, Any]) -> tuple[str, Control, Result]:
     """The reverse of :func:`describe`."""
     fields = dict(told)
-    host, about = fields.pop("host"), Control(**fields.pop("about"))
+    host, about = fields.pop("host"), fields.pop("about")
     fields["evidence"] = tuple(Evidence(**one) for one in fields["evidence"])
     fields["verdict"] = Verdict(fields["verdict"])
-    return host, about, Result(**fields)
+    return host, Control(**about | {"evidence": tuple(about["evidence"])}), Result(**fields)

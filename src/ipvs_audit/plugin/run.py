@@ -19,7 +19,7 @@ from ipvs_audit.audit.latency import keep_before, time_hosts
 from ipvs_audit.audit.progress import Progress
 from ipvs_audit.audit.resume import begun_beside, collecting, write_begun
 from ipvs_audit.audit.session import run_id
-from ipvs_audit.latency.options import CHECK, CONTROL
+from ipvs_audit.controls.control import control_of, on_request
 from ipvs_audit.model.text import counted
 from ipvs_audit.plugin.fast_runner import Lean
 from ipvs_audit.plugin.outcomes import understand
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from testinfra.host import Host
 
     from ipvs_audit.audit.session import AuditSession
-    from ipvs_audit.controls.control import Check, Control
+    from ipvs_audit.controls.control import Check
+    from ipvs_audit.model.control import Control
     from ipvs_audit.model.results import Run
     from ipvs_audit.model.target import Target
     from ipvs_audit.model.verdict import Result
@@ -69,15 +70,15 @@ class AuditRun:
         self.ahead = Ahead(audit, self._needed)
         self._connections: dict[str, Connection] = {}
         self._hosts: dict[str, Host] = {}
-        self._timed: set[str] = set()
+        self._latency_hosts: set[str] = set()
         self._outcome: tuple[Run, Path] | str | None = None
         self._beside: dict[str, Path] = {}
         self.directory = _free(audit.options.reports / run_id(audit.started))
         told = getattr(config, "workerinput", {}).get("ipvs_audit_snapshots")
         self.snapshots = Path(told) if told else collecting(self.directory)
         saved = audit.options.snapshots
-        #: Whether EST-7 is judged: asked for, or in the saved evidence.
-        self.timing = audit.options.latency.asked or (
+        #: Whether controls on request are evaluated: asked for, or in the saved evidence.
+        self.on_request = audit.options.latency.asked or (
             saved is not None and store.mentions(saved, SECTION)
         )
         self.lean = Lean(
@@ -111,8 +112,8 @@ class AuditRun:
         if about is not None:
             controls.add(about.id)
             self.audit.controls[about.id] = about
-            if about.id == CONTROL:
-                self._timed.add(host)
+            if on_request(about):
+                self._latency_hosts.add(host)
         if connection:
             self._keep.add(host)
 
@@ -126,12 +127,18 @@ class AuditRun:
     def need_ids(self, ids: list[str]) -> None:
         """The same from test ids, which is all that an xdist controller is told."""
         by_id = {safe: name for name, safe in self.audit.ids.items()}
+        checks = self.audit.checks.values()
+        measuring = tuple(
+            f"::{check.__name__}["
+            for check in checks
+            if (about := control_of(check)) is not None and on_request(about)
+        )
         for nodeid in ids:
             parameter = nodeid.rpartition("[")[2].removesuffix("]")
             if "[" in nodeid and (name := by_id.get(parameter)) is not None:
                 self._needed.setdefault(name, set())
-                if f"::{CHECK}[" in nodeid:
-                    self._timed.add(name)
+                if any(one in nodeid for one in measuring):
+                    self._latency_hosts.add(name)
 
     def gather(self) -> None:
         """Collect the evidence of every host that is needed. Nothing to do without one.
@@ -168,7 +175,7 @@ class AuditRun:
 
     def time(self) -> None:
         """Measure the round trips to every host on which EST-7 is judged, where that was asked."""
-        options, hosts = self.audit.options, sorted(self._timed)
+        options, hosts = self.audit.options, sorted(self._latency_hosts)
         if not options.latency.asked or options.snapshots is not None or self.audit.interrupted:
             return
         try:
@@ -222,7 +229,7 @@ class AuditRun:
         """Measure hosts that were changed. They were: whatever fails here, the run reports them."""
         try:
             keep_before(self.audit.collected, before)
-            self._measure(self._timed & changed)
+            self._measure(self._latency_hosts & changed)
         except Exception as wrong:  # noqa: BLE001  # the change has to be reported all the same
             self.audit.notes.append(
                 "The latency after the change could not be measured on every host, and is"

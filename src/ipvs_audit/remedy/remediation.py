@@ -9,8 +9,7 @@ import socket
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.controls.control import Check, control_of, judge
-from ipvs_audit.latency.options import CONTROL
+from ipvs_audit.controls.control import Check, control_of, judge, was_requested
 from ipvs_audit.model.results import RemedyResult, StepResult
 from ipvs_audit.model.text import counted
 from ipvs_audit.remedy import journal as journals
@@ -20,7 +19,6 @@ from ipvs_audit.remedy.remediate_host import FAILED, Treated
 from ipvs_audit.remedy.rollback import roll_back
 from ipvs_audit.remedy.rollout import INTERRUPTED, campaign, too_many_unreachable
 from ipvs_audit.snapshot import Failure
-from ipvs_audit.snapshot.round_trips import SECTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,7 +105,7 @@ class Remediation:
             name: judge(check, evidence, self.policies[host])
             for name, check in self.checks.get(host, {}).items()
             # Latency is measured again when all is done: it does not decide what is put back.
-            if name != CONTROL or isinstance(evidence, Failure) or SECTION in evidence.sections
+            if (about := control_of(check)) is not None and was_requested(about, evidence)
         }
 
     def plan(self, host: str, evidence: Snapshot | Failure) -> Plan:

@@ -16,7 +16,8 @@ from ipvs_audit.report.summary import Standing, standing
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ipvs_audit.model.results import ControlInfo, HostResult, Run
+    from ipvs_audit.model.control import Control
+    from ipvs_audit.model.results import HostResult, Run
     from ipvs_audit.model.verdict import Result
 
 #: What stands where something of a host's own stood.
@@ -58,7 +59,7 @@ class Finding:
 
     number: int
     stands: Standing
-    about: ControlInfo | None
+    about: Control | None
     severity: str
     message: str
     waiver: str

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ipvs_audit.model.results import ControlInfo, HostResult, Run
+    from ipvs_audit.model.control import Control
+    from ipvs_audit.model.results import HostResult, Run
 
 _IMPACT = {"high": 0.7, "medium": 0.5, "low": 0.3}
 _STATUS = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.ERROR: "error"}
@@ -82,7 +83,7 @@ def _profile(run: Run) -> dict[str, object]:
     }
 
 
-def _control(about: ControlInfo) -> dict[str, object]:
+def _control(about: Control) -> dict[str, object]:
     return {
         "id": visible(about.id),
         "title": visible(about.name),

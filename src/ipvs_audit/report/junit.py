@@ -206,14 +206,14 @@ def _one(shown: Evidence, limit: int) -> str:
 def _classnames(hosts: Sequence[HostResult]) -> list[str]:
     """A class for each host, no two alike: ``a.b`` and ``a_b`` are two hosts."""
     given: list[str] = []
-    evidence: set[str] = set()
+    used: set[str] = set()
     for host in hosts:
         base = f"ipvs_audit.{_name(host.id).replace('.', '_')}"
         name, count = base, 1
-        while name in evidence:
+        while name in used:
             count += 1
             name = f"{base}-{count}"
-        evidence.add(name)
+        used.add(name)
         given.append(name)
     return given
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.model.sanitise import one_line
 from ipvs_audit.model.verdict import Verdict
-from ipvs_audit.model.waiver import State
+from ipvs_audit.model.waiver import WaiverState
 from ipvs_audit.report.summary import Standing, host_standing
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _metrics(run: Run) -> Iterator[tuple[str, str, list[tuple[dict[str, str], fl
     yield (
         "waivers",
         "Waivers by what became of them.",
-        _by("state", {one.value: states[one] for one in State}),
+        _by("state", {one.value: states[one] for one in WaiverState}),
     )
     yield "interrupted", "1 where the run was ended early.", [({}, run.interrupted)]
     for name, text, value in (

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from pydantic import ValidationError
 
-from ipvs_audit.model.results import SCHEMA
+from ipvs_audit.model.results import SCHEMA, Counts
 from ipvs_audit.model.verdict import Evidence
 from ipvs_audit.report.errors import ReportError
-from ipvs_audit.report.records import HostRecord, RunRecord
-from ipvs_audit.report.results_json import host_of, run_of
+from ipvs_audit.report.results_json import COUNTS, HOST, RUN, first_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=Hashable)
 
-_FIRST = f'{{"schema":"{SCHEMA}",\n'.encode()
+_HEAD = f'{{"schema":"{SCHEMA}",\n'.encode()
 _RUN = b'"run":'
 _THIRD = b'"hosts":[\n'
 _LAST = b"]}\n"
@@ -40,7 +39,7 @@ class Results:
     Attributes:
         path: the file.
         run: all of it but its hosts.
-        said: what the file says that its hosts add up to.
+        counts: what the file says that its hosts add up to.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,17 +53,19 @@ class Results:
         with path.open("rb") as file:
             first, second, third = (file.readline() for _ in range(3))
             self._start = file.tell()
-        if first != _FIRST or not second.startswith(_RUN) or third != _THIRD:
+        if first != _HEAD or not second.startswith(_RUN) or third != _THIRD:
             raise ReportError(
                 f"{path}: is not laid out as an ipvs-audit of this version writes it; take the"
                 " file of the run as it was written"
             )
         try:
-            record = RunRecord.model_validate_json(second[len(_RUN) :].rstrip(b",\n"))
+            head = json.loads(second[len(_RUN) :].rstrip(b",\n"))
+            self.run: Run = RUN.validate_python(head)
+            self.counts: Counts = COUNTS.validate_python(head["counts"])
         except ValidationError as invalid:
-            raise ReportError(f"{path}:2: {_first(invalid)}") from None
-        self.run: Run = run_of(record, ())
-        self.said: dict[str, dict[str, int]] = record.counts.model_dump(by_alias=True)
+            raise ReportError(f"{path}:2: {first_error(invalid)}") from None
+        except (ValueError, KeyError, TypeError) as broken:
+            raise ReportError(f"{path}:2: is not the head of a run: {broken}") from None
 
     def lines(self) -> Iterator[bytes]:
         """Each host as JSON, in the order of the file.
@@ -96,7 +97,7 @@ class Results:
             try:
                 yield parsed(line)
             except ValidationError as invalid:
-                raise ReportError(f"{self.path}:{number}: {_first(invalid)}") from None
+                raise ReportError(f"{self.path}:{number}: {first_error(invalid)}") from None
 
 
 def parsed(line: bytes) -> HostResult:
@@ -105,7 +106,7 @@ def parsed(line: bytes) -> HostResult:
     Raises:
         ValidationError: it is not one.
     """
-    return host_of(HostRecord.model_validate_json(line))
+    return HOST.validate_json(line)
 
 
 def without_evidence(host: HostResult, path: Path, offset: int) -> HostResult:
@@ -195,8 +196,3 @@ def _controls_at(path: Path, offset: int) -> list[dict[str, list[dict[str, Any]]
         host: dict[str, Any] = json.loads(file.readline().rstrip(b"\n").removesuffix(b","))
     controls: list[dict[str, list[dict[str, Any]]]] = host["controls"]
     return controls
-
-
-def _first(invalid: ValidationError) -> str:
-    first = invalid.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

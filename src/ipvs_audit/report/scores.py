@@ -17,7 +17,8 @@ from ipvs_audit.report.summary import Standing, standing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ipvs_audit.model.results import ControlInfo, HostResult, Run
+    from ipvs_audit.model.control import Control
+    from ipvs_audit.model.results import HostResult, Run
 
 FORMULA = "score = pass ÷ (pass + fail + error + inconclusive)"
 #: What counts in the sum; not applicable and not judged do not, nor do waived fails after waivers.
@@ -81,7 +82,7 @@ def of_controls(run: Run) -> tuple[Score, ...]:
 
 
 def of_groups(
-    groups: Iterable[tuple[str, Sequence[HostResult]]], controls: Sequence[ControlInfo]
+    groups: Iterable[tuple[str, Sequence[HostResult]]], controls: Sequence[Control]
 ) -> tuple[Score, ...]:
     """A score for each group of hosts, over all controls of the run."""
     return tuple(
@@ -90,7 +91,7 @@ def of_groups(
     )
 
 
-def _stands(host: HostResult, controls: Sequence[ControlInfo]) -> Iterator[tuple[str, Standing]]:
+def _stands(host: HostResult, controls: Sequence[Control]) -> Iterator[tuple[str, Standing]]:
     """How each control stands on a host that was to be audited, also where it was not judged."""
     if host.state != "excluded":
         for about in controls:

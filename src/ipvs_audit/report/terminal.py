@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from ipvs_audit.model.sanitise import bounded, clipped, one_line
+from ipvs_audit.model.bounded import bounded
+from ipvs_audit.model.sanitise import clipped, one_line
 from ipvs_audit.report.latency_text import eased
 from ipvs_audit.report.summary import (
     Standing,
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from ipvs_audit.model.results import ControlInfo, HostResult, Run
+    from ipvs_audit.model.control import Control
+    from ipvs_audit.model.results import HostResult, Run
     from ipvs_audit.model.verdict import Result
 
 #: Above this many hosts, those that pass everything are only counted.
@@ -114,7 +116,7 @@ def _print_table(run: Run, console: Console) -> None:
 
 
 def _words(
-    rows: list[HostResult], controls: tuple[ControlInfo, ...], width: int
+    rows: list[HostResult], controls: tuple[Control, ...], width: int
 ) -> dict[Standing, str]:
     """Whole words where the table then fits the terminal, else short ones."""
     whole = {one: one.word for one in Standing}
@@ -127,7 +129,7 @@ def _words(
 
 
 def _widths(
-    rows: list[HostResult], controls: tuple[ControlInfo, ...], words: dict[Standing, str]
+    rows: list[HostResult], controls: tuple[Control, ...], words: dict[Standing, str]
 ) -> list[int]:
     """The least width of each control's column: words break only at their blanks."""
     lines = [_stands(host, controls) for host in rows]
@@ -140,7 +142,7 @@ def _widths(
     ]
 
 
-def _stands(host: HostResult, controls: tuple[ControlInfo, ...]) -> list[Standing | None]:
+def _stands(host: HostResult, controls: tuple[Control, ...]) -> list[Standing | None]:
     """How each control stands; of an excluded host only the first cell says that it is."""
     if host.state == "excluded":
         return [Standing.EXCLUDED, *[None] * (len(controls) - 1)]
@@ -151,12 +153,12 @@ def _said(stands: Standing | None, words: dict[Standing, str]) -> str:
     return words[stands] if stands else ""
 
 
-def _id(about: ControlInfo) -> str:
+def _id(about: Control) -> str:
     return clipped(one_line(about.id), _NAME_WIDTH)
 
 
 def _table(
-    rows: list[HostResult], controls: tuple[ControlInfo, ...], words: dict[Standing, str]
+    rows: list[HostResult], controls: tuple[Control, ...], words: dict[Standing, str]
 ) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("host", no_wrap=True, max_width=_HOST_WIDTH, overflow="ellipsis")

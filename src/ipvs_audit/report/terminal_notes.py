@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ipvs_audit.model.waiver import State
+from ipvs_audit.model.waiver import WaiverState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,15 +20,17 @@ def waiver_lines(run: Run) -> Iterator[str]:
     if not run.waivers:
         return
     states = Counter(account.state for account in run.waivers)
-    yield "waivers: " + ", ".join(f"{states[one]:,} {one.value}" for one in State if states[one])
-    remarkable = [account for account in run.waivers if account.remarkable]
-    for account in remarkable[:MAX_WAIVERS]:
+    yield "waivers: " + ", ".join(
+        f"{states[one]:,} {one.value}" for one in WaiverState if states[one]
+    )
+    needs_attention = [account for account in run.waivers if account.needs_attention]
+    for account in needs_attention[:MAX_WAIVERS]:
         waiver = account.waiver
         yield (
             f"    {waiver.ticket} ({waiver.control} on {waiver.hosts}, {waiver.place}):"
-            f" {account.said}"
+            f" {account.summary}"
         )
-    if (more := len(remarkable) - MAX_WAIVERS) > 0:
+    if (more := len(needs_attention) - MAX_WAIVERS) > 0:
         yield f"    and {more:,} more in the report"
 
 

@@ -8,7 +8,7 @@ import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ipvs_audit.model.sanitise import bounded
+from ipvs_audit.model.bounded import bounded
 from ipvs_audit.report import csv, hdf, junit, manifest, prometheus, results_json, sarif, signature
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.html import index_page

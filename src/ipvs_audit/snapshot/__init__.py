@@ -40,7 +40,9 @@ __all__ = ["CollectionInfo", "Failure", "GarbledEvidenceError", "Section", "Snap
 
 #: Characters of a section's output that evidence shows; the snapshot keeps all.
 EVIDENCE_LENGTH = 16 * 1024
-#: The same of a trace, whose numbers tell nobody much.
+#: Sections that are brought only where a run asks for them.
+ON_REQUEST = frozenset({round_trips.SECTION, estimator.SECTION})
+#: Characters of a trace of round trips that evidence shows: its numbers tell a person little.
 TRACE_LENGTH = 500
 
 

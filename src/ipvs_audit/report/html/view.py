@@ -14,7 +14,8 @@ from ipvs_audit.report.summary import Standing, badness, grouped, host_standing,
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ipvs_audit.model.results import ControlInfo, HostResult, Run
+    from ipvs_audit.model.control import Control
+    from ipvs_audit.model.results import HostResult, Run
     from ipvs_audit.model.verdict import Evidence, Result
 
 #: Hosts that index.html holds with all their details; above it they get pages of their own.
@@ -42,7 +43,7 @@ class Cell:
         href: link to its details; empty where they are not to be had from this page.
     """
 
-    about: ControlInfo
+    about: Control
     result: Result | None
     stands: Standing
     anchor: str
@@ -186,11 +187,11 @@ def _page_name(number: int) -> str:
 
 def _anchors(run: Run) -> dict[str, str]:
     """Ids for the page, from test ids where those are safe and unique, else numbered."""
-    evidence: set[str] = set()
+    used: set[str] = set()
     anchors = {}
     for number, host in enumerate(run.hosts, 1):
-        usable = _SAFE.fullmatch(host.id) and host.id not in evidence
-        evidence.add(host.id)
+        usable = _SAFE.fullmatch(host.id) and host.id not in used
+        used.add(host.id)
         anchors[host.name] = f"h-{host.id}" if usable else f"h:{number}"
     return anchors
 

@@ -1,0 +1,32 @@
+"""A control: what the policy demands, and all that is known of it beside its check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from ipvs_audit.model.fields import Name, Text  # noqa: TC001  # pydantic reads it
+
+SEVERITIES = ("high", "medium", "low")
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What stands above a check."""
+
+    id: Annotated[Name, Field(description="stable identifier, e.g. EST-4")]
+    name: Annotated[Name, Field(description="in the words of the field, e.g. live-value")]
+    severity: Annotated[Name, Field(description="high, medium or low")]
+    source: Annotated[Text, Field(description="where the demand comes from")]
+    rationale: Annotated[Text, Field(description="why it matters")]
+    fix: Annotated[Text, Field(description="what an operator does about a failure")]
+    evidence: Annotated[
+        tuple[Name, ...],
+        Field(description="sections of the evidence that it rests on, shown with each verdict"),
+    ] = ()
+    required: Annotated[
+        bool, Field(description="whether 'Compliant' needs it; a run without it is incomplete")
+    ] = True
+    remediable: Annotated[bool, Field(description="whether --remediate can mend a failure")] = False
