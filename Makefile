@@ -11,7 +11,8 @@ help:
 	@echo 'make audit                  audit the embedded lab fleet of real kernels'
 	@echo 'make audit INVENTORY=path   audit yours (ARGS="--limit web ..." goes to pytest)'
 	@echo 'make setup                  only install; then: $(BIN)/pytest'
-	@echo 'make test | lint            the tests of the suite itself'
+	@echo 'make check | lint           for every save: lint and the quick tests, some minutes'
+	@echo 'make test                   all tests of the suite, with real kernels (under an hour)'
 	@echo 'make oracle N=500           hold EST-2 and EST-3 against the real loaders, in lab guests'
 	@echo 'make fuzz | bench           random input for the parsers; measured figures (docs/performance.md)'
 	@echo 'make soak HOSTS=1000        a fleet of which a third misbehaves'
@@ -37,15 +38,22 @@ else
 	@./tools/audit-lab.sh "$(BIN)" $(ARGS)
 endif
 
+# For every save: lint, examples in docstrings, and the rooms' tests but for the slow ones.
+.PHONY: check doctest
+check: lint doctest
+	IPVS_AUDIT_TEST_PROFILE=check $(BIN)/pytest $(ROOMS) -n 2 -m 'not slow'
+doctest: setup
+	$(BIN)/pytest --config-file tests/pytest.ini --rootdir . --doctest-modules src lab
+
 .PHONY: test
-test: setup
+test: doctest
 	@./tools/lab-packages.sh
 	@./tools/test-packages.sh
 ifdef ARGS
 	$(BIN)/pytest tests $(ARGS)
 else
 	$(BIN)/pytest $(ROOMS) -n 2
-	$(BIN)/pytest tests/command tests/browser tests/ssh tests/lab
+	$(BIN)/pytest tests/lab tests/ssh tests/command tests/browser -n 2 --dist loadgroup
 endif
 
 .PHONY: faults

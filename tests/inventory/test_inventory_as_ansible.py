@@ -16,6 +16,7 @@ from ipvs_audit.inventory.ansible_isolation import captured_output, load_ansible
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
 INTERNAL = {"inventory_hostname", "inventory_hostname_short", "group_names"}
 
 

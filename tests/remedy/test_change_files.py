@@ -124,6 +124,7 @@ def test_a_second_run_waits_for_the_lock_and_says_whose_it_is(box: Box) -> None:
     assert report.of(2).good
 
 
+@pytest.mark.slow
 def test_killed_at_every_point_files_are_whole_and_undo_brings_them_back(box: Box) -> None:
     before, point = box.look(), 0
     while True:
@@ -145,6 +146,7 @@ def test_killed_at_every_point_files_are_whole_and_undo_brings_them_back(box: Bo
     assert point > 15
 
 
+@pytest.mark.slow
 def test_undo_killed_at_every_point_can_be_undone_again(box: Box) -> None:
     before, point = box.look(), 0
     while True:
@@ -160,6 +162,7 @@ def test_undo_killed_at_every_point_can_be_undone_again(box: Box) -> None:
     assert point > 5
 
 
+@pytest.mark.slow
 def test_interrupted_run_is_completed_by_the_next(box: Box) -> None:
     for point in range(1, 40):
         report = box.apply(STEPS, halt=point, run=f"a{point}")

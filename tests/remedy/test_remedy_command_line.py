@@ -12,6 +12,7 @@ from planned import host
 
 from ipvs_audit.snapshot import store
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 

@@ -228,6 +228,7 @@ def test_an_inventory_without_hosts_still_makes_a_page(tmp_path: Path) -> None:
     assert "Nothing audited: the inventory names no host." in page.text
 
 
+@pytest.mark.slow
 def test_above_500_hosts_details_go_to_pages_of_100(tmp_path: Path) -> None:
     assert list(pages(sample_run.run(sample_run.fleet(500)), tmp_path)) == ["index.html"]
     made = pages(sample_run.run(sample_run.fleet(501)), tmp_path)
@@ -242,6 +243,7 @@ def test_above_500_hosts_details_go_to_pages_of_100(tmp_path: Path) -> None:
         assert host.name in made["index.html"].words
 
 
+@pytest.mark.slow
 def test_the_index_of_10000_hosts_stays_small_however_they_fail(tmp_path: Path) -> None:
     fleet = []
     for number, host in enumerate(sample_run.fleet(10_000)):
@@ -336,6 +338,7 @@ def test_the_page_alone_of_a_large_fleet_says_what_it_leaves_out(
     assert all(link[1:] in ids for link in alone.all("href") if link.startswith("#h"))
 
 
+@pytest.mark.slow
 def test_findings_html_of_a_large_fleet_names_every_host(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
