@@ -80,25 +80,20 @@ fuzz: setup
 .PHONY: latency-study
 latency-study: setup
 	@./tools/lab-packages.sh
-	@$(BIN)/python bench/latency_synthetic.py $(TRACES)
-	@$(BIN)/python bench/latency_hosts.py
+	@$(BIN)/python bench/period_test_accuracy.py $(TRACES)
+	@$(BIN)/python bench/latency_concurrency.py
 	@$(BIN)/python -m lab.latency_study --minutes $(or $(MINUTES),45)
 
-BENCHES := bench-collect bench-sampled bench-judge bench-inventory bench-probe
-.PHONY: bench bench-forks bench-reports bench-resolve bench-scale $(BENCHES)
-bench: $(BENCHES) bench-resolve
-$(BENCHES): bench-%: setup .venv-bench/.done
+BENCHES := $(addprefix bench-,collect sampling judge inventory probe resolve)
+OTHER_BENCHES := bench-forks bench-reports
+.PHONY: bench bench-scale $(BENCHES) $(OTHER_BENCHES)
+bench: $(BENCHES)
+$(BENCHES) $(OTHER_BENCHES): bench-%: setup
 	@./tools/test-packages.sh
 	@$(BIN)/python bench/$*.py $(HOSTS)
+bench-collect bench-sampling: .venv-bench/.done
 bench-scale: setup
 	@$(BIN)/python bench/scale.py $(or $(HOSTS),100000) $(or $(SHARDS),10)
-bench-reports: setup
-	@$(BIN)/python bench/reports.py $(HOSTS)
-bench-resolve: setup
-	@$(BIN)/python bench/bench_resolve.py
-bench-forks: setup
-	@./tools/test-packages.sh
-	@$(BIN)/python bench/forks.py $(HOSTS)
 .venv-bench/.done: bench/requirements.lock
 	@[ -x .venv-bench/bin/python ] || $(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \

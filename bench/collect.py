@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from ipvs_audit.probe import script
-from loopback import ME, ROOT, Fleet, delayed, fleet, quiet_environment
-from measured import Measured, goal, note, run, table
+from loopback_fleet import ME, ROOT, Fleet, delayed, fleet, quiet_environment
+from timing import Measured, goal, note, run, table
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
@@ -60,7 +60,14 @@ def measure(there: Fleet, hosts: int) -> dict[str, tuple[int, Measured]]:
 
     programs = {
         OURS: lambda: run(
-            [*python, HERE / "ours.py", inventory, there.known_hosts, "s.gz", str(FORKS)],
+            [
+                *python,
+                HERE / "peer_ipvs_audit.py",
+                inventory,
+                there.known_hosts,
+                "s.gz",
+                str(FORKS),
+            ],
             cwd=there.folder,
             env=environment,
         ),

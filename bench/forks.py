@@ -13,11 +13,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loopback import delayed, fleet, quiet_environment
-from measured import note, run, table
+from loopback_fleet import delayed, fleet, quiet_environment
+from timing import note, run, table
 
 if TYPE_CHECKING:
-    from loopback import Fleet
+    from loopback_fleet import Fleet
 
 HERE = Path(__file__).parent
 FORKS = (16, 32, 64, 128)
@@ -29,7 +29,13 @@ def rows(where: str, there: Fleet, hosts: int) -> list[list[str]]:
     found = []
     for forks in FORKS:
         inventory = there.inventory(hosts)
-        command = [sys.executable, HERE / "ours.py", inventory, there.known_hosts, "s.gz"]
+        command = [
+            sys.executable,
+            HERE / "peer_ipvs_audit.py",
+            inventory,
+            there.known_hosts,
+            "s.gz",
+        ]
         took = run([*command, str(forks)], cwd=there.folder, env=quiet_environment())
         note(f"{where}, {forks} forks: {took.seconds:.1f} s")
         found.append(

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, seed, settings
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/persistence"))
 
 import test_persistence_crash as properties
 

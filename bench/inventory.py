@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from loopback import quiet_environment
-from measured import goal, note, run, say_started, table
+from loopback_fleet import quiet_environment
+from timing import goal, note, run, say_started, table
 
 LEAST_TIMES = 3.0
 _GROUPS = 40

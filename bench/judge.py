@@ -2,7 +2,7 @@
 
     make bench-judge [HOSTS=10000]
 
-Saved evidence of made-up fleets (bench/evidence.py) is judged by all controls, with all reports;
+Saved evidence of made-up fleets (fleet_evidence.py) is judged by all controls, with all reports;
 pytest runs as many empty parametrised tests, with the same plugins installed.
 """
 
@@ -12,9 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import evidence
-from loopback import ROOT, quiet_environment
-from measured import Measured, goal, note, run, table
+import fleet_evidence
+from loopback_fleet import ROOT, quiet_environment
+from timing import Measured, goal, note, run, table
 
 CONTROLS = 6
 MOST_TIMES, MOST_MEGABYTES = 1.3, 700.0
@@ -31,7 +31,7 @@ def test_nothing(number):
 
 def judge(room: Path, hosts: int) -> Measured:
     """Judge that many saved hosts, with all reports; some of them fail, so it exits 1."""
-    saved = evidence.write(room / f"evidence-{hosts}.jsonl", hosts)
+    saved = fleet_evidence.write(room / f"evidence-{hosts}.jsonl", hosts)
     took = run(
         [
             *(_PYTEST, "-q", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import paramiko
 
-from measured import say_started
+from timing import say_started
 
 THREADS = 32
 

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.probe import framing, script
 from ipvs_audit.transport.connect import open_connection
-from loopback import Server, keygen, serve
-from measured import goal, note, table
+from loopback_fleet import Server, keygen, serve
+from timing import goal, note, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

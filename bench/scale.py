@@ -2,7 +2,7 @@
 
     make bench-scale [HOSTS=100000] [SHARDS=10]
 
-Saved evidence of a made-up fleet (bench/evidence.py) is cut into shards by the hosts' names, each
+Saved evidence of a made-up fleet (fleet_evidence.py) is cut into shards by the hosts' names, each
 is audited with ``--shard``, and ``merge`` makes one run of all. Prints time and peak memory of each
 step, and what lies on disk. A shard's evidence is removed once it is judged, the runs at the end.
 """
@@ -15,17 +15,17 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-import evidence
+import fleet_evidence
 from ipvs_audit.model.shard import Shard
-from loopback import ROOT, quiet_environment
-from measured import Measured, note, run, table
+from loopback_fleet import ROOT, quiet_environment
+from timing import Measured, note, run, table
 
 _PYTEST = Path(sys.executable).with_name("pytest")
 
 
 def prepare(room: Path, hosts: int, shards: int) -> Path:
     """Write the inventory, and the evidence of each shard as its controller would have it."""
-    whole = evidence.write(room / "evidence.jsonl", hosts)
+    whole = fleet_evidence.write(room / "evidence.jsonl", hosts)
     inventory = room / "hosts.ini"
     with ExitStack() as closing, inventory.open("w", encoding="ascii") as names:
         files = [

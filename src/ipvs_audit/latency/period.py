@@ -13,7 +13,7 @@ out is at most ::
 
 where w is the widest window and s the shortest step: each next spike must fall into a window of
 its own, and the chain must have room. The chance that there is such a chain at all cannot be
-greater (Markov). No table, no simulation; bench/latency_synthetic.py holds it against simulated
+greater (Markov). No table, no simulation; bench/period_test_accuracy.py holds it against simulated
 traces.
 """
 

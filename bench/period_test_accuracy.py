@@ -1,7 +1,7 @@
-"""EST-7's period test on made-up traces: how often it cries wolf, and what it misses.
+"""EST-7's period test on made-up traces: false alarms, and what it misses.
 
-``python bench/latency_synthetic.py [TRACES]`` prints the tables of docs/latency.md, "False alarms
-and detection". The seed is fixed: the same tables come out each time.
+``python bench/period_test_accuracy.py [TRACES]`` prints the tables of docs/latency.md, "False
+alarms and detection". The seed is fixed: the same tables come out each time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from random import Random
 
 from ipvs_audit.latency.analysis import LatencyAnalysis, analyse
-from latency_traces import Stall, at_random, estimator, periodic, resting, seen
+from synthetic_round_trips import Stall, at_random, estimator, periodic, resting, seen
 
 SEED = 20261124
 Make = Callable[[Random], list[Stall]]

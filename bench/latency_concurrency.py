@@ -1,6 +1,6 @@
 """Does measuring many hosts at a time disturb the measurement? Round trips through one real sshd.
 
-``python bench/latency_hosts.py`` prints a row for each number of hosts at a time. Nothing on
+``python bench/latency_concurrency.py`` prints a row for each number of hosts at a time. Nothing on
 loopback stands still for long: what is slow here is this machine, which serves all ends.
 """
 

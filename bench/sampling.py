@@ -1,6 +1,6 @@
 """Whether the waits of sampled hosts overlap: 2,000 hosts that each take 5 s between their samples.
 
-    make bench-sampled [HOSTS=2000]
+    make bench-sampling [HOSTS=2000]
 
 A stub stands for the hosts (bench/stub_sshd.py): real handshakes, then a recording, once at once
 and once after the wait. The first run's time is what the handshakes cost.
@@ -14,9 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evidence import RECORDINGS
-from loopback import Fleet, answers, free_port, keygen, public, quiet_environment, wait_until
-from measured import Measured, goal, note, run, table
+from fleet_evidence import RECORDINGS
+from loopback_fleet import Fleet, answers, free_port, keygen, public, quiet_environment, wait_until
+from timing import Measured, goal, note, run, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ def collect(there: Fleet, hosts: int) -> Measured:
         [
             *(
                 sys.executable,
-                HERE / "ours.py",
+                HERE / "peer_ipvs_audit.py",
                 there.inventory(hosts),
                 there.known_hosts,
                 "out.gz",

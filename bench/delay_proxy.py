@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that holds every byte back for a while: ``delay.py PORT TO MS``.
+"""A TCP proxy on loopback that holds every byte back for a while: ``delay_proxy.py PORT TO MS``.
 
 Bytes keep their order and their rate; only their time of arrival moves, as on a longer line.
 Ends by SIGTERM.

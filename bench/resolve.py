@@ -1,7 +1,7 @@
 """Resolving one host's configuration, against merely reading its lines.
 
 50 files of 100 lines, one of them with the key: what EST-2 asks of a big host. Run it with
-``python bench/bench_resolve.py``; it prints milliseconds and the ratio.
+``python bench/resolve.py``; it prints milliseconds and the ratio.
 """
 
 from __future__ import annotations

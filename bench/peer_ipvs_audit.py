@@ -1,6 +1,6 @@
 """Collects an inventory's hosts as an audit does, and saves what came.
 
-    ours.py INVENTORY KNOWN_HOSTS OUT [FORKS]
+    peer_ipvs_audit.py INVENTORY KNOWN_HOSTS OUT [FORKS]
 
 What is left out is judging and reports, which its peers do not do either.
 """
@@ -17,7 +17,7 @@ from ipvs_audit.probe.collector import collect
 from ipvs_audit.snapshot import Failure, store
 from ipvs_audit.transport import Limits
 from ipvs_audit.transport.connect import Settings, open_connection
-from measured import say_started
+from timing import say_started
 
 
 def main(inventory: str, known_hosts: str, out: str, forks: str = "64") -> int:

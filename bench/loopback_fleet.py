@@ -83,7 +83,7 @@ def _fleet(room: Path, server: Server, port: int) -> Fleet:
 def delayed(near: Fleet, milliseconds: float) -> Iterator[Fleet]:
     """The same fleet behind a proxy on loopback that adds this much to each round trip."""
     port = free_port()
-    command = [sys.executable, str(Path(__file__).with_name("delay.py"))]
+    command = [sys.executable, str(Path(__file__).with_name("delay_proxy.py"))]
     proxy = subprocess.Popen([*command, str(port), str(near.port), str(milliseconds / 2)])
     try:
         if not wait_until(lambda: answers(port) or proxy.poll() is not None):
