@@ -1,7 +1,7 @@
 """What a trace shows: percentiles, spikes, and whether the spikes come at the estimator's period.
 
->>> from ipvs_audit.snapshot.round_trips import Trace
->>> found = analyse(Trace("ssh", 0.005, (0.0, 0.005, 0.01), (0.0003, 0.09, None), 2.0))
+>>> from ipvs_audit.snapshot.round_trips import RoundTrips
+>>> found = analyse(RoundTrips("ssh", 0.005, (0.0, 0.005, 0.01), (0.0003, 0.09, None), 2.0))
 >>> found.n, found.lost, found.spikes
 (3, 1, (Spike(at=0.005, height=0.0897, width=0.09),))
 

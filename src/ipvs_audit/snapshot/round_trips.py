@@ -3,7 +3,7 @@
 A trace travels as a section of the snapshot (:data:`SECTION`; before a remedy :data:`BEFORE`), so
 that saved evidence gives the verdict that live evidence gave. Times are whole microseconds in it.
 
->>> trace = Trace("ssh", 0.005, sent=(0.0, 0.005), rtt=(0.0003, None), limit=2.0)
+>>> trace = RoundTrips("ssh", 0.005, sent=(0.0, 0.005), rtt=(0.0003, None), limit=2.0)
 >>> decode(encode(trace, command="cat over SSH", at=12.5)) == trace
 True
 """
