@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 help:
 	@echo 'make audit                  audit the embedded lab fleet of real kernels'
 	@echo 'make audit INVENTORY=path   audit yours (ARGS="--limit web ..." goes to pytest)'
-	@echo 'make setup                  only install; then: $(BIN)/pytest'
+	@echo 'make setup                  only install; then: $(BIN)/ipvs-audit --help'
+	@echo 'make dev                    the same with what lint and tests need (CONTRIBUTING.md)'
 	@echo 'make check | lint           for every save: lint and the quick tests, some minutes'
 	@echo 'make test                   all tests of the suite, with real kernels (under an hour)'
 	@echo 'make oracle N=500           hold EST-2 and EST-3 against the real loaders, in lab guests'
@@ -20,14 +21,21 @@ help:
 	@echo 'make faults                 kill and cut remedies at every point, on lab guests (long)'
 	@echo 'make screenshots            docs/report.png from the lab evidence'
 	@echo 'make lab-up [HOST=jittery] | lab-down | lab-status | lab-ssh HOST=compliant'
-	@echo 'make lock                   refresh requirements.lock and bench/requirements.lock'
+	@echo 'make lock                   refresh the lock files'
 
 .PHONY: setup
 setup: $(VENV)/.done
 
-$(VENV)/.done: requirements.lock pyproject.toml tools/setup.sh
-	@./tools/setup.sh "$(PYTHON)" "$(VENV)"
+.PHONY: dev
+dev: $(VENV)/.dev
+
+$(VENV)/.done: requirements.lock pyproject.toml setup.py tools/setup.sh
+	@./tools/setup.sh "$(PYTHON)" "$(VENV)" requirements.lock
 	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml setup.py tools/setup.sh
+	@./tools/setup.sh "$(PYTHON)" "$(VENV)" requirements-dev.lock
+	@touch $@ $(VENV)/.done
 
 .PHONY: audit
 audit: setup
@@ -42,7 +50,7 @@ endif
 .PHONY: check doctest
 check: lint doctest
 	IPVS_AUDIT_TEST_PROFILE=check $(BIN)/pytest $(ROOMS) -n 2 -m 'not slow'
-doctest: setup
+doctest: dev
 	$(BIN)/pytest --config-file tests/pytest.ini --rootdir . --doctest-modules src lab
 
 .PHONY: test
@@ -57,28 +65,28 @@ else
 endif
 
 .PHONY: faults
-faults: setup
+faults: dev
 	@./tools/lab-packages.sh
 	$(BIN)/pytest tests/lab/faults.py -s $(ARGS)
 
 .PHONY: oracle
-oracle: setup
+oracle: dev
 	@./tools/lab-packages.sh
 	@$(BIN)/python -m lab.oracle --cases $(or $(N),100) --reboots $(or $(REBOOTS),12) \
 		$(if $(SEED),--seed $(SEED))
 
 .PHONY: soak
-soak: setup
+soak: dev
 	@./tools/test-packages.sh
 	IPVS_AUDIT_SOAK_HOSTS=$(or $(HOSTS),1000) $(BIN)/pytest tests/ssh/test_soak.py -s $(ARGS)
 
 .PHONY: fuzz
-fuzz: setup
+fuzz: dev
 	@$(BIN)/python bench/fuzz.py $(or $(EXAMPLES),100000) $(or $(SECONDS),600)
 
 # What docs/latency.md says of EST-7, measured; let nothing else run beside it.
 .PHONY: latency-study
-latency-study: setup
+latency-study: dev
 	@./tools/lab-packages.sh
 	@$(BIN)/python bench/period_test_accuracy.py $(TRACES)
 	@$(BIN)/python bench/latency_concurrency.py
@@ -88,11 +96,11 @@ BENCHES := $(addprefix bench-,collect sampling judge inventory probe resolve)
 OTHER_BENCHES := bench-forks bench-reports
 .PHONY: bench bench-scale $(BENCHES) $(OTHER_BENCHES)
 bench: $(BENCHES)
-$(BENCHES) $(OTHER_BENCHES): bench-%: setup
+$(BENCHES) $(OTHER_BENCHES): bench-%: dev
 	@./tools/test-packages.sh
 	@$(BIN)/python bench/$*.py $(HOSTS)
 bench-collect bench-sampling: .venv-bench/.done
-bench-scale: setup
+bench-scale: dev
 	@$(BIN)/python bench/scale.py $(or $(HOSTS),100000) $(or $(SHARDS),10)
 .venv-bench/.done: bench/requirements.lock
 	@[ -x .venv-bench/bin/python ] || $(PYTHON) -m venv .venv-bench
@@ -101,7 +109,7 @@ bench-scale: setup
 	@touch $@
 
 .PHONY: lint
-lint: setup
+lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -110,7 +118,7 @@ lint: setup
 	@./tools/lint-jenkinsfile.sh
 
 .PHONY: screenshots
-screenshots: setup
+screenshots: dev
 	@./tools/test-packages.sh
 	@./tools/screenshots.sh "$(BIN)" $(RUN)
 
@@ -128,14 +136,17 @@ lab-status: setup
 lab-ssh: setup
 	@$(BIN)/python -m lab ssh $(HOST)
 
+# One lock for all Pythons; each entry says for which it is.
+COMPILE = $(BIN)/uv pip compile --universal --upgrade --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate --quiet
 .PHONY: lock
-lock: setup
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile --upgrade --python-version 3.11 --generate-hashes --extra dev \
-		--no-emit-index-url --no-header --quiet pyproject.toml --output-file requirements.lock
+lock: dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(COMPILE) --extra build pyproject.toml --output-file requirements.lock
+	$(COMPILE) --extra build --extra dev --constraints requirements.lock pyproject.toml \
+		--output-file requirements-dev.lock
 	$(BIN)/python -c 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"]))' \
-		| $(BIN)/uv pip compile --upgrade --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --quiet - --output-file bench/requirements.lock
+		| $(COMPILE) - --output-file bench/requirements.lock
 
 .PHONY: clean
 clean:

@@ -101,7 +101,7 @@ def test_a_baseline_that_cannot_be_had_is_named(tmp_path: Path) -> None:
     results = tmp_path / "run" / "results.json"
     text = results.read_text()
     results.write_text(text.replace("jenkins", "eve"))
-    with pytest.raises(BaselineError, match="is not the one that its manifest names"):
+    with pytest.raises(BaselineError, match="differs from the digest in the manifest"):
         load_baseline(tmp_path / "run")
     results.write_text("{}")
     with pytest.raises(BaselineError, match=r"--baseline: .*schema is None"):

@@ -42,7 +42,7 @@ def test_a_written_run_gives_the_snapshots_and_not_the_failures(written: Path) -
 def test_a_written_run_that_was_changed_is_refused(written: Path, name: str) -> None:
     with (written / name).open("ab") as file:
         file.write(b" ")
-    with pytest.raises(ResumeError, match=f"{name}: is not the one that the manifest names"):
+    with pytest.raises(ResumeError, match=f"{name}: differs from the digest in the manifest"):
         find_earlier(written)
 
 

@@ -187,7 +187,7 @@ class TestRefused:
         path = parts[0] / "results.json"
         path.write_text(path.read_text().replace('"verdict":"fail"', '"verdict":"pass"'))
         said = self.refused(*parts, "--into", tmp_path / "made")
-        assert "results.json: is not the one that the manifest names" in said
+        assert "results.json: differs from the digest in the manifest" in said
         manifest.write(parts[0])
         said = self.refused(*parts, "--into", tmp_path / "made")
         assert "add up to" in said

@@ -291,4 +291,4 @@ class TestRender:
         path.write_text(path.read_text().replace("OPS-1", "OPS-9"))
         ran = tool("render", run)
         assert ran.returncode == 4
-        assert "results.json: is not the one that the manifest names" in ran.stdout
+        assert "results.json: differs from the digest in the manifest" in ran.stdout

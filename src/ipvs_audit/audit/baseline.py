@@ -69,7 +69,7 @@ def load_baseline(directory: Path) -> Baseline:
     except ReportError as wrong:
         raise BaselineError(f"--baseline: {wrong}") from None
     if said is not None and said != digest:
-        raise BaselineError(f"--baseline: {path} is not the one that its manifest names")
+        raise BaselineError(f"--baseline: {path} differs from the digest in the manifest")
     return Baseline(
         id=run.id,
         finished=run.finished,

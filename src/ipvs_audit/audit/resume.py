@@ -140,7 +140,7 @@ def _written(directory: Path) -> EarlierRun:
         for name in ("results.json", store.NAME):
             if said.get(name) != manifest.sha256(directory / name):
                 raise ResumeError(
-                    f"--resume {directory / name}: is not the one that the manifest names"
+                    f"--resume {directory / name}: differs from the digest in the manifest"
                 )
         run = Results(directory / "results.json").run
     except (ReportError, OSError) as wrong:
