@@ -192,7 +192,7 @@ class TestRefused:
         said = self.refused(*parts, "--into", tmp_path / "made")
         assert "add up to" in said
         (parts[1] / "snapshots.jsonl.gz").unlink()
-        assert "snapshots.jsonl.gz: is not" in self.refused(*parts[1:])
+        assert "snapshots.jsonl.gz: is missing" in self.refused(*parts[1:])
 
     def test_a_run_that_is_no_shard_or_no_run(
         self, fleet: Fleet, parts: list[Path], tmp_path: Path

@@ -109,7 +109,8 @@ def _refuse_changed(path: Path) -> None:
     for name in (_RESULTS, SNAPSHOTS):
         there = manifest.sha256(path / name) if (path / name).exists() else None
         if there != said.get(name):
-            raise MergeError(f"{path / name}: differs from the digest in the manifest")
+            what = "differs from the digest in the manifest" if there else "is missing"
+            raise MergeError(f"{path / name}: {what}")
 
 
 def _given(path: Path, results: Results) -> ShardRun:
