@@ -11,6 +11,7 @@ import pytest
 
 from ipvs_audit.latency import estimator_script, estimator_trace
 from ipvs_audit.latency.estimator_runs_text import no_runs_reason
+from ipvs_audit.model.limits import ESTIMATOR_TRACE
 from ipvs_audit.model.target import Become, Target
 from ipvs_audit.probe import framing
 from ipvs_audit.snapshot import CollectionInfo, Snapshot, estimator_runs
@@ -52,7 +53,7 @@ def kthreads(_qemu_works: None) -> Iterator[Guest]:
 
 
 def look(
-    guest: Guest, *, user: str = "root", seconds: int = estimator_runs.SECONDS
+    guest: Guest, *, user: str = "root", seconds: int = ESTIMATOR_TRACE
 ) -> estimator_runs.EstimatorRuns:
     """What the script says there."""
     script = estimator_script.render(NONCE, seconds=seconds)
@@ -129,7 +130,7 @@ def test_root_by_sudo_sees_the_same(timer: Guest, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(estimator_trace, "LONGEST", 200.0)  # of an emulated guest, beside others
     bare = Snapshot(timer.name, CollectionInfo("", "", "ssh", "", ""), {})
     connection = connected(timer, "audit", Become())
-    seen = estimator_trace.watched(bare, lambda: connection).estimator_runs
+    seen = estimator_trace.with_runs(bare, lambda: connection).estimator_runs
     connection.close()
     assert seen is not None
     assert (seen.kind, seen.refused) == ("timer", "")

@@ -14,9 +14,10 @@ import pytest
 from probe_runs import SHELLS
 
 from ipvs_audit.latency.estimator_script import render
+from ipvs_audit.model.limits import ESTIMATOR_TRACE_EVENTS
 from ipvs_audit.probe import framing
 from ipvs_audit.snapshot import GarbledEvidenceError, Section
-from ipvs_audit.snapshot.estimator_runs import MOST, EstimatorRuns, parse, refusal
+from ipvs_audit.snapshot.estimator_runs import EstimatorRuns, parse, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,11 +79,14 @@ def test_a_beginning_without_an_end_is_no_run_with_the_next_ones_end() -> None:
 def test_what_was_overwritten_or_cut_off_is_said() -> None:
     assert parse(section(TIMER.replace("overrun=0", "overrun=3"))).fewer
     pair = "event=000 1.000000 run\nevent=000 1.000010 end\n"
-    whole, more = (f"kind=timer\nseconds=7\n{pair * count}end\n" for count in (MOST // 2, MOST))
+    whole, more = (
+        f"kind=timer\nseconds=7\n{pair * count}end\n"
+        for count in (ESTIMATOR_TRACE_EVENTS // 2, ESTIMATOR_TRACE_EVENTS)
+    )
     assert not parse(section(whole)).fewer
     seen = parse(section(more))
     assert seen.fewer
-    assert len(seen.runs) == MOST // 2
+    assert len(seen.runs) == ESTIMATOR_TRACE_EVENTS // 2
 
 
 def test_threads_are_told_by_the_cpu_time_that_they_took() -> None:

@@ -54,7 +54,7 @@ def frames(nonce: str, **sections: str) -> bytes:
 
 
 def asked(behave: Callable[[str], bytes]) -> Snapshot:
-    return estimator_trace.watched(timed(STEADY, census=OFF), lambda: Host(behave))
+    return estimator_trace.with_runs(timed(STEADY, census=OFF), lambda: Host(behave))
 
 
 def ran_of(evidence: Snapshot) -> EstimatorRuns:
@@ -110,13 +110,13 @@ def test_a_connection_that_is_not_to_be_had_has_set_up_nothing() -> None:
     def connect() -> Any:
         raise TransportError("unreachable", "web1: refused")
 
-    seen = ran_of(estimator_trace.watched(timed(STEADY), connect))
+    seen = ran_of(estimator_trace.with_runs(timed(STEADY), connect))
     assert seen.refused == "web1: refused"
 
 
 def test_time_and_size_are_bounded() -> None:
     host = Host(lambda nonce: frames(nonce, latency_trace=TIMER))
-    estimator_trace.watched(timed(STEADY), lambda: host)
+    estimator_trace.with_runs(timed(STEADY), lambda: host)
     (limits,) = host.asked
     assert 7 < limits["timeout"] <= 60
     assert limits["max_output"] <= 1024 * 1024
@@ -129,7 +129,7 @@ def job(trace: bool, **more: Any) -> Job:
 
 
 def test_a_host_that_is_traced_is_given_the_time() -> None:
-    assert job(True).longest >= job(False).longest + estimator_trace.LONGEST
+    assert job(True).longest >= job(False).longest + estimator_trace.TIMEOUT
 
 
 def test_round_trips_that_failed_are_not_traced_and_both_is_said(

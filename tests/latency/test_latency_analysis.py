@@ -6,7 +6,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from bench.latency_traces import at_random, estimator, periodic, resting, seen
+from bench.synthetic_round_trips import at_random, estimator, periodic, resting, seen
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from bench.latency_traces import estimator, seen
+from bench.synthetic_round_trips import estimator, seen
 from made import check, snapshot
 from test_latency_verdicts import PACED, STEADY, timed
 

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from bench.latency_traces import at_random, estimator, periodic, seen
+from bench.synthetic_round_trips import at_random, estimator, periodic, seen
 from made import HOST, LOADED, census, netns, snapshot, verdict
 
 from ipvs_audit.latency.results import latency_of

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.latency.measure_hosts import Job, measure_all
+from ipvs_audit.model.limits import ESTIMATOR_TRACE
 from ipvs_audit.model.text import counted
 from ipvs_audit.snapshot import GarbledEvidenceError, Snapshot, estimator_runs, round_trips
 
@@ -54,9 +55,7 @@ def time_hosts(
     ]
     if not jobs:
         return False
-    longest = (
-        max(job.policy.latency_seconds for job in jobs) + estimator_runs.SECONDS * options.trace
-    )
+    longest = max(job.policy.latency_seconds for job in jobs) + ESTIMATOR_TRACE * options.trace
     rounds = -(-len(jobs) // options.at_once)
     together = f", {options.at_once} at a time" if rounds > 1 else ""
     say(

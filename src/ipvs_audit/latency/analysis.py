@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.latency.period import PeriodTest, find_period
 from ipvs_audit.latency.spikes import Spike, find_spikes
+from ipvs_audit.model.limits import LATENCY_SPIKE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LatencyAnalysis", "PeriodTest", "Spike", "analyse"]
 
-#: Seconds above the median from which a round trip counts as delayed, where nobody says otherwise.
-SPIKE = 0.020
+#: Seconds above the median from which a round trip is delayed, where nobody says otherwise.
+SPIKE = LATENCY_SPIKE_MS / 1000
 #: Seconds that a controller that was stalled may need beside, until it has read what came.
 SLACK = 0.005
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ipvs_audit.model.clock import utc_timestamp
+from ipvs_audit.model.limits import ROUND_TRIPS_MOST
 from ipvs_audit.model.text import duration
-from ipvs_audit.snapshot.round_trips import MOST, RoundTrips, Via
+from ipvs_audit.snapshot.round_trips import RoundTrips, Via
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +84,7 @@ def measure(
     try:
         while True:
             now = clock()
-            sending = now - begun < schedule.duration and len(sent) < MOST
+            sending = now - begun < schedule.duration and len(sent) < ROUND_TRIPS_MOST
             if not sending and (not open_ or now - last > schedule.limit):
                 break
             if sending and now >= due:

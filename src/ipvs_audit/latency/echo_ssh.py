@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from ipvs_audit.latency.echo import EchoError
+from ipvs_audit.model.limits import LOGIN_NOISE
 from ipvs_audit.transport.ssh.pipe import PipeEndedError
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 #: What runs on the host. It needs no right and no shell's help, and ends with the channel.
 COMMAND = "exec cat"
-#: Bytes that a login shell may print before ``cat`` answers.
-_NOISE = 64 * 1024
 _NOT_SENT = "what came back is not what was sent"
 
 
@@ -38,7 +37,7 @@ class SshEcho:
         try:
             pipe.send(token)
             while token not in heard:
-                if time.perf_counter() > until or len(heard) > _NOISE:
+                if time.perf_counter() > until or len(heard) > LOGIN_NOISE:
                     raise EchoError(
                         "cat on the host does not give back what it is sent: the account may be"
                         " confined to another command"

@@ -7,8 +7,8 @@ import shlex
 from functools import cache
 from importlib.resources import files
 
+from ipvs_audit.model.limits import ESTIMATOR_TRACE
 from ipvs_audit.probe.script import strip_comments
-from ipvs_audit.snapshot.estimator_runs import SECONDS
 
 _NONCE = re.compile(r"[0-9a-f]{32}")
 
@@ -23,7 +23,7 @@ def _template() -> str:
     return strip_comments(script.replace("# @CLEANUP@", cleanup)).replace("@WATCHER@", watcher)
 
 
-def render(nonce: str, *, seconds: int = SECONDS) -> bytes:
+def render(nonce: str, *, seconds: int = ESTIMATOR_TRACE) -> bytes:
     """The script as it goes to a host, to be fed to ``sh`` as root.
 
     Raises:

@@ -8,6 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.latency import estimator_script
+from ipvs_audit.model.limits import (
+    ESTIMATOR_TRACE,
+    ESTIMATOR_TRACE_OUTPUT,
+    ESTIMATOR_TRACE_OVERRUN,
+)
 from ipvs_audit.probe import framing
 from ipvs_audit.probe.script import new_nonce
 from ipvs_audit.snapshot import estimator_runs
@@ -21,10 +26,8 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot import Section, Snapshot
     from ipvs_audit.transport import Connection, Output
 
-#: Seconds until the script is given up. It needs a little more than :data:`ran.SECONDS`.
-LONGEST = estimator_runs.SECONDS + 30.0
-#: Bytes that it may print: four times what 2,000 events take.
-_MOST_OUTPUT = 256 * 1024
+#: Seconds until the script is given up.
+TIMEOUT = ESTIMATOR_TRACE + ESTIMATOR_TRACE_OVERRUN
 #: What to say where the script's end was not seen: it undoes what it wrote by itself.
 UNSEEN_END = (
     "; what it set up is removed by itself, or else by the next --latency-trace: see"
@@ -32,7 +35,7 @@ UNSEEN_END = (
 )
 
 
-def watched(evidence: Snapshot, connect: Callable[[], Connection]) -> Snapshot:
+def with_runs(evidence: Snapshot, connect: Callable[[], Connection]) -> Snapshot:
     """The snapshot with the estimator's runs, or with why they were not seen. Raises nothing.
 
     Args:
@@ -45,7 +48,7 @@ def watched(evidence: Snapshot, connect: Callable[[], Connection]) -> Snapshot:
         nonce = new_nonce()
         end = UNSEEN_END
         output = connection.run_script(
-            estimator_script.render(nonce), timeout=LONGEST, max_output=_MOST_OUTPUT
+            estimator_script.render(nonce), timeout=TIMEOUT, max_output=ESTIMATOR_TRACE_OUTPUT
         )
         return evidence.with_sections(_read(output, nonce))
     except TransportError as why:

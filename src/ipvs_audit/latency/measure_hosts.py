@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING
 from ipvs_audit.latency import estimator_trace
 from ipvs_audit.latency.echo import Echo, EchoError, Schedule, measure
 from ipvs_audit.latency.method import icmp_echo, ssh_echo
+from ipvs_audit.model.limits import (
+    ICMP_ANSWER_TIMEOUT,
+    INTERRUPT_CHECK,
+    LATENCY_OVERRUN,
+    SSH_ANSWER_TIMEOUT,
+)
 from ipvs_audit.probe.collect_host import Handle
 from ipvs_audit.probe.thread_per_call import ThreadPerCallExecutor
 from ipvs_audit.snapshot.round_trips import RoundTrips, Via, encode
@@ -31,13 +37,9 @@ if TYPE_CHECKING:
     from ipvs_audit.transport import Connection
     from ipvs_audit.transport.settings import Settings
 
-#: Seconds beyond connecting, sending and waiting for the last answer.
-_GRACE = 5.0
-#: Seconds that an answer is waited for. TCP brings every byte at last, only late.
-_LIMIT: Mapping[Via, float] = {"icmp": 2.0, "ssh": 5.0}
+_ANSWER_TIMEOUT: Mapping[Via, float] = {"icmp": ICMP_ANSWER_TIMEOUT, "ssh": SSH_ANSWER_TIMEOUT}
 #: Seconds after which Python lets another thread run, while round trips are timed.
 _SWITCH = 0.0005
-_LOOK = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,19 @@ class Job:
     def longest(self) -> float:
         """Seconds after which it is given up."""
         connect = self.settings.limits.connect
-        longest = 2 * connect + self.policy.latency_seconds + max(_LIMIT.values()) + _GRACE
-        return longest + (connect + estimator_trace.LONGEST + _GRACE if self.trace else 0)
+        longest = (
+            2 * connect
+            + self.policy.latency_seconds
+            + max(_ANSWER_TIMEOUT.values())
+            + LATENCY_OVERRUN
+        )
+        return longest + (connect + estimator_trace.TIMEOUT + LATENCY_OVERRUN if self.trace else 0)
 
     def schedule(self, via: Via) -> Schedule:
         """How to measure that way."""
         policy = self.policy
         each = policy.latency_icmp_ms if via == "icmp" else policy.latency_ssh_ms
-        return Schedule(each / 1000, policy.latency_seconds, _LIMIT[via])
+        return Schedule(each / 1000, policy.latency_seconds, _ANSWER_TIMEOUT[via])
 
 
 def measure_all(jobs: Iterable[Job], at_once: int) -> Iterator[Snapshot]:
@@ -92,7 +99,7 @@ def measure_all(jobs: Iterable[Job], at_once: int) -> Iterator[Snapshot]:
                     job, handle = waiting.popleft(), Handle()
                     future = threads.submit(measure_one, job, handle)
                     running[future] = (job, handle, Deadline.after(job.longest))
-                done, _ = wait(running, timeout=_LOOK, return_when=FIRST_COMPLETED)
+                done, _ = wait(running, timeout=INTERRUPT_CHECK, return_when=FIRST_COMPLETED)
                 for future in done:
                     del running[future]
                     yield future.result()
@@ -144,7 +151,7 @@ def _measured(job: Job, handle: Handle) -> Snapshot:
         echo.close()
         if trace.ended:
             return estimator_trace.unmeasured(evidence)
-        return estimator_trace.watched(
+        return estimator_trace.with_runs(
             evidence, lambda: opened[0] if opened else _connected(job, attach)
         )
 

@@ -6,13 +6,13 @@ import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from ipvs_audit.model.limits import LATENCY_HOSTS, LATENCY_HOSTS_MOST
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: What ``--latency-via`` takes.
 MethodChoice = Literal["auto", "icmp", "ssh"]
-
-_MOST = 64
 
 
 class LatencyOptionError(Exception):
@@ -32,7 +32,7 @@ class LatencyOptions:
 
     asked: bool = False
     via: MethodChoice = "auto"
-    at_once: int = 4
+    at_once: int = LATENCY_HOSTS
     trace: bool = False
 
     @classmethod
@@ -73,13 +73,13 @@ def add_latency_options(add: Callable[..., None]) -> None:
     add(
         "--latency-hosts",
         type=_at_once,
-        default=4,
+        default=LATENCY_HOSTS,
         metavar="N",
-        help=f"hosts measured at a time, 1 to {_MOST} (default 4)",
+        help=f"hosts measured at a time, 1 to {LATENCY_HOSTS_MOST} (default {LATENCY_HOSTS})",
     )
 
 
 def _at_once(text: str) -> int:
-    if text.isdecimal() and 1 <= int(text) <= _MOST:
+    if text.isdecimal() and 1 <= int(text) <= LATENCY_HOSTS_MOST:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST}")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {LATENCY_HOSTS_MOST}")

@@ -86,3 +86,27 @@ NAME_CHARACTERS = 512
 FIELD_CHARACTERS = 16_384
 #: Characters of one command's output in results. The whole is in snapshots.jsonl.gz.
 OUTPUT_CHARACTERS = 65_536
+
+# Latency.
+
+#: Hosts measured at a time (``--latency-hosts``), and the most: sixteen disturb each other
+#: (docs/latency.md).
+LATENCY_HOSTS = 4
+LATENCY_HOSTS_MOST = 64
+#: Milliseconds above the median from which a round trip is delayed, where the policy is silent.
+LATENCY_SPIKE_MS = 20
+#: Seconds that an answer is waited for. TCP brings every byte in the end, only late.
+ICMP_ANSWER_TIMEOUT = 2.0
+SSH_ANSWER_TIMEOUT = 5.0
+#: Seconds beyond connecting, sending and waiting for the last answer.
+LATENCY_OVERRUN = 5.0
+#: Round trips that one measurement may hold.
+ROUND_TRIPS_MOST = 100_000
+#: Seconds for which the estimator's own runs are timed: three of its timer's, or four.
+ESTIMATOR_TRACE = 7
+#: Seconds beyond that until the script that times them is given up.
+ESTIMATOR_TRACE_OVERRUN = 30.0
+#: Events that this script brings at most, and one more to tell that there were more.
+ESTIMATOR_TRACE_EVENTS = 2000
+#: Bytes that it may print: four times what its events take.
+ESTIMATOR_TRACE_OUTPUT = 256 * 1024

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ipvs_audit.model import limits
+from ipvs_audit.model.limits import LATENCY_SPIKE_MS
 from ipvs_audit.model.strict_yaml import StrictYaml, StrictYamlError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Policy(BaseModel):
     latency_seconds: int = Field(default=12, ge=10, le=120)
     latency_ssh_ms: int = Field(default=5, ge=2, le=100)
     latency_icmp_ms: int = Field(default=20, ge=10, le=100)
-    latency_spike_ms: int = Field(default=20, ge=5, le=1000)
+    latency_spike_ms: int = Field(default=LATENCY_SPIKE_MS, ge=5, le=1000)
     latency_spikes: int = Field(default=2, ge=0, le=20)
 
     def accepts(self, value: int) -> bool:

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
+from ipvs_audit.model.limits import ESTIMATOR_TRACE_EVENTS
 from ipvs_audit.snapshot.section import Section, decimal, number
 
 if TYPE_CHECKING:
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 #: The section's name: the latest trace, and the one before a remedy.
 SECTION = "latency.trace"
 BEFORE = "latency.trace.before"
-#: Seconds for which runs are timed: three of the timer's, or four.
-SECONDS = 7
-#: Events that the script brings at most, and one more to tell that there were more.
-MOST = 2000
 
 Kind = Literal["timer", "threads", "none"]
 #: A switch of the kernel's: on, off, or not readable.
@@ -107,8 +104,8 @@ def parse(section: Section) -> EstimatorRuns:
     fewer = number(section, "overrun", one("overrun", "0")) > 0
     if kind == "timer":
         events = fields.get("event", ())
-        fewer = fewer or len(events) > MOST
-        runs, holds = _timer(section, events[:MOST])
+        fewer = fewer or len(events) > ESTIMATOR_TRACE_EVENTS
+        runs, holds = _timer(section, events[:ESTIMATOR_TRACE_EVENTS])
     elif kind == "threads":
         runs, fewer = _threads(section, fields)
     return EstimatorRuns(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
+from ipvs_audit.model.limits import ROUND_TRIPS_MOST
 from ipvs_audit.snapshot.section import Section
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ BEFORE = "latency.before"
 
 Via = Literal["icmp", "ssh"]
 
-#: Round trips that one trace may hold.
-MOST = 100_000
 #: The longest time in a trace, in microseconds: an hour.
 _LONGEST = 3_600_000_000
 _FORM = "trace 1"
@@ -68,7 +67,7 @@ def encode(trace: RoundTrips, *, command: str, at: float = 0.0, name: str = SECT
     """A trace as a section.
 
     Args:
-        trace: at most :data:`MOST` round trips; ``sent`` must not fall.
+        trace: at most ``ROUND_TRIPS_MOST`` round trips; ``sent`` must not fall.
         command: what was done, as a person would type it.
         at: the host's uptime, as in every section; a snapshot that it joins dates it anew.
         name: :data:`SECTION` or :data:`BEFORE`.
@@ -116,7 +115,7 @@ def decode(section: Section) -> RoundTrips:
     rtt = tuple(
         None if word == "-" else _number(section, "rtt", word) for word in _list(words, "rtt")
     )
-    if len(sent) != len(rtt) or len(sent) > MOST:
+    if len(sent) != len(rtt) or len(sent) > ROUND_TRIPS_MOST:
         raise section.garbled(f"{len(sent)} sent and {len(rtt)} answers do not fit")
     if sent and (sent[0] or sent[-1] > _LONGEST):
         raise section.garbled("it does not begin at 0, or is longer than an hour")
@@ -129,7 +128,7 @@ def decode(section: Section) -> RoundTrips:
         sent=_seconds(sent),
         rtt=tuple(None if one is None else one / 1e6 for one in rtt),
         limit=_number(section, "limit", words.get("limit", "")) / 1e6,
-        stalls=tuple(_stall(section, word) for word in _list(words, "stalls")[:MOST]),
+        stalls=tuple(_stall(section, word) for word in _list(words, "stalls")[:ROUND_TRIPS_MOST]),
         ended=words["ended"],
         started=words["started"],
     )
