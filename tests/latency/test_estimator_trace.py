@@ -90,7 +90,7 @@ def broken(why: Exception) -> Callable[[str], bytes]:
         (broken(TransportError("protocol", "web1: closed")), "web1: closed"),
         (broken(ValueError("x\x1b[31m")), "unforeseen ValueError"),
         (lambda _: b"bash: sh: not found", "bash: sh: not found"),
-        (lambda nonce: frames(nonce, latency_trace=TIMER)[:-30], "not whole"),
+        (lambda nonce: frames(nonce, latency_trace=TIMER)[:-30], "incomplete"),
         (lambda nonce: frames(nonce, latency_trace="kind=magic\nend\n"), "the kind is 'magic'"),
         (lambda nonce: frames(nonce, other=TIMER), "did not bring it"),
     ],
