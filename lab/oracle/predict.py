@@ -81,9 +81,9 @@ def _off(value: int) -> bool:
 
 
 def _with_hook_of(config: HostConfig, trigger: str, expected: ExpectedResult) -> ExpectedResult:
-    """What is said of ip_vs, where a hook of the module asked for runs as well.
+    """The prediction for ip_vs where a hook of the module that is loaded runs as well.
 
-    The model says that such a hook does no harm to a right value, and nothing more.
+    The model says only that such a hook does not change a right value.
     """
     if trigger == "ip_vs" or config.modprobe.first("install", trigger) is None:
         return expected

@@ -39,7 +39,7 @@ class Tally:
         ]
 
     def line(self, kernel: str, seconds: float) -> str:
-        """Where a kernel stands."""
+        """How far a kernel's trials are."""
         tries = sum(count for (on, _), count in self.tries.items() if on == kernel)
         mismatch = len(self.of(kernel))
         return f"{tries} tries in {seconds:.0f} s, {mismatch} mismatches"

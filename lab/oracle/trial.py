@@ -35,7 +35,7 @@ class TrialResult:
         what: ``sysctl-p``, ``reload``, ``boot`` and so on.
         value: of the key afterwards; ``absent`` where there was none.
         status: exit status of what was tried.
-        said: the prediction.
+        expected: the prediction.
     """
 
     case: TrialCase

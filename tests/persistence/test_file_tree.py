@@ -92,7 +92,7 @@ def test_the_root_itself_is_a_path(tmp_path: Path) -> None:
 
 def test_files_that_no_loader_reads_are_told_where_they_concern_ip_vs(tmp_path: Path) -> None:
     put(tmp_path, "etc/sysctl.d/ipvs.cnf", OFF)
-    put(tmp_path, "etc/sysctl.d/README.sysctl", "local settings go here\n")
+    put(tmp_path, "etc/sysctl.d/README.sysctl", "such as net.ipv4.vs.run_estimation\n")
     put(tmp_path, "etc/modprobe.d/old.alias", "install ip_vs /bin/true\n")
     put(tmp_path, "etc/modeprobd.d/ipvs.conf", "install ip_vs /bin/true\n")
     link(tmp_path, "etc/sysctl.d/loop", "loop")

@@ -318,7 +318,7 @@ def test_files_that_no_loader_reads_are_told_where_they_concern_ip_vs(
 ) -> None:
     off = "net.ipv4.vs.run_estimation = 0\n"
     put(root, "etc/sysctl.d/ipvs.cnf", off)
-    put(root, "etc/sysctl.d/README.sysctl", "local settings go here\n")
+    put(root, "etc/sysctl.d/README.sysctl", "such as net.ipv4.vs.run_estimation\n")
     put(root, "etc/sysclt.d/90-ipvs.conf", off)
     put(root, "etc/modeprobd.d/ipvs.conf", RECIPE)
     put(root, "etc/modprobe.d.bak/back\\slash of ipvs", RECIPE)

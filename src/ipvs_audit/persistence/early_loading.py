@@ -23,7 +23,7 @@ class EarlyLoad:
     """What loads ip_vs before systemd-sysctl runs.
 
     Attributes:
-        by: ``/etc/modules-load.d/ipvs.conf:1`` or ``the kernel command line``; empty for nothing.
+        source: ``/etc/modules-load.d/ipvs.conf:1`` or ``the kernel command line``; empty for none.
         through_modprobe: whether modprobe's configuration, and so a hook, is honoured.
         doubt: why this is not certain; empty where it is.
     """

@@ -57,10 +57,12 @@ def _ignored(root: Root) -> Iterator[str]:
         places += [(name, ()) for name in _listed(root, "/etc") if kind.is_misspelt(name[5:])]
         for directory, endings in places:
             names = [path for path in _listed(root, directory) if not path.endswith(endings)]
-            yield from [path for path in names[:_MOST_IGNORED] if _concerns(root, path)]
+            yield from [path for path in names[:_MOST_IGNORED] if _concerns_ip_vs(root, path)]
 
 
-def _concerns(root: Root, path: str) -> bool:
+def _concerns_ip_vs(root: Root, path: str) -> bool:
+    if "/README" in path:
+        return False
     try:
         return config_paths.CONCERNS_IP_VS.search(root.read(root.real(path))) is not None
     except UnreadableError:
@@ -114,7 +116,7 @@ def parse_lines(content: bytes, *, continued: bool) -> tuple[Line, ...]:
 
 
 def _named(files: dict[str, ConfigFile]) -> Iterator[str]:
-    """Files that a hook gives to a sysctl loader."""
+    """Files that a hook names for a sysctl loader."""
     for file in files.values():
         if "/modprobe.d/" in file.path:
             for line in file.lines or ():

@@ -56,7 +56,7 @@ class State:
         written: whether a command has written the key since ip_vs was loaded.
         steps: the commands that concerned the key, in order.
         failed: why commands failed, one sentence each.
-        fed: what the last command printed, for the next one in a pipe; None where unknown.
+        stdout: what the last command printed, for the next one in a pipe; None where unknown.
         ended: ``exit`` was reached.
     """
 

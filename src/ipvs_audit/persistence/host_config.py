@@ -114,7 +114,7 @@ def host_config_of(snapshot: Snapshot, key: Key = RUN_ESTIMATION) -> HostConfig:
 
 @dataclass(frozen=True, slots=True)
 class _Identical:
-    """A tree, told from others by being the very same: hosts of one image share theirs."""
+    """A tree that equals only itself: hosts of one image share one object."""
 
     tree: ConfigTree
 

@@ -30,7 +30,7 @@ class _Call:
 
 
 def run_modprobe(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
-    """Run modprobe: it may load ip_vs, remove it, or run the hook anew."""
+    """Run modprobe: it may load ip_vs, remove it, or run the hook again."""
     call = _parsed([word.text for word in command.words[1:]])
     state = replace(state, stdout=None)
     if call.removing and not call.dry and call.module == MODULE:
@@ -81,7 +81,7 @@ def _parsed(texts: list[str]) -> _Call:
 
 
 def run_insmod(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
-    """Run insmod, which knows no hook."""
+    """Run insmod, which runs no hook."""
     named = [word.text for word in command.words[1:] if not word.text.startswith("-")]
     file = named[0].rpartition("/")[2] if named else ""
     if underscored(file.partition(".")[0]) != MODULE:

@@ -37,7 +37,7 @@ def with_udev(config: HostConfig, by_hook: Prediction, *, written: bool) -> Pred
     for rule in run:
         if rule.own_event:
             prediction = _by_rule(config, prediction, rule, written=written)
-    for rule in run:  # held against what stands in the end: they may come any time
+    for rule in run:  # compared with the final value: they may run at any time
         if not rule.own_event:
             prediction = _by_foreign_rule(config, prediction, rule)
     closed = unreadable(config)

@@ -24,8 +24,8 @@ class PersistedValue:
 
     Attributes:
         resolutions: one for each active loader.
-        contrary: those whose value the policy does not accept.
-        right: those whose value the policy accepts.
+        conflicting: those whose value the policy does not accept.
+        compliant: those whose value the policy accepts.
         doubts: why some resolution is not certain.
         hook_writes: what a hook writes by itself, without a file: the step and its place.
     """

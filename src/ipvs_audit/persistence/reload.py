@@ -18,7 +18,7 @@ _SWITCHED_OFF = ("true", "false", ":")
 
 
 def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
-    """What ``modprobe -r ip_vs; modprobe ip_vs`` leaves, and a load on demand as well."""
+    """Predict the value after ``modprobe -r ip_vs; modprobe ip_vs``, or after a load on demand."""
     if config.module == "builtin":
         return Prediction(None, "ip_vs is built into the kernel and cannot be reloaded")
     hook, why_none = find_hook(config)

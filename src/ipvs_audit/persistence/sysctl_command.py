@@ -185,7 +185,7 @@ def _load(config: HostConfig, loader: Loader, text: str, state: State) -> tuple[
 
 
 def _applied(config: HostConfig, loader: Loader, text: str, state: State) -> State:
-    """What a loader leaves in the key."""
+    """The state after a loader has written the key."""
     found = config.resolve(loader)
     doubt = found.doubt
     if loader.program == "busybox" and not _plain(found):

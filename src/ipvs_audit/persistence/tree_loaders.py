@@ -37,7 +37,7 @@ _UNITS = ("systemd-sysctl.service", "systemd-modules-load.service")
 
 
 def detect_loaders(top: Path) -> Loaders:
-    """The programs in a tree, told from their files; what is not found is taken as usual.
+    """The programs in a tree, detected by their files; usual ones where nothing is found.
 
     A tree without any program, such as a bare ``etc``, is read as a host with current procps,
     kmod and systemd.

@@ -36,7 +36,7 @@ _JUMPS = re.compile(r"\b(GOTO|LABEL|RUN)\b")
 _MATCHES = ("==", "!=")
 _ALSO_MATCH = ("PROGRAM", "IMPORT", "TEST")
 _SETS = ("=", ":=")
-_LEAVING = frozenset(("remove", "unbind", "offline"))
+_REMOVALS = frozenset(("remove", "unbind", "offline"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Rule:
         text: as written in the rule.
         where: file and line.
         doubt: a condition whose outcome is not known; empty where the rule surely matches.
-        ours: whether it runs when ip_vs itself is added; else on some other event.
+        own_event: whether it runs when ip_vs itself is added; else on some other event.
     """
 
     command: Simple
@@ -66,7 +66,7 @@ class _Line:
         matches: nothing that is known speaks against it.
         specific: it names the device or its subsystem.
         doubt: a condition whose outcome is not known.
-        leaves: it is for what is removed, and for nothing else.
+        removal_only: it matches only the removal of a device.
         runs: operator and value of each RUN, and whether that is a program.
         goto, label: of the line; mostly empty.
     """
@@ -74,7 +74,7 @@ class _Line:
     matches: bool
     specific: bool
     doubt: str
-    leaves: bool
+    removal_only: bool
     runs: tuple[tuple[str, str, bool], ...]
     goto: str
     label: str
@@ -108,7 +108,7 @@ class _Programs:
             here = line.matches and not skipped and not self._final
             if here and operator in _SETS:
                 self._reset(where, doubt or ("" if line.specific else "it names no device"))
-            if is_program and value and operator != "-=" and not line.leaves:
+            if is_program and value and operator != "-=" and not line.removal_only:
                 own_event = here and line.specific
                 also = doubt or (self._uncertain if own_event else "")
                 self.found.append(Rule(_command(value), value, where, also, own_event))
@@ -171,7 +171,7 @@ def _read(text: str) -> _Line:
     A rule that names no device at all is taken for another event's: snapshots of earlier versions
     do not hold what may jump over it.
     """
-    doubt, specific, matches, leaves = "", False, True, False
+    doubt, specific, matches, removal_only = "", False, True, False
     runs: list[tuple[str, str, bool]] = []
     names = {"GOTO": "", "LABEL": ""}
     for key, attribute, operator, raw in _TOKEN.findall(text):
@@ -182,14 +182,16 @@ def _read(text: str) -> _Line:
         elif key in names:
             names[key] = value
         elif key in _EVENT and not attribute and operator in _MATCHES:
-            wanted = value.split("|")
-            leaves = leaves or (key == "ACTION" and operator == "==" and set(wanted) <= _LEAVING)
-            hit = any(name_matches(each, _EVENT[key]) for each in wanted)
+            values = value.split("|")
+            removal_only = removal_only or (
+                key == "ACTION" and operator == "==" and set(values) <= _REMOVALS
+            )
+            hit = any(name_matches(each, _EVENT[key]) for each in values)
             matches = matches and hit == (operator == "==")
             specific = specific or key in ("KERNEL", "SUBSYSTEM", "DEVPATH")
         elif operator in _MATCHES or key in _ALSO_MATCH:
             doubt = doubt or f"the result of its condition {key}{attribute} is not known"
-    return _Line(matches, specific, doubt, leaves, tuple(runs), names["GOTO"], names["LABEL"])
+    return _Line(matches, specific, doubt, removal_only, tuple(runs), names["GOTO"], names["LABEL"])
 
 
 def _command(text: str) -> Simple:

@@ -153,7 +153,7 @@ look_at() {
 
 # A file that no program reads, for the note that its name may be mistyped: see ignored().
 stray() {
-  case $1 in *"$nl"*) return ;; esac
+  case $1 in *"$nl"* | */README*) return ;; esac
   if [ -f "$1" ] && [ -r "$1" ]; then strays=$strays$1$nl; fi
 }
 

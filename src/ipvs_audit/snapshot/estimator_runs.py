@@ -72,8 +72,8 @@ class EstimatorRuns:
 
 def refusal(why: str) -> Section:
     """A section that says that nothing was looked at, and why, in one line."""
-    said = f"kind=none\nseconds=0\nrefused={_PLAIN.sub('?', why)[:_TEXT]}\nend\n"
-    return Section(SECTION, "# nothing was traced", said, None, 0.0)
+    text = f"kind=none\nseconds=0\nrefused={_PLAIN.sub('?', why)[:_TEXT]}\nend\n"
+    return Section(SECTION, "# nothing was traced", text, None, 0.0)
 
 
 def parse(section: Section) -> EstimatorRuns:
@@ -92,9 +92,9 @@ def parse(section: Section) -> EstimatorRuns:
         return tuple(_PLAIN.sub("?", text)[:_TEXT] for text in fields.get(name, ())[:_TEXTS])
 
     def switch(name: str) -> Switch:
-        if (said := one(name, "unknown")) not in get_args(Switch):
-            raise section.garbled(f"{name} is {said[:40]!r}")
-        return cast("Switch", said)
+        if (text := one(name, "unknown")) not in get_args(Switch):
+            raise section.garbled(f"{name} is {text[:40]!r}")
+        return cast("Switch", text)
 
     kind = one("kind")
     if kind not in get_args(Kind):
@@ -167,9 +167,9 @@ def _threads(
     return tuple(evidence), fewer
 
 
-def _times(section: Section, said: tuple[str, ...]) -> dict[str, int | None]:
+def _times(section: Section, threads: tuple[str, ...]) -> dict[str, int | None]:
     times: dict[str, int | None] = {}
-    for one in said:
+    for one in threads:
         found = _THREAD.fullmatch(one)
         if found is None:
             raise section.garbled(f"a thread reads {one[:80]!r}")

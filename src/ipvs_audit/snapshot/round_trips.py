@@ -69,7 +69,7 @@ def encode(trace: RoundTrips, *, command: str, at: float = 0.0, name: str = SECT
     Args:
         trace: at most ``ROUND_TRIPS_MOST`` round trips; ``sent`` must not fall.
         command: what was done, as a person would type it.
-        at: the host's uptime, as in every section; a snapshot that it joins dates it anew.
+        at: the host's uptime, as in every section; a snapshot that it is added to sets its own.
         name: :data:`SECTION` or :data:`BEFORE`.
     """
     sent = [_microseconds(one) for one in trace.sent]

@@ -41,7 +41,7 @@ class Loader:
         release: of its package, e.g. ``8.el8``; shown only.
         files: the files that it is told to read; None reads the system's directories.
         prefixes: ``--prefix`` of systemd-sysctl: only keys below one of them.
-        forgiving: a key that the kernel lacks is no error (``-e``, ``--system``).
+        ignores_unknown_keys: a key that the kernel lacks is no error (``-e``, ``--system``).
     """
 
     program: Literal["procps", "busybox", "systemd"]
@@ -69,7 +69,7 @@ class Loader:
 
     @property
     def globs(self) -> bool:
-        """Whether this version knows patterns and exclusions."""
+        """Whether this version supports patterns and exclusions."""
         if self.program == "systemd":
             return not self.version or self.version[0] >= _SYSTEMD_GLOBS
         return self.program == "procps" and (not self.version or self.version >= _PROCPS_GLOBS)
@@ -83,7 +83,7 @@ class Setting:
         spelled: the key as written, without dash and outer white space.
         path: below ``/proc/sys``, as the loader forms it.
         value: what it writes; None for an exclusion (``-key``), which keeps globs off.
-        lenient: a leading dash: a failure is not reported (systemd only).
+        ignores_errors: a leading dash: a failure is not reported (systemd only).
         file: path of the file, as the loader finds it.
         line: number of the line.
         text: the line, for people.
