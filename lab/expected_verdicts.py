@@ -43,12 +43,12 @@ def allowed(host: Host, control: str) -> tuple[str, ...]:
     >>> allowed(Host("h", expected={"default": "pass", "EST-5": "satisfied"}), "EST-5")
     ('pass', 'not_applicable')
     """
-    told = host.expected.get(control, host.expected["default"])
-    if told == "any":
+    wanted = host.expected.get(control, host.expected["default"])
+    if wanted == "any":
         return ()
-    if told == "satisfied":
+    if wanted == "satisfied":
         return SATISFIED
-    return tuple(told) if isinstance(told, list) else (told,)
+    return tuple(wanted) if isinstance(wanted, list) else (wanted,)
 
 
 def _of_host(host: Host, seen: dict[str, Any]) -> list[str]:

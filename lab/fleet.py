@@ -40,7 +40,7 @@ class Host:
 
 def hosts() -> list[Host]:
     """All hosts of fleet.yml."""
-    told = yaml.safe_load((paths.HERE / "fleet.yml").read_text())
+    described = yaml.safe_load((paths.HERE / "fleet.yml").read_text())
     return [
         Host(
             name=name,
@@ -53,7 +53,7 @@ def hosts() -> list[Host]:
             expected=host["expected"],
             names=host.get("names", {}),
         )
-        for name, host in told.items()
+        for name, host in described.items()
     ]
 
 

@@ -72,15 +72,15 @@ class Guest:
             LabError: There is no such note.
         """
         try:
-            told = json.loads((folder / "guest.json").read_text())
+            note = json.loads((folder / "guest.json").read_text())
             return cls(
-                name=told["name"],
-                series=told["series"],
-                port=int(told["port"]),
+                name=note["name"],
+                series=note["series"],
+                port=int(note["port"]),
                 folder=folder,
-                client_key=Path(told["client_key"]),
-                pid=int(told["pid"]),
-                started=told["started"],
+                client_key=Path(note["client_key"]),
+                pid=int(note["pid"]),
+                started=note["started"],
             )
         except (OSError, ValueError, KeyError) as error:
             raise LabError(f"no guest in {folder}: {error}") from error
@@ -99,8 +99,8 @@ class Guest:
             text = (self.folder / "console.log").read_text(errors="replace")
         except OSError:
             text = ""
-        said = (self.folder / "qemu.log").read_text(errors="replace")
-        return tail(text.replace("\r", ""), lines) + ("\n" + tail(said) if said else "")
+        printed = (self.folder / "qemu.log").read_text(errors="replace")
+        return tail(text.replace("\r", ""), lines) + ("\n" + tail(printed) if printed else "")
 
     def check(self) -> None:
         """Does nothing while the guest is well.
@@ -222,8 +222,8 @@ class Guest:
         )
         if check and done.returncode:
             self.check()
-            said = tail(done.stderr or done.stdout)
-            raise GuestError(f"guest {self.name}: exited {done.returncode}: {command}\n{said}")
+            printed = tail(done.stderr or done.stdout)
+            raise GuestError(f"guest {self.name}: exited {done.returncode}: {command}\n{printed}")
         return done
 
     def _communicate(

@@ -49,14 +49,14 @@ def draw(points: Sequence[Point], cost: float) -> str:
         cost: seconds per service and CPU.
     """
     title = "The estimator's run by services and possible CPUs"
-    told = "; ".join(
+    description = "; ".join(
         f"{one.services} services x {one.cpus} CPUs: {1000 * one.run:.1f} ms"
         for one in points
         if one.run
     )
     drawn = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
-        f"<title>{title}</title><desc>{told}</desc><style>{_STYLE}</style>",
+        f"<title>{title}</title><desc>{description}</desc><style>{_STYLE}</style>",
         f'<rect class="r" width="{WIDTH}" height="{HEIGHT}"/>',
         f'<text x="{_LEFT}" y="18">{title} (dashed: {cost * 1e9:.0f} ns each)</text>',
         *_grid(sorted({one.services for one in points})),

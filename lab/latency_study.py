@@ -84,8 +84,8 @@ def growth(study: Study, until: float) -> None:
 def point(host: Guest, services: int, cpus: int) -> Point:
     """The timer's own runs, and what a byte over SSH sees of them."""
     nonce = new_nonce()
-    said = host.ssh("sh -s", stdin=estimator_script.render(nonce, seconds=9), timeout=60).stdout
-    runs = estimator_runs.parse(framing.parse(said.encode(), nonce)[estimator_runs.SECTION]).runs
+    printed = host.ssh("sh -s", stdin=estimator_script.render(nonce, seconds=9), timeout=60).stdout
+    runs = estimator_runs.parse(framing.parse(printed.encode(), nonce)[estimator_runs.SECTION]).runs
     trace = timed(host)
     found = analyse(trace)
     ticks = int(trace.sent[-1] / (2 + min(runs, default=0))) if trace.sent else 0
@@ -135,12 +135,16 @@ def one_round(host: Guest, inventory: Path, policy: Path, reports: Path) -> dict
     """EST-7 before, after `--remediate`, and with the live value back at 1."""
     asked = ["--inventory", str(inventory), "--policy", str(policy), "--latency"]
     asked += ["--latency-via", "ssh"]
-    told = audit([*asked, "--remediate", "--yes"], reports / "remedied")
-    seen = {"before": told["before"], "after": told["verdict"], "numbers": told["numbers"]}
+    remedied = audit([*asked, "--remediate", "--yes"], reports / "remedied")
+    seen = {
+        "before": remedied["before"],
+        "after": remedied["verdict"],
+        "numbers": remedied["numbers"],
+    }
     host.ssh(f"echo 1 >{VALUE}")
     again = audit([*asked, "-k", "latency"], reports / "again")
     host.ssh("rm -f /etc/modprobe.d/ipvs.conf /etc/sysctl.conf")
-    return seen | {"again": again["verdict"], "said": again["message"]}
+    return seen | {"again": again["verdict"], "message": again["message"]}
 
 
 def audit(arguments: list[str], reports: Path) -> dict[str, object]:
@@ -148,7 +152,7 @@ def audit(arguments: list[str], reports: Path) -> dict[str, object]:
     argv = [str(Path(sys.executable).with_name("pytest")), "--reports", str(reports), *arguments]
     process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True)
     priority.raise_priority(process.pid)
-    process.wait(400)
+    process.wait(1800)
     document = json.loads((reports / "latest/results.json").read_text())
     (host,) = document["hosts"]
     (control,) = [one for one in host["controls"] if one["id"] == "EST-7"]

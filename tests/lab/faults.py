@@ -313,7 +313,7 @@ def _killed(host: Remedied, faults: Faults, before: Any, path: Path, *, point: i
     """A controller killed at a point; false where it came to its end before."""
     child = _FORK.Process(target=_run, args=(host, faults.made, before, path, point))
     child.start()
-    child.join(300)
+    child.join(1200)
     faults.whole()
     return child.exitcode == -signal.SIGKILL
 

@@ -35,7 +35,7 @@ class Remedied:
     guest: Guest
     policy: Policy = field(default_factory=Policy)
     runs: int = 0
-    deadline: float = 120
+    deadline: float = 600
 
     def door(self, run: str) -> LiveDoor:
         target = Target(
@@ -46,7 +46,7 @@ class Remedied:
             key_file=str(self.guest.client_key),
         )
         settings = Settings(
-            Limits(connect=30, deadline=self.deadline), known_hosts=(self.guest.known_hosts,)
+            Limits(connect=240, deadline=self.deadline), known_hosts=(self.guest.known_hosts,)
         )
         name = self.guest.name
         return LiveDoor({name: target}, {name: self.policy}, settings, run, "tests")

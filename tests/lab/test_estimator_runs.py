@@ -74,8 +74,8 @@ def ours(guest: Guest) -> str:
 
 def gone(guest: Guest) -> bool:
     """Whether all of it is gone, at once or within a while; by itself."""
-    waited = f'n=0; while [ -n "$({OURS})" ] && [ $n -lt 40 ]; do n=$((n+1)); sleep 0.5; done'
-    guest.ssh(waited, timeout=120)
+    waited = f'n=0; while [ -n "$({OURS})" ] && [ $n -lt 480 ]; do n=$((n+1)); sleep 0.5; done'
+    guest.ssh(waited, timeout=300)
     return ours(guest) == ""
 
 
@@ -96,7 +96,7 @@ def connected(guest: Guest, user: str = "root", become: Become | None = None) ->
         key_file=str(guest.client_key),
         become=become,
     )
-    limits = Limits(connect=60, deadline=120)
+    limits = Limits(connect=240, deadline=900)
     return open_connection(target, Settings(limits, known_hosts=(guest.known_hosts,)))
 
 
@@ -107,7 +107,7 @@ def at_work(connection: Connection) -> Iterator[None]:
     def run() -> None:
         with contextlib.suppress(TransportError):
             script = estimator_script.render(NONCE, seconds=60)
-            connection.run_script(script, timeout=100, max_output=1 << 20)
+            connection.run_script(script, timeout=900, max_output=1 << 20)
 
     thread = threading.Thread(target=run)
     thread.start()

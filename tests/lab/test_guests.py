@@ -95,11 +95,11 @@ def test_guests_differ_in_their_ids_and_keys(
 @pytest.mark.parametrize("name", RUNNING)
 def test_guest_tells_the_right_time(guest: Callable[[str], Guest], name: str) -> None:
     before = time.time()
-    told = float(guest(name).ssh("date +%s.%N").stdout)
+    clock = float(guest(name).ssh("date +%s.%N").stdout)
     after = time.time()
-    # Set when the guest got its identity, late by as long as that command took to arrive.
+    # Set from its hardware clock, by two commands: asking takes longer than these take.
     late = 5 * (after - before) + 1
-    assert before - late <= told <= after + 1
+    assert before - late <= clock <= after + 1
 
 
 def test_ordinary_account_logs_in_and_may_become_root(guest: Callable[[str], Guest]) -> None:
@@ -110,10 +110,10 @@ def test_inventory_names_every_host_and_nothing_listens_on_the_one_that_is_down(
     fleet: Path,
     guest: Callable[[str], Guest],
 ) -> None:
-    told = yaml.safe_load((fleet / "inventory.yml").read_text())["all"]
+    inventory = yaml.safe_load((fleet / "inventory.yml").read_text())["all"]
     ports = {
         name: entry["ansible_port"]
-        for group in told["children"].values()
+        for group in inventory["children"].values()
         for name, entry in group["hosts"].items()
     }
     assert set(ports) == {*RUNNING, "down"}

@@ -66,8 +66,8 @@ _ROWS: dict[str, Callable[[LatencyResult], str]] = {
 def rows(host: HostResult) -> list[tuple[str, tuple[str, ...]]]:
     """Label and values, before (where there is one) and now; rows with nothing to say left out."""
     measured = [one for one in (host.latency_before, host.latency) if one is not None]
-    told = [(label, tuple(show(one) for one in measured)) for label, show in _ROWS.items()]
-    return [(label, values) for label, values in told if any(values)]
+    shown = [(label, tuple(show(one) for one in measured)) for label, show in _ROWS.items()]
+    return [(label, values) for label, values in shown if any(values)]
 
 
 def eased(run: Run) -> list[str]:

@@ -33,7 +33,7 @@ _COLUMN = 2
 #: Seconds that the scale can show: 10 microseconds to an hour.
 _LOWEST, _HIGHEST = 1e-5, 3600.0
 #: Spikes that the description counts out.
-_TOLD = 12
+_LISTED = 12
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600, 1200, 3600)
 _METHODS = {"ssh": "SSH", "icmp": "ICMP"}
 
@@ -51,11 +51,11 @@ def picture(before: RoundTrips | None, after: RoundTrips, *, spike: float = SPIK
     scale = _Scale.over([rtt for one in seen for _, rtt in one.answered])
     span = max(*(one.found.span for one in seen), 1.0)
     height = _TOP + len(seen) * (_PANEL + _GAP)
-    told = " ".join(f"{one.name.capitalize()}: {one.description}." for one in seen)
+    text = " ".join(f"{one.name.capitalize()}: {one.description}." for one in seen)
     drawn = [
         f'<svg class="trace" role="img" viewBox="0 0 {WIDTH} {height}">',
         f"<title>Round trips over time, and how many were how slow: {_names(seen)}</title>",
-        f"<desc>{told}</desc>",
+        f"<desc>{text}</desc>",
     ]
     for number, one in enumerate(seen):
         drawn += _series(one, scale, span, _TOP + number * (_PANEL + _GAP))
@@ -106,14 +106,14 @@ class _Seen:
     def description(self) -> str:
         """The same and more, for those who do not see the picture."""
         method = _METHODS.get(self.trace.via, self.trace.via)
-        told = f"{self.found.n} round trips by {method} in {duration(self.found.span)}, "
-        told += self.summary.partition(": ")[2]
-        if spikes := self.found.spikes[:_TOLD]:
-            told += "; delays at " + ", ".join(
+        text = f"{self.found.n} round trips by {method} in {duration(self.found.span)}, "
+        text += self.summary.partition(": ")[2]
+        if spikes := self.found.spikes[:_LISTED]:
+            text += "; delays at " + ", ".join(
                 f"{one.at:.1f} s ({duration(one.height)})" for one in spikes
             )
-            told += " and more" if len(self.found.spikes) > _TOLD else ""
-        return told
+            text += " and more" if len(self.found.spikes) > _LISTED else ""
+        return text
 
 
 @dataclass(frozen=True, slots=True)
