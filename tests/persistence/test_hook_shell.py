@@ -118,7 +118,7 @@ def test_a_kernel_without_the_key_breaks_the_recipe() -> None:
     assert "breaks 'modprobe ip_vs'" in prediction.fault
 
 
-def test_a_forgiving_hook_does_not_break_but_cannot_help_without_the_key() -> None:
+def test_a_hook_that_ignores_unknown_keys_does_not_break_but_cannot_help_without_the_key() -> None:
     prediction = after(f"{LOAD} && sysctl -e -p", has_switch=False)
     assert "cannot be switched off" in prediction.fault
 

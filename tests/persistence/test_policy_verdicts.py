@@ -41,6 +41,6 @@ def test_ignored_files_change_no_verdict_and_are_shown_in_what_is_observed() -> 
 def test_the_opposite_policy_needs_no_line() -> None:
     nothing = config({CONF: "kernel.panic = 1\n"})
     assert judge_persisted(nothing, Policy(estimation="enabled")) == (Verdict.PASS, "")
-    contrary = config({CONF: OFF, HOOK: RECIPE})
-    assert judge_persisted(contrary, Policy(estimation="enabled"))[0] is Verdict.FAIL
+    off = config({CONF: OFF, HOOK: RECIPE})
+    assert judge_persisted(off, Policy(estimation="enabled"))[0] is Verdict.FAIL
     assert judge_reload(config({CONF: ON, HOOK: RECIPE}), OFF_POLICY)[0] is Verdict.FAIL

@@ -9,6 +9,7 @@ import pytest
 
 from ipvs_audit.snapshot.config_paths import ALL, MODPROBE, SYSCTL, SYSCTL_CONF, TOPS, ConfigPaths
 
+ORIGINALS = (files("ipvs_audit.probe") / "originals.sh").read_text("utf-8")
 SCRIPT = (files("ipvs_audit.probe") / "config.sh").read_text("utf-8")
 
 
@@ -35,3 +36,10 @@ def test_the_command_of_the_evidence_names_all_directories(kind: ConfigPaths) ->
 def test_misspelt_directories_are_searched_by_the_same_patterns() -> None:
     patterns = [f"/etc/{each}" for each in (*SYSCTL.misspelt, *MODPROBE.misspelt)]
     assert f"for dir in {' '.join(patterns)}; do" in SCRIPT
+
+
+def test_what_a_plan_may_change_is_read_from_the_same_directories() -> None:
+    assert f"[ ! -e {SYSCTL_CONF} ]" in ORIGINALS
+    for kind in (SYSCTL, MODPROBE):
+        assert f"$nl{kind.directories[0]}$nl" in ORIGINALS
+        assert f"for file in {kind.directories[0]}/*{kind.endings[0]}; do" in ORIGINALS

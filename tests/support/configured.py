@@ -12,6 +12,7 @@ from ipvs_audit.model.policy import Policy
 from ipvs_audit.persistence.file_tree import parse_lines, read_tree
 from ipvs_audit.persistence.host_config import HostConfig
 from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
+from ipvs_audit.snapshot.config_paths import continues_lines
 from ipvs_audit.snapshot.host import Loaders
 from ipvs_audit.snapshot.kernel import Module
 
@@ -43,7 +44,7 @@ RECIPE = "install ip_vs /sbin/modprobe --ignore-install ip_vs && /sbin/sysctl -p
 
 def file(path: str, text: str, real: str | None = None) -> ConfigFile:
     """A file with content; ``real`` where it is a link."""
-    lines = parse_lines(text.encode(), continued="/modprobe.d/" in path or "/rules.d/" in path)
+    lines = parse_lines(text.encode(), continued=continues_lines(path))
     return ConfigFile(path, path if real is None else real, 0, 0, 0o644, len(text), "", lines)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.host_config import MODULE
-from ipvs_audit.snapshot.config_paths import MODULES_LOAD
+from ipvs_audit.snapshot.config_paths import MODULES_LOAD, first_unreadable
 from ipvs_audit.snapshot.modprobe_config import underscored
 from ipvs_audit.snapshot.sysctl_config import files_by_name
 
@@ -58,8 +58,8 @@ def _from_files(config: HostConfig) -> EarlyLoad:
             name = line.text.strip()
             if name[:1] not in ("#", ";", "") and _needs(config, name):
                 return EarlyLoad(f"{file.path}:{line.number}")
-    closed = [text for text in config.tree.unreadable if "modules-load.d" in text.partition(":")[0]]
-    return EarlyLoad("", doubt=f"could not be read: {closed[0]}" if closed else "")
+    closed = first_unreadable(MODULES_LOAD, config.tree.unreadable)
+    return EarlyLoad("", doubt=f"could not be read: {closed}" if closed else "")
 
 
 def _needs(config: HostConfig, spelled: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ipvs_audit.persistence.file_root import Root, UnreadableError
 from ipvs_audit.snapshot import config_paths
 from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree, Line
-from ipvs_audit.snapshot.config_paths import SYSCTL, SYSCTL_CONF
+from ipvs_audit.snapshot.config_paths import SYSCTL, SYSCTL_CONF, continues_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +95,7 @@ def _add(root: Root, path: str, files: dict[str, ConfigFile], unreadable: list[s
         mode=about.st_mode & 0o7777,
         size=about.st_size,
         sha256=hashlib.sha256(content).hexdigest(),
-        lines=parse_lines(content, continued="/modprobe.d/" in path or "/rules.d/" in path),
+        lines=parse_lines(content, continued=continues_lines(path)),
     )
 
 

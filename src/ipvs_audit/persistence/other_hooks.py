@@ -57,7 +57,7 @@ def _by_rule(config: HostConfig, before: Prediction, rule: Rule, *, written: boo
     """A rule that runs when ip_vs is added."""
     ends = _ends(config, rule)
     doubt = next((end.doubt for end in ends if end.doubt), "")
-    if rule.doubt and not doubt and not _contrary(ends, before.value):
+    if rule.doubt and not doubt and not _other_values(ends, before.value):
         return before  # whether it runs makes no difference
     doubt = rule.doubt or doubt
     state = ends[0]
@@ -81,7 +81,7 @@ def _by_rule(config: HostConfig, before: Prediction, rule: Rule, *, written: boo
 
 def _by_foreign_rule(config: HostConfig, before: Prediction, rule: Rule) -> Prediction:
     """A rule of another event, e.g. of a module that is loaded with ip_vs."""
-    sets = _contrary(_ends(config, rule), before.value)
+    sets = _other_values(_ends(config, rule), before.value)
     if not sets:
         return before
     why = (
@@ -91,7 +91,7 @@ def _by_foreign_rule(config: HostConfig, before: Prediction, rule: Rule) -> Pred
     return replace(before, doubt=before.doubt or why)
 
 
-def _contrary(ends: tuple[State, ...], value: Value | None) -> list[Value]:
+def _other_values(ends: tuple[State, ...], value: Value | None) -> list[Value]:
     """The other values that may be written, whatever else is not known."""
     return [
         end.value for end in ends if end.written and end.value is not None and end.value != value
@@ -103,7 +103,7 @@ def udev_race(config: HostConfig, value: Value | None) -> str:
     if config.loaders.init != "systemd":
         return ""
     for rule in rules(config):
-        if sets := _contrary(_ends(config, rule), value):
+        if sets := _other_values(_ends(config, rule), value):
             return (
                 f"{rule.where} runs {rule.text!r}, which sets {sets[0]}, while systemd-sysctl sets "
                 f"{value}, and the order is not defined"
@@ -130,7 +130,7 @@ def with_dependent_hooks(config: HostConfig, before: Prediction, accepts: Accept
 
 def _harm(ends: tuple[State, ...], value: Value | None) -> str:
     """What commands may do to a compliant value; empty for nothing."""
-    if sets := _contrary(ends, value):
+    if sets := _other_values(ends, value):
         return f"sets {sets[0]}"
     if any(not end.loaded for end in ends):
         return f"removes {MODULE} again"

@@ -83,7 +83,7 @@ def _hidden_doubt(config: HostConfig) -> str:
 def _predict_hook(
     config: HostConfig, hook: Directive, ends: tuple[State, ...], accepts: Accepts
 ) -> Prediction:
-    """A hook's outcome in words."""
+    """The prediction for a host whose hook runs."""
     state = ends[0]
     values = {end.value for end in ends}
     doubt = next((end.doubt for end in ends if end.doubt), "")

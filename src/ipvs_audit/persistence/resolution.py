@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ipvs_audit.snapshot.config_paths import SYSCTL, first_unreadable
 from ipvs_audit.snapshot.sysctl_config import (
     Loader,
     LoaderFiles,
@@ -274,7 +275,6 @@ def _doubt(tree: ConfigTree, loader: Loader, read: LoaderFiles, winner: Assignme
                 continue
             break
     if loader.files is None:
-        for reason in tree.unreadable:
-            if "sysctl.d" in reason.partition(":")[0]:
-                return f"could not be read: {reason}"
+        reason = first_unreadable(SYSCTL, tree.unreadable)
+        return f"could not be read: {reason}" if reason else ""
     return ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ipvs_audit.persistence.hook_programs import UDEV_PROGRAMS
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.shell_parser import Simple, Word
-from ipvs_audit.snapshot.config_paths import UDEV
+from ipvs_audit.snapshot.config_paths import UDEV, first_unreadable
 from ipvs_audit.snapshot.sysctl_config import files_by_name
 from ipvs_audit.snapshot.sysctl_key import name_matches
 
@@ -47,7 +47,7 @@ class Rule:
         command: the program and its arguments; udev runs no shell.
         text: as written in the rule.
         where: file and line.
-        doubt: a condition whose outcome is not known; empty where the rule surely matches.
+        doubt: a condition whose result is not known; empty where the rule surely matches.
         own_event: whether it runs when ip_vs itself is added; else on some other event.
     """
 
@@ -65,7 +65,7 @@ class _Line:
     Attributes:
         matches: nothing that is known speaks against it.
         specific: it names the device or its subsystem.
-        doubt: a condition whose outcome is not known.
+        doubt: a condition whose result is not known.
         removal_only: it matches only the removal of a device.
         runs: operator and value of each RUN, and whether that is a program.
         goto, label: of the line; mostly empty.
@@ -160,9 +160,7 @@ def unreadable(config: HostConfig) -> str:
     hit = next(
         (file.path for file in files if file.lines is None and not file.masks and file.real), ""
     )
-    return hit or next(
-        (text for text in config.tree.unreadable if "rules.d" in text.partition(":")[0]), ""
-    )
+    return hit or first_unreadable(UDEV, config.tree.unreadable)
 
 
 def _read(text: str) -> _Line:

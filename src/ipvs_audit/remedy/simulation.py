@@ -10,6 +10,7 @@ from ipvs_audit.persistence.file_tree import parse_lines
 from ipvs_audit.persistence.policy_verdicts import judge_persisted, judge_reload
 from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
+from ipvs_audit.snapshot.config_paths import continues_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,7 @@ def changed(tree: ConfigTree, contents: Mapping[str, bytes]) -> ConfigTree:
     """The tree with other contents of some files, by real path; new ones are root's, 0644."""
     files = dict(tree.files)
     for real, content in contents.items():
-        lines = parse_lines(content, continued="/modprobe.d/" in real)
+        lines = parse_lines(content, continued=continues_lines(real))
         told = {
             "size": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),

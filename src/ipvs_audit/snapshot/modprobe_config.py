@@ -106,7 +106,7 @@ def read_modprobe(tree: ConfigTree, kmod: int | None) -> ModprobeConfig:
     unreadable = [
         file.path for file in files if file.lines is None and not file.masks and file.real
     ]
-    unreadable += [text for text in tree.unreadable if "modprobe.d" in text.partition(":")[0]]
+    unreadable += [text for text in tree.unreadable if MODPROBE.folder in text.partition(":")[0]]
     return ModprobeConfig(read, passed_over, tuple(unreadable))
 
 
