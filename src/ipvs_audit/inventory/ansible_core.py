@@ -2,9 +2,6 @@
 
 Import it through :func:`ipvs_audit.inventory.ansible_isolation.load_ansible`: ansible-core reads
 its settings once, when it is first imported, and takes over stdout as it does.
-
-ansible-core is pinned to one minor version, because two of its private parts are used: what
-captures warnings, and what says where a value was written.
 """
 
 from __future__ import annotations
@@ -12,17 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible import constants
-from ansible._internal._datatag._tags import Origin
-from ansible._internal._errors._error_factory import ControllerEventFactory
 from ansible.errors import AnsibleError, AnsibleValueOmittedError
 from ansible.inventory.helpers import get_group_vars, sort_groups
-from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import EncryptedString, VaultHelper
 from ansible.plugins.loader import init_plugin_loader, vars_loader
@@ -32,29 +25,18 @@ from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
-from ipvs_audit.inventory.ansible_messages import Message, message_of
+from ipvs_audit.inventory.ansible_internals import Sources, explain, forget_files, origin_of
 from ipvs_audit.inventory.errors import InventoryError
-from ipvs_audit.inventory.files import is_script
 from ipvs_audit.inventory.variables import Variable
 from ipvs_audit.inventory.vault import open_vault
+
+if TYPE_CHECKING:
+    from ipvs_audit.inventory.ansible_messages import Message
 
 init_plugin_loader()
 
 _VARIABLE_FILES = "ansible.builtin.host_group_vars"
-_YAML = (".yml", ".yaml", ".json")
 _OWN_NAME = re.compile(r"\{\{ *inventory_hostname *\}\}")
-
-
-def explain(error: BaseException) -> Message:
-    """What Ansible has to say about an exception of its own."""
-    return message_of(ControllerEventFactory.from_exception(error, include_traceback=False))
-
-
-def _forget_files() -> None:
-    """Ansible remembers for the life of the process which variable files there are."""
-    plugin = sys.modules.get("ansible.plugins.vars.host_group_vars")
-    for known in ("FOUND", "NAK"):
-        getattr(plugin, known, set()).clear()
 
 
 class _Loader(DataLoader):  # type: ignore[misc]
@@ -85,21 +67,6 @@ class _Loader(DataLoader):  # type: ignore[misc]
         return super().load_from_file(file_name, cache, unsafe, json_only, trusted_as_template)
 
 
-class _Manager(InventoryManager):  # type: ignore[misc]
-    """Never takes YAML or a program for INI, where nearly any word is a host."""
-
-    def parse_source(self, source: str, cache: bool = False) -> bool:
-        """As the base class; remembers the file that the plugins are chosen for."""
-        self._source = Path(source)
-        return bool(super().parse_source(source, cache=cache))
-
-    def _fetch_inventory_plugins(self) -> list[Any]:
-        plugins = list(super()._fetch_inventory_plugins())
-        if self._source.suffix in _YAML or is_script(self._source):
-            return [each for each in plugins if each.NAME not in {"ini", "toml"}]
-        return plugins
-
-
 class AnsibleInventory:
     """One inventory as Ansible reads it."""
 
@@ -111,10 +78,10 @@ class AnsibleInventory:
             AnsibleError: where Ansible gives up.
         """
         self._sources = list(sources)
-        _forget_files()
+        forget_files()
         self._loader = _Loader()
         open_vault(self._loader, vault_password_file)
-        self._manager = _Manager(loader=self._loader, sources=self._sources)
+        self._manager = Sources(loader=self._loader, sources=self._sources)
         self._by_groups: dict[tuple[str, ...], dict[str, Any]] = {}
         self._has_host_files = _may_have_host_files(self._sources)
         self._settled: dict[int, tuple[object, Variable]] = {}
@@ -177,13 +144,14 @@ class AnsibleInventory:
             if (settled := self._settled.get(id(value))) is not None:
                 found[str(name)] = settled[1]
                 continue
-            own = Origin.get_tag(value)
-            origin = own or Origin.get_tag(name)
-            place = str(origin) if origin and origin.path else ""
+            own = origin_of(value)
+            place = (origin_of(name) if own is None else own) or ""
             try:
                 if not _may_be_template(value):
                     plain = _plain(value)
-                    if own:  # so it is no singleton: the same object for each host of a group
+                    if (
+                        own is not None
+                    ):  # so it is no singleton: the same object for each host of a group
                         self._settled[id(value)] = value, Variable(plain, place)
                 elif (simple := _with_own_name(value, host.name)) is not None:
                     plain = simple

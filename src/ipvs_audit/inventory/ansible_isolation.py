@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ipvs_audit.inventory.ansible_messages import Message, message_of, without_quotations
+from ipvs_audit.inventory.ansible_messages import Message, without_quotations
 from ipvs_audit.inventory.errors import InventoryError
 
 if TYPE_CHECKING:
@@ -33,18 +33,18 @@ class CapturedOutput:
 def captured_output() -> Iterator[CapturedOutput]:
     """Catch what Ansible and its plugins say; print nothing."""
     load_ansible()
-    display = import_module("ansible._internal._display_utils")
+    internals = import_module("ipvs_audit.inventory.ansible_internals")
     captured = CapturedOutput()
     sink = _sink()
     with (
         redirect_stdout(sink),
         redirect_stderr(sink),
-        display.DeferredWarningContext(variables={}) as deferred,
+        internals.deferred_warnings() as deferred,
     ):
         try:
             yield captured
         finally:
-            captured.events = [message_of(each.event) for each in deferred.get_warnings()]
+            captured.events = internals.messages_of(deferred)
             sink.seek(0)
             captured.printed = sink.read()
 

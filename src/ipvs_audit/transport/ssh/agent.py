@@ -7,7 +7,8 @@ import socket
 from typing import TYPE_CHECKING
 
 import paramiko
-from paramiko.agent import AgentSSH
+
+from ipvs_audit.transport.ssh.paramiko_internals import connected_agent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def agent_keys(path: str, deadline: Deadline) -> Iterator[tuple[paramiko.PKey, ...]]:
     """Keys that sign through the agent, as long as the context lasts; none where it is gone."""
-    agent = AgentSSH()
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with contextlib.closing(sock):
         sock.settimeout(max(0.1, deadline.left()))
         try:
             sock.connect(path)
-            agent._connect(sock)  # type: ignore[attr-defined]  # noqa: SLF001
-            keys = tuple(agent.get_keys())
+            keys = tuple(connected_agent(sock).get_keys())
         except (OSError, paramiko.SSHException, EOFError):
             keys = ()
         yield keys

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import paramiko
-from paramiko.common import cMSG_CHANNEL_REQUEST
 
 from ipvs_audit.model import limits
 from ipvs_audit.transport import Output, TransportError
@@ -15,6 +14,7 @@ from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.message_text import one_line
 from ipvs_audit.transport.script_protocol import TIMEOUT_STYLES, ScriptProtocol, TimeoutStyleError
 from ipvs_audit.transport.ssh.dial import SshLink, dial
+from ipvs_audit.transport.ssh.paramiko_internals import send_request
 from ipvs_audit.transport.ssh.pipe import Pipe
 from ipvs_audit.transport.ssh.route import find_route
 
@@ -84,7 +84,7 @@ class SshConnection:
         channel = self._open_channel(Deadline.after(timeout))
         pipe = Pipe(channel, self._link.transport.is_active)
         try:
-            _request_exec(channel, command)
+            send_request(channel, "exec", command, want_reply=True)
         except (OSError, EOFError, paramiko.SSHException):
             raise TransportError(
                 "protocol", f"{self._where}: the connection ended before the command started"
@@ -103,7 +103,7 @@ class SshConnection:
         finished = False
         self._channel = channel
         try:
-            _request_exec(channel, protocol.command)
+            send_request(channel, "exec", protocol.command, want_reply=True)
             self._converse(channel, protocol, deadline, timeout)
             finished = channel.exit_status_ready()
         except TimeoutError:
@@ -186,7 +186,7 @@ class SshConnection:
         """Close the channel; kill what still runs at its end, where the server knows how to."""
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             if not finished and not channel.closed:
-                _request(channel, "signal", "KILL", want_reply=False)
+                send_request(channel, "signal", "KILL", want_reply=False)
             channel.close()
 
 
@@ -243,26 +243,6 @@ def _drain(channel: paramiko.Channel, protocol: ScriptProtocol) -> bool:
         protocol.feed_stdout(channel.recv(limits.READ_SIZE))
         moved = True
     return moved
-
-
-def _request_exec(channel: paramiko.Channel, command: str) -> None:
-    """Ask to run a command without waiting for the answer, so that the script can follow at once.
-
-    Paramiko's own exec_command waits, and for ever where a server never answers.
-    """
-    channel._event_pending()  # type: ignore[attr-defined]  # noqa: SLF001
-    _request(channel, "exec", command, want_reply=True)
-
-
-def _request(channel: paramiko.Channel, kind: str, argument: str, *, want_reply: bool) -> None:
-    message = paramiko.Message()
-    message.add_byte(cMSG_CHANNEL_REQUEST)
-    message.add_int(channel.remote_chanid)
-    message.add_string(kind)
-    message.add_boolean(want_reply)
-    message.add_string(argument)
-    transport: Any = channel.get_transport()
-    transport._send_user_message(message)  # noqa: SLF001
 
 
 def connect_ssh(target: Target, settings: Settings) -> SshConnection:

@@ -17,6 +17,7 @@ from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.message_text import one_line
 from ipvs_audit.transport.ssh.known_hosts import Key
+from ipvs_audit.transport.ssh.paramiko_internals import KEY_EXCHANGES, TransportBase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,44 +62,36 @@ class _Packetizer(Packetizer):
         self._due = None
 
 
-class SshTransport(paramiko.Transport):
-    """One encrypted connection, not yet authenticated.
+#: The cheapest safe algorithms come first; CBC, 3DES, MD5 and truncated MACs are not offered.
+_KEX = (
+    "curve25519-sha256",
+    "curve25519-sha256@libssh.org",
+    "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384",
+    "ecdh-sha2-nistp521",
+    "diffie-hellman-group14-sha256",
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group-exchange-sha256",
+    *(name for name in KEY_EXCHANGES if "mlkem" in name),
+)
+_CIPHERS = (
+    "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
+    "aes128-ctr",
+    "aes192-ctr",
+    "aes256-ctr",
+)
+_MACS = (
+    "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha2-256",
+    "hmac-sha2-512",
+    "hmac-sha1",
+)
 
-    The cheapest safe algorithms come first; CBC, 3DES, MD5 and truncated MACs are not offered.
-    """
 
-    # RFC 8731 gives curve25519-sha256@libssh.org its own name; hardened servers know only that one.
-    _kex_info = {  # noqa: RUF012  # paramiko's own shape
-        **vars(paramiko.Transport)["_kex_info"],
-        "curve25519-sha256": vars(paramiko.Transport)["_kex_info"]["curve25519-sha256@libssh.org"],
-    }
-    _preferred_kex = (
-        "curve25519-sha256",
-        "curve25519-sha256@libssh.org",
-        "ecdh-sha2-nistp256",
-        "ecdh-sha2-nistp384",
-        "ecdh-sha2-nistp521",
-        "diffie-hellman-group14-sha256",
-        "diffie-hellman-group16-sha512",
-        "diffie-hellman-group-exchange-sha256",
-        *(name for name in getattr(paramiko.Transport, "_preferred_kex", ()) if "mlkem" in name),
-    )
-    _preferred_ciphers = (
-        "aes128-gcm@openssh.com",
-        "aes256-gcm@openssh.com",
-        "aes128-ctr",
-        "aes192-ctr",
-        "aes256-ctr",
-    )
-    _preferred_macs = (
-        "hmac-sha2-256-etm@openssh.com",
-        "hmac-sha2-512-etm@openssh.com",
-        "hmac-sha2-256",
-        "hmac-sha2-512",
-        "hmac-sha1",
-    )
-    # How often the reading thread wakes to see whether it should end; close() wakes it itself.
-    _active_check_timeout = limits.IDLE_CONNECTION_CHECK
+class SshTransport(TransportBase):
+    """One encrypted connection, not yet authenticated."""
 
     def __init__(
         self, sock: socket.socket | paramiko.Channel, key_algorithms: Sequence[str]
@@ -112,19 +105,20 @@ class SshTransport(paramiko.Transport):
         """Host key algorithms, without the certificates that could not be verified."""
         return self._key_algorithms
 
-    def _filter_algorithm(self, kind: str) -> tuple[str, ...]:
-        """Those above; paramiko looks through them for disabled ones a dozen times."""
-        preferred: tuple[str, ...] = getattr(self, f"_preferred_{kind}")
-        return preferred
+    @property
+    def preferred_kex(self) -> tuple[str, ...]:
+        """Key exchange methods."""
+        return _KEX
 
-    def _log(self, level: int, message: object, *arguments: object) -> None:
-        if _log.isEnabledFor(level):
-            super()._log(level, message, *arguments)  # type: ignore[misc]
+    @property
+    def preferred_ciphers(self) -> tuple[str, ...]:
+        """Ciphers."""
+        return _CIPHERS
 
-    def _parse_debug(self, message: paramiko.Message) -> None:
-        """What sshd says of every line of authorized_keys: for the log only."""
-        if _log.isEnabledFor(logging.DEBUG):
-            super()._parse_debug(message)  # type: ignore[misc]
+    @property
+    def preferred_macs(self) -> tuple[str, ...]:
+        """Message authentication codes."""
+        return _MACS
 
     def shake_hands(self, where: str, deadline: Deadline) -> Key:
         """Exchange keys and return the one that the server showed.
