@@ -233,13 +233,13 @@ class TestLive:
         mine = tmp_path / "test_mine.py"
         mine.write_text(
             '''\
-from ipvs_audit.controls import control
+from ipvs_audit.controls.control import control
 
 
 @control("MY-1", "passwd", severity="low", source="house rules", fix="Restore it.")
-def test_passwd(snapshot, policy, case, host):
+def test_passwd(snapshot, policy, assessment, host):
     """Every host has accounts."""
-    case.expect("a passwd file")
+    assessment.expect("a passwd file")
     assert host.file("/etc/passwd").exists
     assert host.run("echo no; exit 3").rc == 0, f"{snapshot.target} does not comply"
 

@@ -26,7 +26,7 @@ waivers:
 #: A check as a user might write it, that has something to say beside its verdict.
 SPEAKING = """\
 import warnings
-from ipvs_audit.controls import control
+from ipvs_audit.controls.control import control
 
 @control("OPS-1", "speaks", severity="low", source="x", fix="x")
 def test_speaks(snapshot, policy, case):
