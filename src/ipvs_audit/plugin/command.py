@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _CONFIG = Path(__file__).with_name("pytest.ini")
 _PLUGIN = "ipvs_audit.plugin.hooks"
 _CACHE = Path("reports", ".pytest_cache")
+#: pytest warns that it cannot rewrite the assertions of a plugin that is imported; ours has none.
+_IMPORTED_FIRST = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def run_pytest(arguments: Sequence[str], checks: Sequence[str], words: tuple[str
         checks = checks or (str(own),)
         start = (f"--rootdir={own}", f"--confcutdir={own}", "-o", f"cache_dir={here / _CACHE}")
     command = Command(words, installed)
-    return int(pytest.main(["-c", str(config), *start, *checks, *arguments], [command]))
+    options = ("-c", str(config), "-W", _IMPORTED_FIRST, *start)
+    return int(pytest.main([*options, *checks, *arguments], [command]))
 
 
 def is_checkout(folder: Path) -> bool:
