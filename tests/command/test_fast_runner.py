@@ -29,14 +29,14 @@ import warnings
 from ipvs_audit.controls.control import control
 
 @control("OPS-1", "speaks", severity="low", source="x", fix="x")
-def test_speaks(snapshot, policy, case):
+def test_speaks(snapshot, policy, assessment):
     print("said by the check")
-    case.expect("x")
-    case.observe("y")
+    assessment.expect("x")
+    assessment.observe("y")
     assert snapshot.target != "drifted", "no"
 
 @control("OPS-2", "breaks", severity="low", source="x", fix="x")
-def test_breaks(snapshot, policy, case):
+def test_breaks(snapshot, policy, assessment):
     raise ZeroDivisionError("broken here")
 """
 
