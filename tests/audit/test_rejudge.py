@@ -100,7 +100,7 @@ def test_a_verdict_before_a_remedy_that_was_another_is_found(said: Verdict | Non
     host = changed(result_of(AFTER, BEFORE), "EST-4", before=said)
     found = again(run_of(host), AFTER, before=(BEFORE,))
     (wrong,) = found.wrong
-    assert wrong.startswith("web1 EST-4: before the remedy was ")
+    assert wrong.startswith("web1 EST-4: before remediation it was ")
     assert wrong.endswith("the evidence gives 'fail'")
 
 
@@ -108,7 +108,7 @@ def test_a_remedy_that_no_evidence_shows_is_found() -> None:
     run = run_of(result_of(AFTER, BEFORE))
     for before in ((), (AFTER,)):
         wrong = again(run, AFTER, before=before).wrong
-        assert "web1 EST-4: before the remedy was 'fail', nothing was changed" in wrong
+        assert "web1 EST-4: before remediation it was 'fail', nothing was changed" in wrong
 
 
 def test_a_failing_control_left_out_of_the_results_is_found() -> None:

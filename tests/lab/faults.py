@@ -19,18 +19,20 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from planned import file_steps
 from remedied import ETC, VALUE, Remedied
 
 from ipvs_audit.model.policy import Policy
+from ipvs_audit.model.remediation_status import RemediationStatus
 from ipvs_audit.probe import script as probe_script
 from ipvs_audit.remedy import host_access
 from ipvs_audit.remedy import journal as journals
-from ipvs_audit.remedy.apply import apply
 from ipvs_audit.remedy.batches import parse_batches
 from ipvs_audit.remedy.host_access import HALT, HALT_UNDO
-from ipvs_audit.remedy.journal import Journal
+from ipvs_audit.remedy.journal import Event, Journal
 from ipvs_audit.remedy.rollback import roll_back
-from ipvs_audit.remedy.rollout import campaign
+from ipvs_audit.remedy.rollout import roll_out
+from ipvs_audit.remedy.run_script import apply_plan
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.connect import open_connection
 from lab import fleet as lab_fleet
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 
     from ipvs_audit.model.target import Target
     from ipvs_audit.remedy.plan_steps import Plan
-    from ipvs_audit.remedy.remediate_host import Treated
+    from ipvs_audit.remedy.remediate_host import HostRemediation
     from ipvs_audit.transport import Connection, Output
     from ipvs_audit.transport.settings import Settings
 
@@ -135,18 +137,18 @@ class Faults:
     def __init__(self, host: Remedied) -> None:
         self.host = host
         self.made = host.plan()
-        assert self.made.ready, self.made.impossible
+        assert self.made.ready, self.made.blocked
         self.before = (host.etc(), host.value())
         self.began = time.monotonic()
 
-    def whole(self) -> None:
+    def check_files_whole(self) -> None:
         """Each file is as before or as planned, never half of either."""
-        for step, found in zip(self.made.files, self._sums(), strict=True):
+        for step, found in zip(file_steps(self.made), self._sums(), strict=True):
             assert found in (step.before_sha256, step.after_sha256), step.path
 
     def _sums(self) -> list[str]:
         """The hash of each planned file, - where there is none."""
-        paths = " ".join(step.path for step in self.made.files)
+        paths = " ".join(step.path for step in file_steps(self.made))
         asked = f'for one in {paths}; do [ -e "$one" ] && sha256sum <"$one" || echo -; done'
         return [line.split()[0] for line in self.host.guest.ssh(asked).stdout.splitlines()]
 
@@ -160,16 +162,16 @@ class Faults:
         left = self.host.plan()
         if left.steps:
             report = self.host.apply(left)
-            assert report.whole, (where, report)
-            assert not report.wrong, (where, report)
+            assert report.complete, (where, report)
+            assert not report.unsettled, (where, report)
         assert self.host.value() == "0", where
-        assert self._sums() == [step.after_sha256 for step in self.made.files], where
+        assert self._sums() == [step.after_sha256 for step in file_steps(self.made)], where
 
     def back(self, where: object, *runs: str) -> None:
-        """The runs are taken back, the last first, and no trace of them is left in /etc."""
+        """The runs are undone, the last first, and no trace of them is left in /etc."""
         for run in reversed(runs):
             report = self.host.undo(run)
-            assert report.undone, (where, run, report)
+            assert report.undo_complete, (where, run, report)
         self.as_before(where)
         self.progress(where)
 
@@ -188,9 +190,9 @@ class Faults:
         done = False
         monkeypatch.setenv(HALT, str(point))
         with contextlib.suppress(TransportError):
-            done = self.host.apply(self.made).whole
+            done = self.host.apply(self.made).complete
         monkeypatch.delenv(HALT)
-        self.whole()
+        self.check_files_whole()
         return done, f"r{self.host.runs}"
 
 
@@ -211,12 +213,12 @@ def test_killed_at_every_point(host: Remedied, monkeypatch: pytest.MonkeyPatch) 
 def test_undoing_killed_at_every_point(host: Remedied, monkeypatch: pytest.MonkeyPatch) -> None:
     faults, done = Faults(host), False
     for point in range(1, _LAST + 1):
-        assert host.apply(faults.made).whole
+        assert host.apply(faults.made).complete
         monkeypatch.setenv(HALT_UNDO, str(point))
         with contextlib.suppress(TransportError):
-            done = host.undo().whole
+            done = host.undo().complete
         monkeypatch.delenv(HALT_UNDO)
-        faults.whole()
+        faults.check_files_whole()
         faults.back(point, f"r{host.runs}")
         if done:
             break
@@ -227,12 +229,12 @@ def test_undoing_killed_at_every_point(host: Remedied, monkeypatch: pytest.Monke
 def test_the_line_cut_at_many_moments(host: Remedied) -> None:
     faults = Faults(host)
     began = time.monotonic()
-    assert host.apply(faults.made).whole
+    assert host.apply(faults.made).complete
     took = time.monotonic() - began
     faults.back("uncut", f"r{host.runs}")
     for number in range(MOMENTS):
         _cut(host, faults.made, took * number / MOMENTS)
-        faults.whole()
+        faults.check_files_whole()
         faults.back(number, f"r{host.runs}")
     faults.tell(f"the line cut at {MOMENTS} moments over {took:.1f} s, each rolled back")
 
@@ -240,13 +242,13 @@ def test_the_line_cut_at_many_moments(host: Remedied) -> None:
 def _cut(host: Remedied, made: Plan, after: float) -> None:
     """Apply a plan, and close the connection some seconds after it began."""
     host.runs += 1
-    host_access = host.door(f"r{host.runs}")
+    access = host.access(f"r{host.runs}")
     name = host.guest.name
-    connection = open_connection(host_access.targets[name], host_access.settings)
+    connection = open_connection(access.targets[name], access.settings)
     timer = threading.Timer(after, connection.close)
     timer.start()
     with contextlib.suppress(TransportError, OSError, EOFError):
-        apply(connection, made, host_access.run, who=host_access.who, timeout=60)
+        apply_plan(connection, made, access.run, who=access.who, timeout=60)
     timer.cancel()
     connection.close()
 
@@ -257,9 +259,9 @@ class Dying(Journal):
     point = 0
     _passed = 0
 
-    def note(self, event: str, host: str = "", **more: Any) -> None:
+    def record(self, event: Event, host: str = "", **more: Any) -> None:
         self._die()
-        super().note(event, host, **more)
+        super().record(event, host, **more)
         self._die()
 
     def _die(self) -> None:
@@ -274,23 +276,23 @@ class Judge:
     def __init__(self, host: Remedied) -> None:
         self._host = host
 
-    def verdicts(self, _name: str, evidence: Any) -> Any:
+    def judge(self, _name: str, evidence: Any) -> Any:
         return self._host.results(evidence)
 
     def plan(self, _name: str, evidence: Any) -> Plan:
         return self._host.plan(evidence)
 
 
-def _run(host: Remedied, made: Plan, before: Any, path: Path, point: int = 0) -> Treated:
+def _run(host: Remedied, made: Plan, before: Any, path: Path, point: int = 0) -> HostRemediation:
     """A run over the one host, as `--remediate` makes it; its controller dies at the point."""
     name, run = host.guest.name, path.stem
     journal = Dying(path, run=run, who="tests")
     journal.point = point
     with journal:
-        return campaign(
+        return roll_out(
             {name: made},
             {name: before},
-            host.door(run),
+            host.access(run),
             Judge(host),
             journal,
             sizes=parse_batches("1"),
@@ -303,10 +305,10 @@ def _rolled_back(host: Remedied, path: Path) -> None:
     """What `--rollback` does; a run whose journal names no host has touched none."""
     if not path.exists() or not path.read_bytes():
         return
-    changes = journals.changes_of(path)
+    changes = journals.read_changes(path)
     with Journal(path.with_suffix(".back"), run="back", who="tests") as journal:
-        done = roll_back(changes.begun, changes, host.door("back"), journal)
-    assert {one.status for one in done.values()} <= {"rolled back"}, done
+        done = roll_back(changes.started, changes, host.access("back"), journal, forks=1)
+    assert {one.status for one in done.values()} <= {RemediationStatus.ROLLED_BACK}, done
 
 
 def _killed(host: Remedied, faults: Faults, before: Any, path: Path, *, point: int = 0) -> bool:
@@ -314,13 +316,13 @@ def _killed(host: Remedied, faults: Faults, before: Any, path: Path, *, point: i
     child = _FORK.Process(target=_run, args=(host, faults.made, before, path, point))
     child.start()
     child.join(1200)
-    faults.whole()
+    faults.check_files_whole()
     return child.exitcode == -signal.SIGKILL
 
 
 def test_controller_killed_before_and_after_each_step(host: Remedied, tmp_path: Path) -> None:
     faults = Faults(host)
-    before = host.results(host.look())
+    before = host.results(host.collect())
     for point in range(1, _LAST + 1):
         path = tmp_path / f"a{host.guest.series}-{point}.jsonl".replace(".", "_", 1)
         killed = _killed(host, faults, before, path, point=point)
@@ -334,22 +336,24 @@ def test_controller_killed_before_and_after_each_step(host: Remedied, tmp_path: 
         left = host.plan()
         if left.steps:
             again = path.with_name(f"c{path.name}")
-            treated = _run(host, left, before, again)
-            assert treated.status == "fixed", (point, treated)
+            found = _run(host, left, before, again)
+            assert found.status is RemediationStatus.REMEDIATED, (point, found)
         faults.complete(point)
         if left.steps:
             _rolled_back(host, again)
         _rolled_back(host, path)
         faults.as_before(point)
-    assert _LAST < _MOST or point > len(("applying", "applied", "verified", "treated"))
+    assert _LAST < _MOST or point > len(
+        (Event.APPLYING, Event.APPLIED, Event.VERIFIED, Event.HOST_FINISHED)
+    )
     faults.tell(f"controller killed at {point - 1} points, each rolled back and each completed")
 
 
 def test_controller_killed_while_the_host_is_at_work(host: Remedied, tmp_path: Path) -> None:
     faults = Faults(host)
-    before = host.results(host.look())
+    before = host.results(host.collect())
     began = time.monotonic()
-    assert host.apply(faults.made).whole
+    assert host.apply(faults.made).complete
     took = time.monotonic() - began
     faults.back("unkilled", f"r{host.runs}")
     for number in range(MOMENTS):
@@ -360,7 +364,7 @@ def test_controller_killed_while_the_host_is_at_work(host: Remedied, tmp_path: P
         child.kill()
         child.join()
         _rolled_back(host, path)
-        faults.whole()
+        faults.check_files_whole()
         faults.as_before(number)
         faults.progress(number)
     faults.tell(f"controller killed at {MOMENTS} moments over {took:.1f} s, each rolled back")

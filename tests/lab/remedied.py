@@ -1,4 +1,4 @@
-"""A guest as a host to remedy: looked at, changed and undone through the door that a run uses."""
+"""A guest as a host to remedy: collected, changed and undone through the access that a run uses."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from made import verdict
 
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.target import Target
-from ipvs_audit.remedy.host_access import LiveDoor
-from ipvs_audit.remedy.plan import plan
+from ipvs_audit.remedy.host_access import HostConnections
+from ipvs_audit.remedy.plan import make_plan
 from ipvs_audit.snapshot import Snapshot
 from ipvs_audit.transport import Limits
 from ipvs_audit.transport.settings import Settings
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from lab.guest import Guest
 
     from ipvs_audit.model.verdict import Result
-    from ipvs_audit.remedy.apply import Report
     from ipvs_audit.remedy.plan_steps import Plan
+    from ipvs_audit.remedy.script_answers import ScriptResult
 
 VALUE = "/proc/sys/net/ipv4/vs/run_estimation"
 CONTROLS = ("EST-1", "EST-2", "EST-3", "EST-4", "EST-5", "EST-6")
@@ -37,7 +37,7 @@ class Remedied:
     runs: int = 0
     deadline: float = 600
 
-    def door(self, run: str) -> LiveDoor:
+    def access(self, run: str) -> HostConnections:
         target = Target(
             self.guest.name,
             address="127.0.0.1",
@@ -49,22 +49,22 @@ class Remedied:
             Limits(connect=240, deadline=self.deadline), known_hosts=(self.guest.known_hosts,)
         )
         name = self.guest.name
-        return LiveDoor({name: target}, {name: self.policy}, settings, run, "tests")
+        return HostConnections({name: target}, {name: self.policy}, settings, run, "tests")
 
-    def look(self) -> Snapshot:
-        evidence = self.door("look").look(self.guest.name)
+    def collect(self) -> Snapshot:
+        evidence = self.access("collect").collect(self.guest.name)
         assert isinstance(evidence, Snapshot), evidence
         return evidence
 
     def plan(self, evidence: Snapshot | None = None) -> Plan:
-        return plan(evidence or self.look(), self.policy)
+        return make_plan(evidence or self.collect(), self.policy)
 
-    def apply(self, made: Plan) -> Report:
+    def apply(self, made: Plan) -> ScriptResult:
         self.runs += 1
-        return self.door(f"r{self.runs}").apply(self.guest.name, made)
+        return self.access(f"r{self.runs}").apply(self.guest.name, made)
 
-    def undo(self, run: str = "") -> Report:
-        return self.door(run or f"r{self.runs}").undo(self.guest.name)
+    def undo(self, run: str = "") -> ScriptResult:
+        return self.access(run or f"r{self.runs}").undo(self.guest.name)
 
     def results(self, evidence: Snapshot) -> dict[str, Result]:
         return {name: verdict(name, evidence, self.policy) for name in CONTROLS}

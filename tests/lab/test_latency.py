@@ -133,7 +133,7 @@ def jittery(_qemu_works: None) -> Iterator[Jittery]:
 def test_stalls_are_attributed_and_end_with_the_remedy(jittery: Jittery) -> None:
     until(attributed, jittery.measured)
     remedied = jittery.audit("--remediate", "--yes", "--latency-trace")
-    assert remedied["remedy"]["status"] == "fixed"
+    assert remedied["remedy"]["status"] == "remediated"
     assert jittery.guest.ssh(f"cat {VALUE}").stdout.strip() == "0"
     before, after = remedied["latency_before"], remedied["latency"]
     # Within one run, on one machine: a stall of eighty times the CPUs' work is gone.

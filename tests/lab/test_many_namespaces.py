@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from planned import value_steps
 from remedied import VALUE, Remedied
 
 from ipvs_audit.model.policy import Policy
@@ -34,20 +35,20 @@ def host(request: pytest.FixtureRequest, _qemu_works: None) -> Iterator[Remedied
 def test_all_are_set_though_some_end_and_all_are_put_back(host: Remedied) -> None:
     host.guest.ssh(CROWD, timeout=300)
     # The counters of namespaces without rules would take minutes, and are not what this is about.
-    evidence = host.look()
+    evidence = host.collect()
     host.policy = Policy(namespaces="every")
     made = host.plan(evidence)
-    assert len(made.namespaces) == MANY + 1
-    assert made.ready, made.impossible
+    assert len(value_steps(made)) == MANY + 1
+    assert made.ready, made.blocked
     host.guest.ssh(END)
     report = host.apply(made)
-    assert report.whole, report
-    assert not report.wrong, report.why
-    ended = [answer for answer in report.answers if answer.word == "gone"]
+    assert report.complete, report
+    assert not report.unsettled, report.problem
+    ended = [answer for answer in report.steps if answer.outcome == "gone"]
     assert 0 < len(ended) <= ENDING
     assert values(host) == {"0": MANY - ENDING}
     undone = host.undo()
-    assert undone.undone, undone.why
+    assert undone.undo_complete, undone.problem
     assert values(host) == {"1": MANY - ENDING}
     assert host.value() == "1"
 

@@ -1,4 +1,4 @@
-"""Real hosts put right, kept right through reload and reboot, and put back as they were."""
+"""Real hosts remediated, compliant through reload and reboot, and rolled back to what they were."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from planned import value_steps
 from remedied import VALUE, Remedied
 
 from ipvs_audit.model.policy import Policy
@@ -49,7 +50,7 @@ def hosts(_qemu_works: None) -> Iterator[dict[str, Remedied]]:
             guest.stop()
 
 
-def live(host: Remedied) -> list[str]:
+def running_values(host: Remedied) -> list[str]:
     asked = "; ".join(
         f"ip netns exec {name} cat /proc/sys/net/ipv4/vs/run_estimation 2>/dev/null"
         for name in ("blue", "green")
@@ -59,23 +60,23 @@ def live(host: Remedied) -> list[str]:
 
 def remedied(host: Remedied, *, and_back: bool) -> None:
     """Remediate, remediate again, undo: all pass, an empty plan, no trace. Then do it again."""
-    etc, values = host.etc(), live(host)
-    evidence = host.look()
+    etc, values = host.etc(), running_values(host)
+    evidence = host.collect()
     made = host.plan(evidence)
-    assert made.ready, (made.status, made.impossible)
+    assert made.ready, (made.status, made.blocked)
     assert host.all_right(evidence)
     report = host.apply(made)
-    assert report.whole, report
-    assert not report.wrong, report
-    after = host.look()
+    assert report.complete, report
+    assert not report.unsettled, report
+    after = host.collect()
     assert not host.all_right(after)
-    assert host.plan(after).status == "nothing to do"
+    assert host.plan(after).status == "already_compliant"
     if and_back:
         undone = host.undo()
-        assert undone.whole, undone
-        assert not undone.wrong, undone
-        assert (host.etc(), live(host)) == (etc, values)
-        assert host.apply(made).whole
+        assert undone.complete, undone
+        assert not undone.unsettled, undone
+        assert (host.etc(), running_values(host)) == (etc, values)
+        assert host.apply(made).complete
 
 
 def kept(host: Remedied) -> None:
@@ -99,7 +100,7 @@ def test_recipe_puts_right_stays_right_and_comes_back(hosts: dict[str, Remedied]
         remedied(host, and_back=True)
         kept(host)
         undone = host.undo()
-        assert not undone.wrong, undone
+        assert not undone.unsettled, undone
         assert host.etc() == before[host.guest.name]
         assert host.value() == {"timer": "1", "kthread": "0"}[host.guest.name]
 
@@ -123,7 +124,7 @@ def test_drop_in_puts_right_stays_right_and_comes_back(hosts: dict[str, Remedied
         assert host.guest.ssh("cat /etc/modprobe.d/ipvs.conf").stdout.endswith(f"-p {TRAP}\n")
         kept(host)
         undone = host.undo()
-        assert not undone.wrong, undone
+        assert not undone.unsettled, undone
         assert host.etc() == before
 
     both_at_once(hosts, life)
@@ -151,12 +152,12 @@ def test_a_canary_that_fails_stops_the_rest(drifted: dict[str, Remedied], tmp_pa
     finally:
         timer.guest.ssh(f"kill {pid}")
     assert done.returncode == 1, done.stdout
-    assert "timer: partly fixed" in done.stdout, done.stdout
-    assert "not attempted, as 1 failed by then, and --max-failures is 0: kthread" in done.stdout
+    assert "timer: partially remediated" in done.stdout, done.stdout
+    assert "not attempted because 1 host has failed and --max-failures is 0: kthread" in done.stdout
     assert kthread.etc() == before
     results = json.loads((tmp_path / "reports" / "latest" / "results.json").read_text())
     found = {host["name"]: host["remedy"]["status"] for host in results["hosts"]}
-    assert found == {"timer": "partly fixed", "kthread": "not attempted"}
+    assert found == {"timer": "partially_remediated", "kthread": "not_attempted"}
 
 
 def test_what_a_killed_controller_left_is_rolled_back(
@@ -176,7 +177,7 @@ def test_what_a_killed_controller_left_is_rolled_back(
     assert drifted["timer"].value() == "1"
     results = json.loads((tmp_path / "reports" / "latest" / "results.json").read_text())
     found = {host["name"]: host["remedy"] for host in results["hosts"]}
-    assert found["timer"]["status"] == "rolled back"
+    assert found["timer"]["status"] == "rolled_back"
     assert found["kthread"] is None
 
 
@@ -186,20 +187,20 @@ def test_a_host_that_is_off_is_turned_on_again_and_comes_back(
     """The vendor's re-enable, `--estimation enabled --remediate`, from a host that is right."""
     host = drifted["timer"]
     host.policy = Policy()
-    assert host.apply(host.plan()).whole
+    assert host.apply(host.plan()).complete
     before = host.etc()
     assert host.value() == "0"
     done = audit(tmp_path, {"timer": host}, "--estimation", "enabled", "--remediate")
-    assert "timer: fixed" in done.stdout, done.stdout
+    assert "timer: remediated" in done.stdout, done.stdout
     assert done.returncode == 0, done.stdout
     run = (tmp_path / "reports" / "latest").resolve().name
     host.policy = Policy(estimation="enabled")
-    after = host.look()
+    after = host.collect()
     assert host.value() == "1"
     keys = host.guest.ssh("grep run_estimation /etc/sysctl.conf").stdout.splitlines()
     assert [key.replace(" ", "") for key in keys] == ["net.ipv4.vs.run_estimation=1"]
     assert set(host.verdicts(after).values()) <= {"pass", "not_applicable", "inconclusive"}
-    assert host.plan(after).status == "nothing to do"
+    assert host.plan(after).status == "already_compliant"
     assert host.reloaded() == "1"
     done = audit(tmp_path, {"timer": host}, "--rollback", run)
     assert "timer: rolled back" in done.stdout, done.stdout
@@ -220,12 +221,12 @@ def test_a_namespace_whose_key_the_kernel_hides_is_named_and_not_called_right(
         host.policy = Policy(namespaces="every")
         made = host.plan()
         assert [note for note in made.notes if "hides the key there" in note], made
-        assert [step.name for step in made.namespaces if step.own], made
+        assert [step.name for step in value_steps(made) if step.own], made
         done = audit(tmp_path, {"timer": host}, "--remediate", "--policy", str(policy))
     finally:
         host.policy = Policy()
         host.guest.ssh(f"kill {pid}")
-    assert "timer: fixed: EST-5 stays inconclusive" in done.stdout, done.stdout
+    assert "timer: remediated: EST-5 is still inconclusive" in done.stdout, done.stdout
     assert "Not proven" in done.stdout
     assert host.value() == "0"
     run = (tmp_path / "reports" / "latest").resolve().name

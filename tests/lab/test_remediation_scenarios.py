@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from planned import value_steps
 from remedied import Remedied
 
 from ipvs_audit.model.policy import Policy
@@ -42,7 +43,7 @@ def host(guest: Remedied) -> Iterator[Remedied]:
 
 
 def persists(host: Remedied) -> bool:
-    found = host.verdicts(host.look())
+    found = host.verdicts(host.collect())
     return {found[name] for name in ("EST-1", "EST-2", "EST-3", "EST-4")} == {"pass"}
 
 
@@ -53,10 +54,10 @@ def test_files_as_operators_leave_them_keep_what_is_theirs(host: Remedied) -> No
     host.guest.ssh(f"chown 12:34 {CONF}; ln -sf ../sysctl.conf /etc/sysctl.d/99-sysctl.conf")
     before = host.etc()
     made = host.plan()
-    assert made.ready, made.impossible
+    assert made.ready, made.blocked
     report = host.apply(made)
-    assert report.whole, report
-    assert not report.wrong, report
+    assert report.complete, report
+    assert not report.unsettled, report
     told = host.guest.ssh(f"stat -c '%a %u %g' {CONF}; readlink /etc/sysctl.d/99-sysctl.conf")
     assert told.stdout.split("\n")[:2] == ["600 12 34", "../sysctl.conf"]
     read = host.guest.ssh(f"od -An -c {CONF}").stdout
@@ -65,23 +66,23 @@ def test_files_as_operators_leave_them_keep_what_is_theirs(host: Remedied) -> No
     assert zz == f"kernel.panic = 0\n# ipvs-audit: {ON}"
     assert host.guest.ssh("cat /usr/lib/sysctl.d/95-vendor.conf").stdout == ON
     assert persists(host)
-    assert not host.undo().wrong
+    assert not host.undo().unsettled
     assert (host.etc(), host.value()) == (before, "1")
 
 
 def test_a_missing_sysctl_conf_is_made_and_taken_away_again(host: Remedied) -> None:
     host.guest.ssh(f"rm {CONF}")
     before = host.etc()
-    assert not host.apply(host.plan()).wrong
+    assert not host.apply(host.plan()).unsettled
     assert persists(host)
-    assert not host.undo().wrong
+    assert not host.undo().unsettled
     assert host.etc() == before
 
 
 def test_a_read_only_etc_is_said_and_nothing_is_done(host: Remedied) -> None:
     host.guest.ssh("mount --bind /etc /etc && mount -o remount,ro,bind /etc")
     made = host.plan()
-    assert "read-only" in made.impossible
+    assert "read-only" in made.blocked
     assert not made.ready
 
 
@@ -90,7 +91,7 @@ def test_an_immutable_file_is_said_and_nothing_is_done(host: Remedied) -> None:
     try:
         before = host.etc()
         made = host.plan()
-        assert "immutable" in made.impossible
+        assert "immutable" in made.blocked
         assert not made.ready
         assert host.etc() == before
     finally:
@@ -98,21 +99,21 @@ def test_an_immutable_file_is_said_and_nothing_is_done(host: Remedied) -> None:
 
 
 def test_the_documents_re_enable_holds_and_comes_back(host: Remedied) -> None:
-    assert not host.apply(host.plan()).wrong
+    assert not host.apply(host.plan()).unsettled
     assert (host.value(), persists(host)) == ("0", True)
     before = host.etc()
     host.policy = Policy(estimation="enabled")
     made = host.plan()
-    assert made.ready, made.impossible
+    assert made.ready, made.blocked
     report = host.apply(made)
-    assert report.whole, report
-    assert not report.wrong, report
+    assert report.complete, report
+    assert not report.unsettled, report
     assert host.value() == "1"
-    found = host.verdicts(host.look())
+    found = host.verdicts(host.collect())
     assert {found[name] for name in ("EST-2", "EST-3", "EST-4")} == {"pass"}
-    assert host.plan().status == "nothing to do"
+    assert host.plan().status == "already_compliant"
     assert host.reloaded() == "1"
-    assert not host.undo().wrong
+    assert not host.undo().unsettled
     assert (host.etc(), host.value()) == (before, "0")
 
 
@@ -122,9 +123,9 @@ def test_a_full_disk_is_seen_before_and_survived_when_it_fills_meanwhile(host: R
     small = "mount -t tmpfs -o size=4k,mode=755 none /etc/modprobe.d"
     host.guest.ssh(f"{small}; yes >/etc/modprobe.d/full 2>/dev/null; true")
     report = host.apply(made)
-    assert {answer.number: answer.word for answer in report.answers} == {1: "written", 2: "failed"}
-    assert "KiB free" in host.plan().impossible
-    assert not host.undo().wrong
+    assert {answer.number: answer.outcome for answer in report.steps} == {1: "written", 2: "failed"}
+    assert "KiB free" in host.plan().blocked
+    assert not host.undo().unsettled
     host.guest.ssh("umount /etc/modprobe.d")
     assert host.etc() == before
 
@@ -139,13 +140,13 @@ def test_namespaces_that_resist_or_end_are_said_and_the_others_set(host: Remedie
     _, ends, _ = processes = started.stdout.split()
     try:
         made = host.plan()
-        assert len(made.namespaces) == 4, [step.name for step in made.namespaces]
+        assert len(value_steps(made)) == 4, [step.name for step in value_steps(made)]
         host.guest.ssh(f"kill {ends}; sleep 1")
         report = host.apply(made)
-        assert report.whole, report
-        words = sorted(answer.word for answer in report.answers[-4:])
+        assert report.complete, report
+        words = sorted(answer.outcome for answer in report.steps[-4:])
         assert words == ["gone", "refused", "set", "set"], report
-        assert not host.undo().wrong or "user namespace" in report.why
+        assert not host.undo().unsettled or "user namespace" in report.problem
         assert host.value() == "1"
     finally:
         host.guest.ssh(f"kill {' '.join(processes)} 2>/dev/null; true")

@@ -1,4 +1,4 @@
-"""Latency before and after a remedy: kept beside each other, and no judge of what is put back."""
+"""Latency before and after a remedy: kept beside each other, and no judge of what is reverted."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def test_a_host_not_yet_measured_again_is_not_judged_by_its_latency(tmp_path: Pa
     remedy = Remediation(
         options=None,  # type: ignore[arg-type]
         policies={"web1": Policy()},
-        door=None,
+        access=None,
         reports=tmp_path,
         directory=tmp_path,
         forks=1,
-        say=print,
+        tell=print,
         ask=lambda _: False,
     )
-    remedy.needs("web1", check("EST-7"))
-    remedy.needs("web1", check("EST-4"))
-    assert remedy.verdicts("web1", timed(PACED))["EST-7"].verdict is Verdict.FAIL
+    remedy.add_check("web1", check("EST-7"))
+    remedy.add_check("web1", check("EST-4"))
+    assert remedy.judge("web1", timed(PACED))["EST-7"].verdict is Verdict.FAIL
     bare = snapshot()
     bare.sections.pop("latency", None)  # type: ignore[attr-defined]
-    assert set(remedy.verdicts("web1", bare)) == {"EST-4"}
-    assert remedy.verdicts("web1", LOST)["EST-7"].verdict is Verdict.ERROR
+    assert set(remedy.judge("web1", bare)) == {"EST-4"}
+    assert remedy.judge("web1", LOST)["EST-7"].verdict is Verdict.ERROR

@@ -17,6 +17,8 @@ from changing import RUN, Box, write
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ipvs_audit.remedy.script_answers import ScriptResult
+
 CONF, HOOK = "/etc/sysctl.conf", "/etc/modprobe.d/ipvs.conf"
 OLD, NEW, LINE = (
     b"net.ipv4.vs.run_estimation = 1\n",
@@ -36,8 +38,9 @@ def box(tmp_path: Path) -> Box:
     return made
 
 
-def words(report: object) -> list[str]:
-    return [one.word for one in report.answers]  # type: ignore[attr-defined]
+def words(report: ScriptResult) -> list[str]:
+    """The kinds of the notes, then the outcomes of the steps."""
+    return [*(note.kind for note in report.notes), *(one.outcome for one in report.steps)]
 
 
 def boot_id() -> str:
@@ -77,18 +80,18 @@ def test_owner_mode_acl_label_and_times_are_kept_and_come_back(box: Box) -> None
     assert words(box.apply(STEPS)) == ["written", "written"], box.said
     assert path.read_bytes() == NEW
     assert seen() == before
-    assert box.undo().undone
+    assert box.undo().undo_complete
     assert (path.read_bytes(), seen(), path.stat().st_mtime_ns) == (OLD, before, at)
 
 
-@pytest.mark.parametrize("where", ["$home/file.$1", "$new"])
+@pytest.mark.parametrize("where", ["$rundir/file.$1", "$new"])
 def test_a_copy_that_loses_the_owner_is_not_used(box: Box, where: str) -> None:
     os.chown(box.path(CONF), 1000, 1000)
-    before = box.look()
+    before = box.listing()
     box.swap = {f'cp -a "$4" "{where}"': f'cp "$4" "{where}"'}
     report = box.apply(STEPS)
-    assert "owner" in report.why
-    assert box.look() == before
+    assert "owner" in report.problem
+    assert box.listing() == before
     assert words(report)[-1] != "written"
 
 
@@ -102,21 +105,21 @@ def test_a_directory_that_others_write_to_is_not_written_to(
     os.chown(folder, owner, 5 if mode == 0o775 else 0)
     victim = box.put("/etc/shadow", b"secret\n")
     (folder / f".ipvs-audit.{RUN}.2.new").symlink_to(victim)
-    before = box.look()
+    before = box.listing()
     report = box.apply(STEPS)
-    assert "can be written by others than root" in report.why
-    assert "untouched" in words(report)
-    assert box.look() == before
+    assert "is writable by users other than root" in report.problem
+    assert "unchanged" in words(report)
+    assert box.listing() == before
 
 
 def test_nothing_is_kept_where_others_write(box: Box) -> None:
     """Who may write there could plant a backup, and undoing would put it into /etc."""
     box.state.mkdir()
     os.chown(box.state, 1000, 0)
-    before = box.look()
+    before = box.listing()
     for report in (box.apply(STEPS), box.undo()):
-        assert "what is kept there is not safe" in report.why
-    assert box.look() == before
+        assert "so backups there are not safe" in report.problem
+    assert box.listing() == before
 
 
 def test_a_directory_of_roots_group_may_be_written_by_it(box: Box) -> None:
@@ -130,13 +133,13 @@ def test_a_file_that_changes_while_it_is_replaced_is_left_and_the_run_may_begin_
     copy = 'cp -a "$4" "$new"'
     box.swap = {copy: f'echo x >>"$4"; {copy}'}
     report = box.apply(STEPS)
-    assert words(report) == ["changed", "untouched"]
-    assert report.outdated
+    assert words(report) == ["unchanged", "changed"]
+    assert report.plan_outdated
     assert not (box.state / RUN).exists()
     box.swap = {}
     now = OLD + b"x\n"
     assert words(box.apply((write(CONF, now, NEW), STEPS[1]))) == ["written", "written"]
-    assert box.undo().undone
+    assert box.undo().undo_complete
     assert box.path(CONF).read_bytes() == now
 
 
@@ -146,27 +149,27 @@ def test_what_is_edited_while_it_is_put_back_is_left(box: Box) -> None:
         'why="$4 was changed meanwhile"': 'echo mine >>"$4"; why="$4 was changed meanwhile"'
     }
     report = box.undo()
-    assert not report.undone
-    assert "was changed meanwhile" in report.why
+    assert not report.undo_complete
+    assert "was changed meanwhile" in report.problem
     assert box.path(CONF).read_bytes() == NEW + b"mine\n"
 
 
 def test_undoing_a_run_again_leaves_a_later_run_alone(box: Box) -> None:
-    assert box.apply(STEPS, run="r1").whole
-    assert box.undo(run="r1").undone
-    assert box.apply(STEPS, run="r2").whole
+    assert box.apply(STEPS, run="r1").complete
+    assert box.undo(run="r1").undo_complete
+    assert box.apply(STEPS, run="r2").complete
     report = box.undo(run="r1")
     assert words(report) == ["already", "already"]
     assert box.path(CONF).read_bytes() == NEW
-    assert box.undo(run="r2").undone
+    assert box.undo(run="r2").undo_complete
     assert box.path(CONF).read_bytes() == OLD
 
 
 def test_a_run_of_the_same_name_by_another_controller_is_not_undone(box: Box) -> None:
-    assert box.apply(STEPS).whole
+    assert box.apply(STEPS).complete
     report = box.undo(by="ops@elsewhere process 7")
-    assert not report.undone
-    assert "by ops@controller 1 did" in report.why
+    assert not report.undo_complete
+    assert "by ops@controller 1 did" in report.problem
     assert box.path(CONF).read_bytes() == NEW
 
 
@@ -182,11 +185,11 @@ def test_a_backup_without_a_manifest_is_kept(box: Box) -> None:
 def test_a_missing_tool_stops_all(box: Box, act: str) -> None:
     box.apply(STEPS)
     box.swap = {"for tool in awk ": "for tool in no-such-tool "}
-    before = box.look()
+    before = box.listing()
     report = box.undo() if act == "undo" else box.apply((write(CONF, NEW, OLD),), run="r2")
-    assert "no-such-tool is missing on this host" in report.why
-    assert not report.undone
-    assert box.look() == before
+    assert "no-such-tool is missing on this host" in report.problem
+    assert not report.undo_complete
+    assert box.listing() == before
 
 
 def test_a_disk_too_full_for_a_lock_is_said_and_does_not_hang(box: Box) -> None:
@@ -198,7 +201,7 @@ def test_a_disk_too_full_for_a_lock_is_said_and_does_not_hang(box: Box) -> None:
         report = box.apply(STEPS)
     finally:
         subprocess.run(["umount", box.state], check=True)
-    assert "the lock cannot be made" in report.why
+    assert "the lock cannot be created" in report.problem
     assert box.path(CONF).read_bytes() == OLD
 
 
@@ -244,4 +247,4 @@ def test_of_many_that_find_a_dead_ones_lock_one_at_a_time_is_at_work(box: Box) -
 @pytest.fixture(autouse=True)
 def _nothing_left(box: Box) -> Iterator[None]:
     yield
-    assert not [name for name in box.look() if ".new" in name and "modprobe.d" not in name]
+    assert not [name for name in box.listing() if ".new" in name and "modprobe.d" not in name]

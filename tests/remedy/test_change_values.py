@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from changing import RUN, STAND_IN, Box, live
+from changing import RUN, STAND_IN, Box, running_value
 
 from ipvs_audit.remedy import script
 
@@ -72,90 +72,90 @@ def test_only_the_namespaces_named_are_set_and_put_back(
     box: Box, spaces: list[Space], shell: list[str]
 ) -> None:
     here = Path(STAND_IN).read_text()
-    report = box.apply([live(one.inode, 1, 0) for one in spaces[:2]], shell=shell)
-    assert [answer.word for answer in report.answers] == ["set", "set"], (report, box.said)
+    report = box.apply([running_value(one.inode, 1, 0) for one in spaces[:2]], shell=shell)
+    assert [answer.outcome for answer in report.steps] == ["set", "set"], (report, box.said)
     assert [one.value() for one in spaces] == ["0", "0", "1"]
     assert Path(STAND_IN).read_text() == here
-    assert [answer.word for answer in box.undo(shell=shell).answers] == ["set", "set"]
+    assert [answer.outcome for answer in box.undo(shell=shell).steps] == ["set", "set"]
     assert [one.value() for one in spaces] == ["1", "1", "1"]
 
 
 def test_a_namespace_that_ended_is_no_error(box: Box, spaces: list[Space]) -> None:
     spaces[0].end()
-    report = box.apply([live(one.inode, 1, 0) for one in spaces])
-    assert [answer.word for answer in report.answers] == ["gone", "set", "set"]
-    assert not report.wrong
+    report = box.apply([running_value(one.inode, 1, 0) for one in spaces])
+    assert [answer.outcome for answer in report.steps] == ["gone", "set", "set"]
+    assert not report.unsettled
     undone = box.undo()
-    assert undone.undone
-    assert [(answer.number, answer.word) for answer in undone.answers] == [
+    assert undone.undo_complete
+    assert [(answer.number, answer.outcome) for answer in undone.steps] == [
         (3, "set"),
         (2, "set"),
         (1, "gone"),
     ]
-    assert "had ended before the run came to it" in undone.of(1).text
+    assert "had ended before the run came to it" in undone.step(1).text
 
 
 def test_a_value_that_somebody_changed_is_left_alone(box: Box, spaces: list[Space]) -> None:
-    report = box.apply([live(spaces[0].inode, 2, 0)])
-    assert report.of(1).word == "changed"
-    assert report.wrong
+    report = box.apply([running_value(spaces[0].inode, 2, 0)])
+    assert report.step(1).outcome == "changed"
+    assert report.unsettled
     assert spaces[0].value() == "1"
-    assert box.apply([live(spaces[0].inode, 0, 1)], run="r2").of(1).word == "already"
+    assert box.apply([running_value(spaces[0].inode, 0, 1)], run="r2").step(1).outcome == "already"
 
 
 def test_undo_does_not_flip_a_value_that_the_run_found_right(box: Box, spaces: list[Space]) -> None:
     enter = ["nsenter", f"--net=/proc/{spaces[0].process.pid}/ns/net"]
     subprocess.run([*enter, "sh", "-c", f"echo 0 >{STAND_IN}"], check=True)
-    report = box.apply([live(one.inode, 1, 0) for one in spaces[:2]])
-    assert [answer.word for answer in report.answers] == ["already", "set"]
-    assert [answer.word for answer in box.undo().answers] == ["set", "already"]
+    report = box.apply([running_value(one.inode, 1, 0) for one in spaces[:2]])
+    assert [answer.outcome for answer in report.steps] == ["already", "set"]
+    assert [answer.outcome for answer in box.undo().steps] == ["set", "already"]
     assert [one.value() for one in spaces[:2]] == ["0", "1"]
 
 
 def test_a_namespace_that_cannot_be_entered_is_not_called_gone(
     box: Box, spaces: list[Space]
 ) -> None:
-    steps = [live(spaces[0].inode, 1, 0)]
+    steps = [running_value(spaces[0].inode, 1, 0)]
     box.swap = {"nsenter --net=": "false --net="}
     report = box.apply(steps)
-    assert report.of(1).word == "failed"
-    assert "cannot be entered" in report.why
+    assert report.step(1).outcome == "failed"
+    assert "cannot be entered" in report.problem
     box.swap = {}
     box.apply(steps, run="r2")
     box.swap = {"nsenter --net=": "false --net="}
-    assert not box.undo(run="r2").undone
+    assert not box.undo(run="r2").undo_complete
     box.swap = {}
-    assert box.undo(run="r2").undone
+    assert box.undo(run="r2").undo_complete
     assert spaces[0].value() == "1"
 
 
 def test_without_nsenter_a_namespace_is_not_called_gone(box: Box, spaces: list[Space]) -> None:
     box.swap = {"for tool in nsenter xargs": "for tool in no-such-nsenter"}
-    report = box.apply([live(spaces[0].inode, 1, 0)])
-    assert "no-such-nsenter is missing" in report.why
+    report = box.apply([running_value(spaces[0].inode, 1, 0)])
+    assert "no-such-nsenter is missing" in report.problem
 
 
 def test_after_a_boot_a_namespace_of_the_same_number_is_left_alone(
     box: Box, spaces: list[Space]
 ) -> None:
-    box.apply([live(spaces[0].inode, 1, 0)])
+    box.apply([running_value(spaces[0].inode, 1, 0)])
     manifest = box.state / RUN / "manifest"
     manifest.write_text(re.sub(r"^boot .*", "boot another", manifest.read_text()))
-    assert [answer.word for answer in box.undo().answers] == ["gone"]
+    assert [answer.outcome for answer in box.undo().steps] == ["gone"]
     assert spaces[0].value() == "0"
 
 
 def test_a_value_is_not_set_where_that_cannot_be_noted(box: Box, spaces: list[Space]) -> None:
-    box.swap = {'echo "- begin $1" >>"$home/journal"': 'echo "- begin $1" >/dev/full'}
-    report = box.apply([live(spaces[0].inode, 1, 0)])
-    assert "the journal" in report.why
+    box.swap = {'echo "- begin $1" >>"$rundir/journal"': 'echo "- begin $1" >/dev/full'}
+    report = box.apply([running_value(spaces[0].inode, 1, 0)])
+    assert "the journal" in report.problem
     assert spaces[0].value() == "1"
 
 
 def test_undo_leaves_what_was_not_set(box: Box, spaces: list[Space]) -> None:
-    steps = [live(one.inode, 1, 0) for one in spaces[:2]]
+    steps = [running_value(one.inode, 1, 0) for one in spaces[:2]]
     report = box.apply(steps, halt=7)
-    assert not report.whole
+    assert not report.complete
     values = [one.value() for one in spaces[:2]]
     assert "1" in values
     box.undo()
@@ -165,8 +165,8 @@ def test_undo_leaves_what_was_not_set(box: Box, spaces: list[Space]) -> None:
 def test_many_namespaces_are_all_set(box: Box) -> None:
     made = [Space() for _ in range(MANY)]
     try:
-        report = box.apply([live(one.inode, 1, 0) for one in made])
-        assert [answer.word for answer in report.answers] == ["set"] * MANY
+        report = box.apply([running_value(one.inode, 1, 0) for one in made])
+        assert [answer.outcome for answer in report.steps] == ["set"] * MANY
         assert {one.value() for one in made[:: MANY // 10]} == {"0"}
     finally:
         for one in made:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from probe_runs import SHELLS
 
 from ipvs_audit.probe import framing, script
-from ipvs_audit.remedy import apply
-from ipvs_audit.remedy.original_files import parse_originals
+from ipvs_audit.remedy import script_answers
+from ipvs_audit.remedy.editable_files import parse_editable_files
 from ipvs_audit.remedy.script import percent_b
 from ipvs_audit.snapshot import GarbledEvidenceError, Section
 
@@ -57,7 +57,7 @@ def test_files_that_may_have_to_change_come_whole(tree: Path, shell: list[str]) 
     (tree / "etc/sysctl.d/20-glob.conf").write_text("net.ipv4.vs.* = 1\n")
     (tree / "etc/modprobe.d/mine.conf").write_text("install ip-vs /bin/true\n")
     (tree / "etc/modprobe.d/big.conf").write_text("# ip_vs\n" * 10_000)
-    found = parse_originals(brought(tree, shell))
+    found = parse_editable_files(brought(tree, shell))
     files = {path.removeprefix(str(tree)): file for path, file in found.files.items()}
     assert set(files) == {
         "/etc/sysctl.conf",
@@ -69,7 +69,7 @@ def test_files_that_may_have_to_change_come_whole(tree: Path, shell: list[str]) 
     link = files["/etc/sysctl.d/99-sysctl.conf"]
     assert (link.real, link.mode, link.content) == (str(conf), 0o640, conf.read_bytes())
     assert files["/etc/modprobe.d/big.conf"].unread == "larger than 64 KiB"
-    assert found.places[str(tree / "etc")].state in ("writable", "denied")
+    assert found.directories[str(tree / "etc")].state in ("writable", "denied")
 
 
 def test_immutable_files_are_said(tree: Path) -> None:
@@ -78,7 +78,7 @@ def test_immutable_files_are_said(tree: Path) -> None:
     if subprocess.run(["chattr", "+i", conf], capture_output=True, check=False).returncode:
         pytest.skip("no chattr here")
     try:
-        found = parse_originals(brought(tree, ["sh"]))
+        found = parse_editable_files(brought(tree, ["sh"]))
     finally:
         subprocess.run(["chattr", "-i", conf], check=True)
     assert found.files[str(conf)].attributes == ("immutable",)
@@ -89,8 +89,11 @@ def test_immutable_files_are_said(tree: Path) -> None:
 def test_directories_that_others_write_to_are_said(tree: Path, shell: list[str]) -> None:
     (tree / "etc/modprobe.d").chmod(0o777)
     os.chown(tree / "etc/sysctl.d", 1000, 0)
-    found = parse_originals(brought(tree, shell))
-    states = {path.removeprefix(str(tree)): place.state for path, place in found.places.items()}
+    found = parse_editable_files(brought(tree, shell))
+    states = {
+        path.removeprefix(str(tree)): directory.state
+        for path, directory in found.directories.items()
+    }
     assert states == {
         "/etc": "writable",
         "/etc/sysctl.d": "shared",
@@ -103,7 +106,7 @@ def test_directories_that_others_write_to_are_said(tree: Path, shell: list[str])
 def test_no_text_crashes_the_parser(text: str) -> None:
     for whole in (text, f"file /etc/x\n{text}\nend"):
         try:
-            parse_originals(section(whole))
+            parse_editable_files(section(whole))
         except GarbledEvidenceError:
             continue
 
@@ -120,7 +123,7 @@ def test_no_text_crashes_the_parser(text: str) -> None:
 def test_no_odd_line_crashes_the_parser(lines: list[tuple[str, str]]) -> None:
     text = "\n".join(" ".join(line) for line in lines)
     try:
-        parse_originals(section(f"{text}\nend"))
+        parse_editable_files(section(f"{text}\nend"))
     except GarbledEvidenceError:
         return
 
@@ -128,14 +131,16 @@ def test_no_odd_line_crashes_the_parser(lines: list[tuple[str, str]]) -> None:
 @given(st.binary(max_size=400))
 def test_no_answer_crashes_the_controller(raw: bytes) -> None:
     nonce = "0" * 32
-    apply.parse(raw, nonce)
-    report = apply.parse(nonce.encode() + b" step 1 " + raw, nonce)
-    assert not report.whole
+    script_answers.parse(raw, nonce)
+    report = script_answers.parse(nonce.encode() + b" step 1 " + raw, nonce)
+    assert not report.complete
 
 
 def test_what_a_host_says_without_the_nonce_is_passed_over() -> None:
     text = b"step 1 written\n" + b"1" * 32 + b" step 1 written\n" + b"0" * 32 + b" end 3\n"
-    assert apply.parse(text, "0" * 32) == apply.Report((), whole=True, points=3)
+    assert script_answers.parse(text, "0" * 32) == script_answers.ScriptResult(
+        (), complete=True, points=3
+    )
 
 
 @given(st.binary(max_size=64))
@@ -153,7 +158,7 @@ def test_shellcheck_finds_nothing(tmp_path: Path) -> None:
     frame = (SOURCE / "probe.sh").read_text("utf-8")
     frame = re.sub(r"^originals\(\) \{ :; \}.*$", "", frame, flags=re.MULTILINE)
     whole.write_text(frame.replace("# @PARTS@", parts))
-    folder = Path(apply.__file__).parent
+    folder = Path(script_answers.__file__).parent
     names = (SOURCE / script.ORIGINALS[0], folder / "apply.sh", folder / "undo.sh")
     parts = "\n".join(path.read_text("utf-8") for path in names)
     change = tmp_path / "change.sh"

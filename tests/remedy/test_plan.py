@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from configured import CONF, DROP_IN, HOOK, LOADERS, OFF, ON, RECIPE
 from made import HOST, LOADED, census, netns, snapshot
-from planned import host, original, places, planned, with_originals
+from planned import (
+    directories,
+    file_steps,
+    host,
+    original,
+    planned,
+    value_steps,
+    with_editable_files,
+)
 
 from ipvs_audit.model.policy import Policy
-from ipvs_audit.remedy.plan import plan
+from ipvs_audit.remedy.plan import make_plan
 from ipvs_audit.snapshot import Failure
 from ipvs_audit.snapshot.host import Consumer
 from ipvs_audit.snapshot.kernel import Module
+
+if TYPE_CHECKING:
+    from ipvs_audit.remedy.plan_steps import Plan
 
 KEY = "net.ipv4.vs.run_estimation"
 EXPORTER = Consumer("node_exporter", 812, "its ipvs collector reads ip_vs_stats", loses=True)
 WRONG_VENDOR = {"/usr/lib/sysctl.d/95-vendor.conf": ON}
 
 
-def contents(made: object) -> dict[str, bytes]:
-    return {step.path: step.after for step in made.files}  # type: ignore[attr-defined]
+def contents(made: Plan) -> dict[str, bytes]:
+    return {step.path: step.after for step in file_steps(made)}
 
 
 def test_a_host_that_is_right_has_an_empty_plan() -> None:
     made = planned({CONF: OFF, HOOK: RECIPE}, census=census(netns(raw="0")))
-    assert made.status == "nothing to do"
+    assert made.status == "already_compliant"
     assert made.steps == ()
 
 
@@ -37,7 +49,7 @@ def test_the_recipe_is_the_documents() -> None:
         HOOK: RECIPE.encode(),
     }
     assert [step.control for step in made.steps] == ["EST-2", "EST-3", "EST-4"]
-    assert made.namespaces[0].detail == "echo 0 >/proc/sys/net/ipv4/vs/run_estimation"
+    assert value_steps(made)[0].detail == "echo 0 >/proc/sys/net/ipv4/vs/run_estimation"
 
 
 def test_the_drop_in_gets_a_hook_that_reads_just_it() -> None:
@@ -97,9 +109,9 @@ def test_a_linked_file_is_changed_at_its_real_place_once() -> None:
 
 def test_a_hook_that_cannot_be_judged_is_never_replaced() -> None:
     made = planned({CONF: "", HOOK: "install ip_vs /usr/local/bin/load-it\n"})
-    assert made.status == "not possible"
-    assert "cannot judge" in made.impossible
-    assert not made.files
+    assert made.status == "cannot_be_remediated"
+    assert "cannot judge" in made.blocked
+    assert not file_steps(made)
 
 
 @pytest.mark.parametrize(
@@ -126,8 +138,8 @@ def test_what_a_hook_does_beside_is_not_lost(there: str, then: str) -> None:
 def test_a_hook_that_does_more_and_cannot_be_made_longer_is_left() -> None:
     load = "install ip_vs /sbin/modprobe --ignore-install ip_vs; "
     made = planned({CONF: "", HOOK: f"{load}ip link set lb0 up; exit 0\n"})
-    assert "does more than a hook of this audit would" in made.impossible
-    assert not made.files
+    assert "does more than load ip_vs and set the value" in made.blocked
+    assert not file_steps(made)
 
 
 def test_a_hook_that_only_gets_it_wrong_is_replaced() -> None:
@@ -141,28 +153,28 @@ def test_a_hook_that_only_gets_it_wrong_is_replaced() -> None:
 
 def test_statistics_consumers_hold_a_host_back_unless_accepted() -> None:
     evidence = host({CONF: ""}, consumers=(EXPORTER,))
-    made = plan(evidence, Policy())
-    assert made.status == "held back"
-    assert "node_exporter (pid 812)" in made.held_back
+    made = make_plan(evidence, Policy())
+    assert made.status == "needs_approval"
+    assert "node_exporter (pid 812)" in made.needs_approval
     assert made.steps
     assert not made.ready
-    assert plan(evidence, Policy(), accept_statistics_loss=True).ready
-    assert plan(evidence, Policy(accept_statistics_loss=True)).ready
+    assert make_plan(evidence, Policy(), accept_statistics_loss=True).ready
+    assert make_plan(evidence, Policy(accept_statistics_loss=True)).ready
 
 
 def test_switching_estimation_on_again_follows_the_document() -> None:
     evidence = host({CONF: OFF, HOOK: RECIPE}, census=census(netns(raw="0")), consumers=(EXPORTER,))
-    made = plan(evidence, Policy(estimation="enabled"))
+    made = make_plan(evidence, Policy(estimation="enabled"))
     assert made.ready
     assert contents(made) == {CONF: ON.encode()}
-    assert [step.after for step in made.namespaces] == [1]
+    assert [step.after for step in value_steps(made)] == [1]
 
 
 def test_without_the_key_no_hook_is_written_and_a_breaking_one_is_taken_away() -> None:
     old = {"module": replace(LOADED), "census": census(netns(raw=None, why_unread="absent"))}
     made = planned({CONF: ""}, **old)
-    assert made.status == "not possible"
-    assert "update the kernel" in made.impossible
+    assert made.status == "cannot_be_remediated"
+    assert "update the kernel" in made.blocked
     made = planned({CONF: OFF, HOOK: RECIPE}, **old)
     assert contents(made) == {HOOK: b"# ipvs-audit: " + RECIPE.encode()}
     assert "update the kernel" in made.notes[0]
@@ -171,7 +183,7 @@ def test_without_the_key_no_hook_is_written_and_a_breaking_one_is_taken_away() -
 def test_an_unknown_kernel_gets_no_hook() -> None:
     module = Module("available", None, None, None, ())
     made = planned({CONF: ""}, module=module, census=census(netns(raw=None, why_unread="absent")))
-    assert "not known" in made.impossible
+    assert "it is unknown whether" in made.blocked
 
 
 @pytest.mark.parametrize(
@@ -180,26 +192,28 @@ def test_an_unknown_kernel_gets_no_hook() -> None:
         ({"modprobe_d": "readonly"}, [], "/etc/modprobe.d is on a read-only file system"),
         ({"etc": "denied"}, [], "ansible_become"),
         ({"modprobe_d": "absent"}, [], "/etc/modprobe.d does not exist"),
-        ({"modprobe_d": "shared"}, [], "/etc/modprobe.d can be written by others than root"),
+        ({"modprobe_d": "shared"}, [], "/etc/modprobe.d is writable by users other than root"),
         ({}, ["attribute immutable"], "/etc/sysctl.conf is immutable"),
     ],
 )
 def test_what_cannot_be_written_is_said_and_nothing_is_done_by_half(
     states: dict[str, str], more: list[str], said: str
 ) -> None:
-    evidence = with_originals(host({CONF: ""}), [*original(CONF, b"", *more), *places(**states)])
-    made = plan(evidence, Policy())
-    assert said in made.impossible
+    evidence = with_editable_files(
+        host({CONF: ""}), [*original(CONF, b"", *more), *directories(**states)]
+    )
+    made = make_plan(evidence, Policy())
+    assert said in made.blocked
     assert not made.ready
     assert made.steps
 
 
 def test_a_full_disk_and_missing_rights_are_seen_before() -> None:
-    full = [line.replace("999999", "12") for line in places()]
-    made = plan(with_originals(host({CONF: ""}), [*original(CONF, b""), *full]), Policy())
-    assert "12 KiB free" in made.impossible
+    full = [line.replace("999999", "12") for line in directories()]
+    made = make_plan(with_editable_files(host({CONF: ""}), [*original(CONF, b""), *full]), Policy())
+    assert "12 KiB free" in made.blocked
     made = planned({CONF: ""}, host=replace(HOST, root=False, user="audit (uid 1000)"))
-    assert "audit (uid 1000)" in made.impossible
+    assert "audit (uid 1000)" in made.blocked
 
 
 def test_evidence_without_originals_says_how_to_get_them() -> None:
@@ -208,7 +222,7 @@ def test_evidence_without_originals_says_how_to_get_them() -> None:
     bare.__dict__.update(
         {name: one for name, one in evidence.__dict__.items() if name != "sections"}
     )
-    assert "--remediate-plan" in plan(bare, Policy()).impossible
+    assert "--remediate-plan" in make_plan(bare, Policy()).blocked
 
 
 def test_namespaces_are_those_that_est_5_judges() -> None:
@@ -229,6 +243,8 @@ def test_namespaces_are_those_that_est_5_judges() -> None:
 
 def test_a_host_that_was_not_reached_or_has_no_ip_vs_has_no_steps() -> None:
     lost = Failure("down", "unreachable", "down: refused", "", "")
-    assert plan(lost, Policy()).impossible == "down: refused"
-    bare = plan(snapshot(module=Module("absent", None, None, None, ()), loaders=LOADERS), Policy())
-    assert bare.status == "nothing to do"
+    assert make_plan(lost, Policy()).blocked == "down: refused"
+    bare = make_plan(
+        snapshot(module=Module("absent", None, None, None, ()), loaders=LOADERS), Policy()
+    )
+    assert bare.status == "already_compliant"

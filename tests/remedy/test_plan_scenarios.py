@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from configured import SCENARIOS, scenario
 from made import verdict
-from planned import scenario_host, then
+from planned import file_steps, scenario_host, then
 
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.remedy.file_edits import MARKER, lines_of
-from ipvs_audit.remedy.plan import plan
+from ipvs_audit.remedy.plan import make_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,16 +27,16 @@ def test_what_is_planned_passes_and_leaves_the_rest_alone(folder: Path, remedy: 
     evidence, policy = scenario(folder)
     policy = policy.model_copy(update={"remedy": remedy})
     evidence = scenario_host(evidence, folder)
-    made = plan(evidence, policy)
-    if made.impossible or evidence.module.state == "absent":
+    made = make_plan(evidence, policy)
+    if made.blocked or evidence.module.state == "absent":
         return
     after = then(evidence, made)
     if evidence.census.host.raw is not None:
         for control in ("EST-2", "EST-3"):
             result = verdict(control, after, policy)
             assert result.verdict is Verdict.PASS, f"{result.message}\n{_shown(made)}"
-    assert not plan(after, policy).steps, _shown(plan(after, policy))
-    for step in made.files:
+    assert not make_plan(after, policy).steps, _shown(make_plan(after, policy))
+    for step in file_steps(made):
         assert step.path.startswith("/etc/")
         _only_ours_changed(step.before or b"", step.after)
 

@@ -32,16 +32,16 @@ def audit(reports: Path, *arguments: str | Path) -> subprocess.CompletedProcess[
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--remediate"], "there is no terminal to ask at: add --yes"),
-        (["--rollback", "r1"], "there is no terminal to ask at: add --yes"),
+        (["--remediate"], "no terminal to confirm the change of hosts at: add --yes"),
+        (["--rollback", "r1"], "no terminal to confirm the change of hosts at: add --yes"),
         (["--rollback", "r1", "--yes"], "no such journal"),
-        (["--remediate", "--yes", "--resume", "latest"], "hosts are changed from new"),
+        (["--remediate", "--yes", "--resume", "latest"], "hosts are changed from new evidence"),
         (["--rollback", "", "--yes"], "name the run to undo"),
         (["--remediate", "--yes", "--max-failures", "-1"], "--max-failures: give a number"),
-        (["--remediate", "--remediate-plan"], "give one of"),
+        (["--remediate", "--remediate-plan"], "use only one of"),
         (["--remediate", "--yes", "--from-snapshots", "x"], "has no hosts to change"),
         (["--remediate", "--yes", "--batches", "1,x"], "--batches: 'x' is not a number of hosts"),
-        (["--remediate", "--yes", "-n", "2"], "leave -n out"),
+        (["--remediate", "--yes", "-n", "2"], "remove -n"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -57,7 +57,7 @@ def test_a_host_with_nothing_to_do_is_not_touched(tmp_path: Path) -> None:
     done = audit(tmp_path / "reports", "--remediate", "--yes")
     assert done.returncode == 0, done.stdout
     results = json.loads((tmp_path / "reports" / "latest" / "results.json").read_text())
-    assert results["hosts"][0]["remedy"]["status"] in ("nothing to do", "not possible")
+    assert results["hosts"][0]["remedy"]["status"] in ("already_compliant", "cannot_be_remediated")
     assert not (tmp_path / "reports" / "latest" / "journal.jsonl").exists()
 
 
@@ -79,5 +79,5 @@ def test_plans_of_saved_evidence_stand_in_terminal_and_page(tmp_path: Path) -> N
     assert "+net.ipv4.vs.run_estimation = 0" in done.stdout
     assert "1 host to change: 2 files, 1 running value;" in done.stdout
     page = (tmp_path / "reports" / "latest" / "index.html").read_text()
-    assert "Remedy: planned" in page
+    assert "Remediation: planned" in page
     assert "+net.ipv4.vs.run_estimation = 0" in page

@@ -5,25 +5,22 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
 from sample_run import host, run
 
 from ipvs_audit.model.bounded import bounded
-from ipvs_audit.model.results import RemedyResult, StepResult
+from ipvs_audit.model.remediation_status import RemediationStatus
+from ipvs_audit.model.results import RemedyResult, Run, StepResult
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.report import junit, results_json
 from ipvs_audit.report.html import index_page
 from ipvs_audit.report.terminal import render_summary
 
-if TYPE_CHECKING:
-    from ipvs_audit.model.results import Run
-
 NASTY = "<script>alert(1)</script>\x1b[31m & \u202e"
 STEP = StepResult("EST-2", f"change /etc/{NASTY}", NASTY, f"+{NASTY}", "written")
-REMEDY = RemedyResult("fixed", NASTY, (NASTY,), (STEP,))
+REMEDY = RemedyResult(RemediationStatus.REMEDIATED, NASTY, (NASTY,), (STEP,))
 
 
 def remedied() -> Run:
@@ -44,8 +41,8 @@ def test_results_json_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_junit_tells_what_was_before(tmp_path: Path) -> None:
     junit.write(remedied(), tmp_path / "junit.xml")
     text = (tmp_path / "junit.xml").read_text()
-    assert 'name="remedy"' in text
-    assert 'name="before the remedy"' in text
+    assert 'name="remediation"' in text
+    assert 'name="before remediation"' in text
     assert "EST-2 fail" in text
     assert "\x1b" not in text
 
@@ -53,7 +50,7 @@ def test_junit_tells_what_was_before(tmp_path: Path) -> None:
 def test_the_page_shows_before_and_after_and_the_steps_inert(tmp_path: Path) -> None:
     index_page.write(remedied(), tmp_path)
     page = (tmp_path / "index.html").read_text()
-    assert "Remedy: fixed" in page
+    assert "Remediation: remediated" in page
     assert "fail →" in page
     assert "<script>alert" not in page
     assert "\u202e" not in page
@@ -62,16 +59,19 @@ def test_the_page_shows_before_and_after_and_the_steps_inert(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("status", "told"),
     [
-        ("fixed", "remedy: 1 fixed; to take it back: --rollback r1\n"),
-        ("put back", "remedy: 1 put back\n"),
-        ("planned", "remedy: 1 planned\n"),
-        ("rolled back", "remedy: 1 rolled back\n"),
+        ("remediated", "remediation: 1 remediated; undo with: --rollback r1\n"),
+        ("reverted", "remediation: 1 reverted\n"),
+        ("planned", "remediation: 1 planned\n"),
+        ("rolled_back", "remediation: 1 rolled back\n"),
     ],
 )
 def test_the_terminal_says_how_many_hosts_became_what_and_the_way_back(
     status: str, told: str
 ) -> None:
     out, made = io.StringIO(), remedied()
-    hosts = tuple(replace(host, remedy=replace(REMEDY, status=status)) for host in made.hosts)
+    hosts = tuple(
+        replace(host, remedy=replace(REMEDY, status=RemediationStatus(status)))
+        for host in made.hosts
+    )
     render_summary(replace(made, hosts=hosts), Path("reports/r1"), Console(file=out, width=100))
     assert told in out.getvalue()

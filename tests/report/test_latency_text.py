@@ -53,7 +53,7 @@ def test_before_and_after_stand_side_by_side() -> None:
     assert eased(measured((STALLED, QUIET))) == [
         (
             "latency of lb0: 5 delays up to 241 ms, one every 2.31 s, p99.9 238 ms before"
-            " the remedy; no delay, p99.9 16 ms after it"
+            " remediation; no delay, p99.9 16 ms after it"
         )
     ]
     assert "latency of lb0: 5 delays up to 241 ms" in printed(measured((STALLED, QUIET)), 200)

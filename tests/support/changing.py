@@ -9,8 +9,8 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from ipvs_audit.remedy import script
-from ipvs_audit.remedy.apply import Report, parse
-from ipvs_audit.remedy.plan_steps import KEY_FILE, SetLive, WriteFile
+from ipvs_audit.remedy.plan_steps import KEY_FILE, SetRunningValue, WriteFile
+from ipvs_audit.remedy.script_answers import ScriptResult, parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ class Box:
         halt: int = 0,
         run: str = RUN,
         shell: Sequence[str] = ("sh",),
-    ) -> Report:
+    ) -> ScriptResult:
         nonce = secrets.token_hex(16)
         text = script.render_apply(
             run, steps, who=WHO, nonce=nonce, halt=halt, state=str(self.state)
@@ -60,14 +60,14 @@ class Box:
 
     def undo(
         self, *, halt: int = 0, run: str = RUN, by: str = WHO, shell: Sequence[str] = ("sh",)
-    ) -> Report:
+    ) -> ScriptResult:
         nonce = secrets.token_hex(16)
         text = script.render_undo(
             run, who=WHO, by=by, nonce=nonce, halt=halt, state=str(self.state)
         )
         return self._run(text, nonce, shell)
 
-    def _run(self, text: bytes, nonce: str, shell: Sequence[str]) -> Report:
+    def _run(self, text: bytes, nonce: str, shell: Sequence[str]) -> ScriptResult:
         text = text.replace(b" /etc/", b" " + os.fsencode(self.root) + b"/etc/")
         text = text.replace(KEY_FILE.encode(), STAND_IN.encode())
         for there, instead in self.swap.items():
@@ -83,7 +83,7 @@ class Box:
         self.said = ran.stderr.decode()
         return parse(ran.stdout, nonce)
 
-    def look(self, *, fine: bool = True) -> dict[str, str]:
+    def listing(self, *, fine: bool = True) -> dict[str, str]:
         """All of /etc: type, owner, mode, time (``fine``: below a second) and content of each."""
         found = {}
         for path in sorted((self.root / "etc").rglob("*")):
@@ -102,5 +102,7 @@ def write(path: str, before: bytes | None, after: bytes) -> WriteFile:
     return WriteFile("EST-2", "a test", path, before, after)
 
 
-def live(inode: int, before: int, after: int, *, own: bool = False, name: str = "x") -> SetLive:
-    return SetLive("EST-5", "a test", inode, name, before, after, own)
+def running_value(
+    inode: int, before: int, after: int, *, own: bool = False, name: str = "x"
+) -> SetRunningValue:
+    return SetRunningValue("EST-5", "a test", inode, name, before, after, own)

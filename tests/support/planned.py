@@ -11,9 +11,10 @@ from made import census, netns, snapshot
 
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.persistence.file_root import Root, UnreadableError
-from ipvs_audit.remedy.original_files import SECTION, read_originals
-from ipvs_audit.remedy.plan import plan
-from ipvs_audit.remedy.simulation import changed
+from ipvs_audit.remedy.editable_files import SECTION, read_editable_files
+from ipvs_audit.remedy.plan import make_plan
+from ipvs_audit.remedy.plan_steps import SetRunningValue, WriteFile
+from ipvs_audit.remedy.simulation import with_contents
 from ipvs_audit.snapshot.config_files import ConfigTree
 from ipvs_audit.snapshot.section import Section
 
@@ -39,7 +40,7 @@ def original(path: str, content: bytes, *more: str, real: str = "", mode: str = 
     ]
 
 
-def places(**states: str) -> list[str]:
+def directories(**states: str) -> list[str]:
     """The directories, writable but for those named by their last part."""
     return [
         f"place {states.get(path.rpartition('/')[2].replace('.', '_'), 'writable')} 999999 {path}"
@@ -51,7 +52,7 @@ def section(lines: Iterable[str]) -> Section:
     return Section(SECTION, "od", "\n".join([*lines, "end"]) + "\n", None, 1.0)
 
 
-def with_originals(evidence: Snapshot, lines: list[str]) -> Snapshot:
+def with_editable_files(evidence: Snapshot, lines: list[str]) -> Snapshot:
     found = replace(evidence, sections={SECTION: section(lines)})
     found.__dict__.update(
         {name: value for name, value in evidence.__dict__.items() if name != "sections"}
@@ -74,7 +75,9 @@ def host(files: dict[str, str], *, more: list[str] | None = None, **parts: Any) 
         "loaders": LOADERS,
         "census": census(netns(raw="1")),
     }
-    return with_originals(snapshot(**defaults | parts), [*lines, *(more or []), *places()])
+    return with_editable_files(
+        snapshot(**defaults | parts), [*lines, *(more or []), *directories()]
+    )
 
 
 def scenario_host(evidence: Snapshot, folder: Path) -> Snapshot:
@@ -88,22 +91,22 @@ def scenario_host(evidence: Snapshot, folder: Path) -> Snapshot:
         except UnreadableError:
             continue
         lines += original(path, content, real=seen.real)
-    return with_originals(evidence, [*lines, *places()])
+    return with_editable_files(evidence, [*lines, *directories()])
 
 
 def then(evidence: Snapshot, made: Plan) -> Snapshot:
     """The host as it is to be after the plan."""
-    config = changed(evidence.config, {step.path: step.after for step in made.files})
-    after = with_originals(evidence, [])
+    config = with_contents(evidence.config, {step.path: step.after for step in file_steps(made)})
+    after = with_editable_files(evidence, [])
     lines = [
         line
         for path, seen in config.files.items()
         if path.startswith("/etc/")
         for line in original(path, _content(evidence, made, seen.real), real=seen.real)
     ]
-    after = with_originals(evidence, [*lines, *places()])
+    after = with_editable_files(evidence, [*lines, *directories()])
     after.__dict__["config"] = config
-    host_value = next((step.after for step in made.namespaces if step.own), None)
+    host_value = next((step.after for step in value_steps(made) if step.own), None)
     if host_value is not None:
         seen_host = replace(evidence.census.host, raw=str(host_value))
         after.__dict__["census"] = replace(evidence.census, host=seen_host)
@@ -111,13 +114,21 @@ def then(evidence: Snapshot, made: Plan) -> Snapshot:
 
 
 def _content(evidence: Snapshot, made: Plan, real: str) -> bytes:
-    for step in made.files:
+    for step in file_steps(made):
         if step.path == real:
             return step.after
-    originals = read_originals(evidence)
-    known = originals.of_real(real) if originals else None
+    editable = read_editable_files(evidence)
+    known = editable.by_real_path(real) if editable else None
     return (known.content or b"") if known else b""
 
 
 def planned(files: dict[str, str], policy: Policy | None = None, **parts: Any) -> Plan:
-    return plan(host(files, **parts), policy or Policy())
+    return make_plan(host(files, **parts), policy or Policy())
+
+
+def file_steps(made: Plan) -> list[WriteFile]:
+    return [step for step in made.steps if isinstance(step, WriteFile)]
+
+
+def value_steps(made: Plan) -> list[SetRunningValue]:
+    return [step for step in made.steps if isinstance(step, SetRunningValue)]

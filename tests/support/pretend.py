@@ -18,9 +18,9 @@ from planned import host
 
 from ipvs_audit.plugin import run
 from ipvs_audit.remedy import remediation
-from ipvs_audit.remedy.apply import Answer, Report
-from ipvs_audit.remedy.host_access import LiveDoor
-from ipvs_audit.remedy.rollout import campaign
+from ipvs_audit.remedy.host_access import HostConnections
+from ipvs_audit.remedy.rollout import roll_out
+from ipvs_audit.remedy.script_answers import ScriptResult, StepAnswer, StepOutcome
 from ipvs_audit.snapshot import store
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _gather(audit: Any, names: set[str], into: Path, *_rest: Any, **_more: Any) 
             saved.write(_taken(name))
 
 
-def _look(_self: LiveDoor, name: str) -> Snapshot:
+def _collect(_self: HostConnections, name: str) -> Snapshot:
     return _taken(name, "0" if UNMEASURED and DONE.exists() else "1")
 
 
@@ -64,28 +64,30 @@ def _time(*_: Any) -> bool:
     return False
 
 
-def _apply(_self: LiveDoor, name: str, plan: Plan) -> Report:
+def _apply(_self: HostConnections, name: str, plan: Plan) -> ScriptResult:
     with DONE.open("a") as done:
         done.write(f"{name}: {len(plan.steps)} steps\n")
     if UNMEASURED:
         steps = range(1, len(plan.steps) + 1)
-        return Report(tuple(Answer(one, "set", "") for one in steps), whole=True)
-    return Report((Answer(1, "failed", "this host is only pretended"),), whole=True)
+        return ScriptResult(tuple(StepAnswer(one, StepOutcome.SET) for one in steps), complete=True)
+    return ScriptResult(
+        (StepAnswer(1, StepOutcome.FAILED, "this host is only pretended"),), complete=True
+    )
 
 
-def _undo(_self: LiveDoor, *_rest: object) -> Report:
-    return Report((Answer(1, "restored", ""),), whole=True)
+def _undo(_self: HostConnections, *_rest: object) -> ScriptResult:
+    return ScriptResult((StepAnswer(1, StepOutcome.RESTORED),), complete=True)
 
 
 def _cut_short(*given: Any, **named: Any) -> Any:
-    """The campaign, and then a disk or a terminal that fails."""
-    campaign(*given, **named)
+    """The rollout, and then a disk or a terminal that fails."""
+    roll_out(*given, **named)
     raise OSError(errno.EIO, "Input/output error")
 
 
 run.gather = _gather
 if "IPVS_AUDIT_TEST_CUT_SHORT" in os.environ:
-    remediation.campaign = _cut_short
+    remediation.roll_out = _cut_short
 if UNMEASURED:
     run.time_hosts = _time
-LiveDoor.look, LiveDoor.apply, LiveDoor.undo = _look, _apply, _undo  # type: ignore[method-assign, assignment]
+HostConnections.collect, HostConnections.apply, HostConnections.undo = _collect, _apply, _undo  # type: ignore[method-assign, assignment]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ipvs_audit.latency.options import LatencyOptions
     from ipvs_audit.model.shard import Shard
-    from ipvs_audit.remedy.options import RemedyOptions
+    from ipvs_audit.remedy.options import RemediationOptions
     from ipvs_audit.report.options import Outputs
     from ipvs_audit.transport.settings import HostKeyPolicy
 
@@ -53,7 +53,7 @@ class Options:
     waiver_warning_days: int
     baseline: Path | None
     outputs: Outputs
-    remedy: RemedyOptions
+    remedy: RemediationOptions
     latency: LatencyOptions
 
     @property

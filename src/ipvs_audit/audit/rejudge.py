@@ -162,7 +162,7 @@ def _before(
         if said.before is not was:
             told = "nothing" if said.before is None else f"'{said.before.value}'"
             gives = "nothing was changed" if was is None else f"the evidence gives '{was.value}'"
-            yield f"{host.name} {said.control}: before the remedy was {told}, {gives}"
+            yield f"{host.name} {said.control}: before remediation it was {told}, {gives}"
 
 
 def _accounts(run: Run, waivers: Waivers) -> Iterator[str]:

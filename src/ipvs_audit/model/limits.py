@@ -110,3 +110,24 @@ ESTIMATOR_TRACE_OVERRUN = 30.0
 ESTIMATOR_TRACE_EVENTS = 2000
 #: Bytes that it may print: four times what its events take.
 ESTIMATOR_TRACE_OUTPUT = 256 * 1024
+
+# Changing hosts.
+
+#: Changing a host: bytes of answers read; a line for each step is far below.
+CHANGE_OUTPUT_LIMIT = 1024 * 1024
+#: Characters kept of an answer's text, and of what a script wrote to stderr.
+ANSWER_TEXT_LIMIT = 300
+#: Seconds that each step of a plan may take beside the host's deadline.
+STEP_SECONDS = 1.0
+#: Seconds that undoing may take beside the host's deadline: it may have to wait for the lock.
+UNDO_SECONDS = 60
+#: Seconds to wait on a host for another run to end, before changing it and before undoing.
+LOCK_SECONDS = 5
+UNDO_LOCK_SECONDS = 30
+#: Bytes of a file that may be changed; larger ones are not read whole (see the probe's script).
+EDITABLE_FILE_LIMIT = 64 * 1024
+#: KiB that must be free where files are written, beside what is written.
+SPARE_KIB = 256
+#: Characters of a run's initiator in the script and on the host, and of a namespace's name.
+INITIATOR_LIMIT = 200
+NAMESPACE_NAME_LIMIT = 100

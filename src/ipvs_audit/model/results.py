@@ -18,6 +18,7 @@ from pydantic import Field, computed_field
 from ipvs_audit.model.comparison import Comparison
 from ipvs_audit.model.control import Control
 from ipvs_audit.model.fields import Count, LongText, Moment, Name, Seconds, Text
+from ipvs_audit.model.remediation_status import RemediationStatus
 from ipvs_audit.model.shard import MergedShard, ShardPlace
 from ipvs_audit.model.verdict import Result, Verdict, worst
 from ipvs_audit.model.waiver import WaiverUse
@@ -40,7 +41,7 @@ class StepResult:
 class RemedyResult:
     """What remediation planned or did on a host."""
 
-    status: Annotated[Name, Field(description="e.g. nothing to do, planned, held back, fixed")]
+    status: RemediationStatus
     message: Annotated[Text, Field(description="why; may be empty")] = ""
     notes: Annotated[tuple[Text, ...], Field(description="what else an operator should know")] = ()
     steps: Annotated[tuple[StepResult, ...], Field(description="the plan")] = ()

@@ -21,7 +21,7 @@ from ipvs_audit.plugin.command import command_of
 from ipvs_audit.plugin.options import add_options, read_options
 from ipvs_audit.plugin.outcomes import deliver, describe, properties, recorded
 from ipvs_audit.plugin.run import AuditRun, is_controller, is_worker
-from ipvs_audit.remedy.options import RemedyOptionError
+from ipvs_audit.remedy.options import RemediationOptionError
 from ipvs_audit.report.signature import SignatureError, check_key
 from ipvs_audit.snapshot import Failure, Snapshot
 
@@ -36,7 +36,7 @@ RUN = pytest.StashKey[AuditRun]()
 _USAGE_ERRORS = (
     InventoryError,
     LatencyOptionError,
-    RemedyOptionError,
+    RemediationOptionError,
     PolicyError,
     WaiverError,
     BaselineError,
@@ -121,7 +121,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if config.option.collectonly or is_controller(config):
         return
     run = config.stash[RUN]
-    if run.remediation is not None and run.remediation.options.changes and session.testsfailed:
+    if (
+        run.remediation is not None
+        and run.remediation.options.changes_hosts
+        and session.testsfailed
+    ):
         raise pytest.UsageError("a check could not be loaded (see above): nothing was changed")
     for item in session.items:
         if (target := _target(item)) is not None:
@@ -129,7 +133,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             run.needs(target.name, about, connection="host" in getattr(item, "fixturenames", ()))
             run.ahead.knows(getattr(item, "obj", None))
             if run.remediation is not None and about is not None:
-                run.remediation.needs(target.name, item.obj)  # type: ignore[attr-defined]
+                run.remediation.add_check(target.name, item.obj)  # type: ignore[attr-defined]
     if not is_worker(config):
         run.gather()
         run.time()

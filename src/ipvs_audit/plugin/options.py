@@ -13,7 +13,7 @@ from ipvs_audit.model import limits
 from ipvs_audit.model.shard import Shard
 from ipvs_audit.model.shipped import shipped
 from ipvs_audit.plugin.command import command_of
-from ipvs_audit.remedy.options import RemedyOptions, add_remedy_options
+from ipvs_audit.remedy.options import RemediationOptions, add_remediation_options
 from ipvs_audit.report.options import Outputs, add_output_options
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add_options(parser: pytest.Parser) -> None:
     reports = parser.getgroup("ipvs-audit: reports").addoption
     reports("--reports", metavar="DIR", help="directory of the runs (default: reports)")
     add_output_options(reports)
-    add_remedy_options(parser.getgroup("ipvs-audit: remediation").addoption)
+    add_remediation_options(parser.getgroup("ipvs-audit: remediation").addoption)
 
 
 def _add_audit_options(add: Callable[..., None]) -> None:
@@ -168,7 +168,7 @@ def read_options(config: pytest.Config) -> Options:
         waiver_warning_days=get("waiver_warning_days"),
         baseline=path("baseline"),
         outputs=Outputs.chosen(get("format"), get("junit_split"), path("sign")),
-        remedy=RemedyOptions.read(get),
+        remedy=RemediationOptions.read(get),
         latency=LatencyOptions.read(get),
     )
 

@@ -1,4 +1,4 @@
-"""A remedy's side of pytest: the question to the operator, and how it is hung into a run."""
+"""Remediation's side of pytest: what cannot be done under it, and the question to the operator."""
 
 from __future__ import annotations
 
@@ -7,50 +7,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ipvs_audit.model.operator_name import operator_name
-from ipvs_audit.remedy.host_access import LiveDoor
-from ipvs_audit.remedy.remediation import Remediation, who_runs
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from ipvs_audit.audit.session import AuditSession
+    from ipvs_audit.remedy.options import RemediationOptions
 
 
-def remediation_of(
-    config: pytest.Config, audit: AuditSession, directory: Path, say: Callable[[str], None]
-) -> Remediation | None:
-    """What the options ask for beside an audit; None for nothing.
+def refuse_unasked(config: pytest.Config, options: RemediationOptions) -> None:
+    """Refuse to change hosts without a question, or from several processes.
 
     Raises:
-        pytest.UsageError: hosts would be changed without a question, or from several processes.
+        pytest.UsageError: says the way out.
     """
-    options = audit.options.remedy
-    if not options.mode:
-        return None
-    if config.pluginmanager.hasplugin("dsession"):
-        raise pytest.UsageError("a remedy runs in one process: leave -n out")
-    if options.changes and not options.yes and not on_terminal(config):
-        raise pytest.UsageError(
-            "hosts are to be changed, and there is no terminal to ask at: add --yes"
-        )
-    who = who_runs(operator_name())
-    door = LiveDoor(audit.targets, audit.policies, audit.options.connection, directory.name, who)
-    return Remediation(
-        options,
-        audit.policies,
-        door if options.changes else None,
-        audit.options.reports,
-        directory,
-        audit.options.forks,
-        say,
-        lambda question: ask(config, question),
-    )
+    if options.mode and config.pluginmanager.hasplugin("dsession"):
+        raise pytest.UsageError("remediation runs in one process: remove -n")
+    if options.changes_hosts and not options.yes and not on_terminal(config):
+        raise pytest.UsageError("no terminal to confirm the change of hosts at: add --yes")
 
 
 def on_terminal(config: pytest.Config) -> bool:
-    """Whether somebody can be asked; pytest's own capture is put aside to see it."""
+    """Whether an operator can be asked; pytest's own capture is suspended to see it."""
     capture = config.pluginmanager.getplugin("capturemanager")
     if capture is None:
         return os.isatty(0)

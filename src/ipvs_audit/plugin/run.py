@@ -17,14 +17,16 @@ from ipvs_audit.audit.early_verdicts import Ahead
 from ipvs_audit.audit.engine import EngineError
 from ipvs_audit.audit.latency import keep_before, time_hosts
 from ipvs_audit.audit.progress import Progress
+from ipvs_audit.audit.remediation import make_remediation
 from ipvs_audit.audit.resume import begun_beside, collecting, write_begun
 from ipvs_audit.audit.session import run_id
 from ipvs_audit.controls.control import control_of, on_request
 from ipvs_audit.model.text import counted
 from ipvs_audit.plugin.fast_runner import Lean
 from ipvs_audit.plugin.outcomes import understand
-from ipvs_audit.plugin.remediation import remediation_of
+from ipvs_audit.plugin.remediation import ask, refuse_unasked
 from ipvs_audit.remedy.journal import JournalError
+from ipvs_audit.remedy.run_results import with_remediation
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.terminal import render_summary
 from ipvs_audit.report.write import point_latest, write_reports
@@ -87,7 +89,10 @@ class AuditRun:
             None if is_worker(config) else self._record,
             strict=audit.options.strict,
         )
-        self.remediation = remediation_of(config, audit, self.directory, self._say)
+        refuse_unasked(config, audit.options.remedy)
+        self.remediation = make_remediation(
+            audit, self.directory, tell=self._say, ask=lambda question: ask(config, question)
+        )
 
     def header(self) -> str:
         """The line under pytest's own header."""
@@ -200,30 +205,30 @@ class AuditRun:
 
     def remediate(self) -> None:
         """Plan, and change hosts where that is asked for; the state after is what is judged."""
-        remedy = self.remediation
-        if remedy is None or not self.gathered or self.audit.interrupted:
+        remediation = self.remediation
+        if remediation is None or not self.gathered or self.audit.interrupted:
             return
         before = dict(self.audit.collected)
         try:
-            self.audit.notes += remedy.go(self.audit.collected)
+            self.audit.notes += remediation.run(self.audit.collected)
         except (JournalError, OSError) as wrong:
-            if not remedy.began:
+            if not remediation.has_started:
                 self._give_up()
                 raise pytest.UsageError(f"nothing was changed: {wrong}") from None
             self.audit.notes.append(
-                f"The remedy ended before its time: {wrong}. Hosts may have been changed: see the"
-                f" journal, and --rollback {self.directory.name}."
+                f"The remediation stopped early: {wrong}. Hosts may have been changed: see the"
+                f" journal; undo with: --rollback {self.directory.name}."
             )
         changed = {
             host for host, evidence in self.audit.collected.items() if evidence != before[host]
         }
-        if self.audit.options.latency.asked and changed and not remedy.interrupted:
+        if self.audit.options.latency.asked and changed and not remediation.interrupted:
             self._measure_again(changed, before)
-        if remedy.journal.exists():
-            self._beside = {remedy.journal.name: remedy.journal}
+        if remediation.journal.exists():
+            self._beside = {remediation.journal.name: remediation.journal}
         if changed:
             self._keep_evidence()
-        self.audit.interrupted = self.audit.interrupted or remedy.interrupted
+        self.audit.interrupted = self.audit.interrupted or remediation.interrupted
 
     def _measure_again(self, changed: set[str], before: dict[str, Snapshot | Failure]) -> None:
         """Measure hosts that were changed. They were: whatever fails here, the run reports them."""
@@ -299,7 +304,7 @@ class AuditRun:
         self._mind_severities()
         run = self.audit.finish(self._needed)
         if self.remediation is not None:
-            run = self.remediation.told(run)
+            run = with_remediation(run, self.remediation)
             exitstatus = exitstatus or int(self.remediation.failed)
         try:
             write_reports(

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Doing a plan: look at every file, keep them all, then change one after the other.
+# Carrying out a plan: check every file, back all of them up, then change one after the other.
 
 # file NUMBER BEFORE AFTER PATH CONTENT: sha256 as hex, - for no file; content as printf's %b wants it.
 file() {
@@ -14,7 +14,7 @@ check_file() {
   [ "$broken" = 0 ] || return
   point
   if ! roots_own "${4%/*}"; then
-    say step "$1" failed "${4%/*} can be written by others than root: a file that root writes there is not safe"
+    say step "$1" failed "${4%/*} is writable by users other than root, so root does not write there"
     broken=1
     return
   fi
@@ -26,19 +26,19 @@ check_file() {
   else
     got=-
   fi
-  [ "$got" = "$2" ] || { say step "$1" changed "$4 is not what the plan was made from"; broken=1; }
+  [ "$got" = "$2" ] || { say step "$1" changed "$4 has changed since the plan was made"; broken=1; }
 }
 
 keep_file() {
   [ "$broken" = 0 ] || return
   point
-  printf 'file %s %s %s %s\n' "$1" "$2" "$3" "$4" >>"$home/manifest.new" || broken=1
-  touch -r "${4%/*}" "$home/directory.$1" || broken=1
+  printf 'file %s %s %s %s\n' "$1" "$2" "$3" "$4" >>"$rundir/manifest.new" || broken=1
+  touch -r "${4%/*}" "$rundir/directory.$1" || broken=1
   if [ "$2" != - ]; then
-    cp -a "$4" "$home/file.$1" && sum "$home/file.$1" && [ "$got" = "$2" ] &&
-      [ "$(facts "$home/file.$1")" = "$(facts "$4")" ] && settle "$home/file.$1" || broken=1
+    cp -a "$4" "$rundir/file.$1" && sum "$rundir/file.$1" && [ "$got" = "$2" ] &&
+      [ "$(facts "$rundir/file.$1")" = "$(facts "$4")" ] && settle "$rundir/file.$1" || broken=1
   fi
-  [ "$broken" = 0 ] || say note failed "$4 could not be backed up in $home with its owner, mode, ACL and label"
+  [ "$broken" = 0 ] || say note failed "$4 could not be backed up in $rundir with its owner, mode, ACL and label"
 }
 
 fail_file() {
@@ -50,17 +50,17 @@ fail_file() {
 write_file() {
   new=${4%/*}/.ipvs-audit.$run.$1.new
   point
-  log "$home/journal" "begin $1" || { fail_file "$1" failed "the journal in $home cannot be written"; return; }
+  log "$rundir/journal" "begin $1" || { fail_file "$1" failed "the journal in $rundir cannot be written"; return; }
   point
   if [ "$2" = - ]; then
     { : >"$new" && chmod 644 "$new"; } 2>/dev/null
   else
     cp -a "$4" "$new" 2>/dev/null
-  fi || { fail_file "$1" failed "$4: no new file could be made beside it"; return; }
+  fi || { fail_file "$1" failed "$4: no new file could be created beside it"; return; }
   point
   { printf '%b' "$5" >"$new"; } 2>/dev/null
   sum "$new"
-  [ "$got" = "$3" ] || { fail_file "$1" failed "$4: the new content could not be written whole (disk full?)"; return; }
+  [ "$got" = "$3" ] || { fail_file "$1" failed "$4: the new content could not be written completely (disk full?)"; return; }
   if [ "$2" != - ]; then
     [ "$(facts "$new")" = "$(facts "$4")" ] || { fail_file "$1" failed "$4: its owner, mode, ACL or label could not be kept"; return; }
   fi
@@ -72,21 +72,21 @@ write_file() {
   mv -f "$new" "$4" 2>/dev/null || { fail_file "$1" failed "$4 could not be replaced"; return; }
   point
   settle "${4%/*}"
-  log "$home/journal" "done $1"
+  log "$rundir/journal" "done $1"
   point
   say step "$1" written
 }
 
-# live NUMBER INODE BEFORE AFTER own|other NAME
-live() {
+# value NUMBER INODE BEFORE AFTER own|other NAME
+value() {
   case $mode in
-    keep) [ "$broken" != 0 ] || printf 'live %s %s %s %s %s %s\n' "$@" >>"$home/manifest.new" || broken=1 ;;
+    keep) [ "$broken" != 0 ] || printf 'value %s %s %s %s %s %s\n' "$@" >>"$rundir/manifest.new" || broken=1 ;;
     act)
       [ "$broken$stop" = 00 ] || return
       point
       # Not synced: a host that goes down loses the value too.
-      if ! echo "- begin $1" >>"$home/journal"; then
-        say step "$1" failed "the journal in $home cannot be written"
+      if ! echo "- begin $1" >>"$rundir/journal"; then
+        say step "$1" failed "the journal in $rundir cannot be written"
         broken=1
         return
       fi
@@ -94,14 +94,14 @@ live() {
       touched=1
       set_value "$2" "$3" "$4" "$5"
       point
-      echo "- done $1 $told" >>"$home/journal"
-      live_words "$1"
+      echo "- done $1 $result" >>"$rundir/journal"
+      say_value "$1"
       ;;
   esac
 }
 
 # Nothing was changed, and nothing is kept: the same run may begin again.
-untouched() { say note untouched "nothing was changed"; }
+say_unchanged() { say note unchanged "nothing was changed"; }
 
 steps() {
   : # @STEPS@
@@ -111,28 +111,28 @@ apply() {
   prepare || return
   mode=check touched=0
   steps
-  [ "$broken" = 0 ] || { untouched; return; }
+  [ "$broken" = 0 ] || { say_unchanged; return; }
   point
-  if ! mkdir "$home" 2>/dev/null; then
-    say note failed "$home cannot be made, or is there already"
+  if ! mkdir "$rundir" 2>/dev/null; then
+    say note failed "$rundir cannot be created, or already exists"
     return
   fi
-  { printf '%s\n' "$who" >"$home/who" && echo "boot $boot" >"$home/manifest.new"; } || broken=1
+  { printf '%s\n' "$who" >"$rundir/who" && echo "boot $boot" >"$rundir/manifest.new"; } || broken=1
   mode=keep
   steps
   point
-  if [ "$broken" = 0 ] && settle "$home/manifest.new" && mv "$home/manifest.new" "$home/manifest"; then
-    settle "$home"
+  if [ "$broken" = 0 ] && settle "$rundir/manifest.new" && mv "$rundir/manifest.new" "$rundir/manifest"; then
+    settle "$rundir"
     point
     log "$state/journal" "apply $run by $who"
     mode=act
     steps
-    [ "$stop" = 0 ] || say note stopped "the time was up between two steps"
+    [ "$stop" = 0 ] || say note stopped "the time limit was reached between two steps"
     log "$state/journal" "applied $run broken=$broken stopped=$stop"
-    [ "$touched" = 1 ] || { rm -rf "$home"; untouched; }
+    [ "$touched" = 1 ] || { rm -rf "$rundir"; say_unchanged; }
   else
-    rm -rf "$home"
-    say note failed "the backup could not be written to $home; nothing was changed"
+    rm -rf "$rundir"
+    say note failed "the backup could not be written to $rundir; nothing was changed"
   fi
   point
 }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-DEFAULT = "1,10%,100%"
+DEFAULT_BATCHES = "1,10%,100%"
 
 _SIZE = re.compile(r"([1-9][0-9]{0,5})(%?)")
 _WHOLE = 100
@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class BatchSize:
     """A number of hosts, or a percentage of all that are to be changed."""
 
     amount: int
@@ -37,7 +37,7 @@ class Size:
         return max(1, total * self.amount // _WHOLE) if self.percent else self.amount
 
 
-def parse_batches(text: str) -> tuple[Size, ...]:
+def parse_batches(text: str) -> tuple[BatchSize, ...]:
     """Sizes from a list such as ``1,10%,100%``.
 
     Raises:
@@ -48,13 +48,14 @@ def parse_batches(text: str) -> tuple[Size, ...]:
         size = _SIZE.fullmatch(word.strip())
         if size is None or (size[2] and int(size[1]) > _WHOLE):
             raise ValueError(
-                f"{word.strip()!r} is not a number of hosts or a percentage, as in {DEFAULT}"
+                f"{word.strip()!r} is not a number of hosts or a percentage,"
+                f" as in {DEFAULT_BATCHES}"
             )
-        found.append(Size(int(size[1]), bool(size[2])))
+        found.append(BatchSize(int(size[1]), bool(size[2])))
     return tuple(found)
 
 
-def batches(hosts: Sequence[_T], sizes: Sequence[Size]) -> Iterator[Sequence[_T]]:
+def split_into_batches(hosts: Sequence[_T], sizes: Sequence[BatchSize]) -> Iterator[Sequence[_T]]:
     """The hosts in batches; the last size holds for all that are left."""
     at = number = 0
     while at < len(hosts):

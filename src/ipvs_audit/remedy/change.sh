@@ -1,5 +1,5 @@
 #!/bin/sh
-# What ipvs-audit runs on a host to do a plan (apply.sh) or to undo one (undo.sh), at @PARTS@ below.
+# What ipvs-audit runs on a host to carry out a plan (apply.sh) or to undo one (undo.sh), at @PARTS@ below.
 # script.py fills in the other @...@ words. All of it stands in functions, so that a script which was
 # cut on its way does nothing.
 #
@@ -7,7 +7,7 @@
 # Kept on the host, for root only, in /var/lib/ipvs-audit:
 #   lock              a link whose target names the process that holds it
 #   journal           who ran what, when; only ever appended to
-#   RUN/manifest      the steps: `file N BEFORE AFTER PATH`, `live N INODE BEFORE AFTER own|other NAME`,
+#   RUN/manifest      the steps: `file N BEFORE AFTER PATH`, `value N INODE BEFORE AFTER own|other NAME`,
 #                     and `boot ID`, the boot that namespaces' numbers belong to
 #   RUN/journal       `begin N`, `done N`, `undone N`: each step's way; only ever appended to
 #   RUN/file.N        the file as it was, with owner, mode, times, ACL and label
@@ -20,7 +20,7 @@ by='@BY@'             # whose run it is that is undone
 patience='@PATIENCE@' # seconds to wait for the lock
 halt='@HALT@'         # die at this point: only the tests' fault sweep sets it
 state='@STATE@'
-home=$state/$run
+rundir=$state/$run
 key=/proc/sys/net/ipv4/vs/run_estimation
 points=0 stop=0 broken=0 locked='' handles='' listed=0
 nl='
@@ -79,24 +79,24 @@ take_lock() {
   locked=$mine
 }
 
-# Follow a dead owner. Of all that see it dead one comes to make the link that names it; a heir that
+# Follow a dead owner. Of all that see it dead one comes to make the link that names it; a successor that
 # died in its turn is followed likewise. The lock is never free meanwhile.
 succeed() {
-  heir=$state/lock.after.$1
-  until ln -s "$mine" "$heir" 2>/dev/null; do
-    after=$(readlink "$heir")
+  successor=$state/lock.after.$1
+  until ln -s "$mine" "$successor" 2>/dev/null; do
+    after=$(readlink "$successor")
     if [ -z "$after" ] || alive "$after"; then return 1; fi
-    heir=$state/lock.after.$after
+    successor=$state/lock.after.$after
   done
   if [ "$(readlink "$state/lock")" = "$1" ] && ln -s "$mine" "$state/lock.$$" && mv -f "$state/lock.$$" "$state/lock"; then
     rm -f "$state"/lock.after.*
     return 0
   fi
-  rm -f "$heir" "$state/lock.$$"
+  rm -f "$successor" "$state/lock.$$"
   return 1
 }
 
-give_lock() {
+release_lock() {
   [ -n "$locked" ] && [ "$(readlink "$state/lock")" = "$locked" ] && rm -f "$state/lock"
 }
 
@@ -107,26 +107,26 @@ prepare() {
   unset IFS
   set +e +u +f
   umask 077
-  # A lost connection ends no step half-way; the leash's TERM ends the run between two steps.
+  # A lost connection ends no step half-way; TERM, sent when the time is up, ends the run between two steps.
   trap '' HUP PIPE INT
   trap 'stop=1' TERM
-  trap give_lock EXIT
+  trap release_lock EXIT
   for tool in awk cat chmod cp date ln ls mkdir mv readlink rm sha256sum stat sync touch; do
     command -v "$tool" >/dev/null || { say note blocked "$tool is missing on this host"; return 1; }
   done
   if ! mkdir -p "$state" 2>/dev/null || ! chmod 700 "$state" 2>/dev/null; then
-    say note blocked "$state cannot be made"
+    say note blocked "$state cannot be created"
     return 1
   fi
   if ! roots_own "$state"; then
-    say note blocked "$state can be written by others than root: what is kept there is not safe"
+    say note blocked "$state is writable by users other than root, so backups there are not safe"
     return 1
   fi
   if ! take_lock; then
     if [ -n "$owner" ]; then
-      say note locked "another run is at work here: ${owner##*.run-}, process ${owner%%.*}"
+      say note locked "another run is in progress on this host: ${owner##*.run-}, process ${owner%%.*}"
     else
-      say note blocked "the lock cannot be made in $state (disk full?)"
+      say note blocked "the lock cannot be created in $state (disk full?)"
     fi
     return 1
   fi
@@ -154,8 +154,8 @@ find_handle() {
   handle=''
   set -f
   IFS=$nl
-  for way in $handles; do
-    case $way in "$1 "*) handle=${way#* } && break ;; esac
+  for line in $handles; do
+    case $line in "$1 "*) handle=${line#* } && break ;; esac
   done
   unset IFS
   set +f
@@ -166,7 +166,7 @@ find_handle() {
 # Runs in the namespace: inode, the value to replace, the value to write, the key's file, and $swap_awk.
 # Few processes: a host may have hundreds of namespaces.
 # shellcheck disable=SC2016 # the inner shell's variables
-inside='
+in_namespace='
 [ "$(readlink /proc/self/ns/net)" = "net:[$1]" ] || { echo gone; exit; }
 [ -e "$4" ] || { echo absent; exit; }
 awk "$5" "$2" "$3" "$4" || echo refused'
@@ -186,38 +186,38 @@ swap_awk='BEGIN {
   print (now "" == to) ? "set" : "reset"
 }'
 
-# set_value INODE FROM TO own|other: sets $told.
+# set_value INODE FROM TO own|other: sets $result.
 set_value() {
   if [ "$4" = own ]; then
-    told=$(sh -c "$inside" - "$1" "$2" "$3" "$key" "$swap_awk" 2>/dev/null)
+    result=$(sh -c "$in_namespace" - "$1" "$2" "$3" "$key" "$swap_awk" 2>/dev/null)
     return
   fi
   for tool in nsenter xargs; do
-    command -v "$tool" >/dev/null || { told="missing $tool"; return; }
+    command -v "$tool" >/dev/null || { result="missing $tool"; return; }
   done
   [ "$listed" != 0 ] || list_handles
   for again in 0 1; do
     find_handle "$1"
-    told=gone
-    [ -z "$handle" ] || told=$(nsenter --net="$handle" sh -c "$inside" - "$1" "$2" "$3" "$key" "$swap_awk" 2>/dev/null)
-    case $told in gone | '') ;; *) return ;; esac
+    result=gone
+    [ -z "$handle" ] || result=$(nsenter --net="$handle" sh -c "$in_namespace" - "$1" "$2" "$3" "$key" "$swap_awk" 2>/dev/null)
+    case $result in gone | '') ;; *) return ;; esac
     # Its process may have ended, and others be there still.
     [ "$again" = 1 ] || list_handles
   done
   # Gone only where it cannot be found any more; one that is there and was not entered is not done.
   find_handle "$1"
-  if [ -z "$handle" ]; then told=gone; else told=unentered; fi
+  if [ -z "$handle" ]; then result=gone; else result=unentered; fi
 }
 
-live_words() {
-  case $told in
+say_value() {
+  case $result in
     set) say step "$1" set ;;
-    already) say step "$1" already "it had the value" ;;
+    already) say step "$1" already "it already had the value" ;;
     gone) say step "$1" gone "the namespace has ended: nothing to set" ;;
     absent) say step "$1" refused "the kernel shows no key there" ;;
-    reset) say step "$1" refused "it was set, and something else set it back at once" ;;
-    changed*) say step "$1" changed "it has another value meanwhile: ${told#changed }" ;;
-    missing*) say step "$1" failed "${told#missing } is missing on this host: other namespaces cannot be entered" ;;
+    reset) say step "$1" refused "it was set, and something else reset it at once" ;;
+    changed*) say step "$1" changed "it now has another value: ${result#changed }" ;;
+    missing*) say step "$1" failed "${result#missing } is missing on this host: other namespaces cannot be entered" ;;
     unentered) say step "$1" failed "the namespace is there and cannot be entered" ;;
     *) say step "$1" refused "root may not write it there (a user namespace owns it, or /proc/sys is read-only)" ;;
   esac

@@ -1,4 +1,4 @@
-"""What to write so that the value persists: drafts, tried in order until one is judged right.
+"""What to write so that the value persists: drafts, tried in order until one passes.
 
 The fix for EST-2 and EST-3. Writing needs root (CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER).
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.remedy import file_edits
 from ipvs_audit.remedy.load_hook import hook_drafts
-from ipvs_audit.remedy.simulation import changed, why_not
+from ipvs_audit.remedy.simulation import why_not_compliant, with_contents
 from ipvs_audit.snapshot.config_paths import SYSCTL_CONF
 from ipvs_audit.snapshot.sysctl_config import settings
 from ipvs_audit.snapshot.sysctl_key import is_glob, resolved
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ipvs_audit.model.policy import Policy
     from ipvs_audit.persistence.host_config import HostConfig
-    from ipvs_audit.remedy.original_files import Originals
+    from ipvs_audit.remedy.editable_files import EditableFiles
     from ipvs_audit.snapshot.config_files import ConfigFile, Line
     from ipvs_audit.snapshot.sysctl_config import Loader
 
@@ -35,6 +35,10 @@ DROP_INS = (
     "/etc/sysctl.d/99-zz-ipvs.conf",
     "/etc/sysctl.d/zz-ipvs.conf",
 )
+
+_VALUE = "the value that the policy requires"
+_OVERRIDES = "overrides what a file outside /etc sets"
+_HOOK = "each load of ip_vs starts with 1, so a hook has to apply the setting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Draft:
     contents: Mapping[str, bytes] = field(default_factory=dict)
     reasons: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
-    def of(self, path: str, content: bytes, control: str, reason: str) -> Draft:
+    def with_file(self, path: str, content: bytes, control: str, reason: str) -> Draft:
         """The draft with another content; an earlier reason for the same file stays first."""
         first = self.reasons.get(path)
         why = (control, reason) if first is None else (first[0], f"{first[1]}; {reason}")
@@ -57,42 +61,41 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Persisting:
-    """The draft that was judged right, or why none was."""
+class DraftResult:
+    """The draft that passes, or why none does."""
 
     draft: Draft = field(default_factory=Draft)
     why_none: str = ""
 
 
-def persist(config: HostConfig, originals: Originals, policy: Policy) -> Persisting:
+def find_passing_draft(config: HostConfig, editable: EditableFiles, policy: Policy) -> DraftResult:
     """The first draft after which EST-2 and EST-3 pass for every loader of the host."""
     why = ""
-    for draft in _drafts(config, originals, policy):
-        then = replace(config, tree=changed(config.tree, draft.contents))
-        wrong = why_not(then, policy)
+    for draft in _drafts(config, editable, policy):
+        then = replace(config, tree=with_contents(config.tree, draft.contents))
+        wrong = why_not_compliant(then, policy)
         if not wrong:
-            return Persisting(draft)
+            return DraftResult(draft)
         why = why or wrong
-    return Persisting(why_none=why)
+    return DraftResult(why_none=why)
 
 
-def _drafts(config: HostConfig, originals: Originals, policy: Policy) -> Iterator[Draft]:
-    for target, extra in _targets(config, originals, policy):
-        held = _held_in(config, originals, policy, target)
+def _drafts(config: HostConfig, editable: EditableFiles, policy: Policy) -> Iterator[Draft]:
+    for target, extra in _targets(config, editable, policy):
+        values = _target_draft(config, editable, policy, target)
         if extra:
-            held = _added(held, originals, policy, extra, "overrides what a file outside /etc sets")
-        then = replace(config, tree=changed(config.tree, held.contents))
-        for hook in hook_drafts(then, originals, policy, reads=target):
-            draft = held
+            values = _added(values, editable, policy, extra, _OVERRIDES)
+        then = replace(config, tree=with_contents(config.tree, values.contents))
+        for hook in hook_drafts(then, editable, policy, reads=target):
+            draft = values
             for path, content in hook.items():
-                draft = draft.of(path, content, "EST-3", _HOOK_REASON)
+                draft = draft.with_file(path, content, "EST-3", _HOOK)
             yield draft
 
 
-_HOOK_REASON = "each load of ip_vs starts with 1, so a hook has to apply the setting"
-
-
-def _targets(config: HostConfig, originals: Originals, policy: Policy) -> Iterator[tuple[str, str]]:
+def _targets(
+    config: HostConfig, editable: EditableFiles, policy: Policy
+) -> Iterator[tuple[str, str]]:
     """The file that holds the value, and a drop-in besides where vendor files need one."""
     if policy.remedy == "recipe":
         yield SYSCTL_CONF, ""
@@ -101,7 +104,7 @@ def _targets(config: HostConfig, originals: Originals, policy: Policy) -> Iterat
         return
     there = [
         path
-        for path, file in originals.files.items()
+        for path, file in editable.files.items()
         if path.startswith("/etc/sysctl.d/")
         and file.real == path
         and path in config.tree.files
@@ -111,12 +114,14 @@ def _targets(config: HostConfig, originals: Originals, policy: Policy) -> Iterat
         yield path, ""
 
 
-def _held_in(config: HostConfig, originals: Originals, policy: Policy, target: str) -> Draft:
+def _target_draft(
+    config: HostConfig, editable: EditableFiles, policy: Policy, target: str
+) -> Draft:
     """The value in the target, and nothing under /etc against it."""
     draft = Draft()
-    known = originals.files.get(target)
+    known = editable.files.get(target)
     real = known.real if known else target
-    for file in {each.real: each for each in originals.files.values()}.values():
+    for file in {each.real: each for each in editable.files.values()}.values():
         seen = config.tree.files.get(file.path)
         if file.content is None or seen is None or not file.real.startswith("/etc/"):
             continue
@@ -128,27 +133,25 @@ def _held_in(config: HostConfig, originals: Originals, policy: Policy, target: s
         if file.real == real and found[-1][0] in against:
             content = file_edits.set_value(content, found[-1][0], policy.wanted)
             against.discard(found[-1][0])
-            draft = draft.of(file.real, content, "EST-2", "the value that the policy asks for")
+            draft = draft.with_file(file.real, content, "EST-2", _VALUE)
         if against:
             content = file_edits.comment_out(content, against)
-            draft = draft.of(
-                file.real, content, "EST-2", f"takes back what sets it against {target}"
-            )
-    then = changed(config.tree, draft.contents).files.get(target)
+            draft = draft.with_file(file.real, content, "EST-2", f"it contradicts {target}")
+    then = with_contents(config.tree, draft.contents).files.get(target)
     if then is not None and any(_right(stores, policy) for _, stores in _exact(config, then)):
         return draft
-    return _added(draft, originals, policy, target, "the value that the policy asks for")
+    return _added(draft, editable, policy, target, _VALUE)
 
 
-def _added(draft: Draft, originals: Originals, policy: Policy, path: str, reason: str) -> Draft:
-    known = originals.files.get(path)
+def _added(draft: Draft, editable: EditableFiles, policy: Policy, path: str, reason: str) -> Draft:
+    known = editable.files.get(path)
     real = known.real if known else path
     if real in draft.contents:
         before = draft.contents[real]
     else:
         before = known.content or b"" if known else b""
     line = f"net.ipv4.vs.run_estimation = {policy.wanted}"
-    return draft.of(real, file_edits.append(before, line), "EST-2", reason)
+    return draft.with_file(real, file_edits.append(before, line), "EST-2", reason)
 
 
 def _right(stores: int | str | None, policy: Policy) -> bool:

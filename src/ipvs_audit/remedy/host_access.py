@@ -1,13 +1,16 @@
-"""The way to the hosts of a run: a look, a change, and its undoing, each over a connection."""
+"""Access to the hosts of a run: collect, change and undo, each over a connection of its own."""
 
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from ipvs_audit.model.limits import STEP_SECONDS, UNDO_SECONDS
+from ipvs_audit.model.operator_name import operator_name
 from ipvs_audit.probe.collect_host import Job, collect_one
-from ipvs_audit.remedy.apply import Report, apply, undo
+from ipvs_audit.remedy.run_script import apply_plan, undo_run
 from ipvs_audit.transport.connect import open_connection
 
 if TYPE_CHECKING:
@@ -16,19 +19,47 @@ if TYPE_CHECKING:
     from ipvs_audit.model.policy import Policy
     from ipvs_audit.model.target import Target
     from ipvs_audit.remedy.plan_steps import Plan
+    from ipvs_audit.remedy.script_answers import ScriptResult
     from ipvs_audit.snapshot import Failure, Snapshot
     from ipvs_audit.transport.settings import Settings
 
-#: Seconds that a step may take beside the host's deadline.
-_STEP = 1.0
 #: Dies at this point of the changing or the undoing script: only the tests' fault sweep sets it.
 HALT = "IPVS_AUDIT_TEST_HALT"
 HALT_UNDO = "IPVS_AUDIT_TEST_HALT_UNDO"
 
 
+class HostAccess(Protocol):
+    """What a remediation does with hosts; tests put doubles in its place."""
+
+    def collect(self, host: str) -> Snapshot | Failure:
+        """A new snapshot, with the editable files."""
+
+    def apply(self, host: str, plan: Plan) -> ScriptResult:
+        """Carry out a plan.
+
+        Raises:
+            TransportError: what was done is not known.
+        """
+
+    def undo(self, host: str, run: str = "", by: str = "") -> ScriptResult:
+        """Undo what this run did, or another one, which ``by`` made.
+
+        Raises:
+            TransportError: what was undone is not known.
+        """
+
+
 @dataclass(frozen=True, slots=True)
-class LiveDoor:
-    """The hosts themselves; see :class:`ipvs_audit.remedy.rollout.Door`."""
+class HostConnections:
+    """The hosts themselves; see :class:`HostAccess`.
+
+    Attributes:
+        targets: by name.
+        policies: by name.
+        settings: of each connection.
+        run: this run's id.
+        who: makes it; see :func:`initiator`.
+    """
 
     targets: Mapping[str, Target]
     policies: Mapping[str, Policy]
@@ -36,8 +67,8 @@ class LiveDoor:
     run: str
     who: str
 
-    def look(self, host: str) -> Snapshot | Failure:
-        """A new snapshot, with the originals."""
+    def collect(self, host: str) -> Snapshot | Failure:
+        """See :meth:`HostAccess.collect`."""
         policy = self.policies[host]
         return collect_one(
             Job(
@@ -50,29 +81,32 @@ class LiveDoor:
             )
         )
 
-    def apply(self, host: str, plan: Plan) -> Report:
-        """Do a plan."""
+    def apply(self, host: str, plan: Plan) -> ScriptResult:
+        """See :meth:`HostAccess.apply`."""
         connection = open_connection(self.targets[host], self.settings)
         try:
-            seconds = self.settings.limits.deadline + _STEP * len(plan.steps)
+            seconds = self.settings.limits.deadline + STEP_SECONDS * len(plan.steps)
             halt = int(os.environ.get(HALT, "0"))
-            return apply(connection, plan, self.run, who=self.who, timeout=seconds, halt=halt)
+            return apply_plan(connection, plan, self.run, who=self.who, timeout=seconds, halt=halt)
         finally:
             connection.close()
 
-    def undo(self, host: str, run: str = "", by: str = "") -> Report:
-        """Take back what this run did, or another one, which ``by`` made."""
+    def undo(self, host: str, run: str = "", by: str = "") -> ScriptResult:
+        """See :meth:`HostAccess.undo`."""
         connection = open_connection(self.targets[host], self.settings)
         try:
-            seconds = self.settings.limits.deadline + 60
-            halt = int(os.environ.get(HALT_UNDO, "0"))
-            return undo(
+            return undo_run(
                 connection,
                 run or self.run,
                 who=self.who,
                 by=by or self.who,
-                timeout=seconds,
-                halt=halt,
+                timeout=self.settings.limits.deadline + UNDO_SECONDS,
+                halt=int(os.environ.get(HALT_UNDO, "0")),
             )
         finally:
             connection.close()
+
+
+def initiator() -> str:
+    """Operator, controller and process, as journals name who made a run."""
+    return f"{operator_name()}@{socket.gethostname()} process {os.getpid()}"

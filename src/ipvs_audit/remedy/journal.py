@@ -1,7 +1,7 @@
 """The controller's journal: what was done where, one JSON line a record, on disk before it goes on.
 
 >>> with Journal(Path("/tmp/journal.jsonl"), run="r1", who="ops") as journal:  # doctest: +SKIP
-...     journal.note("applying", "web1", steps=2)
+...     journal.record(Event.APPLYING, "web1", steps=[])
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import errno
 import json
 import os
-import re
 import threading
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.remedy.plan_steps import WriteFile
+from ipvs_audit.remedy.script_answers import StepOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,12 +24,27 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ipvs_audit.remedy.plan_steps import Step
+    from ipvs_audit.remedy.script_answers import ScriptResult
 
-NAME = "journal.jsonl"
+JOURNAL_NAME = "journal.jsonl"
 SCHEMA = "ipvs-audit/journal/1"
-_BEGINS = f'{{"schema":"{SCHEMA}"'.encode()
-#: An answer of a host that tells of a change, as ``1 written``.
-_TOUCHED = re.compile(r"[1-9][0-9]* (written|set)\b")
+_RECORD_START = f'{{"schema":"{SCHEMA}"'.encode()
+
+
+class Event(StrEnum):
+    """What a record tells."""
+
+    REMEDIATION_STARTED = "remediation_started"
+    ROLLBACK_STARTED = "rollback_started"
+    RUN_FINISHED = "run_finished"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    PLANNED_AGAIN = "planned_again"
+    VERIFIED = "verified"
+    REVERTING = "reverting"
+    REVERTED = "reverted"
+    ROLLING_BACK = "rolling_back"
+    HOST_FINISHED = "host_finished"
 
 
 class JournalError(Exception):
@@ -39,7 +55,7 @@ class Journal:
     """An open journal. Records may come from several threads.
 
     Raises:
-        OSError: the file cannot be made or written.
+        OSError: the file cannot be created or written.
     """
 
     def __init__(self, path: Path, *, run: str, who: str) -> None:
@@ -66,18 +82,13 @@ class Journal:
     ) -> None:
         os.close(self._file)
 
-    def note(self, event: str, host: str = "", **more: Any) -> None:  # noqa: ANN401  # any JSON
+    def record(self, event: Event, host: str = "", **more: Any) -> None:  # noqa: ANN401  # any JSON
         """Add a record; it is on disk when this returns."""
-        record = {
-            "schema": SCHEMA,
-            "at": utc_timestamp(),
-            "run": self.run,
-            "who": self.who,
-            "event": event,
-        }
+        at = utc_timestamp()
+        entry = {"schema": SCHEMA, "at": at, "run": self.run, "who": self.who, "event": event}
         if host:
-            record["host"] = host
-        line = json.dumps(record | more, separators=(",", ":")).encode() + b"\n"
+            entry["host"] = host
+        line = json.dumps(entry | more, separators=(",", ":")).encode() + b"\n"
         with self._lock:
             if self._torn:
                 line = b"\n" + line
@@ -88,7 +99,7 @@ class Journal:
             os.fsync(self._file)
 
 
-def told(step: Step) -> dict[str, object]:
+def step_entry(step: Step) -> dict[str, object]:
     """A step as a journal keeps it: what, and the hashes or values before and after."""
     if isinstance(step, WriteFile):
         return {
@@ -106,25 +117,36 @@ def told(step: Step) -> dict[str, object]:
     }
 
 
-def find(reports: Path, run: str) -> Path:
+def result_entry(result: ScriptResult) -> dict[str, object]:
+    """A script's answers as a journal keeps them."""
+    return {
+        "steps": [
+            {"number": one.number, "outcome": one.outcome, "text": one.text} for one in result.steps
+        ],
+        "notes": [{"kind": note.kind, "text": note.text} for note in result.notes],
+        "complete": result.complete,
+    }
+
+
+def find_journal(reports: Path, run: str) -> Path:
     """The journal of a run: its id, ``latest``, or a directory; also of one that was killed.
 
     Raises:
         JournalError: there is none; says where it was looked for.
     """
     folder = reports / run
-    places = [folder / NAME, *reports.glob(f".{run}.*.journal/{NAME}")]
-    for place in places:
-        if place.is_file():
-            return place
-    raise JournalError(f"{folder / NAME}: no such journal; name a run that changed hosts")
+    candidates = [folder / JOURNAL_NAME, *reports.glob(f".{run}.*.journal/{JOURNAL_NAME}")]
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise JournalError(f"{folder / JOURNAL_NAME}: no such journal; name a run that changed hosts")
 
 
-def read(path: Path) -> Iterator[dict[str, Any]]:
+def read_journal(path: Path) -> Iterator[dict[str, Any]]:
     """The records. One that was cut, by a kill or a full disk, is passed over.
 
     Raises:
-        JournalError: the file cannot be read, or is no journal.
+        JournalError: the file cannot be read, or is not a journal.
     """
     try:
         lines = path.read_bytes().split(b"\n")
@@ -134,49 +156,53 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
         try:
             record = json.loads(line)
         except ValueError:
-            if line.startswith(_BEGINS) or _BEGINS.startswith(line):
+            if line.startswith(_RECORD_START) or _RECORD_START.startswith(line):
                 continue
             raise JournalError(f"{path}:{number}: is not JSON") from None
         if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-            raise JournalError(f"{path}:{number}: is no record of {SCHEMA}")
+            raise JournalError(f"{path}:{number}: is not a record of {SCHEMA}")
         yield record
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class RunChanges:
     """What a journal says of a run.
 
     Attributes:
         run: its id.
         who: made it.
-        begun: the hosts on which it began to change something, in order.
-        touched: those of them that answered that something was written or set.
+        started: the hosts on which it started to change something, in order.
+        changed: those of them that answered that something was written or set.
     """
 
     run: str
     who: str
-    begun: tuple[str, ...]
-    touched: frozenset[str]
+    started: tuple[str, ...]
+    changed: frozenset[str]
 
 
-def changes_of(path: Path) -> Changes:
-    """The hosts that a run began to change.
+def read_changes(path: Path) -> RunChanges:
+    """The hosts that a run started to change.
 
     Raises:
-        JournalError: the file cannot be read, or is no journal.
+        JournalError: the file cannot be read, or is not a journal.
     """
     run = who = ""
-    begun: dict[str, None] = {}
-    touched: set[str] = set()
-    for record in read(path):
+    started: dict[str, None] = {}
+    changed: set[str] = set()
+    for record in read_journal(path):
         run, who = str(record.get("run", "")), str(record.get("who", ""))
         host = record.get("host")
         if not isinstance(host, str):
             continue
-        if record.get("event") == "applying":
-            begun[host] = None
-        if record.get("event") == "applied" and any(map(_TOUCHED.match, record.get("answers", ()))):
-            touched.add(host)
+        if record.get("event") == Event.APPLYING:
+            started[host] = None
+        if record.get("event") == Event.APPLIED and any(map(_changed_host, record["steps"])):
+            changed.add(host)
     if not run:
         raise JournalError(f"{path}: holds no record")
-    return Changes(run, who, tuple(begun), frozenset(touched))
+    return RunChanges(run, who, tuple(started), frozenset(changed))
+
+
+def _changed_host(step: dict[str, Any]) -> bool:
+    return StepOutcome(step["outcome"]).changed_host

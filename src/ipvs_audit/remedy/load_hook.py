@@ -1,4 +1,4 @@
-"""The load hook in /etc/modprobe.d: kept where it serves, written where none does.
+"""The load hook in /etc/modprobe.d: kept where it works, written where none does.
 
 The fix for EST-3. Writing needs root (CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER).
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ipvs_audit.model.policy import Policy
     from ipvs_audit.persistence.host_config import HostConfig
-    from ipvs_audit.remedy.original_files import Originals
+    from ipvs_audit.remedy.editable_files import EditableFiles
 
 #: Files for the hook, in the order in which they are tried: of several hooks the first wins.
 HOOKS = ("/etc/modprobe.d/ipvs.conf", "/etc/modprobe.d/00-ipvs.conf")
@@ -51,27 +51,27 @@ def _program(path: str | None, documented: str) -> str:
 
 
 def hook_drafts(
-    config: HostConfig, originals: Originals, policy: Policy, *, reads: str
+    config: HostConfig, editable: EditableFiles, policy: Policy, *, reads: str
 ) -> Iterator[Mapping[str, bytes]]:
-    """What to write to modprobe.d, by real path; the first that is judged right is taken.
+    """What to write to modprobe.d, by real path; the first that passes is taken.
 
-    First of all nothing: a hook, a udev rule or a built-in ip_vs that serves is left alone. Then
+    First of all nothing: a hook, a udev rule or a built-in ip_vs that works is left alone. Then
     the hook that is there, with one command more: what it does beside is not lost. A hook that
     this audit cannot judge, or that does more than ours would, is never replaced.
     """
     yield {}
-    if unjudged(config):
+    if find_unjudged_hook(config):
         return
     if policy.estimation == "disabled":
-        yield from _longer(config, originals, _sysctl(config, reads))
-    if does_more(config):
+        yield from _append_to_hook(config, editable, _sysctl(config, reads))
+    if find_extended_hook(config):
         return
-    without = without_hooks(config, originals)
+    without = comment_out_hooks(config, editable)
     if policy.estimation == "enabled":
         yield without
         return
     for path in HOOKS:
-        known = originals.files.get(path)
+        known = editable.files.get(path)
         real = known.real if known else path
         if known is not None and (known.content is None or not real.startswith("/etc/")):
             continue
@@ -80,14 +80,14 @@ def hook_drafts(
         yield {**without, real: file_edits.append(before, hook_line(config, reads), end=b"\n")}
 
 
-def _longer(
-    config: HostConfig, originals: Originals, command: str
+def _append_to_hook(
+    config: HostConfig, editable: EditableFiles, command: str
 ) -> Iterator[Mapping[str, bytes]]:
     """The hook that is there, with a command after it; nothing where that would be lost."""
     hook, _ = find_hook(config)
-    if hook is None or not (does_more(config) or "sysctl" in hook.rest):
+    if hook is None or not (find_extended_hook(config) or "sysctl" in hook.rest):
         return
-    file = originals.files.get(hook.file)
+    file = editable.files.get(hook.file)
     if file is None or file.content is None or not file.real.startswith("/etc/"):
         return
     open_ended = hook.rest.rstrip().endswith((";", "&", "|", "\\"))
@@ -98,16 +98,16 @@ def _longer(
         yield {file.real: file_edits.add_to(file.content, last, joint + command)}
 
 
-def does_more(config: HostConfig) -> str:
+def find_extended_hook(config: HostConfig) -> str:
     """The hook that does more than load ip_vs and apply sysctl files; empty for none."""
     hook, _ = find_hook(config)
     if hook is None:
         return ""
     parts = [_REDIRECTED.sub("", part).split() for part in _JOINTS.split(hook.rest)]
-    return "" if all(_ours(words) for words in parts if words) else hook.where
+    return "" if all(_only_sets_the_key(words) for words in parts if words) else hook.where
 
 
-def _ours(words: list[str]) -> bool:
+def _only_sets_the_key(words: list[str]) -> bool:
     name, rest = words[0].rpartition("/")[2], words[1:]
     named = [word for word in rest if not word.startswith("-") and word != "$CMDLINE_OPTS"]
     if name == "modprobe":
@@ -119,7 +119,7 @@ def _ours(words: list[str]) -> bool:
     return name in ("systemd-sysctl", "true", "false", ":", "exit", "sleep")
 
 
-def unjudged(config: HostConfig) -> str:
+def find_unjudged_hook(config: HostConfig) -> str:
     """The hook that runs what this audit cannot judge; empty for none."""
     hook, _ = find_hook(config)
     if hook is None:
@@ -128,25 +128,25 @@ def unjudged(config: HostConfig) -> str:
     return hook.where if any(end.unknown for end in ends) else ""
 
 
-def without_hooks(config: HostConfig, originals: Originals) -> dict[str, bytes]:
+def comment_out_hooks(config: HostConfig, editable: EditableFiles) -> dict[str, bytes]:
     """The files under /etc with every ``install ip_vs`` commented out, by real path."""
     found: dict[str, set[int]] = {}
     for directive in config.modprobe.directives:
-        file = originals.files.get(directive.file)
+        file = editable.files.get(directive.file)
         if directive.verb != "install" or directive.module != MODULE or file is None:
             continue
         if file.content is not None and file.real.startswith("/etc/"):
             numbers = file_edits.continued(file.content, directive.line)
             found.setdefault(file.path, set()).update(numbers)
     return {
-        originals.files[path].real: file_edits.comment_out(
-            originals.files[path].content or b"", numbers
+        editable.files[path].real: file_edits.comment_out(
+            editable.files[path].content or b"", numbers
         )
         for path, numbers in found.items()
     }
 
 
-def breaks_loading(config: HostConfig) -> str:
+def find_breaking_hook(config: HostConfig) -> str:
     """Where the hook stands that fails on a kernel without the key; empty for none."""
     if config.has_switch is not False:
         return ""

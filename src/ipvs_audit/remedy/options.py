@@ -1,11 +1,11 @@
-"""What a remedy adds to pytest's command line."""
+"""What remediation adds to pytest's command line."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ipvs_audit.remedy.batches import DEFAULT, Size, parse_batches
+from ipvs_audit.remedy.batches import DEFAULT_BATCHES, BatchSize, parse_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,37 +13,37 @@ if TYPE_CHECKING:
 Mode = Literal["", "plan", "remediate", "rollback"]
 
 
-class RemedyOptionError(Exception):
-    """Options that do not go together, or a value that is none; the message says the way out."""
+class RemediationOptionError(Exception):
+    """Options that exclude each other, or a bad value; the message says the way out."""
 
 
 @dataclass(frozen=True, slots=True)
-class RemedyOptions:
-    """The options of a remedy, read once.
+class RemediationOptions:
+    """The options of a remediation, read once.
 
     Attributes:
-        mode: ``plan`` only shows, ``remediate`` changes hosts, ``rollback`` undoes a run; empty
-            for an audit.
+        mode: ``plan`` prints plans, ``remediate`` changes hosts, ``rollback`` undoes a run;
+            empty for an audit.
         yes: do not ask.
         batches: how many hosts at a time.
-        max_failures: how many hosts may fail before no other batch starts.
+        max_failures: how many hosts may fail before no other host is started.
         accept_statistics_loss: change hosts with readers of IPVS statistics too.
         rollback: the run to undo.
     """
 
     mode: Mode = ""
     yes: bool = False
-    batches: tuple[Size, ...] = parse_batches(DEFAULT)
+    batches: tuple[BatchSize, ...] = parse_batches(DEFAULT_BATCHES)
     max_failures: int = 0
     accept_statistics_loss: bool = False
     rollback: str = ""
 
     @classmethod
-    def read(cls, get: Callable[[str], object]) -> RemedyOptions:
+    def read(cls, get: Callable[[str], object]) -> RemediationOptions:
         """The options as given.
 
         Raises:
-            RemedyOptionError: two that exclude each other, or a size that is none.
+            RemediationOptionError: options that exclude each other, or a bad value.
         """
         asked: dict[Mode, object] = {
             "plan": get("remediate_plan"),
@@ -52,19 +52,23 @@ class RemedyOptions:
         }
         modes = [mode for mode, given in asked.items() if given]
         if len(modes) > 1:
-            raise RemedyOptionError("give one of --remediate-plan, --remediate and --rollback")
+            raise RemediationOptionError(
+                "use only one of --remediate-plan, --remediate and --rollback"
+            )
         if modes and modes != ["plan"] and get("from_snapshots"):
-            raise RemedyOptionError("--from-snapshots has no hosts to change; leave it out")
+            raise RemediationOptionError("--from-snapshots has no hosts to change; remove it")
         if modes and modes != ["plan"] and get("resume"):
-            raise RemedyOptionError("--resume takes old evidence, and hosts are changed from new")
+            raise RemediationOptionError(
+                "--resume reuses old evidence; hosts are changed from new evidence only"
+            )
         if get("rollback") == "":
-            raise RemedyOptionError("--rollback: name the run to undo, as reports/ names it")
+            raise RemediationOptionError("--rollback: name the run to undo, as reports/ names it")
         if int(str(get("max_failures"))) < 0:
-            raise RemedyOptionError("--max-failures: give a number of hosts, 0 or more")
+            raise RemediationOptionError("--max-failures: give a number of hosts, 0 or more")
         try:
             sizes = parse_batches(str(get("batches")))
         except ValueError as wrong:
-            raise RemedyOptionError(f"--batches: {wrong}") from None
+            raise RemediationOptionError(f"--batches: {wrong}") from None
         return cls(
             mode=modes[0] if modes else "",
             yes=bool(get("yes")),
@@ -75,27 +79,27 @@ class RemedyOptions:
         )
 
     @property
-    def changes(self) -> bool:
+    def changes_hosts(self) -> bool:
         """Whether hosts are changed."""
         return self.mode in ("remediate", "rollback")
 
 
-def add_remedy_options(add: Callable[..., None]) -> None:
+def add_remediation_options(add: Callable[..., None]) -> None:
     """Declare the options, in the order in which an operator meets them."""
     add(
         "--remediate-plan",
         action="store_true",
-        help="show what --remediate would do, no more",
+        help="print what --remediate would do; change nothing",
     )
     add(
         "--remediate",
         action="store_true",
-        help="change hosts in batches, and verify each; a change that did not help is reverted",
+        help="remediate hosts in batches; verify each, and revert those that do not improve",
     )
-    add("--yes", action="store_true", help="do not ask before changing hosts")
+    add("--yes", action="store_true", help="change hosts without asking")
     add(
         "--batches",
-        default=DEFAULT,
+        default=DEFAULT_BATCHES,
         metavar="SIZES",
         help="hosts changed at a time, numbers or percentages (default %(default)s)",
     )
@@ -104,11 +108,11 @@ def add_remedy_options(add: Callable[..., None]) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="start no other batch once more than N hosts have failed (default 0)",
+        help="start no other host once more than N hosts have failed (default 0)",
     )
     add(
         "--accept-statistics-loss",
         action="store_true",
-        help="also change hosts on which something reads IPVS statistics",
+        help="change hosts where something reads IPVS statistics, too",
     )
     add("--rollback", metavar="RUN", help="undo what an earlier --remediate run changed")

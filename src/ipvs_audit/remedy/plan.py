@@ -1,8 +1,8 @@
 """From a snapshot to a plan: pure, so that it can be read before anything is touched.
 
->>> plan(snapshot, Policy()).status                              # doctest: +SKIP
-'planned'
->>> print(plan(snapshot, Policy()).steps[0].detail)              # doctest: +SKIP
+>>> make_plan(snapshot, Policy()).status                              # doctest: +SKIP
+<RemediationStatus.PLANNED: 'planned'>
+>>> print(make_plan(snapshot, Policy()).steps[0].detail)              # doctest: +SKIP
 --- a/etc/sysctl.conf
 +++ b/etc/sysctl.conf
 """
@@ -13,126 +13,131 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.host_config import host_config_of
-from ipvs_audit.remedy.config_changes import Draft, persist
-from ipvs_audit.remedy.load_hook import breaks_loading, does_more, unjudged, without_hooks
-from ipvs_audit.remedy.original_files import read_originals
+from ipvs_audit.remedy.config_changes import Draft, find_passing_draft
+from ipvs_audit.remedy.editable_files import read_editable_files
+from ipvs_audit.remedy.load_hook import (
+    comment_out_hooks,
+    find_breaking_hook,
+    find_extended_hook,
+    find_unjudged_hook,
+)
 from ipvs_audit.remedy.plan_steps import Plan, WriteFile
-from ipvs_audit.remedy.running_values import live_steps
-from ipvs_audit.remedy.simulation import changed, told_failures, why_not
-from ipvs_audit.remedy.write_access import no_rights, why_unwritable
+from ipvs_audit.remedy.running_values import running_value_steps
+from ipvs_audit.remedy.simulation import reload_notes, why_not_compliant, with_contents
+from ipvs_audit.remedy.write_access import why_not_root, why_unwritable
 from ipvs_audit.snapshot import Failure, GarbledEvidenceError, Snapshot
 
 if TYPE_CHECKING:
     from ipvs_audit.model.policy import Policy
     from ipvs_audit.persistence.host_config import HostConfig
-    from ipvs_audit.remedy.original_files import Originals
+    from ipvs_audit.remedy.editable_files import EditableFiles
 
-_NO_ORIGINALS = "the evidence holds no whole files: collect it with --remediate-plan or --remediate"
+_NO_FILES = "the evidence holds no file contents: collect it with --remediate-plan or --remediate"
 _UNKNOWN_KERNEL = (
-    "whether this kernel has the switch is not known, and on one without it the hook would break "
-    "the loading of ip_vs; run as root, or load ip_vs"
+    "it is unknown whether this kernel has run_estimation; on a kernel without it the hook would "
+    "break the loading of ip_vs; run as root, or load ip_vs"
 )
 
 
-def plan(
+def make_plan(
     evidence: Snapshot | Failure, policy: Policy, *, accept_statistics_loss: bool = False
 ) -> Plan:
-    """What is to be done on one host so that it follows the policy.
+    """What is to be done on one host so that it complies with the policy.
 
     Args:
         evidence: its evidence, with the originals of its files.
         policy: what holds for it.
-        accept_statistics_loss: the operator's leave for hosts with readers of IPVS statistics.
+        accept_statistics_loss: the operator approves of hosts with readers of IPVS statistics.
     """
     if isinstance(evidence, Failure):
-        return Plan(evidence.target, impossible=evidence.message)
+        return Plan(evidence.target, blocked=evidence.message)
     try:
-        made = _plan(evidence, policy)
-        if made.steps and not (accept_statistics_loss or policy.accept_statistics_loss):
-            return _held_back(made, evidence, policy)
+        plan = _plan(evidence, policy)
+        if plan.steps and not (accept_statistics_loss or policy.accept_statistics_loss):
+            return _needing_approval(plan, evidence, policy)
     except GarbledEvidenceError as garbled:
-        return Plan(evidence.target, impossible=str(garbled))
-    return made
+        return Plan(evidence.target, blocked=str(garbled))
+    return plan
 
 
-def _held_back(made: Plan, snapshot: Snapshot, policy: Policy) -> Plan:
+def _needing_approval(plan: Plan, snapshot: Snapshot, policy: Policy) -> Plan:
     losers = [one for one in snapshot.consumers if one.loses]
     no_key = snapshot.census.host.why_unread == "absent" and snapshot.module.loaded
     if policy.estimation == "enabled" or not losers or no_key:
-        return made
+        return plan
     named = ", ".join(f"{one.name} (pid {one.pid})" for one in losers[:5])
     why = (
-        f"{named} reads IPVS statistics, which stand still with estimation off; "
-        "--accept-statistics-loss, or ipvs_audit_accept_statistics_loss: true for this host"
+        f"{named} reads IPVS statistics, which freeze with estimation off; approve with "
+        "--accept-statistics-loss or, for this host, ipvs_audit_accept_statistics_loss: true"
     )
-    return Plan(made.target, made.steps, why, made.impossible, made.notes)
+    return Plan(plan.target, plan.steps, why, plan.blocked, plan.notes)
 
 
 def _plan(snapshot: Snapshot, policy: Policy) -> Plan:
     target = snapshot.target
     if snapshot.module.state == "absent":
-        return Plan(target, notes=("this host has no ip_vs: nothing to do",))
+        return Plan(target, notes=("ip_vs is not present on this host",))
     config = host_config_of(snapshot)
-    originals = read_originals(snapshot)
+    editable = read_editable_files(snapshot)
     if config.has_switch is False and policy.estimation == "disabled":
-        return _without_key(snapshot, config, originals)
-    live, notes = live_steps(snapshot, policy)
-    if not why_not(config, policy):
-        return Plan(target, live, impossible=no_rights(snapshot) if live else "", notes=notes)
-    written, why, more = _persisting(snapshot, config, originals, policy)
-    return Plan(target, (*written, *live), impossible=why, notes=(*notes, *more))
+        return _without_key(snapshot, config, editable)
+    values, notes = running_value_steps(snapshot, policy)
+    if not why_not_compliant(config, policy):
+        return Plan(target, values, blocked=why_not_root(snapshot) if values else "", notes=notes)
+    files, why, more = _persistent_files(snapshot, config, editable, policy)
+    return Plan(target, (*files, *values), blocked=why, notes=(*notes, *more))
 
 
-def _persisting(
-    snapshot: Snapshot, config: HostConfig, originals: Originals | None, policy: Policy
+def _persistent_files(
+    snapshot: Snapshot, config: HostConfig, editable: EditableFiles | None, policy: Policy
 ) -> tuple[tuple[WriteFile, ...], str, tuple[str, ...]]:
-    """The files to write, why that cannot be done, and what to know besides."""
-    if originals is None:
-        return (), _NO_ORIGINALS, ()
+    """The files to write, why that cannot be done, and notes."""
+    if editable is None:
+        return (), _NO_FILES, ()
     if config.has_switch is None and policy.estimation == "disabled":
         return (), _UNKNOWN_KERNEL, ()
-    found = persist(config, originals, policy)
+    found = find_passing_draft(config, editable, policy)
     if found.why_none:
         why = _hook_in_the_way(config) or found.why_none
-        return (), f"no change to files under /etc is judged to make the value persist: {why}", ()
-    steps = _writes(found.draft, originals)
-    then = replace(config, tree=changed(config.tree, found.draft.contents))
-    why = why_unwritable(snapshot, config, originals, steps)
-    return steps, why, told_failures(then, policy)
+        return (), f"no change to files under /etc would make the value persistent: {why}", ()
+    steps = _writes(found.draft, editable)
+    then = replace(config, tree=with_contents(config.tree, found.draft.contents))
+    why = why_unwritable(snapshot, config, editable, steps)
+    return steps, why, reload_notes(then, policy)
 
 
 def _hook_in_the_way(config: HostConfig) -> str:
-    if hook := unjudged(config):
+    if hook := find_unjudged_hook(config):
         return f"{hook} runs a command that this audit cannot judge"
-    if hook := does_more(config):
-        return f"{hook} does more than a hook of this audit would: it is left to you"
+    if hook := find_extended_hook(config):
+        return f"{hook} does more than load ip_vs and set the value: change it by hand"
     return ""
 
 
-def _without_key(snapshot: Snapshot, config: HostConfig, originals: Originals | None) -> Plan:
-    """A kernel without the switch: all that helps is to remove a hook that breaks loading."""
+def _without_key(snapshot: Snapshot, config: HostConfig, editable: EditableFiles | None) -> Plan:
+    """A kernel without the switch: the only fix is to comment out a hook that breaks loading."""
     no_key = (
         f"kernel {snapshot.kernel.release} has no {config.key.dotted}: estimation cannot be "
         "switched off; update the kernel"
     )
-    hook = breaks_loading(config)
-    without = without_hooks(config, originals) if hook and originals else {}
-    if not without or originals is None:
-        return Plan(snapshot.target, impossible=no_key)
-    reason = "on this kernel the hook fails and breaks 'modprobe ip_vs': it is taken out of effect"
+    hook = find_breaking_hook(config)
+    without = comment_out_hooks(config, editable) if hook and editable else {}
+    if not without or editable is None:
+        return Plan(snapshot.target, blocked=no_key)
+    reason = "on this kernel the hook fails and breaks 'modprobe ip_vs'"
     draft = Draft()
     for path, content in without.items():
-        draft = draft.of(path, content, "EST-3", reason)
-    steps = _writes(draft, originals)
-    why = why_unwritable(snapshot, config, originals, steps)
-    return Plan(snapshot.target, steps, impossible=why, notes=(no_key,))
+        draft = draft.with_file(path, content, "EST-3", reason)
+    steps = _writes(draft, editable)
+    why = why_unwritable(snapshot, config, editable, steps)
+    return Plan(snapshot.target, steps, blocked=why, notes=(no_key,))
 
 
-def _writes(draft: Draft, originals: Originals) -> tuple[WriteFile, ...]:
+def _writes(draft: Draft, editable: EditableFiles) -> tuple[WriteFile, ...]:
     """The draft as steps: the sysctl files first, so that a hook never runs without its value."""
     steps = []
     for path in sorted(draft.contents, key=lambda path: ("/modprobe.d/" in path, path)):
-        known = originals.of_real(path)
+        known = editable.by_real_path(path)
         control, reason = draft.reasons[path]
         before = None if known is None else known.content
         if before != draft.contents[path]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from ipvs_audit.model.remediation_status import RemediationStatus
 from ipvs_audit.remedy.file_edits import unified
 
+#: Where the kernel shows the running value.
 KEY_FILE = "/proc/sys/net/ipv4/vs/run_estimation"
 
 
 @dataclass(frozen=True, slots=True)
 class WriteFile:
-    """Replace or make one file. Needs root: CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER.
+    """Replace or create one file. Needs root: CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER.
 
     Attributes:
         control: the control that it serves.
@@ -41,7 +43,7 @@ class WriteFile:
     @property
     def title(self) -> str:
         """In a few words."""
-        return f"{'make' if self.before is None else 'change'} {self.path}"
+        return f"{'create' if self.before is None else 'change'} {self.path}"
 
     @property
     def detail(self) -> str:
@@ -50,7 +52,7 @@ class WriteFile:
 
 
 @dataclass(frozen=True, slots=True)
-class SetLive:
+class SetRunningValue:
     """Set the running value in one network namespace.
 
     Needs root: CAP_NET_ADMIN in the namespace; for another namespace than the host's also
@@ -89,7 +91,7 @@ class SetLive:
         return f"nsenter --net=<net:[{self.inode}]> sh -c '{write}'"
 
 
-Step = WriteFile | SetLive
+Step = WriteFile | SetRunningValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,37 +101,29 @@ class Plan:
     Attributes:
         target: inventory name.
         steps: in the order in which they are done.
-        held_back: why they are not to be done without leave; empty where they may be.
-        impossible: why they cannot be done, or why no step would help; empty where they can.
+        needs_approval: why the operator has to approve them first; empty where that is done.
+        blocked: why they cannot be done, or why no step would help; empty where they can.
         notes: what an operator should know besides.
     """
 
     target: str
     steps: tuple[Step, ...] = ()
-    held_back: str = ""
-    impossible: str = ""
+    needs_approval: str = ""
+    blocked: str = ""
     notes: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
         """Whether there is something to do that may and can be done."""
-        return bool(self.steps) and not self.held_back and not self.impossible
+        return bool(self.steps) and not self.needs_approval and not self.blocked
 
     @property
-    def files(self) -> tuple[WriteFile, ...]:
-        """The steps that change files."""
-        return tuple(step for step in self.steps if isinstance(step, WriteFile))
-
-    @property
-    def namespaces(self) -> tuple[SetLive, ...]:
-        """The steps that set running values."""
-        return tuple(step for step in self.steps if isinstance(step, SetLive))
-
-    @property
-    def status(self) -> str:
-        """``nothing to do``, ``held back``, ``not possible`` or ``planned``."""
-        if self.impossible:
-            return "not possible"
+    def status(self) -> RemediationStatus:
+        """What the plan makes of the host, before anything is done."""
+        if self.blocked:
+            return RemediationStatus.CANNOT_BE_REMEDIATED
         if not self.steps:
-            return "nothing to do"
-        return "held back" if self.held_back else "planned"
+            return RemediationStatus.ALREADY_COMPLIANT
+        if self.needs_approval:
+            return RemediationStatus.NEEDS_APPROVAL
+        return RemediationStatus.PLANNED

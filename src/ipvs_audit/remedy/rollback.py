@@ -2,88 +2,87 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from ipvs_audit.model.remediation_status import RemediationStatus
+from ipvs_audit.remedy.host_threads import for_each_host
+from ipvs_audit.remedy.journal import Event
 from ipvs_audit.remedy.plan_steps import Plan
-from ipvs_audit.remedy.remediate_host import Treated
-from ipvs_audit.remedy.rollout import INTERRUPTED, line
+from ipvs_audit.remedy.plan_text import status_line
+from ipvs_audit.remedy.remediate_host import HostRemediation
+from ipvs_audit.remedy.rollout import INTERRUPTED
 from ipvs_audit.transport import TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ipvs_audit.remedy.apply import Report
-    from ipvs_audit.remedy.journal import Changes, Journal
+    from ipvs_audit.remedy.host_access import HostAccess
+    from ipvs_audit.remedy.journal import Journal, RunChanges
     from ipvs_audit.snapshot import Failure, Snapshot
-
-_FORKS = 16
-
-
-class UndoDoor(Protocol):
-    """The way to the hosts."""
-
-    def look(self, host: str) -> Snapshot | Failure:
-        """A new snapshot."""
-
-    def undo(self, host: str, run: str, by: str) -> Report:
-        """Take back what a run did.
-
-        Raises:
-            TransportError: what was undone is not known.
-        """
 
 
 def roll_back(
     hosts: Sequence[str],
-    changes: Changes,
-    door: UndoDoor,
+    changes: RunChanges,
+    access: HostAccess,
     journal: Journal,
+    *,
+    forks: int,
     tell: Callable[[str], None] = lambda _: None,
-) -> dict[str, Treated]:
-    """Undo a run on each of the hosts: ``rolled back``, ``not attempted`` or ``failed``.
+) -> dict[str, HostRemediation]:
+    """Undo a run on each of the hosts: rolled back, not attempted or failed.
 
-    Interrupted (Ctrl-C), it ends the hosts under way and begins no other.
+    Interrupted (Ctrl-C), it completes the hosts under way and starts no other; a second time, it
+    does not wait for them and says so.
     """
-    done: dict[str, Treated] = {}
+    started: set[str] = set()
+    done: dict[str, HostRemediation] = {}
     stopped = False
 
-    def one(host: str) -> None:
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+
+    def work(host: str) -> None:
         if stopped:
             return
+        started.add(host)
         try:
-            journal.note("rolling back", host, of=changes.run)
-            found = _one(host, changes, door)
+            journal.record(Event.ROLLING_BACK, host, of=changes.run)
+            found = _roll_back_host(host, changes, access)
         except TransportError as lost:
-            found = Treated(Plan(host), "failed", lost.message, after=door.look(host))
+            found = _failed(host, lost.message, after=access.collect(host))
         except Exception as fault:  # noqa: BLE001  # one host's surprise must not end the run
-            why = f"unforeseen {type(fault).__name__}: {fault}; roll back again"
-            found = Treated(Plan(host), "failed", why)
+            found = _failed(host, f"unexpected {type(fault).__name__}: {fault}; roll back again")
         done[host] = found
-        tell(line(host, found))
+        tell(status_line(host, found.status, found.message))
 
-    pool = ThreadPoolExecutor(max_workers=min(_FORKS, max(1, len(hosts))))
-    try:
-        list(pool.map(one, hosts))
-    except KeyboardInterrupt:
-        stopped = True
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    for_each_host(work, hosts, forks=forks, stop=stop)
     for host, found in done.items():
-        journal.note("rolled back", host, status=found.status, message=found.message)
-    return {
-        host: done.get(host) or Treated(Plan(host), "not attempted", INTERRUPTED) for host in hosts
-    }
+        journal.record(Event.HOST_FINISHED, host, status=found.status, message=found.message)
+    return {host: done.get(host) or _interrupted(host, started=host in started) for host in hosts}
 
 
-def _one(host: str, changes: Changes, door: UndoDoor) -> Treated:
-    report = door.undo(host, changes.run, changes.who)
-    after = door.look(host)
-    outcomes = {one.number: one.word for one in report.answers if one.number}
-    texts = "; ".join(one.text for one in report.notes)
-    if not report.undone:
-        return Treated(Plan(host), "failed", report.why or texts, outcomes, after)
-    if not outcomes and host in changes.touched:
-        why = f"the journal says that it was changed, and the host has kept nothing of it: {texts}"
-        return Treated(Plan(host), "failed", why, outcomes, after)
-    return Treated(Plan(host), "rolled back", texts, outcomes, after)
+def _roll_back_host(host: str, changes: RunChanges, access: HostAccess) -> HostRemediation:
+    result = access.undo(host, changes.run, changes.who)
+    after = access.collect(host)
+    outcomes = {one.number: str(one.outcome) for one in result.steps}
+    notes = "; ".join(note.text for note in result.notes)
+    status, message = RemediationStatus.FAILED, result.problem or notes
+    if result.undo_complete and not outcomes and host in changes.changed:
+        message = f"the journal says that it was changed, but the host holds no backup: {notes}"
+    elif result.undo_complete:
+        status, message = RemediationStatus.ROLLED_BACK, notes
+    return HostRemediation(Plan(host), status, message, outcomes, after)
+
+
+def _failed(host: str, message: str, after: Snapshot | Failure | None = None) -> HostRemediation:
+    return HostRemediation(Plan(host), RemediationStatus.FAILED, message, after=after)
+
+
+def _interrupted(host: str, *, started: bool) -> HostRemediation:
+    status, message = RemediationStatus.NOT_ATTEMPTED, INTERRUPTED
+    if started:
+        status = RemediationStatus.FAILED
+        message = f"{INTERRUPTED} while this host was being rolled back; roll back again"
+    return HostRemediation(Plan(host), status, message, interrupted=True)

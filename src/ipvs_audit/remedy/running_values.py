@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.controls.judged_namespaces import judged_namespaces
-from ipvs_audit.remedy.plan_steps import SetLive
+from ipvs_audit.remedy.plan_steps import SetRunningValue
 
 if TYPE_CHECKING:
     from ipvs_audit.model.policy import Policy
@@ -24,7 +24,9 @@ _WHY = {
 }
 
 
-def live_steps(snapshot: Snapshot, policy: Policy) -> tuple[tuple[SetLive, ...], tuple[str, ...]]:
+def running_value_steps(
+    snapshot: Snapshot, policy: Policy
+) -> tuple[tuple[SetRunningValue, ...], tuple[str, ...]]:
     """The values to set, and a note for each namespace that cannot be set.
 
     Raises:
@@ -33,7 +35,7 @@ def live_steps(snapshot: Snapshot, policy: Policy) -> tuple[tuple[SetLive, ...],
     if not snapshot.module.loaded:
         return (), ()
     census = snapshot.census
-    steps: list[SetLive] = []
+    steps: list[SetRunningValue] = []
     notes: list[str] = []
     if census.host.value is not None and not policy.accepts(census.host.value):
         steps.append(_step(census.host, census.host.value, policy, own=True))
@@ -48,10 +50,10 @@ def live_steps(snapshot: Snapshot, policy: Policy) -> tuple[tuple[SetLive, ...],
     return tuple(steps), tuple(notes)
 
 
-def _step(netns: Netns, value: int, policy: Policy, *, own: bool) -> SetLive:
-    return SetLive(
+def _step(netns: Netns, value: int, policy: Policy, *, own: bool) -> SetRunningValue:
+    return SetRunningValue(
         control="EST-4" if own else "EST-5",
-        reason=f"it runs with {netns.raw}, and the policy wants estimation {policy.estimation}",
+        reason=f"it runs with {netns.raw}, and the policy requires estimation {policy.estimation}",
         inode=netns.inode,
         name=netns.name,
         before=value,

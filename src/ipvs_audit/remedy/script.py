@@ -13,8 +13,14 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model.limits import (
+    INITIATOR_LIMIT,
+    LOCK_SECONDS,
+    NAMESPACE_NAME_LIMIT,
+    UNDO_LOCK_SECONDS,
+)
 from ipvs_audit.probe.script import root_only_function, strip_comments
-from ipvs_audit.remedy.plan_steps import SetLive, WriteFile
+from ipvs_audit.remedy.plan_steps import SetRunningValue, WriteFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,9 +29,6 @@ if TYPE_CHECKING:
 
 #: Where a host keeps backups, its journal and the lock.
 STATE = "/var/lib/ipvs-audit"
-#: Seconds to wait for another run on the same host: to change it, and to undo.
-PATIENCE = 5
-UNDO_PATIENCE = 30
 
 _NONCE = re.compile(r"[0-9a-f]{32}")
 _RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,60}")
@@ -54,7 +57,7 @@ def render_apply(
     lines = [_line(number, step) for number, step in enumerate(steps, 1)]
     return _render(
         run,
-        {"@ACTION@": "apply", "@PATIENCE@": str(PATIENCE)},
+        {"@ACTION@": "apply", "@PATIENCE@": str(LOCK_SECONDS)},
         who=who,
         nonce=nonce,
         halt=halt,
@@ -72,7 +75,7 @@ def render_undo(
     """
     return _render(
         run,
-        {"@ACTION@": "undo", "@PATIENCE@": str(UNDO_PATIENCE), "@BY@": _named(by)},
+        {"@ACTION@": "undo", "@PATIENCE@": str(UNDO_LOCK_SECONDS), "@BY@": _initiator(by)},
         who=who,
         nonce=nonce,
         halt=halt,
@@ -99,7 +102,7 @@ def _render(
     words = words | {
         "@NONCE@": nonce,
         "@RUN@": run,
-        "@WHO@": _named(who),
+        "@WHO@": _initiator(who),
         "@HALT@": str(halt),
         "@STATE@": state,
     }
@@ -108,25 +111,25 @@ def _render(
     return script.replace("# @STEPS@", "\n" + steps).encode("ascii")
 
 
-def _named(who: str) -> str:
-    return re.sub(r"[^A-Za-z0-9@._ -]", "?", who)[:200]
+def _initiator(who: str) -> str:
+    return re.sub(r"[^A-Za-z0-9@._ -]", "?", who)[:INITIATOR_LIMIT]
 
 
 def _line(number: int, step: Step) -> str:
     if isinstance(step, WriteFile):
         if not _PATH.fullmatch(step.path) or "/../" in step.path:
-            raise ValueError(f"{step.path!r} is not a path that a remedy changes")
+            raise ValueError(f"{step.path!r} is not a path that a remediation changes")
         return (
             f"file {number} {step.before_sha256} {step.after_sha256}"
             f" {shlex.quote(step.path)} '{percent_b(step.after)}'"
         )
-    return _live(number, step)
+    return _running_value_line(number, step)
 
 
-def _live(number: int, step: SetLive) -> str:
-    name = re.sub(r"[^A-Za-z0-9@._:/ ()-]", "?", step.name)[:100]
+def _running_value_line(number: int, step: SetRunningValue) -> str:
+    name = re.sub(r"[^A-Za-z0-9@._:/ ()-]", "?", step.name)[:NAMESPACE_NAME_LIMIT]
     return (
-        f"live {number} {step.inode} {step.before} {step.after}"
+        f"value {number} {step.inode} {step.before} {step.after}"
         f" {'own' if step.own else 'other'} {shlex.quote(name)}"
     )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
 
 
-def changed(tree: ConfigTree, contents: Mapping[str, bytes]) -> ConfigTree:
+def with_contents(tree: ConfigTree, contents: Mapping[str, bytes]) -> ConfigTree:
     """The tree with other contents of some files, by real path; new ones are root's, 0644."""
     files = dict(tree.files)
     for real, content in contents.items():
@@ -37,11 +37,11 @@ def changed(tree: ConfigTree, contents: Mapping[str, bytes]) -> ConfigTree:
     return replace(tree, files=files)
 
 
-def why_not(config: HostConfig, policy: Policy) -> str:
+def why_not_compliant(config: HostConfig, policy: Policy) -> str:
     """Why the value would not persist; empty where EST-2 and EST-3 both pass."""
     return judge_persisted(config, policy)[1] or judge_reload(config, policy)[1]
 
 
-def told_failures(config: HostConfig, policy: Policy) -> tuple[str, ...]:
+def reload_notes(config: HostConfig, policy: Policy) -> tuple[str, ...]:
     """What an operator should know although all holds, e.g. that the hook reports a failure."""
     return after_reload(config, policy.accepts).notes

@@ -1,23 +1,23 @@
 # shellcheck shell=sh
-# Undoing a run, from what the host has kept of it; as often as one likes.
+# Undoing a run, from what the host has kept of it; undoing again does no harm.
 
 undo() {
   prepare || return
-  if [ ! -e "$home/manifest" ]; then
+  if [ ! -e "$rundir/manifest" ]; then
     # Without a manifest nothing was begun; what lies there is kept all the same.
-    say note nothing "$home holds no change that run $run began"
+    say note nothing "$rundir holds no change of run $run"
     return
   fi
-  if [ -e "$home/who" ] && [ "$(cat "$home/who")" != "$by" ]; then
-    say note failed "run $run of $by changed nothing here; one of the same name by $(cat "$home/who") did"
+  if [ -e "$rundir/who" ] && [ "$(cat "$rundir/who")" != "$by" ]; then
+    say note failed "run $run of $by changed nothing here; one of the same name by $(cat "$rundir/who") did"
     return
   fi
   log "$state/journal" "undo $run by $who"
   # Read once, not at each step: there may be hundreds.
-  begun=$nl$(cat "$home/journal" 2>/dev/null)$nl
-  listing=$nl$(cat "$home/manifest")$nl
+  begun=$nl$(cat "$rundir/journal" 2>/dev/null)$nl
+  listing=$nl$(cat "$rundir/manifest")$nl
   # Back to front: running values first, then a hook before the value that it reads.
-  backwards=$(awk '{ line[NR] = $0 } END { for (i = NR; i; i--) print line[i] }' "$home/manifest")
+  backwards=$(awk '{ line[NR] = $0 } END { for (i = NR; i; i--) print line[i] }' "$rundir/manifest")
   set -f
   IFS=$nl
   for entry in $backwards; do
@@ -34,7 +34,7 @@ undo_step() {
   number=${1#* } number=${number%% *}
   case $begun in
     *" undone $number$nl"*)
-      say step "$number" already "it was taken back before"
+      say step "$number" already "it was undone before"
       return
       ;;
     *" begin $number$nl"*) ;;
@@ -47,7 +47,7 @@ undo_step() {
       rest=${rest#* } after=${rest%% *}
       undo_file "$number" "$before" "$after" "${rest#* }"
       ;;
-    live*)
+    value*)
       # shellcheck disable=SC2086 # its words; the name comes last
       set -- $1
       undo_value "$@"
@@ -56,11 +56,11 @@ undo_step() {
   point
 }
 
-# undo_value live NUMBER INODE BEFORE AFTER own|other NAME
+# undo_value value NUMBER INODE BEFORE AFTER own|other NAME
 undo_value() {
   case $begun in
     *" done $2 already$nl"*)
-      say step "$2" already "the run found it so"
+      say step "$2" already "it had the value before the run"
       return
       ;;
     *" done $2 gone$nl"*)
@@ -71,11 +71,11 @@ undo_value() {
   # After a boot, another namespace may bear its number.
   case $6:$listing in
     own:* | *"${nl}boot $boot$nl"*) set_value "$3" "$5" "$4" "$6" ;;
-    *) told=gone ;;
+    *) result=gone ;;
   esac
-  live_words "$2"
-  case $told in
-    set | already | gone) echo "- undone $2" >>"$home/journal" ;;
+  say_value "$2"
+  case $result in
+    set | already | gone) echo "- undone $2" >>"$rundir/journal" ;;
     *) broken=1 ;;
   esac
 }
@@ -87,17 +87,17 @@ undo_file() {
   [ ! -e "$4" ] || sum "$4"
   [ ! -L "$4" ] || got='a link'
   if [ "$got" = "$2" ]; then
-    touch -r "$home/directory.$1" "${4%/*}"
-    log "$home/journal" "undone $1"
-    say step "$1" already "$4 is as it was"
+    touch -r "$rundir/directory.$1" "${4%/*}"
+    log "$rundir/journal" "undone $1"
+    say step "$1" already "$4 is already as it was"
     return
   fi
-  why="$4 was changed since: it is left as it is; what it was lies in $home/file.$1"
-  if [ "$got" = "$3" ] && put_back "$@"; then
+  why="$4 was changed since the run, so it is left as it is; its backup is $rundir/file.$1"
+  if [ "$got" = "$3" ] && restore_file "$@"; then
     settle "${4%/*}"
-    touch -r "$home/directory.$1" "${4%/*}"
+    touch -r "$rundir/directory.$1" "${4%/*}"
     point
-    log "$home/journal" "undone $1"
+    log "$rundir/journal" "undone $1"
     say step "$1" restored
   else
     rm -f "$new"
@@ -106,17 +106,17 @@ undo_file() {
   fi
 }
 
-put_back() {
+restore_file() {
   why="$4 cannot be removed"
   point
   if [ "$2" = - ]; then
     rm -f "$4"
     return
   fi
-  why="$4 cannot be written, or its backup in $home is damaged"
-  cp -a "$home/file.$1" "$new" 2>/dev/null
+  why="$4 cannot be written, or its backup in $rundir is damaged"
+  cp -a "$rundir/file.$1" "$new" 2>/dev/null
   sum "$new"
-  [ "$got" = "$2" ] && [ "$(facts "$new")" = "$(facts "$home/file.$1")" ] || return
+  [ "$got" = "$2" ] && [ "$(facts "$new")" = "$(facts "$rundir/file.$1")" ] || return
   settle "$new"
   point
   why="$4 was changed meanwhile"

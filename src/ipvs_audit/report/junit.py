@@ -126,10 +126,11 @@ def _properties(host: HostResult) -> Iterator[tuple[str, str]]:
         yield _name(label), _message(text)
     yield from latency_text.properties(host)
     if host.remedy is not None:
-        yield "remedy", _message(": ".join(filter(None, (host.remedy.status, host.remedy.message))))
+        told = (host.remedy.status.word, host.remedy.message)
+        yield "remediation", _message(": ".join(filter(None, told)))
         changed = [f"{one.control} {one.before.word}" for one in host.controls if one.before]
         if changed:
-            yield "before the remedy", _message(", ".join(changed))
+            yield "before remediation", _message(", ".join(changed))
 
 
 def _case(host: HostResult, classname: str, result: Result) -> tuple[TestCase, str]:

@@ -82,7 +82,7 @@ def eased(run: Run) -> list[str]:
     ]
     both.sort(key=lambda one: -one[1].highest)
     lines = [
-        f"latency of {name}: {_delays(before)} before the remedy; {_delays(now)} after it"
+        f"latency of {name}: {_delays(before)} before remediation; {_delays(now)} after it"
         for name, before, now in both[:_MOST_EASED]
     ]
     if (more := len(both) - len(lines)) > 0:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model.remediation_status import RemediationStatus
 from ipvs_audit.model.text import counted
 from ipvs_audit.model.verdict import Result, Verdict
 
@@ -236,21 +237,19 @@ def tally(run: Run) -> dict[Standing, int]:
     return {one: found[one] for one in Standing if one in found}
 
 
-#: How a remedy leaves a host that is, or may be, not as it was.
-_CHANGED = {"fixed", "partly fixed", "failed"}
+def remediation_lines(run: Run, name: str) -> list[str]:
+    """``remediation: 2 remediated, 1 needs approval``; nothing in an audit.
 
-
-def remedy_lines(run: Run, name: str) -> list[str]:
-    """How many hosts a remedy left how: ``remedy: 2 fixed, 1 held back``; nothing in an audit.
-
-    And how the run of that name is taken back, where it has changed something.
+    Where the run of that name may have changed something, also how to undo it.
     """
     found = [host.remedy.status for host in run.hosts if host.remedy is not None]
     if not found:
         return []
-    each = ", ".join(f"{found.count(one):,} {one}" for one in sorted(set(found)))
-    back = f"; to take it back: --rollback {name}" if _CHANGED & set(found) else ""
-    return [f"remedy: {each}{back}"]
+    each = ", ".join(
+        f"{found.count(one):,} {one.word}" for one in RemediationStatus if one in found
+    )
+    undo = any(one.may_have_changed for one in found)
+    return [f"remediation: {each}" + (f"; undo with: --rollback {name}" if undo else "")]
 
 
 _MANY_GROUPS = 40

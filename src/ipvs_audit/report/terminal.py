@@ -20,7 +20,7 @@ from ipvs_audit.report.summary import (
     headline,
     host_standing,
     reconciliation,
-    remedy_lines,
+    remediation_lines,
     standing,
 )
 from ipvs_audit.report.terminal_notes import change_lines, waiver_lines
@@ -75,7 +75,7 @@ def render_summary(run: Run, reports: Path, console: Console) -> None:
         _print_table(run, console)
         console.print()
     _print_findings(run, console)
-    remedied = remedy_lines(run, reports.name)
+    remedied = remediation_lines(run, reports.name)
     told = (*remedied, *eased(run), *waiver_lines(run), *change_lines(run))
     for line in told:
         _print_plain(console, clipped(one_line(line), _MESSAGE_WIDTH))

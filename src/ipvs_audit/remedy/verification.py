@@ -1,4 +1,4 @@
-"""Whether a host is better than before: the same checks, before and after."""
+"""Whether a change has helped: the same checks, before and after."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from ipvs_audit.model.verdict import Result, Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Judged = dict[str, Result]
+#: The result of each control on one host, by the control's id.
+ControlResults = dict[str, Result]
 
 
-def worse(before: Mapping[str, Result], after: Mapping[str, Result]) -> list[Result]:
+def newly_failing(before: Mapping[str, Result], after: Mapping[str, Result]) -> list[Result]:
     """The controls that fail now and did not before."""
     return [
         result
@@ -21,7 +22,7 @@ def worse(before: Mapping[str, Result], after: Mapping[str, Result]) -> list[Res
     ]
 
 
-def improved(before: Mapping[str, Result], after: Mapping[str, Result]) -> bool:
+def any_recovered(before: Mapping[str, Result], after: Mapping[str, Result]) -> bool:
     """Whether a control that failed does not any more."""
     return any(
         result.verdict.bad and control in after and not after[control].verdict.bad
@@ -29,11 +30,13 @@ def improved(before: Mapping[str, Result], after: Mapping[str, Result]) -> bool:
     )
 
 
-def failing(judged: Mapping[str, Result]) -> list[str]:
+def failing(results: Mapping[str, Result]) -> list[str]:
     """The controls that fail."""
-    return [control for control, result in judged.items() if result.verdict.bad]
+    return [control for control, result in results.items() if result.verdict.bad]
 
 
-def undecided(judged: Mapping[str, Result]) -> list[str]:
+def inconclusive(results: Mapping[str, Result]) -> list[str]:
     """The controls that neither pass nor fail."""
-    return [control for control, result in judged.items() if result.verdict is Verdict.INCONCLUSIVE]
+    return [
+        control for control, result in results.items() if result.verdict is Verdict.INCONCLUSIVE
+    ]

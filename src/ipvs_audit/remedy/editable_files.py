@@ -1,4 +1,4 @@
-"""The files that a plan may change, byte for byte, and the places that it would write to."""
+"""The files that a plan may change, byte for byte, and the directories that it would write to."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
+from ipvs_audit.model.limits import EDITABLE_FILE_LIMIT
 from ipvs_audit.snapshot.section import Section, number
 
 if TYPE_CHECKING:
@@ -15,15 +16,14 @@ if TYPE_CHECKING:
 
 SECTION = "originals"
 
-PlaceState = Literal["absent", "writable", "denied", "readonly", "immutable", "shared"]
-_STATES: tuple[PlaceState, ...] = get_args(PlaceState)
+DirectoryState = Literal["absent", "writable", "denied", "readonly", "immutable", "shared"]
+_STATES: tuple[DirectoryState, ...] = get_args(DirectoryState)
 _STAT = re.compile(r"([0-7]{1,5}) ([0-9]{1,10}) ([0-9]{1,10}) [0-9]{1,15} ([0-9]{1,10})")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_LARGEST = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Original:
+class EditableFile:
     """A file as it lay when the probe looked.
 
     Attributes:
@@ -55,7 +55,7 @@ class Original:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TargetDirectory:
     """A directory that a plan may write to.
 
     Attributes:
@@ -65,68 +65,68 @@ class Place:
     """
 
     path: str
-    state: PlaceState
+    state: DirectoryState
     free: int
 
 
 @dataclass(frozen=True, slots=True)
-class Originals:
+class EditableFiles:
     """What a plan may change, by path."""
 
-    files: Mapping[str, Original]
-    places: Mapping[str, Place]
+    files: Mapping[str, EditableFile]
+    directories: Mapping[str, TargetDirectory]
 
-    def of_real(self, real: str) -> Original | None:
+    def by_real_path(self, real: str) -> EditableFile | None:
         """The file of that real path."""
         return next((file for file in self.files.values() if file.real == real), None)
 
 
-def read_originals(snapshot: Snapshot) -> Originals | None:
+def read_editable_files(snapshot: Snapshot) -> EditableFiles | None:
     """The originals that a snapshot holds; None where it was taken without a plan in mind.
 
     Raises:
         GarbledEvidenceError: the section is not whole, or a line is not of its form.
     """
     section = snapshot.sections.get(SECTION)
-    return None if section is None else parse_originals(section)
+    return None if section is None else parse_editable_files(section)
 
 
-def parse_originals(section: Section) -> Originals:
+def parse_editable_files(section: Section) -> EditableFiles:
     """Read the section that ``originals.sh`` prints.
 
     Raises:
         GarbledEvidenceError: it is not whole, or a line is not of its form.
     """
-    files: dict[str, Original] = {}
-    places: dict[str, Place] = {}
+    files: dict[str, EditableFile] = {}
+    directories: dict[str, TargetDirectory] = {}
     current = ""
     for line in section.whole_lines():
         word, _, rest = line.partition(" ")
         if word == "file":
             if rest in files:
-                raise section.garbled(f"{rest[:60]!r} is there twice")
+                raise section.garbled(f"{rest[:60]!r} is duplicated")
             current = rest
-            files[rest] = Original(rest, rest)
+            files[rest] = EditableFile(rest, rest)
         elif word == "place":
-            place = _place(section, rest)
-            places[place.path] = place
+            directory = _directory_of(section, rest)
+            directories[directory.path] = directory
         elif not current:
             raise section.garbled(f"line {line[:60]!r} is not of its form")
         else:
             files[current] = _with(section, files[current], word, rest)
-    return Originals(files, places)
+    return EditableFiles(files, directories)
 
 
-def _place(section: Section, rest: str) -> Place:
+def _directory_of(section: Section, rest: str) -> TargetDirectory:
     word, _, more = rest.partition(" ")
     free, _, path = more.partition(" ")
     state = next((one for one in _STATES if one == word), None)
     if state is None or not path.startswith("/"):
         raise section.garbled(f"place {rest[:60]!r} is not of its form")
-    return Place(path, state, number(section, "the free space", free))
+    return TargetDirectory(path, state, number(section, "the free space", free))
 
 
-def _with(section: Section, file: Original, word: str, rest: str) -> Original:
+def _with(section: Section, file: EditableFile, word: str, rest: str) -> EditableFile:
     found = None
     if word == "real" and rest.startswith("/"):
         found = replace(file, real=rest)
@@ -140,7 +140,7 @@ def _with(section: Section, file: Original, word: str, rest: str) -> Original:
         )
     elif word == "sha256" and _SHA256.fullmatch(rest):
         found = replace(file, sha256=rest)
-    elif word == "hex" and len(rest) <= 2 * _LARGEST:
+    elif word == "hex" and len(rest) <= 2 * EDITABLE_FILE_LIMIT:
         found = replace(file, content=_bytes(section, rest))
     elif word == "unread":
         found = replace(file, unread=rest, content=None)

@@ -1,0 +1,47 @@
+"""A remediation as part of an audit: made from the session's options, targets and policies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipvs_audit.remedy.host_access import HostConnections, initiator
+from ipvs_audit.remedy.remediation import Remediation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ipvs_audit.audit.session import AuditSession
+
+
+def make_remediation(
+    audit: AuditSession,
+    directory: Path,
+    *,
+    tell: Callable[[str], None],
+    ask: Callable[[str], bool],
+) -> Remediation | None:
+    """What the options ask for beside an audit; None for nothing.
+
+    Args:
+        audit: the session.
+        directory: of this run.
+        tell: prints a line for the operator.
+        ask: asks the operator a yes/no question.
+    """
+    options = audit.options.remedy
+    if not options.mode:
+        return None
+    access = HostConnections(
+        audit.targets, audit.policies, audit.options.connection, directory.name, initiator()
+    )
+    return Remediation(
+        options,
+        audit.policies,
+        access if options.changes_hosts else None,
+        audit.options.reports,
+        directory,
+        audit.options.forks,
+        tell,
+        ask,
+    )

@@ -1,0 +1,47 @@
+"""What a remediation plans for a host, and what became of it.
+
+>>> RemediationStatus.NEEDS_APPROVAL.word
+'needs approval'
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RemediationStatus(StrEnum):
+    """One host within a remediation. The values are those of results.json and the journal."""
+
+    ALREADY_COMPLIANT = "already_compliant"
+    PLANNED = "planned"
+    NEEDS_APPROVAL = "needs_approval"
+    CANNOT_BE_REMEDIATED = "cannot_be_remediated"
+    REMEDIATED = "remediated"
+    PARTIALLY_REMEDIATED = "partially_remediated"
+    REVERTED = "reverted"
+    FAILED = "failed"
+    NOT_ATTEMPTED = "not_attempted"
+    ROLLED_BACK = "rolled_back"
+
+    @property
+    def word(self) -> str:
+        """The status as people read it, in the terminal, JUnit and HTML alike."""
+        return self.value.replace("_", " ")
+
+    @property
+    def failed(self) -> bool:
+        """Whether it counts against ``--max-failures``, and ends a run with exit code 1."""
+        return self in (
+            RemediationStatus.FAILED,
+            RemediationStatus.REVERTED,
+            RemediationStatus.PARTIALLY_REMEDIATED,
+        )
+
+    @property
+    def may_have_changed(self) -> bool:
+        """Whether the host is, or may be, not as it was, so that a rollback has something to do."""
+        return self in (
+            RemediationStatus.REMEDIATED,
+            RemediationStatus.PARTIALLY_REMEDIATED,
+            RemediationStatus.FAILED,
+        )
