@@ -89,7 +89,7 @@ def test_the_honest_host_is_not_affected(ran: Ran) -> None:
         ("lengths", "another length than its header says"),
         ("endless", "bytes"),
         ("hang", "within"),
-        ("close", "not started"),
+        ("close", "sh did not start"),
     ],
 )
 def test_a_host_that_does_not_answer_as_the_probe_is_an_error(

@@ -69,8 +69,8 @@ def gather(
             engine(options.engine, forks, options.deadline) as where,
             progress.over(len(targets)) as tell,
         ):
-            if where.told:
-                audit.notes.append(where.told)
+            if where.note:
+                audit.notes.append(where.note)
             for evidence in collect(
                 targets,
                 settings=options.connection,

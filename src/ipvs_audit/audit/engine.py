@@ -40,13 +40,13 @@ class Engine:
         executor: runs the collecting; None does it here.
         forks: hosts that it has room for at a time.
         overrun: seconds beyond a host's deadline after which it is given up; None for the usual.
-        told: what the user should know of it.
+        note: what the user should know of it.
     """
 
     executor: Executor | None
     forks: int
     overrun: float | None = None
-    told: str = ""
+    note: str = ""
 
 
 def dask_address(engine: str) -> str:
@@ -141,7 +141,7 @@ def engine(asked: str | None, forks: int, deadline: float) -> Iterator[Engine]:
             client.get_executor(pure=False),
             room,
             overrun=2 * deadline + limits.ENGINE_OVERRUN,
-            told=f"Collected by {len(threads):,} Dask workers, {room:,} hosts at a time ({asked}).",
+            note=f"Collected by {len(threads):,} Dask workers, {room:,} hosts at a time ({asked}).",
         )
 
 

@@ -140,7 +140,7 @@ def _without_secrets(lines: Sequence[str], targets: Sequence[Target]) -> tuple[s
     found = {each.get_secret_value() for pair in both for each in pair if each is not None}
     secrets = sorted((s for s in found if s), key=len, reverse=True)
     return tuple(
-        reduce(lambda said, secret: said.replace(secret, "***"), secrets, line) for line in lines
+        reduce(lambda text, secret: text.replace(secret, "***"), secrets, line) for line in lines
     )
 
 

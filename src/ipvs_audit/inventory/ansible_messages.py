@@ -72,8 +72,8 @@ class Message:
     @property
     def words(self) -> str:
         """The innermost words, safe to show."""
-        said = (without_quotations(text) for text in reversed(self.texts))
-        return next((text for text in said if text), "it cannot be read")
+        shown = (without_quotations(text) for text in reversed(self.texts))
+        return next((text for text in shown if text), "it cannot be read")
 
     def __str__(self) -> str:
         """The place and the innermost words, safe to show."""
@@ -110,10 +110,10 @@ def without_quotations(text: str) -> str:
             return keep(found)
         return "\x01"
 
-    bare = _MARK.sub("", " ".join(text.replace("\x00", "").replace("\x01", "").split()))
-    bare = _PREFIX.sub("", bare)
-    bare = _QUOTED.sub(drop, _SAFE.sub(keep, _GOT.sub("", bare)))
-    if re.search("['\"`]", bare):
-        bare = re.split("['\"`\x01]", bare, maxsplit=1)[0]
-    bare = re.sub("\x00(\\d+)\x00", lambda found: kept[int(found[1])], bare)
-    return bare.replace("\x01", "'...'").strip().rstrip(".:,;").strip()
+    plain = _MARK.sub("", " ".join(text.replace("\x00", "").replace("\x01", "").split()))
+    plain = _PREFIX.sub("", plain)
+    plain = _QUOTED.sub(drop, _SAFE.sub(keep, _GOT.sub("", plain)))
+    if re.search("['\"`]", plain):
+        plain = re.split("['\"`\x01]", plain, maxsplit=1)[0]
+    plain = re.sub("\x00(\\d+)\x00", lambda found: kept[int(found[1])], plain)
+    return plain.replace("\x01", "'...'").strip().rstrip(".:,;").strip()

@@ -99,20 +99,20 @@ def unreadable(failure: Message) -> InventoryError:
 
 def warnings_from(captured: CapturedOutput, names: Sequence[str]) -> tuple[str, ...]:
     """What the user should know, in order, each once."""
-    said: list[str] = []
+    lines: list[str] = []
     for event in captured.events:
         if event.failed_plugin or event.text.startswith(_NO_INVENTORY):
             continue
         if event.text.startswith(_NO_PATTERN):
-            said.append(_unknown_pattern(event.text.removeprefix(_NO_PATTERN), names))
+            lines.append(_unknown_pattern(event.text.removeprefix(_NO_PATTERN), names))
         elif event.text.startswith(_DUPLICATE):
-            said.append(f"{event.place}: duplicate {_repeated(event)}; the last one counts")
+            lines.append(f"{event.place}: duplicate {_repeated(event)}; the last one counts")
         elif event.text.startswith("Skipping "):  # names keys and groups, never values
-            said.append(event.text)
+            lines.append(event.text)
         else:
-            said.append(str(event))
-    said.extend(line for line in captured.printed.splitlines() if line.strip())
-    return tuple(dict.fromkeys(said))
+            lines.append(str(event))
+    lines.extend(line for line in captured.printed.splitlines() if line.strip())
+    return tuple(dict.fromkeys(lines))
 
 
 def no_host_matches(
@@ -128,7 +128,7 @@ def no_host_matches(
         more = f" ({warnings[0]})" if warnings else ""
         return InventoryError(f"{where}: the inventory holds no host{more}")
     hosts = counted(total, "host")
-    hints = "; ".join(said for said in warnings if said.startswith("--limit"))
+    hints = "; ".join(line for line in warnings if line.startswith("--limit"))
     some = ", ".join(names[:_FEW]) + (", ..." if len(names) > _FEW else "")
     return InventoryError(
         f"--limit {limit!r} matches none of the {hosts} in {where}: "
@@ -173,13 +173,13 @@ def _looks_like_yaml(path: Path) -> bool:
 
 def _line_in_question(path: Path, failure: Message) -> int | None:
     """Ansible's INI plugin names no line, but repeats it: look for it. 1 is the first."""
-    said = "\n".join(failure.texts)
-    got = said.rpartition("got: ")[2].splitlines()[0] if "got: " in said else None
+    message = "\n".join(failure.texts)
+    got = message.rpartition("got: ")[2].splitlines()[0] if "got: " in message else None
     try:
         lines = path.read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return None
-    wholes = (n for n, line in enumerate(lines, 1) if line.strip() and line.strip() in said)
+    wholes = (n for n, line in enumerate(lines, 1) if line.strip() and line.strip() in message)
     parts = (n for n, line in enumerate(lines, 1) if got and got in line.split())
     return next(wholes, None) or next(parts, None)
 
@@ -189,10 +189,10 @@ def _repeated(event: Message) -> str:
 
 
 def _unknown_pattern(pattern: str, names: Sequence[str]) -> str:
-    bare = pattern.lstrip("!&")
-    near = difflib.get_close_matches(bare, names, n=1)
+    name = pattern.lstrip("!&")
+    near = difflib.get_close_matches(name, names, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    return f"--limit: no host or group matches {bare}{hint}"
+    return f"--limit: no host or group matches {name}{hint}"
 
 
 def _file_in(failure: Message) -> str:

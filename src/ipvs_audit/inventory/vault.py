@@ -28,7 +28,7 @@ def open_vault(loader: Any, password_file: Path | None) -> None:  # noqa: ANN401
             secret = get_file_vault_secret(filename=path, vault_id=label, loader=loader)
             secret.load()
         except AnsibleError:
-            why = _trouble(Path(path).expanduser())
+            why = _why_no_password(Path(path).expanduser())
             raise InventoryError(f"vault password file {path}: {why}") from None
         secrets.append((label or "default", secret))
         loader.set_vault_secrets(secrets)
@@ -55,7 +55,7 @@ def _files(password_file: Path | None) -> list[tuple[str | None, str]]:
     return found
 
 
-def _trouble(path: Path) -> str:
+def _why_no_password(path: Path) -> str:
     if not path.exists():
         return "no such file"
     if path.is_dir():

@@ -37,7 +37,7 @@ class Job:
         every_namespace: sample namespaces without IPVS rules too.
         span: seconds over which the counters are sampled.
         originals: bring the files that a plan may change, whole.
-        keep: told of the connection after a success; true keeps it open.
+        keep: called with the connection after a success; true keeps it open.
     """
 
     target: Target
@@ -54,7 +54,7 @@ class Handle:
     """Lets another thread end an attempt that is under way.
 
     Attributes:
-        slots: those of hosts that are being connected to; None where nobody counts them.
+        slots: limit the hosts that are being connected to; None where there is no limit.
         abandoned: nobody waits for the attempt any more.
     """
 
@@ -66,7 +66,7 @@ class Handle:
     def attach(self, connection: Connection) -> None:
         """Take note of an open connection; one that nobody waits for is closed at once.
 
-        A direct one gives the host's place among those that connect to the next.
+        A direct one releases the host's connection slot for the next host.
         """
         with self._lock:
             self._connection = connection
@@ -82,14 +82,14 @@ class Handle:
             self._connection = None
             return not self.abandoned
 
-    def acquire_slot(self, patience: float) -> bool:
-        """Have a place to connect again, within so many seconds; false where there is none."""
+    def acquire_slot(self, timeout: float) -> bool:
+        """Get a connection slot within ``timeout`` seconds; false where none became free."""
         if self.slots is None:
             return not self.abandoned
-        return self.slots.acquire(self, patience, lambda: self.abandoned)
+        return self.slots.acquire(self, timeout, lambda: self.abandoned)
 
     def release_slot(self) -> None:
-        """Need no place to connect any more."""
+        """Give the connection slot back."""
         if self.slots is not None:
             self.slots.release(self)
 

@@ -48,7 +48,7 @@ def collect(
 ) -> Iterator[Snapshot | Failure]:
     """Collect every target; exactly one snapshot or failure for each, as they come in.
 
-    At most ``forks`` hosts are being connected to at a time. A host that is connected makes place
+    At most ``forks`` hosts are being connected to at a time. A host that is connected makes room
     for the next one, where its connection is :attr:`~ipvs_audit.transport.Connection.direct`; in
     all at most ``under_way`` are under way, and no more than that is held in memory.
     Interrupted (Ctrl-C), it closes what is open, gives a failure of the kind ``interrupted`` for
@@ -63,7 +63,7 @@ def collect(
         under_way: hosts under way at a time, connected or not, where that is more than ``forks``.
             Another executor does not say when a host is connected: there it changes nothing.
         originals: bring the files that a plan may change, whole.
-        keep: told, in the collecting thread, of the connection to each host that was collected;
+        keep: called, in the collecting thread, with the connection to each host that was collected;
             true keeps it open. Only with the executor left out.
         executor: runs the collecting; None starts a thread per host. Another one should have
             ``forks`` workers: a host's deadline counts from when it is submitted.
@@ -113,7 +113,7 @@ class _Run:
         self._most = under_way
         self._overrun = overrun
         self._running: dict[Future[Snapshot | Failure], _Running] = {}
-        #: A future that is done, or None where a place to connect may be free.
+        #: A future that is done, or None where a connection slot may be free.
         self._news: queue.SimpleQueue[Future[Snapshot | Failure] | None] = queue.SimpleQueue()
         self._slots = ConnectionSlots(forks, lambda: self._news.put(None))
 

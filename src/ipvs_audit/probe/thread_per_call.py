@@ -21,7 +21,7 @@ class ThreadPerCallExecutor(Executor):
     """Gives a call an idle thread, or starts one; who submits decides how many run.
 
     Unlike ThreadPoolExecutor's, its threads can be given up on: one that hangs in a library call
-    takes no other host's place, and, a daemon, does not keep the interpreter from ending.
+    keeps no other host waiting, and, a daemon, does not keep the interpreter from ending.
     """
 
     def __init__(self) -> None:

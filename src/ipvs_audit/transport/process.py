@@ -1,4 +1,4 @@
-"""A conversation with a process on this machine, killed with everything that it started."""
+"""Runs a program on this machine; it is killed with everything that it started."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def run_process(
     *,
     on_start: Callable[[Callable[[], None]], None] = lambda _kill: None,
 ) -> int | None:
-    """Run a program in a session of its own and hold the conversation with it.
+    """Run a program in a session of its own.
 
     Args:
         argv: the program and its arguments.
-        protocol: what is said.
+        protocol: what to send, and where the output goes.
         deadline: when it must be over.
         timeout: the seconds that were allowed in all, for messages.
-        on_start: told how to kill the program from another thread.
+        on_start: called with a function that kills the program from another thread.
 
     Returns:
         Its exit status, negative where a signal ended it.

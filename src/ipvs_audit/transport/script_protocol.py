@@ -1,7 +1,7 @@
-"""The conversation that starts a script on a host: what is run, sent, and made of the answers.
+"""Starts a script on a host: the command to run, the input to send, the output to expect.
 
-It does no input or output itself, so that SSH, a local process and a test all hold the same
-conversation. Around the script stand three safeguards:
+It does no input or output itself, so that SSH, a local process and a test share it. Around the
+script stand three safeguards:
 
 - A start mark goes to both streams before the script runs. What a login shell or a forced
   command printed before it is noise; without it nothing was run, and the noise tells why.
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from ipvs_audit.model.target import Become
 
-#: How ``timeout`` wants its arguments: GNU and busybox from 1.34; busybox from 1.30; older
-#: busybox; and no ``timeout`` at all.
+#: How the host's ``timeout`` takes its arguments: GNU and busybox from 1.34; busybox from 1.30;
+#: older busybox; and no ``timeout`` at all.
 TimeoutStyle = Literal["kill", "plain", "old", "none"]
 TIMEOUT_STYLES: tuple[TimeoutStyle, ...] = ("kill", "plain", "old", "none")
 
@@ -50,7 +50,7 @@ def _timeout_prefix(timeout_style: TimeoutStyle, seconds: float) -> str:
 
 
 class ScriptProtocol:
-    """One script on its way through one conversation.
+    """One run of one script.
 
     With ``inline`` the script is an argument of ``sh`` and there is no input, for transports that
     have none; there is no password then either.

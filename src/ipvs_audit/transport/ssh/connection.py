@@ -95,7 +95,7 @@ class SshConnection:
         """Kill the script that is running, if any, and end every connection on the way."""
         self._closed = True
         if self._channel is not None:
-            self._let_go(self._channel, finished=False)
+            self._close_channel(self._channel, finished=False)
         self._link.close()
 
     def _run(self, protocol: ScriptProtocol, deadline: Deadline, timeout: float) -> Output:
@@ -117,12 +117,12 @@ class SshConnection:
                 pass
             finished = True
         finally:
-            self._let_go(channel, finished=finished)
+            self._close_channel(channel, finished=finished)
             self._channel = None
-        told = channel.exit_status >= 0
-        if not told and (self._closed or not self._link.transport.is_active()):
+        has_status = channel.exit_status >= 0
+        if not has_status and (self._closed or not self._link.transport.is_active()):
             raise protocol.cut_off()
-        return protocol.output(channel.exit_status if told else None)
+        return protocol.output(channel.exit_status if has_status else None)
 
     def _open_channel(self, deadline: Deadline) -> paramiko.Channel:
         try:
@@ -149,10 +149,10 @@ class SshConnection:
         deadline: Deadline,
         timeout: float,
     ) -> None:
-        wake = _Wake(channel)
+        wake = _DataEvent(channel)
         channel.in_buffer.set_event(wake)
         channel.in_stderr_buffer.set_event(wake)
-        channel.status_event = _Told(wake)
+        channel.status_event = _StatusEvent(wake)
         lingering: Deadline | None = None
         eof_sent = False
         while True:
@@ -182,7 +182,7 @@ class SshConnection:
                 check = limits.BACKGROUND_OUTPUT / 4
             wake.wait(min(deadline.left(), check))
 
-    def _let_go(self, channel: paramiko.Channel, *, finished: bool) -> None:
+    def _close_channel(self, channel: paramiko.Channel, *, finished: bool) -> None:
         """Close the channel; kill what still runs at its end, where the server knows how to."""
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             if not finished and not channel.closed:
@@ -190,7 +190,7 @@ class SshConnection:
             channel.close()
 
 
-class _Wake(threading.Event):
+class _DataEvent(threading.Event):
     """Tells that a buffer has changed; only its one reader clears it, not the buffers.
 
     Attributes:
@@ -222,10 +222,10 @@ class _Wake(threading.Event):
         super().clear()
 
 
-class _Told(threading.Event):
+class _StatusEvent(threading.Event):
     """Set by paramiko when the exit status has come, which may be long before the output ends."""
 
-    def __init__(self, wake: _Wake) -> None:
+    def __init__(self, wake: _DataEvent) -> None:
         super().__init__()
         self._wake = wake
 

@@ -52,7 +52,7 @@ def dial(route: tuple[Hop, ...], settings: Settings) -> SshLink:
         via: SshTransport | None = None
         fingerprint = ""
         for hop in route:
-            sock = _open(hop, via, deadline, stack)
+            sock = _open_stream(hop, via, deadline, stack)
             known = host_keys.known_of(hop)
             transport = SshTransport(sock, host_keys.algorithms(known))
             stack.callback(transport.close)
@@ -65,17 +65,17 @@ def dial(route: tuple[Hop, ...], settings: Settings) -> SshLink:
         return SshLink(via, fingerprint, stack.pop_all().close)
 
 
-def _open(
+def _open_stream(
     hop: Hop, via: SshTransport | None, deadline: Deadline, stack: contextlib.ExitStack
 ) -> socket.socket | paramiko.Channel:
     if via is not None:
-        return _through(hop, via, deadline)
-    sock = _through_command(hop, stack) if hop.proxy_command else _straight(hop, deadline)
+        return _open_jump_channel(hop, via, deadline)
+    sock = _start_proxy_command(hop, stack) if hop.proxy_command else _connect_tcp(hop, deadline)
     stack.callback(sock.close)
     return sock
 
 
-def _straight(hop: Hop, deadline: Deadline) -> socket.socket:
+def _connect_tcp(hop: Hop, deadline: Deadline) -> socket.socket:
     try:
         found = socket.getaddrinfo(hop.host, hop.port, hop.family, socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
@@ -88,8 +88,8 @@ def _straight(hop: Hop, deadline: Deadline) -> socket.socket:
         sock = socket.socket(family, kind, protocol)
         try:
             sock.settimeout(max(0.05, deadline.left() / (len(found) - count)))
-            if hop.bind:
-                sock.bind((hop.bind, 0))
+            if hop.bind_address:
+                sock.bind((hop.bind_address, 0))
             sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
@@ -115,7 +115,7 @@ def _no_connection(hop: Hop, errors: list[OSError]) -> TransportError:
     )
 
 
-def _through(hop: Hop, via: SshTransport, deadline: Deadline) -> paramiko.Channel:
+def _open_jump_channel(hop: Hop, via: SshTransport, deadline: Deadline) -> paramiko.Channel:
     try:
         return via.open_channel(
             "direct-tcpip", (hop.host, hop.port), ("127.0.0.1", 0), timeout=deadline.left()
@@ -133,7 +133,7 @@ def _through(hop: Hop, via: SshTransport, deadline: Deadline) -> paramiko.Channe
         ) from None
 
 
-def _through_command(hop: Hop, stack: contextlib.ExitStack) -> socket.socket:
+def _start_proxy_command(hop: Hop, stack: contextlib.ExitStack) -> socket.socket:
     """Run ProxyCommand with one end of a socket pair as its input and output."""
     ours, theirs = socket.socketpair()
     with theirs:
@@ -144,11 +144,11 @@ def _through_command(hop: Hop, stack: contextlib.ExitStack) -> socket.socket:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-    stack.callback(_reap, child)
+    stack.callback(_end_proxy_command, child)
     return ours
 
 
-def _reap(child: subprocess.Popen[bytes]) -> None:
+def _end_proxy_command(child: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(0)
         return

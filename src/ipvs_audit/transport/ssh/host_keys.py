@@ -121,6 +121,6 @@ def _files(hop: Hop) -> str:
 
 
 def _checking(hop: Hop) -> str:
-    if hop.checking not in {"no", "off", "accept-new"}:
+    if hop.strict_host_key_checking not in {"no", "off", "accept-new"}:
         return ""
-    return f" (StrictHostKeyChecking={hop.checking} is ignored)"
+    return f" (StrictHostKeyChecking={hop.strict_host_key_checking} is ignored)"

@@ -47,7 +47,7 @@ class Hop:
         methods: authentication methods allowed, e.g. ``publickey``.
         password: for this server only.
         proxy_command: run this in place of connecting; None connects.
-        checking: what StrictHostKeyChecking says, to explain that it is not honoured.
+        strict_host_key_checking: ssh_config's value, to explain that it is ignored.
         connect_timeout: ConnectTimeout, where set.
     """
 
@@ -65,8 +65,8 @@ class Hop:
     password: SecretStr | None
     proxy_command: str | None
     family: socket.AddressFamily
-    bind: str | None
-    checking: str
+    bind_address: str | None
+    strict_host_key_checking: str
     connect_timeout: float | None
 
     @property
@@ -137,10 +137,10 @@ class _RouteResolver:
         return way
 
     def _hop(self, name: str, found: Mapping[str, list[str]], password: SecretStr | None) -> Hop:
-        user = _first(found, "user", _me())
+        user = _first(found, "user", _local_user())
         host = ssh_config.expand(_first(found, "hostname", name), {"h": name})
         port = _number(name, "Port", _first(found, "port", str(SSH_PORT)))
-        tokens = {"h": host, "n": name, "p": str(port), "r": user} | _here()
+        tokens = {"h": host, "n": name, "p": str(port), "r": user} | _local_tokens()
         alias = _first(found, "hostkeyalias", "")
         command = _first(found, "proxycommand", "none")
         timeout = _first(found, "connecttimeout", "none")
@@ -164,8 +164,8 @@ class _RouteResolver:
             password=password,
             proxy_command=None if command == "none" else ssh_config.expand(command, tokens),
             family=_family(found),
-            bind=_first(found, "bindaddress", "") or None,
-            checking=_first(found, "stricthostkeychecking", "").lower(),
+            bind_address=_first(found, "bindaddress", "") or None,
+            strict_host_key_checking=_first(found, "stricthostkeychecking", "").lower(),
             connect_timeout=None
             if timeout == "none"
             else float(_number(name, "ConnectTimeout", timeout)),
@@ -205,15 +205,15 @@ def _tokens(name: str, hop: Hop) -> dict[str, str]:
 
 
 @functools.cache
-def _me() -> str:
+def _local_user() -> str:
     return getpass.getuser()
 
 
 @functools.cache
-def _here() -> dict[str, str]:
+def _local_tokens() -> dict[str, str]:
     long = socket.gethostname()
     return {
-        "u": _me(),
+        "u": _local_user(),
         "d": str(Path.home()),
         "L": long.split(".")[0],
         "l": long,
