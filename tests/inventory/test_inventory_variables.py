@@ -182,7 +182,7 @@ def test_templates_are_resolved_as_ansible_resolves_them(tmp_path: Path) -> None
         pickle.dumps(target)
 
 
-def test_variables_that_are_not_honoured_are_said_once(tmp_path: Path) -> None:
+def test_ignored_variables_are_reported_once(tmp_path: Path) -> None:
     hosts = tmp_path / "hosts"
     hosts.write_text("a ansible_become_flags=-i\nb ansible_become_flags=-i\nc\n")
     assert read_inventory([str(hosts)]).warnings == (

@@ -12,7 +12,7 @@ from ipvs_audit.model.target import Become, Target
 from ipvs_audit.transport import Connection, TransportError
 from ipvs_audit.transport.connect import open_connection
 from ipvs_audit.transport.settings import Settings
-from ipvs_audit.transport.testinfra_backend import host_for
+from ipvs_audit.transport.testinfra_host import host_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

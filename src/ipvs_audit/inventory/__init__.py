@@ -101,7 +101,7 @@ def read_inventory(
         sources=tuple(sources),
         sha256=digest(given, outcome),
         total=total,
-        warnings=_without_secrets((*warnings, *_not_honoured(ignored)), targets),
+        warnings=_without_secrets((*warnings, *_ignored_variables(ignored)), targets),
     )
 
 
@@ -144,7 +144,7 @@ def _without_secrets(lines: Sequence[str], targets: Sequence[Target]) -> tuple[s
     )
 
 
-def _not_honoured(ignored: Counter[str]) -> tuple[str, ...]:
+def _ignored_variables(ignored: Counter[str]) -> tuple[str, ...]:
     return tuple(
         f"{name} is ignored; it is set for {count} host{'s' if count > 1 else ''}"
         for name, count in sorted(ignored.items())

@@ -36,7 +36,7 @@ BECOME_METHOD = ("ansible_become_method",)
 BECOME_USER = ("ansible_become_user", "ansible_sudo_user")
 BECOME_PASSWORD = ("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass")
 
-HONOURED = frozenset(
+SUPPORTED = frozenset(
     ADDRESS + PORT + USER + PASSWORD + KEY_FILE + SSH_ARGS + CONNECTION
     + BECOME + BECOME_METHOD + BECOME_USER + BECOME_PASSWORD
 )  # fmt: skip
@@ -77,7 +77,7 @@ class Variable:
 
 def concerns_us(name: str) -> bool:
     """Whether a variable can change a Target."""
-    return name in HONOURED or name.startswith(OWN)
+    return name in SUPPORTED or name.startswith(OWN)
 
 
 def fit(word: str) -> bool:

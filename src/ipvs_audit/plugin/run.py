@@ -33,7 +33,7 @@ from ipvs_audit.report.write import point_latest, write_reports
 from ipvs_audit.snapshot import store
 from ipvs_audit.snapshot.round_trips import SECTION
 from ipvs_audit.transport.connect import open_connection
-from ipvs_audit.transport.testinfra_backend import host_for
+from ipvs_audit.transport.testinfra_host import host_for
 
 if TYPE_CHECKING:
     from collections.abc import Collection

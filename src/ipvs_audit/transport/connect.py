@@ -1,4 +1,4 @@
-"""The one door to a target, whatever its connection is called in the inventory."""
+"""Opens a connection to a target: by SSH, on this machine, or by one of testinfra's backends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ipvs_audit.transport import Connection, TransportError
 from ipvs_audit.transport.local import LocalConnection
 from ipvs_audit.transport.settings import Settings
 from ipvs_audit.transport.ssh.connection import connect_ssh
-from ipvs_audit.transport.testinfra_backends import connect_other
+from ipvs_audit.transport.testinfra_connection import connect_testinfra
 
 if TYPE_CHECKING:
     from ipvs_audit.model.target import Target
@@ -34,4 +34,4 @@ def open_connection(target: Target, settings: Settings) -> Connection:
         return connect_ssh(target, settings)
     if target.connection == "local":
         return LocalConnection(target.become)
-    return connect_other(target)
+    return connect_testinfra(target)

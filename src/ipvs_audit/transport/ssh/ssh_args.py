@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ipvs_audit.transport import TransportError
 
-#: Settings that change how a host is reached, and are honoured.
-HONOURED = frozenset({
+#: Settings that change how a host is reached, and are supported.
+SUPPORTED = frozenset({
     "addressfamily", "bindaddress", "certificatefile", "connecttimeout", "globalknownhostsfile",
     "hashknownhosts", "hostkeyalias", "hostname", "identitiesonly", "identityagent",
     "identityfile", "kbdinteractiveauthentication", "passwordauthentication", "port",
@@ -96,7 +96,7 @@ def _setting(text: str) -> tuple[str, str]:
     key, value = text[:end], text[end:].lstrip(" \t").removeprefix("=").strip()
     if not key or not value:
         raise _bad(f"-o {text}", "is not KEYWORD=VALUE")
-    if key.lower() not in HONOURED | IGNORED:
+    if key.lower() not in SUPPORTED | IGNORED:
         raise _bad(f"-o {key}", "is not supported")
     return key, value
 

@@ -1,4 +1,4 @@
-"""Whatever else testinfra reaches: docker, podman, kubectl, chroot, lxc, salt ...
+"""Connections by testinfra's own backends: docker, podman, kubectl, chroot, lxc, salt ...
 
 The backend builds its own command line; where that runs as a local process (all but salt and
 winrm), this module runs it in testinfra's place, with a deadline and an output cap.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _OURS = frozenset({"ssh", "safe-ssh", "paramiko", "ansible", "local", "ipvs-audit"})
 
 
-def connect_other(target: Target) -> OtherConnection:
+def connect_testinfra(target: Target) -> TestinfraConnection:
     """A connection by one of testinfra's own backends.
 
     The address may carry what the backend needs, as testinfra writes it:
@@ -60,10 +60,10 @@ def connect_other(target: Target) -> OtherConnection:
         backend = testinfra.backend.get_backend_class(target.connection)(address, **options)
     except (RuntimeError, ImportError) as error:
         raise TransportError("configuration", f"{target.name}: {one_line(str(error))}") from None
-    return OtherConnection(backend, via=f"{target.connection} {address}", become=target.become)
+    return TestinfraConnection(backend, via=f"{target.connection} {address}", become=target.become)
 
 
-class OtherConnection:
+class TestinfraConnection:
     """A testinfra backend that runs scripts. It keeps nothing open between them."""
 
     fingerprint = ""
