@@ -191,7 +191,7 @@ class TestVerify:
     @pytest.mark.parametrize(
         ("before", "after", "says"),
         [
-            ('"verdict":"pass"', '"verdict":"not_applicable"', "the worst of its controls is pass"),
+            ('"verdict":"pass"', '"verdict":"not_applicable"', "run.counts says"),
             ('"fix":"', '"fix":"Do nothing. ', "is not what its check says"),
             ('"observed":"', '"observed":"nearly ', "the evidence gives"),
             ("Debian GNU/Linux 12", "Debian GNU/Linux 13", "its facts are not those"),
@@ -204,7 +204,7 @@ class TestVerify:
     ) -> None:
         forged(run, before, after)
         ran = tool("verify", run)
-        assert ran.returncode in (1, 2), ran.stdout
+        assert ran.returncode == 1, ran.stdout
         assert says in ran.stdout
 
     def test_a_failure_turned_into_a_pass_is_found(self, run: Path) -> None:

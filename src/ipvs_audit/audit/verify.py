@@ -120,7 +120,14 @@ def _signature(run: Path, allowed_signers: Path | None, signer: str | None) -> I
 
 
 def _results(directory: Path, checks: Path) -> Iterator[Finding]:
-    run = results_json.load(directory / "results.json")
+    path = directory / "results.json"
+    try:
+        run = results_json.load(path)
+    except ReportError as broken:
+        if not path.exists():
+            raise
+        yield Finding("WRONG", f"results: {broken}")
+        return
     there = (directory / store.NAME).exists()
     if not there and any(host.state != "excluded" for host in run.hosts):
         text = f"{store.NAME} is missing, so nothing shows that they are true"
