@@ -165,7 +165,7 @@ def test_a_plan_and_a_remedy_need_no_terminal_and_change_no_host_that_is_down(
 ) -> None:
     status, said = workspace.audit("plan", option="--remediate-plan", LIMIT="down")
     assert status == 1, said
-    assert workspace.results("plan")["hosts"][0]["remedy"]["status"] == "not possible"  # type: ignore[index]
+    assert workspace.results("plan")["hosts"][0]["remedy"]["status"] == "cannot_be_remediated"  # type: ignore[index]
     status, said = workspace.audit(
         "remedy", option="--remediate", LIMIT="down", ACCEPT_STATISTICS_LOSS="true"
     )
