@@ -64,8 +64,8 @@ def result_of(evidence: Snapshot | Failure, before: Snapshot | None = None) -> H
 
 
 def run_of(*hosts: HostResult) -> Run:
-    abouts = [control_of(check(name)) for name in IDS]
-    controls = tuple(one for one in abouts if one is not None)
+    controls = [control_of(check(name)) for name in IDS]
+    controls = tuple(one for one in controls if one is not None)
     made = replace(sample_run.run(hosts), controls=controls)
     return bounded(replace(made, policy=Policy().model_dump(mode="json")).completed())
 

@@ -111,9 +111,9 @@ class TestOrder:
 
     def test_a_host_in_a_shard_that_its_name_does_not_give_is_refused(self) -> None:
         one, two = cut(NAMES, 2)
-        moved = replace(one, names=(two.names[0], *one.names[1:]))
+        changed = replace(one, names=(two.names[0], *one.names[1:]))
         with pytest.raises(MergeError, match=f"{two.names[0]} does not belong there"):
-            list(order([moved, two]))
+            list(order([changed, two]))
 
     def test_a_renamed_host_is_refused(self) -> None:
         one, two = cut(NAMES, 2)

@@ -177,7 +177,7 @@ def test_the_first_waiver_that_holds_covers() -> None:
         (
             {"control": "EST-9"},
             WaiverState.UNMATCHED,
-            "EST-9 was not judged on the hosts that it names",
+            "EST-9 was not evaluated on the hosts that it names",
         ),
         (
             {"hosts": "compliant"},

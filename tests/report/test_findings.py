@@ -8,7 +8,7 @@ import sample_run
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.report.findings import cause, findings
 from ipvs_audit.report.scores import of_controls, of_groups, percent
-from ipvs_audit.report.summary import Standing
+from ipvs_audit.report.summary import Status
 
 
 def fails(name: str, message: str, **changes: str) -> object:
@@ -67,8 +67,8 @@ def test_the_worst_and_widest_come_first_and_nothing_is_lost() -> None:
     run = sample_run.run().completed()
     found = findings(run)
     assert [one.number for one in found] == list(range(1, len(found) + 1))
-    assert [one.stands for one in found] == sorted(
-        (one.stands for one in found), key=list(Standing).index
+    assert [one.status for one in found] == sorted(
+        (one.status for one in found), key=list(Status).index
     )
     failing = {
         (host.name, one.control)
@@ -77,13 +77,13 @@ def test_the_worst_and_widest_come_first_and_nothing_is_lost() -> None:
         if one.verdict is Verdict.FAIL
     }
     assert failing == {
-        (name, one.about.id)
+        (name, one.control.id)
         for one in found
-        if one.about and one.stands in (Standing.FAIL, Standing.WAIVED)
+        if one.control and one.status in (Status.FAIL, Status.WAIVED)
         for name in one.hosts
     }
-    (down,) = (one for one in found if one.about is None)
-    assert (down.stands, down.hosts) == (Standing.ERROR, ("down",))
+    (down,) = (one for one in found if one.control is None)
+    assert (down.status, down.hosts) == (Status.ERROR, ("down",))
 
 
 def test_a_waived_and_an_open_failure_are_two_findings() -> None:
@@ -92,9 +92,9 @@ def test_a_waived_and_an_open_failure_are_two_findings() -> None:
         for name, waiver in (("web1", None), ("web2", "OPS-1"), ("web3", "OPS-1"))
     ]
     found = findings(sample_run.run(tuple(same)))
-    assert [(one.stands, one.hosts, one.waiver) for one in found] == [
-        (Standing.FAIL, ("web1",), ""),
-        (Standing.WAIVED, ("web2", "web3"), "OPS-1"),
+    assert [(one.status, one.hosts, one.waiver) for one in found] == [
+        (Status.FAIL, ("web1",), ""),
+        (Status.WAIVED, ("web2", "web3"), "OPS-1"),
     ]
 
 
@@ -112,11 +112,11 @@ def test_what_was_not_judged_is_in_the_bars_and_not_in_the_score() -> None:
     late = replace(sample_run.host("late"), controls=())
     run = sample_run.run((sample_run.host("web1"), late, sample_run.EXCLUDED))
     assert {score.after.told for score in of_controls(run)} == {
-        "100 %: 1 pass, 1 not judged",
-        "100 %: 6 pass, 6 not judged",
+        "100 %: 1 pass, 1 not evaluated",
+        "100 %: 6 pass, 6 not evaluated",
     }
     (group,) = of_groups([("ipvs", run.hosts)], run.controls)
-    assert group.after.told == "100 %: 6 pass, 6 not judged"
+    assert group.after.told == "100 %: 6 pass, 6 not evaluated"
 
 
 def test_a_bar_is_as_wide_as_its_results() -> None:

@@ -17,7 +17,8 @@ from ipvs_audit.model.bounded import bounded
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.report import csv as csv_report
 from ipvs_audit.report import hdf, junit, prometheus, sarif
-from ipvs_audit.report.options import FORMATS, Outputs, found_in
+from ipvs_audit.report.formats import FORMATS
+from ipvs_audit.report.options import Outputs, found_in
 from ipvs_audit.report.write import write_reports
 
 if TYPE_CHECKING:
@@ -183,6 +184,6 @@ def test_junit_is_split_by_hosts_and_adds_up(tmp_path: Path) -> None:
 def test_a_run_directory_shows_what_it_was_written_with(tmp_path: Path) -> None:
     outputs = Outputs(tuple(FORMATS), 2)
     files = {path.name for path in write_reports(LAB, None, tmp_path / "run", outputs)}
-    assert set(FORMATS.values()) | {"junit-001.xml", "junit-004.xml"} <= files
+    assert {each.file for each in FORMATS.values()} | {"junit-001.xml", "junit-004.xml"} <= files
     assert "junit.xml" not in files
     assert found_in(tmp_path / "run") == outputs

@@ -83,7 +83,7 @@ def test_the_verdict_is_one_sentence_and_every_host_is_in_its_sum(lab: Page) -> 
     assert "Not compliant: 3 of 8 hosts fail the policy" in lab.text
     assert "8 in the inventory = 6 assessed + 1 unreachable + 1 excluded" in lab.text
     found = re.search(
-        r"(\d+) verdicts = ((?:\d+ [a-z ]+ \+ )+\d+ [a-z ]+?) Characteristics", lab.text
+        r"(\d+) verdicts = ((?:\d+ [a-z ]+ \+ )+\d+ [a-z ]+?) About this run", lab.text
     )
     assert found
     assert int(found[1]) == sum(map(int, re.findall(r"\d+", found[2]))) == 42
@@ -103,7 +103,7 @@ def test_the_verdict_is_one_sentence_and_every_host_is_in_its_sum(lab: Page) -> 
         "pytest --inventory inventories/lab.yml --vault-password-file ***",
     ],
 )
-def test_the_characteristics_are_told(text: str, lab: Page) -> None:
+def test_the_run_is_described(text: str, lab: Page) -> None:
     assert text in lab.text
 
 
@@ -213,7 +213,7 @@ def test_headings_do_not_skip_a_level_and_tables_have_scopes(lab: Page) -> None:
 def test_a_control_that_was_not_judged_is_said_so(tmp_path: Path) -> None:
     half = replace(sample_run.host("web1"), controls=(sample_run.result("EST-1"),))
     page = pages(sample_run.run((half,)), tmp_path)["index.html"]
-    assert page.text.count("Not judged on this host in this run.") == 5
+    assert page.text.count("Not evaluated on this host in this run.") == 5
 
 
 def test_an_interruption_and_notes_stand_by_the_verdict(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_an_interruption_and_notes_stand_by_the_verdict(tmp_path: Path) -> None:
 
 def test_an_inventory_without_hosts_still_makes_a_page(tmp_path: Path) -> None:
     page = pages(sample_run.run(()), tmp_path)["index.html"]
-    assert "Nothing audited: the inventory names no host." in page.text
+    assert "Not evaluated: the inventory has no hosts." in page.text
 
 
 @pytest.mark.slow
@@ -249,15 +249,15 @@ def test_the_index_of_10000_hosts_stays_small_however_they_fail(tmp_path: Path) 
     for number, host in enumerate(sample_run.fleet(10_000)):
         controls = tuple(
             Result(
-                about.id,
-                about.name,
+                control.id,
+                control.name,
                 WORST_FIRST[number // 5**place % 5],
-                about.severity,
+                control.severity,
                 "",
                 "",
                 "",
             )
-            for place, about in enumerate(sample_run.CONTROLS)
+            for place, control in enumerate(sample_run.CONTROLS)
         )
         fleet.append(replace(host, state=HostState.ASSESSED, controls=controls, facts={}))
     index_page.write(sample_run.run(tuple(fleet)), tmp_path)
@@ -291,7 +291,7 @@ def test_every_bar_is_told_in_words(lab: Page) -> None:
 
 
 def test_sections_stand_in_the_order_of_an_auditor(lab: Page) -> None:
-    order = ["verdict", "characteristics", "scores", "changes", "matrix", "findings", "waivers"]
+    order = ["verdict", "about", "scores", "changes", "matrix", "findings", "waivers"]
     order += ["hosts", "controls"]
     assert [one for one in lab.all("id") if one in order] == order
 
@@ -300,7 +300,7 @@ def test_what_was_not_asked_for_has_no_section(tmp_path: Path) -> None:
     page = pages(sample_run.run((sample_run.host("web1"),)), tmp_path)["index.html"]
     assert not {"changes", "waivers"} & set(page.all("id"))
     assert "Before waivers" not in page.text
-    assert "Nothing fails, and nothing was left unproven." in page.text
+    assert "No findings: everything evaluated passes or is not applicable." in page.text
 
 
 @pytest.mark.parametrize("run", [WITH_EXCLUDED, sample_run.hostile_run()], ids=["lab", "hostile"])
@@ -332,7 +332,7 @@ def test_the_page_alone_of_a_large_fleet_says_what_it_leaves_out(
     monkeypatch.setattr(view, "INLINE_LIMIT", 20)
     pages(sample_run.run(sample_run.fleet(200)), tmp_path)
     alone = Page((tmp_path / "report.html").read_text())
-    assert "This file holds the details of 20 of 200 hosts" in alone.text
+    assert "This file has the details of the 20 worst of 200 hosts" in alone.text
     assert alone.all("class").count("host") == 20
     ids = set(alone.all("id"))
     assert all(link[1:] in ids for link in alone.all("href") if link.startswith("#h"))

@@ -9,7 +9,7 @@ import sample_run
 from test_terminal import printed
 
 from ipvs_audit.model.results import LatencyResult
-from ipvs_audit.report.latency_text import eased
+from ipvs_audit.report.latency_text import latency_changes
 
 if TYPE_CHECKING:
     from ipvs_audit.model.results import Run
@@ -50,7 +50,7 @@ def measured(*pairs: tuple[LatencyResult | None, LatencyResult | None]) -> Run:
 
 
 def test_before_and_after_stand_side_by_side() -> None:
-    assert eased(measured((STALLED, QUIET))) == [
+    assert latency_changes(measured((STALLED, QUIET))) == [
         (
             "latency of lb0: 5 delays up to 241 ms, one every 2.31 s, p99.9 238 ms before"
             " remediation; no delay, p99.9 16 ms after it"
@@ -61,21 +61,25 @@ def test_before_and_after_stand_side_by_side() -> None:
 
 def test_a_period_that_is_not_the_estimators_is_not_told() -> None:
     other = replace(STALLED, estimator=False, spikes=1)
-    assert "1 delay up to 241 ms, p99.9 238 ms before" in eased(measured((other, QUIET)))[0]
+    assert (
+        "1 delay up to 241 ms, p99.9 238 ms before" in latency_changes(measured((other, QUIET)))[0]
+    )
 
 
 def test_hosts_that_were_not_measured_twice_are_left_out() -> None:
-    assert eased(measured((None, QUIET), (STALLED, None), (None, None))) == []
+    assert latency_changes(measured((None, QUIET), (STALLED, None), (None, None))) == []
 
 
 def test_what_was_not_measured_to_the_end_is_said() -> None:
     cut = replace(QUIET, ended="the line was cut")
-    assert eased(measured((STALLED, cut)))[0].endswith("; not measured to the end after it")
+    assert latency_changes(measured((STALLED, cut)))[0].endswith(
+        "; not measured to the end after it"
+    )
 
 
 def test_the_longest_delays_come_first_and_the_rest_is_counted() -> None:
     many = [(replace(STALLED, highest=number / 100), QUIET) for number in range(1, 9)]
-    lines = eased(measured(*many))
+    lines = latency_changes(measured(*many))
     assert [line.split(":")[0] for line in lines[:2]] == ["latency of lb7", "latency of lb6"]
     assert len(lines) == 6
     assert lines[-1] == "and the latency of 3 more hosts, before and after, in the report"

@@ -9,10 +9,10 @@ import sample_run
 
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.report.summary import (
-    Standing,
+    Status,
     grouped,
     headline,
-    host_standing,
+    host_status,
     reconciliation,
     tally,
 )
@@ -25,8 +25,8 @@ CONCERNS_NOTHING = replace(
     LAB["compliant"],
     name="bare",
     controls=tuple(
-        sample_run.result(about.id, Verdict.NOT_APPLICABLE, "no ip_vs")
-        for about in sample_run.CONTROLS
+        sample_run.result(control.id, Verdict.NOT_APPLICABLE, "no ip_vs")
+        for control in sample_run.CONTROLS
     ),
 )
 UNJUDGED = replace(LAB["compliant"], name="late", controls=())
@@ -39,41 +39,39 @@ def said(*hosts: HostResult) -> str:
 @pytest.mark.parametrize(
     ("hosts", "sentence"),
     [
-        ((), "Nothing audited: the inventory names no host."),
+        ((), "Not evaluated: the inventory has no hosts."),
         (
             (LAB["compliant"],),
             "Compliant: IPVS estimation is disabled, proven on the one host.",
         ),
         (
             (LAB["compliant"], CONCERNS_NOTHING),
-            "Compliant: IPVS estimation is disabled, proven on 1 of 2 hosts; 1 is not concerned.",
+            "Compliant: IPVS estimation is disabled, proven on 1 of 2 hosts; 1 is not applicable.",
         ),
         (
             (LAB["namespaced"], LAB["compliant"]),
-            "Compliant with waivers: what fails on 1 host of 2 is waived; 1 passes.",
+            "Compliant with waivers: 1 of 2 hosts fails under a waiver; 1 passes.",
         ),
         (
             (LAB["idle"], LAB["compliant"]),
-            (
-                "Not proven: no host fails the policy, but not every one of 2 hosts is proven; "
-                "1 is inconclusive and 1 passes."
-            ),
+            "Incomplete: 1 of 2 hosts is inconclusive; 1 passes.",
         ),
         (
             (LAB["down"], sample_run.EXCLUDED),
-            (
-                "Not proven: no host fails the policy, but not every one of 2 hosts is proven; "
-                "1 could not be judged and 1 is excluded."
-            ),
+            "Incomplete: 1 of 2 hosts could not be evaluated; 1 is excluded.",
         ),
         (
             (UNJUDGED, LAB["compliant"]),
-            (
-                "Not proven: no host fails the policy, but not every one of 2 hosts is proven; "
-                "1 passes and 1 was not judged."
-            ),
+            "Incomplete: 1 of 2 hosts was not evaluated; 1 passes.",
         ),
-        ((CONCERNS_NOTHING,), "Nothing to prove: no check concerns any of 1 host."),
+        (
+            (CONCERNS_NOTHING,),
+            "Not applicable: no required control applies to this host: no ip_vs.",
+        ),
+        (
+            (CONCERNS_NOTHING, replace(CONCERNS_NOTHING, name="b")),
+            "Not applicable: no required control applies to any of 2 hosts.",
+        ),
         ((LAB["drifted"],), "Not compliant: 1 of 1 host fails the policy."),
     ],
 )
@@ -86,19 +84,19 @@ EST_1_ONLY = tuple(
 )
 
 
-def test_what_was_not_asked_is_never_called_proven() -> None:
+def test_what_was_not_evaluated_is_never_called_compliant() -> None:
     run = replace(sample_run.run(EST_1_ONLY), controls=sample_run.CONTROLS[:1])
     assert headline(run).sentence == (
-        "Not proven: not all that the policy demands was asked of 2 hosts; 2 pass."
-        " Not asked: EST-2, EST-3, EST-4, EST-5, EST-6."
+        "Incomplete: not every required control was evaluated on 2 hosts; 2 pass."
+        " Not evaluated: EST-2, EST-3, EST-4, EST-5, EST-6."
     )
-    assert headline(run).standing is Standing.NOT_JUDGED
+    assert headline(run).status is Status.NOT_EVALUATED
     assert said(*EST_1_ONLY[1:], LAB["compliant"]) == (
-        "Not proven: not all that the policy demands was asked of 2 hosts; 2 pass."
-        " Not every control was asked of 1 host."
+        "Incomplete: not every required control was evaluated on 2 hosts; 2 pass."
+        " Not every control was evaluated on 1 host."
     )
     assert said(*EST_1_ONLY[1:], LAB["drifted"]).endswith(
-        "fails the policy; 1 passes. Not every control was asked of 1 host."
+        "fails the policy; 1 passes. Not every control was evaluated on 1 host."
     )
 
 
@@ -124,13 +122,13 @@ def test_a_waiver_never_hides_another_failure() -> None:
     both = sample_run.host(
         "web1", LAB["namespaced"].controls[4], sample_run.result("EST-4", Verdict.FAIL, "runs")
     )
-    assert host_standing(both) is Standing.FAIL
-    assert host_standing(LAB["namespaced"]) is Standing.WAIVED
+    assert host_status(both) is Status.FAIL
+    assert host_status(LAB["namespaced"]) is Status.WAIVED
 
 
 def test_a_waiver_on_what_does_not_fail_changes_nothing() -> None:
     idle = sample_run.result("EST-6", Verdict.INCONCLUSIVE, "no traffic", waiver="OPS-1")
-    assert host_standing(sample_run.host("web1", idle)) is Standing.INCONCLUSIVE
+    assert host_status(sample_run.host("web1", idle)) is Status.INCONCLUSIVE
 
 
 def test_the_tally_adds_up_to_every_result() -> None:
@@ -147,8 +145,8 @@ def test_groups_hold_each_host_once_failing_first() -> None:
         host.name for host in hosts
     ]
     for part in parts.values():
-        standings = [list(Standing).index(host_standing(host)) for host in part]
-        assert standings == sorted(standings)
+        statuses = [list(Status).index(host_status(host)) for host in part]
+        assert statuses == sorted(statuses)
 
 
 def test_groups_that_tear_the_fleet_to_pieces_are_left_out() -> None:

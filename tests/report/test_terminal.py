@@ -100,7 +100,7 @@ def test_hostile_text_does_nothing_to_the_terminal() -> None:
 
 
 def test_an_empty_inventory_is_said_so() -> None:
-    assert "Nothing audited: the inventory names no host." in printed(sample_run.run(()))
+    assert "Not evaluated: the inventory has no hosts." in printed(sample_run.run(()))
 
 
 def test_a_long_report_path_is_never_wrapped() -> None:

@@ -293,6 +293,7 @@ def run(hosts: tuple[HostResult, ...] | None = None) -> Run:
         inventory_sha256="60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
         inventory=("inventories/lab.yml",),
         controls=CONTROLS,
+        required=tuple(one.id for one in CONTROLS),
         hosts=lab_hosts() if hosts is None else hosts,
     )
 
@@ -391,7 +392,7 @@ HOSTILE = (
 def hostile_run() -> Run:
     """A run in which every string that a host or an inventory can choose is hostile."""
     shown = Evidence(HOSTILE, HOSTILE * 3, 1, HOSTILE, HOSTILE, cut=7)
-    about = replace(CONTROLS[0], name=HOSTILE, source=HOSTILE, rationale=HOSTILE, fix=HOSTILE)
+    control = replace(CONTROLS[0], name=HOSTILE, source=HOSTILE, rationale=HOSTILE, fix=HOSTILE)
     verdicts = [*Verdict, Verdict.FAIL]
     controls = tuple(
         Result(
@@ -430,5 +431,5 @@ def hostile_run() -> Run:
         versions={HOSTILE: HOSTILE},
         inventory=(HOSTILE,),
         notes=(HOSTILE,),
-        controls=tuple(replace(about, id=result.control) for result in controls),
+        controls=tuple(replace(control, id=result.control) for result in controls),
     )

@@ -76,7 +76,7 @@ def load_baseline(directory: Path) -> Baseline:
         sha256=digest,
         estimation=run.estimation,
         policy_sha256=run.policy_sha256,
-        controls=frozenset(about.id for about in run.controls),
+        controls=frozenset(control.id for control in run.controls),
         verdicts=_verdicts(run),
     )
 
@@ -87,10 +87,10 @@ def compare(before: Baseline, run: Run) -> Comparison:
     changes: dict[str, list[Change]] = {}
     for host, verdicts in now.items():
         earlier = before.verdicts.get(host, {})
-        for about in run.controls:
-            was, found = earlier.get(about.id, ""), verdicts.get(about.id, "")
+        for control in run.controls:
+            was, found = earlier.get(control.id, ""), verdicts.get(control.id, "")
             if kind := kind_of(was, found):
-                changes.setdefault(kind, []).append(Change(host, about.id, was, found))
+                changes.setdefault(kind, []).append(Change(host, control.id, was, found))
     return Comparison(
         id=before.id,
         finished=before.finished,
@@ -108,7 +108,7 @@ def _notes(before: Baseline, run: Run) -> list[str]:
         notes.append(f"The earlier run demanded that estimation is {before.estimation}.")
     elif before.policy_sha256 != run.policy_sha256:
         notes.append(f"The policy differs from then (sha256 {before.policy_sha256}).")
-    asked = {about.id for about in run.controls}
+    asked = {control.id for control in run.controls}
     if left_out := sorted(before.controls - asked):
         notes.append(f"Not asked this time, so not compared: {', '.join(left_out)}.")
     return notes

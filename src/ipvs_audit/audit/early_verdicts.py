@@ -45,9 +45,9 @@ class Ahead:
 
     def knows(self, check: Check | None) -> None:
         """A selected test asks this check."""
-        about = control_of(check)
-        if check is not None and about is not None and not needs_host(check):
-            self._checks.setdefault(check, about.id)
+        control = control_of(check)
+        if check is not None and control is not None and not needs_host(check):
+            self._checks.setdefault(check, control.id)
 
     def fails(self, evidence: Snapshot | Failure) -> bool | None:
         """Whether a host that was collected fails a check; None where no check is known here."""

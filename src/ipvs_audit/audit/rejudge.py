@@ -114,12 +114,12 @@ def _left_out_of_run(
 ) -> Iterator[str]:
     """Ids of controls that the run did not evaluate, though the evidence would have allowed it."""
     snapshots = [one for one in evidence if isinstance(one, Snapshot)]
-    for control in checks.keys() - {about.id for about in run.controls}:
-        about = control_of(checks[control])
-        if about is not None and (
-            not on_request(about) or any(was_requested(about, one) for one in snapshots)
+    for name in checks.keys() - {control.id for control in run.controls}:
+        control = control_of(checks[name])
+        if control is not None and (
+            not on_request(control) or any(was_requested(control, one) for one in snapshots)
         ):
-            yield control
+            yield name
 
 
 def _excluded(host: HostResult, by_host: Mapping[str, Snapshot | Failure]) -> Iterator[str]:
@@ -137,15 +137,15 @@ def _left_out(
     again: Callable[[Check], Result],
 ) -> None:
     """A control that was asked elsewhere, and is not in this host's results: what would it be?"""
-    for about in run.controls:
-        check = checks.get(about.id)
-        if host.result(about.id) is not None:
+    for control in run.controls:
+        check = checks.get(control.id)
+        if host.result(control.id) is not None:
             continue
         if check is None or needs_host(check) or again(check).verdict in _QUIET:
-            found.pass_over(f"of {about.id} are not in the results of hosts that were collected")
+            found.pass_over(f"of {control.id} are not in the results of hosts that were collected")
         else:
             found.wrong.append(
-                f"{host.name} {about.id}: is not in the results, and the evidence gives"
+                f"{host.name} {control.id}: is not in the results, and the evidence gives"
                 f" {again(check).verdict.word}"
             )
 
@@ -181,8 +181,8 @@ def _accounts(run: Run, waivers: Waivers) -> Iterator[str]:
 
 def _controls(run: Run, checks: Mapping[str, Check]) -> Iterator[str]:
     for said in run.controls:
-        about = control_of(checks.get(said.id))
-        if about is not None and about != said:
+        control = control_of(checks.get(said.id))
+        if control is not None and control != said:
             yield f"{said.id}: what is said of the control is not what its check says"
 
 

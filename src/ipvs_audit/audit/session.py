@@ -190,7 +190,7 @@ class AuditSession:
             policy_sha256=self.policy_sha256,
             inventory_sha256=self.inventory.sha256,
             inventory=tuple(_shown(source) for source in self.inventory.sources),
-            controls=tuple(sorted(self.controls.values(), key=lambda about: about.id)),
+            controls=tuple(sorted(self.controls.values(), key=lambda control: control.id)),
             required=self._required(),
             hosts=hosts,
             interrupted=self.interrupted,
@@ -208,9 +208,9 @@ class AuditSession:
         """Ids of the controls without which nothing is compliant, selected or not."""
         known = dict(self.controls)
         for check in self.checks.values():
-            if (about := control_of(check)) is not None:
-                known.setdefault(about.id, about)
-        return tuple(sorted(about.id for about in known.values() if about.required))
+            if (control := control_of(check)) is not None:
+                known.setdefault(control.id, control)
+        return tuple(sorted(control.id for control in known.values() if control.required))
 
     def _host(self, target: Target, expected: dict[str, set[str]]) -> HostResult:
         test_id = self.ids[target.name]
@@ -231,13 +231,13 @@ class AuditSession:
         )
 
 
-def _not_evaluated(about: Control) -> Result:
+def _not_evaluated(control: Control) -> Result:
     why = "not evaluated: the run stopped first"
     return Result(
-        about.id,
-        about.name,
+        control.id,
+        control.name,
         Verdict.ERROR,
-        about.severity,
+        control.severity,
         message=why,
         expected="a verdict",
         observed=why,

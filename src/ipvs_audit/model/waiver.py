@@ -96,7 +96,7 @@ class WaiverUse:
             case WaiverState.UNMATCHED if not self.matched:
                 return "no host of this run matches its pattern"
             case WaiverState.UNMATCHED:
-                return f"{self.waiver.control} was not judged on the hosts that it names"
+                return f"{self.waiver.control} was not evaluated on the hosts that it names"
             case WaiverState.NOT_NEEDED if others:
                 return f"nothing to waive: pass on {passing:,}, not proven on {others:,}"
             case WaiverState.NOT_NEEDED:

@@ -106,25 +106,25 @@ class Lean:
         if not self._unseen or type(item) is not pytest.Function:
             return False
         # The same for all tests that one function was made into.
-        about = getattr(item, "_fixtureinfo")  # noqa: B009  # pytest has no public name
-        if id(about) not in self._fit:
-            self._fit[id(about)] = (
+        fixture_info = getattr(item, "_fixtureinfo")  # noqa: B009  # pytest has no public name
+        if id(fixture_info) not in self._fit:
+            self._fit[id(fixture_info)] = (
                 control_of(item.obj) is not None
-                and FROM_EVIDENCE.issuperset(about.argnames)
-                and _OWN.issuperset(about.names_closure)
-                and all(_is_ours(found) for found in about.name2fixturedefs.values())
+                and FROM_EVIDENCE.issuperset(fixture_info.argnames)
+                and _OWN.issuperset(fixture_info.names_closure)
+                and all(_is_ours(found) for found in fixture_info.name2fixturedefs.values())
             )
-        return self._fit[id(about)] and all(
+        return self._fit[id(fixture_info)] and all(
             mark.name == "parametrize" for mark in item.iter_markers()
         )
 
     def run(self, item: pytest.Function, host: str, nextitem: pytest.Item | None) -> bool:
         """Judge, and report what pytest would; false where the ordinary way must be taken."""
         check: Check = item.obj
-        about = control_of(check)
+        control = control_of(check)
         start, clock = time.time(), time.perf_counter()
         result = self._judged(host, check)
-        if result is None or about is None or result.waived:
+        if result is None or control is None or result.waived:
             return False
         took = time.perf_counter() - clock
         ihook = item.ihook
@@ -147,12 +147,12 @@ class Lean:
                 user_properties=item.user_properties,
             )
             if when == told and self._record is None:
-                vars(report)["ipvs_audit"] = describe(host, about, result)
+                vars(report)["ipvs_audit"] = describe(host, control, result)
             ihook.pytest_runtest_logreport(report=report)
 
         told: When = "setup" if result.verdict is Verdict.ERROR else "call"
         if self._record is not None:
-            self._record(host, about, result)
+            self._record(host, control, result)
         if told == "setup":
             tell("setup", "failed", _failure(path, line, result.message))
         else:
@@ -175,10 +175,10 @@ class Lean:
 
     def _place(self, item: pytest.Function) -> tuple[str, int]:
         """File and line of a test; pytest looks for them anew for each one of a function."""
-        about = id(getattr(item, "_fixtureinfo"))  # noqa: B009  # as above
-        if about not in self._places:
-            self._places[about] = (os.fspath(item.reportinfo()[0]), *item.location[:2])
-        path, relative, line = self._places[about]
+        key = id(getattr(item, "_fixtureinfo"))  # noqa: B009  # as above
+        if key not in self._places:
+            self._places[key] = (os.fspath(item.reportinfo()[0]), *item.location[:2])
+        path, relative, line = self._places[key]
         vars(item)["location"] = relative, line, item.getmodpath()
         return path, (line or 0) + 1
 

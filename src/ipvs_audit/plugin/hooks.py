@@ -108,8 +108,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> list[pytest.Item] | None:
     """Leave out what is judged on request only, and was not asked for."""
-    about = control_of(obj)
-    if about is not None and on_request(about) and not collector.config.stash[RUN].on_request:
+    control = control_of(obj)
+    if control is not None and on_request(control) and not collector.config.stash[RUN].on_request:
         return []
     return None
 
@@ -129,10 +129,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         raise pytest.UsageError("a check could not be loaded (see above): nothing was changed")
     for item in session.items:
         if (target := _target(item)) is not None:
-            about = control_of(getattr(item, "obj", None))
-            run.needs(target.name, about, connection="host" in getattr(item, "fixturenames", ()))
+            control = control_of(getattr(item, "obj", None))
+            run.needs(target.name, control, connection="host" in getattr(item, "fixturenames", ()))
             run.ahead.knows(getattr(item, "obj", None))
-            if run.remediation is not None and about is not None:
+            if run.remediation is not None and control is not None:
                 run.remediation.add_check(target.name, item.obj)  # type: ignore[attr-defined]
     if not is_worker(config):
         run.gather()
@@ -181,10 +181,10 @@ def policy(target: Target, request: pytest.FixtureRequest) -> Policy:
 @pytest.fixture
 def assessment(snapshot: Snapshot, request: pytest.FixtureRequest) -> Assessment:
     """Where a check records what was expected and seen."""
-    about = control_of(request.function)
-    if about is None:
+    control = control_of(request.function)
+    if control is None:
         pytest.fail("assessment is for controls: mark the test with @control", pytrace=False)
-    return Assessment(about, snapshot)
+    return Assessment(control, snapshot)
 
 
 @pytest.fixture
@@ -212,8 +212,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Judge a control as soon as its fixtures stand, so that an error shows as pytest's error."""
     check: Check | None = getattr(item, "obj", None)
-    about, target = control_of(check), _target(item)
-    if check is None or about is None or target is None:
+    control, target = control_of(check), _target(item)
+    if check is None or control is None or target is None:
         return (yield)
     run = item.config.stash[RUN]
     policy = run.audit.policies[target.name]
@@ -226,7 +226,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
         result = judge(check, evidence, policy, **_extra_arguments(item))
         result = run.audit.waivers.over(target.name, result)
     except Exception as fault:
-        _hold(item, recorded(about, fault))
+        _hold(item, recorded(control, fault))
         raise
     _hold(item, result)
     if result.verdict is Verdict.ERROR:
@@ -254,8 +254,8 @@ def pytest_runtest_makereport(
     target = _target(item)
     told = "setup" if result is not None and result.verdict is Verdict.ERROR else "call"
     if result is not None and target is not None and call.when == told:
-        about = control_of(getattr(item, "obj", None))
-        vars(report)["ipvs_audit"] = describe(target.name, about, result)
+        control = control_of(getattr(item, "obj", None))
+        vars(report)["ipvs_audit"] = describe(target.name, control, result)
     return report
 
 

@@ -54,31 +54,31 @@ def properties(result: Result) -> list[tuple[str, object]]:
     return [("control", result.control), ("verdict", result.verdict.word)]
 
 
-def recorded(about: Control, fault: Exception) -> Result:
+def recorded(control: Control, fault: Exception) -> Result:
     """The verdict for a check that broke by itself: an error, never a pass."""
     return Result(
-        about.id,
-        about.name,
+        control.id,
+        control.name,
         Verdict.ERROR,
-        about.severity,
+        control.severity,
         message=f"the check itself broke: {type(fault).__name__}: {fault} (see --tb=short)",
         expected="a check that ends in a verdict",
         observed=f"{type(fault).__name__}: {fault}",
     )
 
 
-def describe(host: str, about: Control | None, result: Result) -> dict[str, Any]:
+def describe(host: str, control: Control | None, result: Result) -> dict[str, Any]:
     """A verdict as plain data: strings, numbers, lists; what xdist can carry."""
     told = asdict(result) | {"verdict": result.verdict.value, "host": host}
     told["evidence"] = [asdict(one) for one in result.evidence]
-    told["about"] = asdict(about) if about is not None else None
+    told["about"] = asdict(control) if control is not None else None
     return told
 
 
 def understand(told: dict[str, Any]) -> tuple[str, Control, Result]:
     """The reverse of :func:`describe`."""
     fields = dict(told)
-    host, about = fields.pop("host"), fields.pop("about")
+    host, control = fields.pop("host"), fields.pop("about")
     fields["evidence"] = tuple(Evidence(**one) for one in fields["evidence"])
     fields["verdict"] = Verdict(fields["verdict"])
-    return host, Control(**about | {"evidence": tuple(about["evidence"])}), Result(**fields)
+    return host, Control(**control | {"evidence": tuple(control["evidence"])}), Result(**fields)

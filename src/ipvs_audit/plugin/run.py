@@ -111,13 +111,13 @@ class AuditRun:
             + "".join(f"\nipvs-audit: {warning}" for warning in audit.inventory.warnings)
         )
 
-    def needs(self, host: str, about: Control | None, *, connection: bool) -> None:
+    def needs(self, host: str, control: Control | None, *, connection: bool) -> None:
         """A selected test needs this host's evidence, and maybe its connection."""
         controls = self._needed.setdefault(host, set())
-        if about is not None:
-            controls.add(about.id)
-            self.audit.controls[about.id] = about
-            if on_request(about):
+        if control is not None:
+            controls.add(control.id)
+            self.audit.controls[control.id] = control
+            if on_request(control):
                 self._latency_hosts.add(host)
         if connection:
             self._keep.add(host)
@@ -136,7 +136,7 @@ class AuditRun:
         measuring = tuple(
             f"::{check.__name__}["
             for check in checks
-            if (about := control_of(check)) is not None and on_request(about)
+            if (control := control_of(check)) is not None and on_request(control)
         )
         for nodeid in ids:
             parameter = nodeid.rpartition("[")[2].removesuffix("]")
@@ -293,8 +293,8 @@ class AuditRun:
         if told is not None and not is_worker(self.config):
             self._record(*understand(told))
 
-    def _record(self, host: str, about: Control, result: Result) -> None:
-        self.audit.controls[about.id] = about
+    def _record(self, host: str, control: Control, result: Result) -> None:
+        self.audit.controls[control.id] = control
         self.audit.record(host, result)
 
     def finish(self, exitstatus: int) -> int:

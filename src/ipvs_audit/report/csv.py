@@ -39,12 +39,12 @@ def write(run: Run, path: Path) -> None:
 
 
 def _rows(run: Run, host: HostResult) -> Iterator[tuple[str, ...]]:
-    about = (run.id, host.name, " ".join(host.groups), host.state, host.reason, host.kernel)
+    control = (run.id, host.name, " ".join(host.groups), host.state, host.reason, host.kernel)
     for one in host.controls:
         judged = (one.control, one.name, one.severity, one.verdict.word, one.waiver or "")
-        yield (*about, *judged, one.message, one.expected, one.observed, host.finished)
+        yield (*control, *judged, one.message, one.expected, one.observed, host.finished)
     if not host.controls:
-        yield (*about, *("",) * 8, host.finished)
+        yield (*control, *("",) * 8, host.finished)
 
 
 def _field(text: str) -> str:

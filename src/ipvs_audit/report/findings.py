@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from ipvs_audit.report.summary import Standing, standing
+from ipvs_audit.model.results import HostState
+from ipvs_audit.report.summary import Status, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
 #: What stands where something of a host's own stood.
 GAP = "…"
-_QUIET = frozenset({Standing.PASS, Standing.NOT_APPLICABLE, Standing.NOT_JUDGED, Standing.EXCLUDED})
-_ORDER = {one: place for place, one in enumerate(Standing)}
-_HARDNESS = {"high": 0, "medium": 1, "low": 2}
+_QUIET = frozenset({Status.PASS, Status.NOT_APPLICABLE, Status.NOT_EVALUATED, Status.EXCLUDED})
+_ORDER = {one: place for place, one in enumerate(Status)}
+_SEVERITY = {"high": 0, "medium": 1, "low": 2}
 #: A message longer than this is a cause of its own by its head.
 _HEAD = 2_000
 
@@ -43,14 +44,23 @@ _MEASURED = re.compile(
 )
 
 
+class _Key(NamedTuple):
+    """What results of one finding share."""
+
+    status: Status
+    control: str
+    cause: str
+    waiver: str
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One cause, and the hosts that share it.
 
     Attributes:
         number: place among the run's findings, from 1.
-        stands: fail, error, inconclusive or waived.
-        about: the control; None where the host could not be asked for any.
+        status: fail, error, inconclusive or waived.
+        control: None where the host could not be reached, which concerns every control.
         severity: the worst that the policy gives it on one of the hosts.
         message: the reason, :data:`GAP` where hosts differ.
         waiver: where it stands waived.
@@ -58,8 +68,8 @@ class Finding:
     """
 
     number: int
-    stands: Standing
-    about: Control | None
+    status: Status
+    control: Control | None
     severity: str
     message: str
     waiver: str
@@ -87,47 +97,45 @@ def _names(host: HostResult) -> list[str]:
 def findings(run: Run) -> tuple[Finding, ...]:
     """What fails, could not be judged, is inconclusive or waived: the worst and widest first.
 
-    An unreachable host says the same for each control; it stands here once, without a control.
+    An unreachable host says the same for each control; it is listed once, without a control.
     """
-    abouts = {about.id: about for about in run.controls}
-    found: dict[tuple[str, ...], list[tuple[HostResult, Result]]] = {}
+    controls = {control.id: control for control in run.controls}
+    found: dict[_Key, list[tuple[HostResult, Result]]] = {}
     for host in run.hosts:
-        for result in _told(host):
-            stands = standing(result)
-            if stands not in _QUIET:
-                control = "" if host.state == "unreachable" else result.control
-                waiver = (result.waiver or "") if stands is Standing.WAIVED else ""
-                key = (stands.value, control, cause(host, result), waiver)
+        # An unreachable host says the same for each control: once is enough.
+        unreachable = host.state is HostState.UNREACHABLE
+        for result in host.controls[:1] if unreachable else host.controls:
+            status = status_of(result)
+            if status not in _QUIET:
+                waiver = (result.waiver or "") if status is Status.WAIVED else ""
+                control_id = "" if unreachable else result.control
+                key = _Key(status, control_id, cause(host, result), waiver)
                 found.setdefault(key, []).append((host, result))
     ordered = sorted(found.items(), key=_rank)
     return tuple(
         Finding(
             number=number,
-            stands=Standing(stands),
-            about=abouts.get(control),
+            status=key.status,
+            control=controls.get(key.control),
             severity=_severity(result for _, result in shared),
-            message=_message(reason, [result for _, result in shared]),
-            waiver=waiver,
+            message=_message(key.cause, [result for _, result in shared]),
+            waiver=key.waiver,
             hosts=tuple(host.name for host, _ in shared),
         )
-        for number, ((stands, control, reason, waiver), shared) in enumerate(ordered, 1)
+        for number, (key, shared) in enumerate(ordered, 1)
     )
 
 
-def _told(host: HostResult) -> tuple[Result, ...]:
-    return host.controls[:1] if host.state == "unreachable" else host.controls
-
-
 def _rank(
-    entry: tuple[tuple[str, ...], list[tuple[HostResult, Result]]],
+    entry: tuple[_Key, list[tuple[HostResult, Result]]],
 ) -> tuple[int, int, int, tuple[str, ...]]:
     key, shared = entry
-    hardness = _HARDNESS.get(_severity(result for _, result in shared), 1)
-    return _ORDER[Standing(key[0])], hardness, -len(shared), key
+    severity = _SEVERITY.get(_severity(result for _, result in shared), 1)
+    return _ORDER[key.status], severity, -len(shared), key
 
 
 def _severity(results: Iterable[Result]) -> str:
-    return min((one.severity for one in results), key=lambda word: _HARDNESS.get(word, 1))
+    return min((one.severity for one in results), key=lambda word: _SEVERITY.get(word, 1))
 
 
 def _message(reason: str, results: list[Result]) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.model.sanitise import clipped, one_line, visible
 from ipvs_audit.model.verdict import Result, Verdict
-from ipvs_audit.report.summary import why_unjudged
+from ipvs_audit.report.summary import why_not_evaluated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,12 +52,12 @@ def _parts(run: Run) -> Iterator[str]:
     }
     yield _dump(head).removesuffix("}") + ',\n"profiles":[' + _dump(_profile(run)).removesuffix("}")
     yield ',\n"controls":['
-    for number, about in enumerate(run.controls):
-        yield (",\n" if number else "\n") + _dump(_control(about)).removesuffix("}")
+    for number, control in enumerate(run.controls):
+        yield (",\n" if number else "\n") + _dump(_control(control)).removesuffix("}")
         yield ',"results":['
         apart = "\n"
         for host in run.hosts:
-            result = host.result(about.id)
+            result = host.result(control.id)
             made = _unjudged(run, host) if result is None else _result(host, result)
             yield apart + _dump(made)
             apart = ",\n"
@@ -83,15 +83,15 @@ def _profile(run: Run) -> dict[str, object]:
     }
 
 
-def _control(about: Control) -> dict[str, object]:
+def _control(control: Control) -> dict[str, object]:
     return {
-        "id": visible(about.id),
-        "title": visible(about.name),
-        "desc": visible(about.rationale),
-        "descriptions": [{"label": "fix", "data": visible(about.fix)}],
-        "impact": _IMPACT.get(about.severity, 0.5),
-        "tags": {"severity": visible(about.severity), "source": visible(about.source)},
-        "refs": [{"ref": visible(about.source)}],
+        "id": visible(control.id),
+        "title": visible(control.name),
+        "desc": visible(control.rationale),
+        "descriptions": [{"label": "fix", "data": visible(control.fix)}],
+        "impact": _IMPACT.get(control.severity, 0.5),
+        "tags": {"severity": visible(control.severity), "source": visible(control.source)},
+        "refs": [{"ref": visible(control.source)}],
         "source_location": {},
         "code": "",
     }
@@ -115,7 +115,7 @@ def _result(host: HostResult, result: Result) -> dict[str, object]:
 
 
 def _unjudged(run: Run, host: HostResult) -> dict[str, object]:
-    why = clipped(visible(why_unjudged(host)), _TEXT)
+    why = clipped(visible(why_not_evaluated(host)), _TEXT)
     return {
         "status": "skipped",
         "code_desc": one_line(f"{host.name}: no verdict"),

@@ -70,7 +70,7 @@ def rows(host: HostResult) -> list[tuple[str, tuple[str, ...]]]:
     return [(label, values) for label, values in shown if any(values)]
 
 
-def eased(run: Run) -> list[str]:
+def latency_changes(run: Run) -> list[str]:
     """What a remedy did to the latency, a line for each of the hosts that were delayed the longest.
 
     Nothing where no host was measured both before and after.

@@ -6,17 +6,11 @@ import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ipvs_audit.report.formats import FORMATS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
-
-#: ``--format``: name -> the file that it writes.
-FORMATS = {
-    "csv": "results.csv",
-    "sarif": "results.sarif",
-    "hdf": "results.hdf.json",
-    "prometheus": "results.prom",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +79,6 @@ def found_in(directory: Path) -> Outputs:
     """What a run's directory shows that it was written with, but for the key."""
     first = directory / "junit-001.xml"
     return Outputs(
-        tuple(name for name, file in FORMATS.items() if (directory / file).exists()),
+        tuple(name for name, each in FORMATS.items() if (directory / each.file).exists()),
         first.read_bytes().count(b"<testsuite ") if first.exists() else 0,
     )

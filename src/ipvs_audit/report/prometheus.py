@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ipvs_audit.model.sanitise import one_line
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.model.waiver import WaiverState
-from ipvs_audit.report.summary import Standing, host_standing
+from ipvs_audit.report.summary import Status, host_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,19 +48,19 @@ def _metrics(run: Run) -> Iterator[tuple[str, str, list[tuple[dict[str, str], fl
         "Hosts of the inventory by state.",
         _by("state", run.states() | {"left_out": run.left_out}),
     )
-    standings = Counter(host_standing(host) for host in run.hosts)
+    statuses = Counter(host_status(host) for host in run.hosts)
     yield (
         "hosts_by_verdict",
         "Hosts by the worst of their verdicts, waivers counted.",
-        _by("verdict", {one.value: standings[one] for one in Standing}),
+        _by("verdict", {one.value: statuses[one] for one in Status}),
     )
     found = Counter((one.control, one.verdict) for host in run.hosts for one in host.controls)
     yield (
         "results",
         "Results of a control by raw verdict.",
         [
-            ({"control": about.id, "verdict": verdict.value}, found[about.id, verdict])
-            for about in run.controls
+            ({"control": control.id, "verdict": verdict.value}, found[control.id, verdict])
+            for control in run.controls
             for verdict in Verdict
         ],
     )
@@ -68,7 +68,7 @@ def _metrics(run: Run) -> Iterator[tuple[str, str, list[tuple[dict[str, str], fl
     yield (
         "waived",
         "How many of a control's fails a waiver covers.",
-        [({"control": about.id}, waived[about.id]) for about in run.controls],
+        [({"control": control.id}, waived[control.id]) for control in run.controls],
     )
     states = Counter(account.state for account in run.waivers)
     yield (

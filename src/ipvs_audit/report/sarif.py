@@ -19,7 +19,7 @@ from urllib.parse import quote
 from ipvs_audit.model.sanitise import clipped, visible
 from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.report.findings import cause
-from ipvs_audit.report.summary import why_unjudged
+from ipvs_audit.report.summary import why_not_evaluated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def _parts(run: Run) -> Iterator[str]:
     yield f'"invocations":{_dump([_invocation(run)])},\n'
     yield f'"automationDetails":{_dump({"id": f"ipvs-audit/{visible(run.id)}"})},\n'
     yield '"results":['
-    rules = {about.id: number for number, about in enumerate(run.controls)}
+    rules = {control.id: number for number, control in enumerate(run.controls)}
     apart = "\n"
     for host in run.hosts:
         for result in host.controls:
@@ -77,18 +77,18 @@ def _tool(run: Run) -> dict[str, object]:
             "version": visible(run.version),
             "rules": [
                 {
-                    "id": visible(about.id),
-                    "name": visible(about.name),
-                    "shortDescription": {"text": _said(about.rationale, about.name)},
-                    "fullDescription": {"text": _said(about.rationale, about.name)},
-                    "help": {"text": _said(about.fix, "no fix is known")},
-                    "defaultConfiguration": {"level": _LEVELS.get(about.severity, "warning")},
+                    "id": visible(control.id),
+                    "name": visible(control.name),
+                    "shortDescription": {"text": _said(control.rationale, control.name)},
+                    "fullDescription": {"text": _said(control.rationale, control.name)},
+                    "help": {"text": _said(control.fix, "no fix is known")},
+                    "defaultConfiguration": {"level": _LEVELS.get(control.severity, "warning")},
                     "properties": {
-                        "source": visible(about.source),
-                        "security-severity": _SCORES.get(about.severity, "5.0"),
+                        "source": visible(control.source),
+                        "security-severity": _SCORES.get(control.severity, "5.0"),
                     },
                 }
-                for about in run.controls
+                for control in run.controls
             ],
         }
     }
@@ -96,7 +96,9 @@ def _tool(run: Run) -> dict[str, object]:
 
 def _invocation(run: Run) -> dict[str, object]:
     times = {"startTimeUtc": run.started, "endTimeUtc": run.finished}
-    unjudged = [f"{host.name}: {why_unjudged(host)}" for host in run.hosts if not host.controls]
+    unjudged = [
+        f"{host.name}: {why_not_evaluated(host)}" for host in run.hosts if not host.controls
+    ]
     return {
         "executionSuccessful": not run.interrupted,
         "arguments": [visible(word) for word in run.argv],

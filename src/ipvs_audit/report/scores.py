@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipvs_audit.report.summary import Standing, standing
+from ipvs_audit.report.summary import Status, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 FORMULA = "score = pass ÷ (pass + fail + error + inconclusive)"
 #: What counts in the sum; not applicable and not judged do not, nor do waived fails after waivers.
-_COUNTED = (Standing.FAIL, Standing.ERROR, Standing.INCONCLUSIVE, Standing.PASS)
+_COUNTED = (Status.FAIL, Status.ERROR, Status.INCONCLUSIVE, Status.PASS)
 #: The order of a bar's segments.
 _SHOWN = (
-    *(Standing.FAIL, Standing.ERROR, Standing.INCONCLUSIVE, Standing.WAIVED),
-    *(Standing.PASS, Standing.NOT_APPLICABLE, Standing.NOT_JUDGED),
+    *(Status.FAIL, Status.ERROR, Status.INCONCLUSIVE, Status.WAIVED),
+    *(Status.PASS, Status.NOT_APPLICABLE, Status.NOT_EVALUATED),
 )
 
 
@@ -34,7 +34,7 @@ _SHOWN = (
 class Segment:
     """A part of a bar: where it begins and how wide it is, in percent."""
 
-    stands: Standing
+    status: Status
     count: int
     start: str
     width: str
@@ -50,7 +50,7 @@ class Bar:
     @property
     def told(self) -> str:
         """The bar in words."""
-        parts = ", ".join(f"{one.count:,} {one.stands.word}" for one in self.segments)
+        parts = ", ".join(f"{one.count:,} {one.status.word}" for one in self.segments)
         return f"{self.score}: {parts}" if parts else self.score
 
 
@@ -64,18 +64,18 @@ class Score:
     after: Bar
 
     @property
-    def moved(self) -> bool:
+    def changed(self) -> bool:
         """Whether waivers make a difference."""
         return self.before != self.after
 
 
 def of_controls(run: Run) -> tuple[Score, ...]:
     """A score for each control, and one for all together where there are several."""
-    counts = {about.id: Counter[Standing]() for about in run.controls}
+    counts = {control.id: Counter[Status]() for control in run.controls}
     for host in run.hosts:
-        for about, stands in _stands(host, run.controls):
-            counts[about][stands] += 1
-    scores = tuple(_score(about.id, about.name, counts[about.id]) for about in run.controls)
+        for control, status in _statuses(host, run.controls):
+            counts[control][status] += 1
+    scores = tuple(_score(control.id, control.name, counts[control.id]) for control in run.controls)
     if len(scores) < 2:  # noqa: PLR2004  # one is all there is
         return scores
     return (*scores, _score("all", "controls", sum(counts.values(), Counter())))
@@ -86,16 +86,16 @@ def of_groups(
 ) -> tuple[Score, ...]:
     """A score for each group of hosts, over all controls of the run."""
     return tuple(
-        _score(name, "", Counter(one for host in hosts for _, one in _stands(host, controls)))
+        _score(name, "", Counter(one for host in hosts for _, one in _statuses(host, controls)))
         for name, hosts in groups
     )
 
 
-def _stands(host: HostResult, controls: Sequence[Control]) -> Iterator[tuple[str, Standing]]:
+def _statuses(host: HostResult, controls: Sequence[Control]) -> Iterator[tuple[str, Status]]:
     """How each control stands on a host that was to be audited, also where it was not judged."""
     if host.state != "excluded":
-        for about in controls:
-            yield about.id, standing(host.result(about.id))
+        for control in controls:
+            yield control.id, status_of(host.result(control.id))
 
 
 def percent(part: int, whole: int) -> str:
@@ -106,13 +106,13 @@ def percent(part: int, whole: int) -> str:
     return f"{tenths // 10} %" if tenths % 10 == 0 else f"{tenths // 10}.{tenths % 10} %"
 
 
-def _score(label: str, name: str, count: Mapping[Standing, int]) -> Score:
+def _score(label: str, name: str, count: Mapping[Status, int]) -> Score:
     before = Counter(count)
-    before[Standing.FAIL] += before.pop(Standing.WAIVED, 0)
+    before[Status.FAIL] += before.pop(Status.WAIVED, 0)
     return Score(label, name, _bar(before), _bar(count))
 
 
-def _bar(count: Mapping[Standing, int]) -> Bar:
+def _bar(count: Mapping[Status, int]) -> Bar:
     total = sum(count.get(one, 0) for one in _SHOWN)
     segments, begun = [], 0
     for one in _SHOWN:
@@ -121,4 +121,4 @@ def _bar(count: Mapping[Standing, int]) -> Bar:
             segments.append(Segment(one, number, f"{start:.3f}%", f"{width:.3f}%"))
             begun += number
     counted = sum(count.get(one, 0) for one in _COUNTED)
-    return Bar(tuple(segments), percent(count.get(Standing.PASS, 0), counted))
+    return Bar(tuple(segments), percent(count.get(Status.PASS, 0), counted))

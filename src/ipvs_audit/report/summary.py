@@ -1,6 +1,6 @@
 """What a run says in a sentence, and the order in which reports list it: shared by all readers.
 
-Every host of the inventory has one standing, so that the standings add up to the inventory.
+Every host of the inventory has one status, so that the statuses add up to the inventory.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ipvs_audit.model.results import HostResult, Run
 
 
-class Standing(StrEnum):
-    """How a cell or a host stands, waivers counted. Worst first: the order of reports."""
+class Status(StrEnum):
+    """Of a control on a host, or of a host, waivers counted; worst first, as reports list them."""
 
     FAIL = "fail"
     ERROR = "error"
@@ -28,54 +28,52 @@ class Standing(StrEnum):
     WAIVED = "waived"
     PASS = "pass"  # noqa: S105  # a verdict, not a password
     NOT_APPLICABLE = "not_applicable"
-    NOT_JUDGED = "not_judged"
+    NOT_EVALUATED = "not_evaluated"
     EXCLUDED = "excluded"
 
     @property
     def word(self) -> str:
-        """As people read it: one of the five verdicts, waived fail, not judged or excluded."""
-        return "waived fail" if self is Standing.WAIVED else self.value.replace("_", " ")
+        """As people read it: one of the five verdicts, waived fail, not evaluated or excluded."""
+        return "waived fail" if self is Status.WAIVED else self.value.replace("_", " ")
 
 
-#: The controls that prove the policy together. A run that leaves one out proves less, and says so.
-PROVING = ("EST-1", "EST-2", "EST-3", "EST-4", "EST-5", "EST-6")
-_ORDER = {standing: place for place, standing in enumerate(Standing)}
-_STANDING = {verdict: Standing(verdict.value) for verdict in Verdict}
+_ORDER = {status_of: place for place, status_of in enumerate(Status)}
+_OF_VERDICT = {verdict: Status(verdict.value) for verdict in Verdict}
 
 
-def standing(result: Result | None) -> Standing:
-    """How one control stands on one host; None stands for a control that was not judged."""
+def status_of(result: Result | None) -> Status:
+    """The status of one control on one host; None is a control that was not evaluated."""
     if result is None:
-        return Standing.NOT_JUDGED
-    return Standing.WAIVED if result.waived else _STANDING[result.verdict]
+        return Status.NOT_EVALUATED
+    return Status.WAIVED if result.waived else _OF_VERDICT[result.verdict]
 
 
-def host_standing(host: HostResult) -> Standing:
+def host_status(host: HostResult) -> Status:
     """The worst of a host's controls; a host with nothing but not applicable is that."""
     if host.state == "excluded":
-        return Standing.EXCLUDED
+        return Status.EXCLUDED
     if not host.controls:
-        return Standing.ERROR if host.state == "unreachable" else Standing.NOT_JUDGED
-    return min(map(standing, host.controls), key=_ORDER.__getitem__)
+        return Status.ERROR if host.state == "unreachable" else Status.NOT_EVALUATED
+    return min(map(status_of, host.controls), key=_ORDER.__getitem__)
 
 
-def why_unjudged(host: HostResult) -> str:
+def why_not_evaluated(host: HostResult) -> str:
     """Why a host has no verdict, in words."""
     if host.state == "excluded":
         return f"excluded: {host.reason}"
-    return "not judged in this run"
+    return "not evaluated in this run"
 
 
-def badness(host: HostResult) -> tuple[int, ...]:
+def worst_first(host: HostResult) -> tuple[int, ...]:
     """Sorts hosts failing first, those with more failures before those with fewer."""
-    found = [standing(result) for result in host.controls]
-    return _ORDER[host_standing(host)], *(-found.count(one) for one in Standing)
+    found = [status_of(result) for result in host.controls]
+    return _ORDER[host_status(host)], *(-found.count(one) for one in Status)
 
 
-def count_standings(hosts: Iterable[HostResult]) -> dict[Standing, int]:
-    """How many hosts stand how; zero counts left out; they add up to the hosts given."""
-    found = [host_standing(host) for host in hosts]
-    return {one: count for one in Standing if (count := found.count(one))}
+def count_statuses(hosts: Iterable[HostResult]) -> dict[Status, int]:
+    """How many hosts have which status; zero counts left out; they add up to the hosts given."""
+    found = [host_status(host) for host in hosts]
+    return {one: count for one in Status if (count := found.count(one))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ class Headline:
         rest: the sentence's other words, e.g. ``4 of 7 hosts fail ...``.
     """
 
-    standing: Standing
+    status: Status
     claim: str
     rest: str
 
@@ -100,70 +98,80 @@ class Headline:
 
 def headline(run: Run) -> Headline:
     """The verdict on a run in one sentence, whose numbers add up to the inventory."""
-    count = count_standings(run.hosts)
+    count = count_statuses(run.hosts)
     total = len(run.hosts)
     if not total:
-        return Headline(Standing.NOT_JUDGED, "Nothing audited", "the inventory names no host.")
-    if Standing.FAIL in count:
-        failing = count.pop(Standing.FAIL)
+        return Headline(Status.NOT_EVALUATED, "Not evaluated", "the inventory has no hosts.")
+    if Status.FAIL in count:
+        failing = count.pop(Status.FAIL)
         lead = f"{failing:,} of {_hosts(total)} {_verb(failing, 'fails', 'fail')} the policy"
-        return _headline(run, Standing.FAIL, "Not compliant", lead, count)
-    for unproven in (Standing.ERROR, Standing.NOT_JUDGED, Standing.INCONCLUSIVE):
-        if unproven in count:
-            lead = f"no host fails the policy, but not every one of {_hosts(total)} is proven"
-            return _headline(run, unproven, "Not proven", lead, count)
-    if _unasked(run):
-        lead = f"not all that the policy demands was asked of {_hosts(total)}"
-        return _headline(run, Standing.NOT_JUDGED, "Not proven", lead, count)
+        return _headline(run, Status.FAIL, "Not compliant", lead, count)
+    for open_ in (Status.ERROR, Status.NOT_EVALUATED, Status.INCONCLUSIVE):
+        if open_ in count:
+            number = count.pop(open_)
+            lead = _CLAUSES[open_](number).replace(
+                f"{number:,}", f"{number:,} of {_hosts(total)}", 1
+            )
+            return _headline(run, open_, "Incomplete", lead, count)
+    if _not_evaluated(run):
+        lead = f"not every required control was evaluated on {_hosts(total)}"
+        return _headline(run, Status.NOT_EVALUATED, "Incomplete", lead, count)
     return _proven(run, count)
 
 
-def _proven(run: Run, count: dict[Standing, int]) -> Headline:
-    """The headline where all was asked, and nothing fails or is left open."""
+def _proven(run: Run, count: dict[Status, int]) -> Headline:
+    """The headline where all was evaluated, and nothing fails or is left open."""
     total = len(run.hosts)
-    if Standing.WAIVED in count:
-        lead = f"what fails on {_hosts(count.pop(Standing.WAIVED))} of {total:,} is waived"
-        return _headline(run, Standing.WAIVED, "Compliant with waivers", lead, count)
-    aside = sum(map(_only_measured, run.hosts))
-    right = count.pop(Standing.PASS, 0) - aside
-    if right:
-        count[Standing.NOT_APPLICABLE] = count.get(Standing.NOT_APPLICABLE, 0) + aside
+    if Status.WAIVED in count:
+        waived = count.pop(Status.WAIVED)
+        lead = f"{waived:,} of {_hosts(total)} {_verb(waived, 'fails', 'fail')} under a waiver"
+        return _headline(run, Status.WAIVED, "Compliant with waivers", lead, count)
+    aside = sum(_proves_nothing(run, host) for host in run.hosts)
+    passing = count.pop(Status.PASS, 0) - aside
+    if passing:
+        count[Status.NOT_APPLICABLE] = count.get(Status.NOT_APPLICABLE, 0) + aside
         count = {one: hosts for one, hosts in count.items() if hosts}
-        scope = _all(total) if right == total else f"{right:,} of {_hosts(total)}"
+        scope = _all(total) if passing == total else f"{passing:,} of {_hosts(total)}"
         lead = f"IPVS estimation is {run.estimation}, proven on {scope}"
-        return _headline(run, Standing.PASS, "Compliant", lead, count)
-    count.pop(Standing.NOT_APPLICABLE, 0)
-    lead = f"no check concerns any of {_hosts(total)}"
-    if aside:
-        lead = f"no check of estimation concerns any of {_hosts(total)}"
-    return _headline(run, Standing.NOT_APPLICABLE, "Nothing to prove", lead, count)
+        return _headline(run, Status.PASS, "Compliant", lead, count)
+    count.pop(Status.NOT_APPLICABLE, 0)
+    if total == 1:
+        lead = f"no required control applies to this host: {_why_not_applicable(run.hosts[0])}"
+    else:
+        lead = f"no required control applies to any of {_hosts(total)}"
+    return _headline(run, Status.NOT_APPLICABLE, "Not applicable", lead, count)
 
 
-def _only_measured(host: HostResult) -> bool:
-    """Whether all that passes there is EST-7: steady round trips prove nothing of estimation."""
+def _why_not_applicable(host: HostResult) -> str:
+    messages = (one.message for one in host.controls if one.verdict is Verdict.NOT_APPLICABLE)
+    return next(messages, "none was evaluated").rstrip(".")
+
+
+def _proves_nothing(run: Run, host: HostResult) -> bool:
+    """Whether all that passes there is not required: steady round trips prove no setting."""
     passed = {one.control for one in host.controls if one.verdict is Verdict.PASS}
-    return host_standing(host) is Standing.PASS and passed == {"EST-7"}
+    return host_status(host) is Status.PASS and passed.isdisjoint(run.required)
 
 
-def _headline(
-    run: Run, stands: Standing, claim: str, lead: str, rest: dict[Standing, int]
-) -> Headline:
+def _headline(run: Run, status: Status, claim: str, lead: str, rest: dict[Status, int]) -> Headline:
     others = [_CLAUSES[one](count) for one, count in rest.items()]
     sentence = f"{lead}; {_listed(others)}." if others else f"{lead}."
-    sentence = " ".join((sentence, *_unasked(run), *_left_out(run)))
+    sentence = " ".join((sentence, *_not_evaluated(run), *_left_out(run)))
     if run.interrupted:
-        return Headline(stands, f"Interrupted. {claim}", sentence)
-    return Headline(stands, claim, sentence)
+        return Headline(status, f"Interrupted. {claim}", sentence)
+    return Headline(status, claim, sentence)
 
 
-def _unasked(run: Run) -> list[str]:
-    """What was not asked at all, or not of every host that was assessed; empty where all was."""
-    asked = {about.id for about in run.controls}
+def _not_evaluated(run: Run) -> list[str]:
+    """What was not evaluated at all, or not on every assessed host; empty where all was."""
+    evaluated = {control.id for control in run.controls}
     said = []
-    if missing := [control for control in PROVING if control not in asked]:
-        said.append(f"Not asked: {', '.join(missing)}.")
-    if partly := sum(bool(host.controls) and len(host.controls) < len(asked) for host in run.hosts):
-        said.append(f"Not every control was asked of {_hosts(partly)}.")
+    if missing := [control for control in run.required if control not in evaluated]:
+        said.append(f"Not evaluated: {', '.join(missing)}.")
+    if partly := sum(
+        bool(host.controls) and len(host.controls) < len(evaluated) for host in run.hosts
+    ):
+        said.append(f"Not every control was evaluated on {_hosts(partly)}.")
     return said
 
 
@@ -174,13 +182,13 @@ def _left_out(run: Run) -> list[str]:
 
 
 _CLAUSES = {
-    Standing.ERROR: lambda n: f"{n:,} could not be judged",
-    Standing.INCONCLUSIVE: lambda n: f"{n:,} {_verb(n, 'is', 'are')} inconclusive",
-    Standing.WAIVED: lambda n: f"{n:,} {_verb(n, 'fails', 'fail')} under a waiver",
-    Standing.PASS: lambda n: f"{n:,} {_verb(n, 'passes', 'pass')}",
-    Standing.NOT_APPLICABLE: lambda n: f"{n:,} {_verb(n, 'is', 'are')} not concerned",
-    Standing.NOT_JUDGED: lambda n: f"{n:,} {_verb(n, 'was', 'were')} not judged",
-    Standing.EXCLUDED: lambda n: f"{n:,} {_verb(n, 'is', 'are')} excluded",
+    Status.ERROR: lambda n: f"{n:,} could not be evaluated",
+    Status.INCONCLUSIVE: lambda n: f"{n:,} {_verb(n, 'is', 'are')} inconclusive",
+    Status.WAIVED: lambda n: f"{n:,} {_verb(n, 'fails', 'fail')} under a waiver",
+    Status.PASS: lambda n: f"{n:,} {_verb(n, 'passes', 'pass')}",
+    Status.NOT_APPLICABLE: lambda n: f"{n:,} {_verb(n, 'is', 'are')} not applicable",
+    Status.NOT_EVALUATED: lambda n: f"{n:,} {_verb(n, 'was', 'were')} not evaluated",
+    Status.EXCLUDED: lambda n: f"{n:,} {_verb(n, 'is', 'are')} excluded",
 }
 
 
@@ -227,14 +235,14 @@ def collected(run: Run) -> tuple[str, str] | None:
     return min(start for start, _ in spans), max(end for _, end in spans)
 
 
-def tally(run: Run) -> dict[Standing, int]:
-    """Control results by standing, waived fails apart from the others; adds up to all results."""
+def tally(run: Run) -> dict[Status, int]:
+    """Control results by status, waived fails apart from the others; adds up to all results."""
     raw = run.verdicts()
     waived = raw["waived"]
-    found = {Standing(verdict.value): raw[verdict.value] for verdict in Verdict}
-    found[Standing.FAIL] -= waived
-    found[Standing.WAIVED] = waived
-    return {one: found[one] for one in Standing if one in found}
+    found = {Status(verdict.value): raw[verdict.value] for verdict in Verdict}
+    found[Status.FAIL] -= waived
+    found[Status.WAIVED] = waived
+    return {one: found[one] for one in Status if one in found}
 
 
 def remediation_lines(run: Run, name: str) -> list[str]:
@@ -263,7 +271,7 @@ def grouped(hosts: Iterable[HostResult]) -> dict[str, list[HostResult]]:
     A host in several groups stands under all their names together. Where that would tear the
     fleet to pieces, it stands under its first group; where that would too, all stand together.
     """
-    ordered = sorted(hosts, key=badness)
+    ordered = sorted(hosts, key=worst_first)
     for key in (_all_groups, _first_group):
         parts: dict[str, list[HostResult]] = {}
         for host in ordered:

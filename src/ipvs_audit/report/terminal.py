@@ -5,7 +5,6 @@ No more than some hundred lines, whatever the fleet; the pages hold the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -13,15 +12,16 @@ from rich.text import Text
 
 from ipvs_audit.model.bounded import bounded
 from ipvs_audit.model.sanitise import clipped, one_line
-from ipvs_audit.report.latency_text import eased
+from ipvs_audit.report.findings import findings
+from ipvs_audit.report.latency_text import latency_changes
 from ipvs_audit.report.summary import (
-    Standing,
-    badness,
+    Status,
     headline,
-    host_standing,
+    host_status,
     reconciliation,
     remediation_lines,
-    standing,
+    status_of,
+    worst_first,
 )
 from ipvs_audit.report.terminal_notes import change_lines, waiver_lines
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from ipvs_audit.model.control import Control
     from ipvs_audit.model.results import HostResult, Run
-    from ipvs_audit.model.verdict import Result
 
 #: Above this many hosts, those that pass everything are only counted.
 FEW_HOSTS = 30
@@ -45,23 +44,23 @@ _MESSAGE_WIDTH = 400
 _NAME_WIDTH = 64
 
 _STYLES = {
-    Standing.FAIL: "bold red",
-    Standing.ERROR: "bold magenta",
-    Standing.INCONCLUSIVE: "yellow",
-    Standing.WAIVED: "blue",
-    Standing.PASS: "green",
-    Standing.NOT_APPLICABLE: "dim",
-    Standing.NOT_JUDGED: "dim",
-    Standing.EXCLUDED: "dim",
+    Status.FAIL: "bold red",
+    Status.ERROR: "bold magenta",
+    Status.INCONCLUSIVE: "yellow",
+    Status.WAIVED: "blue",
+    Status.PASS: "green",
+    Status.NOT_APPLICABLE: "dim",
+    Status.NOT_EVALUATED: "dim",
+    Status.EXCLUDED: "dim",
 }
 #: Words for a terminal too narrow for the whole ones; explained below the table.
 _SHORT = {
-    Standing.INCONCLUSIVE: "inconcl.",
-    Standing.WAIVED: "waived",
-    Standing.NOT_APPLICABLE: "n/a",
-    Standing.NOT_JUDGED: "-",
+    Status.INCONCLUSIVE: "inconcl.",
+    Status.WAIVED: "waived",
+    Status.NOT_APPLICABLE: "n/a",
+    Status.NOT_EVALUATED: "-",
 }
-_QUIET = {Standing.PASS, Standing.NOT_APPLICABLE, Standing.EXCLUDED}
+_QUIET = {Status.PASS, Status.NOT_APPLICABLE, Status.EXCLUDED}
 
 
 def render_summary(run: Run, reports: Path, console: Console) -> None:
@@ -69,14 +68,14 @@ def render_summary(run: Run, reports: Path, console: Console) -> None:
     run = bounded(run.completed())
     said = headline(run)
     console.print()
-    console.print(Text.assemble((said.claim, _STYLES[said.standing]), f": {said.rest}"))
+    console.print(Text.assemble((said.claim, _STYLES[said.status]), f": {said.rest}"))
     console.print()
     if run.hosts and run.controls:
         _print_table(run, console)
         console.print()
     _print_findings(run, console)
     remedied = remediation_lines(run, reports.name)
-    told = (*remedied, *eased(run), *waiver_lines(run), *change_lines(run))
+    told = (*remedied, *latency_changes(run), *waiver_lines(run), *change_lines(run))
     for line in told:
         _print_plain(console, clipped(one_line(line), _MESSAGE_WIDTH))
     for note in run.notes[:MAX_NOTES]:
@@ -93,9 +92,9 @@ def _print_plain(console: Console, text: str, *, wrap: bool = True) -> None:
 
 
 def _print_table(run: Run, console: Console) -> None:
-    ordered = sorted(run.hosts, key=badness)
+    ordered = sorted(run.hosts, key=worst_first)
     shown = (
-        [host for host in ordered if host_standing(host) not in _QUIET]
+        [host for host in ordered if host_status(host) not in _QUIET]
         if len(ordered) > FEW_HOSTS
         else ordered
     )
@@ -103,7 +102,7 @@ def _print_table(run: Run, console: Console) -> None:
     if rows:
         words = _words(rows, run.controls, console.width)
         console.print(_table(rows, run.controls, words))
-        there = {one for host in rows for one in _stands(host, run.controls)}
+        there = {one for host in rows for one in _statuses(host, run.controls)}
         if used := [one for one in words if words[one] != one.word and one in there]:
             legend = ", ".join(f"{words[one]} = {one.word}" for one in used)
             console.print(Text(legend, style="dim"))
@@ -115,11 +114,9 @@ def _print_table(run: Run, console: Console) -> None:
         _print_plain(console, f"and {rest:,} hosts with nothing to report{silent}")
 
 
-def _words(
-    rows: list[HostResult], controls: tuple[Control, ...], width: int
-) -> dict[Standing, str]:
+def _words(rows: list[HostResult], controls: tuple[Control, ...], width: int) -> dict[Status, str]:
     """Whole words where the table then fits the terminal, else short ones."""
-    whole = {one: one.word for one in Standing}
+    whole = {one: one.word for one in Status}
     names = max(min(len(_name(host)), _HOST_WIDTH) for host in rows)
     return (
         whole
@@ -129,98 +126,71 @@ def _words(
 
 
 def _widths(
-    rows: list[HostResult], controls: tuple[Control, ...], words: dict[Standing, str]
+    rows: list[HostResult], controls: tuple[Control, ...], words: dict[Status, str]
 ) -> list[int]:
     """The least width of each control's column: words break only at their blanks."""
-    lines = [_stands(host, controls) for host in rows]
+    lines = [_statuses(host, controls) for host in rows]
     return [
         max(
-            len(_id(about)),
+            len(_id(control)),
             *(len(part) for line in lines for part in (_said(line[place], words).split() or [""])),
         )
-        for place, about in enumerate(controls)
+        for place, control in enumerate(controls)
     ]
 
 
-def _stands(host: HostResult, controls: tuple[Control, ...]) -> list[Standing | None]:
+def _statuses(host: HostResult, controls: tuple[Control, ...]) -> list[Status | None]:
     """How each control stands; of an excluded host only the first cell says that it is."""
     if host.state == "excluded":
-        return [Standing.EXCLUDED, *[None] * (len(controls) - 1)]
-    return [standing(host.result(about.id)) for about in controls]
+        return [Status.EXCLUDED, *[None] * (len(controls) - 1)]
+    return [status_of(host.result(control.id)) for control in controls]
 
 
-def _said(stands: Standing | None, words: dict[Standing, str]) -> str:
-    return words[stands] if stands else ""
+def _said(status: Status | None, words: dict[Status, str]) -> str:
+    return words[status] if status else ""
 
 
-def _id(about: Control) -> str:
-    return clipped(one_line(about.id), _NAME_WIDTH)
+def _id(control: Control) -> str:
+    return clipped(one_line(control.id), _NAME_WIDTH)
 
 
 def _table(
-    rows: list[HostResult], controls: tuple[Control, ...], words: dict[Standing, str]
+    rows: list[HostResult], controls: tuple[Control, ...], words: dict[Status, str]
 ) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("host", no_wrap=True, max_width=_HOST_WIDTH, overflow="ellipsis")
-    for about, width in zip(controls, _widths(rows, controls, words), strict=True):
-        table.add_column(Text(_id(about)), min_width=width)
+    for control, width in zip(controls, _widths(rows, controls, words), strict=True):
+        table.add_column(Text(_id(control)), min_width=width)
     for host in rows:
         cells = [
             Text(_said(one, words), style=_STYLES[one] if one else "")
-            for one in _stands(host, controls)
+            for one in _statuses(host, controls)
         ]
         table.add_row(Text(_name(host)), *cells)
     return table
 
 
-@dataclass(slots=True)
-class _Finding:
-    """One message of one control, with the hosts that share it."""
-
-    about: Result
-    stands: Standing
-    hosts: list[str] = field(default_factory=list)
-
-
-def _findings(run: Run) -> list[_Finding]:
-    """What fails, could not be judged or is inconclusive; the most severe and frequent first.
-
-    An unreachable host says the same for each control; it stands here once, without a control.
-    """
-    found: dict[tuple[str, ...], _Finding] = {}
-    for host in run.hosts:
-        for result in host.controls[:1] if host.state == "unreachable" else host.controls:
-            stands = standing(result)
-            if stands in {Standing.PASS, Standing.NOT_APPLICABLE}:
-                continue
-            control = "" if host.state == "unreachable" else result.control
-            key = (stands, control, result.message)
-            found.setdefault(key, _Finding(result, stands)).hosts.append(_name(host))
-    order = {one: place for place, one in enumerate(Standing)}
-    return sorted(found.values(), key=lambda one: (order[one.stands], -len(one.hosts)))
-
-
 def _print_findings(run: Run, console: Console) -> None:
-    fixes = {about.id: about.fix for about in run.controls}
-    unreachable = {_name(host) for host in run.hosts if host.state == "unreachable"}
-    findings = _findings(run)
-    for finding in findings[:MAX_FINDINGS]:
-        result = finding.about
-        control = "" if finding.hosts[0] in unreachable else f" {result.control} {result.name}"
-        title = Text.assemble(
-            (finding.stands.word, _STYLES[finding.stands]),
-            f"{clipped(one_line(control), _NAME_WIDTH)} on {_hosts(finding.hosts)}",
+    found = findings(run)
+    for finding in found[:MAX_FINDINGS]:
+        control = finding.control
+        title = "" if control is None else f" {control.id} {control.name}"
+        names = [clipped(one_line(name), _NAME_WIDTH) for name in finding.hosts]
+        console.print(
+            Text.assemble(
+                (finding.status.word, _STYLES[finding.status]),
+                f"{clipped(one_line(title), _NAME_WIDTH)} on {_hosts(names)}",
+            )
         )
-        console.print(title)
-        if len(finding.hosts) > MAX_NAMES:
-            _print_indented(console, f"{', '.join(finding.hosts[:MAX_NAMES])} ...")
-        _print_indented(console, result.message or result.observed)
-        if finding.stands is Standing.FAIL and fixes.get(result.control):
-            _print_indented(console, f"fix: {fixes[result.control]}")
-        if finding.stands is Standing.WAIVED:
-            _print_indented(console, f"waiver: {result.waiver}")
+        if len(names) > MAX_NAMES:
+            _print_indented(console, f"{', '.join(names[:MAX_NAMES])} ...")
+        _print_indented(console, finding.message)
+        if finding.status is Status.FAIL and control is not None and control.fix:
+            _print_indented(console, f"fix: {control.fix}")
+        if finding.waiver:
+            _print_indented(console, f"waiver: {finding.waiver}")
         console.print()
-    if (more := len(findings) - MAX_FINDINGS) > 0:
+    if (more := len(found) - MAX_FINDINGS) > 0:
         _print_plain(console, f"and {more:,} more findings in the report")
         console.print()
 

@@ -9,25 +9,20 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.bounded import bounded
-from ipvs_audit.report import csv, hdf, junit, manifest, prometheus, results_json, sarif, signature
+from ipvs_audit.report import junit, manifest, results_json, signature
 from ipvs_audit.report.errors import ReportError
+from ipvs_audit.report.formats import FORMATS
 from ipvs_audit.report.html import index_page
-from ipvs_audit.report.options import FORMATS, Outputs
+from ipvs_audit.report.options import Outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from ipvs_audit.model.results import Run
 
 SNAPSHOTS = "snapshots.jsonl.gz"
 PLAIN = Outputs()
-_FORMATS: dict[str, Callable[[Run, Path], None]] = {
-    "csv": csv.write,
-    "sarif": sarif.write,
-    "hdf": hdf.write,
-    "prometheus": prometheus.write,
-}
 
 
 def write_reports(
@@ -102,7 +97,7 @@ def fill(run: Run, directory: Path, outputs: Outputs, *, signed: bool = False) -
     else:
         junit.write(run, directory / "junit.xml")
     for name in outputs.formats:
-        _FORMATS[name](run, directory / FORMATS[name])
+        FORMATS[name].write(run, directory / FORMATS[name].file)
     pages = (".html", ".css", ".js")
     files = [
         file.name
@@ -177,7 +172,9 @@ _WAYS_OUT = {
 
 def _unwritten(failed: OSError, path: Path) -> ReportError:
     way_out = _WAYS_OUT.get(failed.errno or 0, "choose another place for the reports")
-    about = f" ({failed.filename})" if failed.filename and str(failed.filename) != str(path) else ""
+    control = (
+        f" ({failed.filename})" if failed.filename and str(failed.filename) != str(path) else ""
+    )
     return ReportError(
-        f"{path}: the reports could not be written: {failed.strerror or failed}{about}; {way_out}"
+        f"{path}: the reports could not be written: {failed.strerror or failed}{control}; {way_out}"
     )

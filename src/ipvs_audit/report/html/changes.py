@@ -19,7 +19,7 @@ _TITLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class ChangedControl:
     """Hosts on which one control went the same way."""
 
     control: str
@@ -41,24 +41,25 @@ class Kind:
     title: str
     shape: str
     count: int
-    moved: tuple[Moved, ...]
+    changed: tuple[ChangedControl, ...]
 
 
 def kinds(comparison: Comparison) -> tuple[Kind, ...]:
     """Every kind of change, also those of which there is none."""
     return tuple(
-        Kind(*_TITLES[name], len(getattr(comparison, name)), _moved(getattr(comparison, name)))
+        Kind(*_TITLES[name], len(getattr(comparison, name)), _by_control(getattr(comparison, name)))
         for name in KINDS
     )
 
 
-def _moved(changes: tuple[Change, ...]) -> tuple[Moved, ...]:
+def _by_control(changes: tuple[Change, ...]) -> tuple[ChangedControl, ...]:
     found: dict[tuple[str, str], list[str]] = {}
     for change in changes:
         way = f"{_word(change.was)} → {_word(change.now)}"
         found.setdefault((change.control, way), []).append(change.host)
     return tuple(
-        Moved(control, way, tuple(hosts)) for (control, way), hosts in sorted(found.items())
+        ChangedControl(control, way, tuple(hosts))
+        for (control, way), hosts in sorted(found.items())
     )
 
 

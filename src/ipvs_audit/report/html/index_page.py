@@ -25,7 +25,7 @@ from ipvs_audit.report.findings import findings
 from ipvs_audit.report.html.changes import kinds
 from ipvs_audit.report.html.latency_plots import pictures
 from ipvs_audit.report.html.view import Fleet, evidence_shown, span, utc
-from ipvs_audit.report.summary import Standing, accounted, collected, headline, tally
+from ipvs_audit.report.summary import Status, accounted, collected, headline, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,9 +38,9 @@ FINDINGS = "findings.html"
 NAMES_SHOWN = 12
 _TEMPLATES = Path(__file__).parent / "templates"
 #: Shapes that the page draws; a standing without one of its own borrows.
-_SHAPES = {standing: standing.value for standing in Standing} | {
-    Standing.NOT_JUDGED: "not_applicable",
-    Standing.EXCLUDED: "not_applicable",
+_SHAPES = {status_of: status_of.value for status_of in Status} | {
+    Status.NOT_EVALUATED: "not_applicable",
+    Status.EXCLUDED: "not_applicable",
 }
 
 
@@ -137,7 +137,7 @@ def _environment() -> Environment:
     environment.globals["span"] = span
     environment.globals["latency_rows"] = latency_text.rows
     environment.globals["shapes"] = _SHAPES
-    environment.globals["standings"] = Standing
+    environment.globals["statuses"] = Status
     return environment
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.model.sanitise import clipped, visible_head
 from ipvs_audit.model.text import duration
-from ipvs_audit.report.summary import Standing, badness, grouped, host_standing, standing
+from ipvs_audit.report.summary import Status, grouped, host_status, status_of, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,9 +43,9 @@ class Cell:
         href: link to its details; empty where they are not to be had from this page.
     """
 
-    about: Control
+    control: Control
     result: Result | None
-    stands: Standing
+    status: Status
     anchor: str
     href: str
 
@@ -55,7 +55,7 @@ class Row:
     """One host, with a cell for each control of the run."""
 
     host: HostResult
-    stands: Standing
+    status: Status
     anchor: str
     href: str
     cells: tuple[Cell, ...]
@@ -93,10 +93,10 @@ class Group:
     @property
     def patterns(self) -> tuple[Pattern, ...]:
         """Its hosts by how their controls stand, in the order of the rows."""
-        found: dict[tuple[Standing, ...], list[Row]] = {}
+        found: dict[tuple[Status, ...], list[Row]] = {}
         for row in self.rows:
-            whole = (row.stands, *(cell.stands for cell in row.cells))
-            key = whole if whole in found or len(found) < PATTERNS_A_GROUP else (row.stands,)
+            whole = (row.status, *(cell.status for cell in row.cells))
+            key = whole if whole in found or len(found) < PATTERNS_A_GROUP else (row.status,)
             found.setdefault(key, []).append(row)
         return tuple(Pattern(tuple(rows), len(key) == 1) for key, rows in found.items())
 
@@ -171,8 +171,8 @@ class Fleet:
 
 def _held(run: Run) -> set[str]:
     """The hosts of a large fleet that a page alone has room for: the worst."""
-    quiet = {Standing.PASS, Standing.NOT_APPLICABLE, Standing.EXCLUDED}
-    worst = sorted((host for host in run.hosts if host_standing(host) not in quiet), key=badness)
+    quiet = {Status.PASS, Status.NOT_APPLICABLE, Status.EXCLUDED}
+    worst = sorted((host for host in run.hosts if host_status(host) not in quiet), key=worst_first)
     return {host.name for host in worst[:INLINE_LIMIT]}
 
 
@@ -199,11 +199,11 @@ def _anchors(run: Run) -> dict[str, str]:
 def _row(run: Run, host: HostResult, anchor: str, page: str | None) -> Row:
     found = {result.control: result for result in host.controls}
     cells = []
-    for number, about in enumerate(run.controls, 1):
-        result = found.get(about.id)
-        place = f"{anchor}:{about.id if _SAFE.fullmatch(about.id) else number}"
-        cells.append(Cell(about, result, standing(result), place, _href(page, place)))
-    return Row(host, host_standing(host), anchor, _href(page, anchor), tuple(cells))
+    for number, control in enumerate(run.controls, 1):
+        result = found.get(control.id)
+        place = f"{anchor}:{control.id if _SAFE.fullmatch(control.id) else number}"
+        cells.append(Cell(control, result, status_of(result), place, _href(page, place)))
+    return Row(host, host_status(host), anchor, _href(page, anchor), tuple(cells))
 
 
 def _href(page: str | None, anchor: str) -> str:

@@ -1,0 +1,36 @@
+"""The formats that ``--format`` adds to those that are always written: one registry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipvs_audit.report import csv, hdf, prometheus, sarif
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ipvs_audit.model.results import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format.
+
+    Attributes:
+        file: the name of the file in a run's directory.
+        write: writes a run, completed and bounded, to a path; raises OSError.
+    """
+
+    file: str
+    write: Callable[[Run, Path], None]
+
+
+#: By the name that ``--format`` takes, in the order in which they are written.
+FORMATS = {
+    "csv": Format("results.csv", csv.write),
+    "sarif": Format("results.sarif", sarif.write),
+    "hdf": Format("results.hdf.json", hdf.write),
+    "prometheus": Format("results.prom", prometheus.write),
+}
