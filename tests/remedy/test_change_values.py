@@ -1,4 +1,4 @@
-"""Running values are set in the namespace that was meant, found anew, and put back."""
+"""Running values are set in the namespace that was meant, found anew, and restored."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def box(tmp_path: Path) -> Box:
 
 
 @pytest.mark.parametrize("shell", [["dash"], ["bash"], ["busybox", "sh"]], ids=lambda argv: argv[0])
-def test_only_the_namespaces_named_are_set_and_put_back(
+def test_only_the_namespaces_named_are_set_and_restored(
     box: Box, spaces: list[Space], shell: list[str]
 ) -> None:
     here = Path(STAND_IN).read_text()
