@@ -9,7 +9,7 @@ import pytest
 
 from ipvs_audit.snapshot.config_paths import ALL, MODPROBE, SYSCTL, SYSCTL_CONF, TOPS, ConfigPaths
 
-ORIGINALS = (files("ipvs_audit.probe") / "originals.sh").read_text("utf-8")
+EDITABLE_FILES = (files("ipvs_audit.probe") / "editable_files.sh").read_text("utf-8")
 SCRIPT = (files("ipvs_audit.probe") / "config.sh").read_text("utf-8")
 
 
@@ -39,7 +39,7 @@ def test_misspelt_directories_are_searched_by_the_same_patterns() -> None:
 
 
 def test_what_a_plan_may_change_is_read_from_the_same_directories() -> None:
-    assert f"[ ! -e {SYSCTL_CONF} ]" in ORIGINALS
+    assert f"[ ! -e {SYSCTL_CONF} ]" in EDITABLE_FILES
     for kind in (SYSCTL, MODPROBE):
-        assert f"$nl{kind.directories[0]}$nl" in ORIGINALS
-        assert f"for file in {kind.directories[0]}/*{kind.endings[0]}; do" in ORIGINALS
+        assert f"$nl{kind.directories[0]}$nl" in EDITABLE_FILES
+        assert f"for file in {kind.directories[0]}/*{kind.endings[0]}; do" in EDITABLE_FILES

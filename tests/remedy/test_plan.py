@@ -10,9 +10,9 @@ from configured import CONF, DROP_IN, HOOK, LOADERS, OFF, ON, RECIPE
 from made import HOST, LOADED, census, netns, snapshot
 from planned import (
     directories,
+    editable_file,
     file_steps,
     host,
-    original,
     planned,
     value_steps,
     with_editable_files,
@@ -200,7 +200,7 @@ def test_what_cannot_be_written_is_said_and_nothing_is_done_by_half(
     states: dict[str, str], more: list[str], said: str
 ) -> None:
     evidence = with_editable_files(
-        host({CONF: ""}), [*original(CONF, b"", *more), *directories(**states)]
+        host({CONF: ""}), [*editable_file(CONF, b"", *more), *directories(**states)]
     )
     made = make_plan(evidence, Policy())
     assert said in made.blocked
@@ -210,13 +210,15 @@ def test_what_cannot_be_written_is_said_and_nothing_is_done_by_half(
 
 def test_a_full_disk_and_missing_rights_are_seen_before() -> None:
     full = [line.replace("999999", "12") for line in directories()]
-    made = make_plan(with_editable_files(host({CONF: ""}), [*original(CONF, b""), *full]), Policy())
+    made = make_plan(
+        with_editable_files(host({CONF: ""}), [*editable_file(CONF, b""), *full]), Policy()
+    )
     assert "12 KiB free" in made.blocked
     made = planned({CONF: ""}, host=replace(HOST, root=False, user="audit (uid 1000)"))
     assert "audit (uid 1000)" in made.blocked
 
 
-def test_evidence_without_originals_says_how_to_get_them() -> None:
+def test_evidence_without_editable_files_says_how_to_get_them() -> None:
     evidence = host({CONF: ""})
     bare = replace(evidence, sections={})
     bare.__dict__.update(

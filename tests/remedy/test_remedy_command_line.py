@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from planned import host
 
+from ipvs_audit.remedy.editable_files import SECTION
 from ipvs_audit.snapshot import store
 
 pytestmark = pytest.mark.slow
@@ -67,11 +68,11 @@ def test_plans_of_saved_evidence_stand_in_terminal_and_page(tmp_path: Path) -> N
     [saved] = store.read(evidence)
     sections = {**saved.sections, **host({"/etc/sysctl.conf": ""}).sections}  # type: ignore[union-attr]
     conf = saved.config.files.get("/etc/sysctl.conf")  # type: ignore[union-attr]
-    text = sections["originals"].output
+    text = sections[SECTION].output
     if conf is not None and conf.sha256:
         empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         text = text.replace(empty, conf.sha256)
-    sections["originals"] = type(sections["originals"])("originals", "od", text, None, 1.0)
+    sections[SECTION] = type(sections[SECTION])(SECTION, "od", text, None, 1.0)
     saved = type(saved)(saved.target, saved.collection, sections)  # type: ignore[call-arg, union-attr]
     store.write(evidence, [saved])
     done = audit(tmp_path / "reports", "--remediate-plan", "--from-snapshots", evidence)

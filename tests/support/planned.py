@@ -1,4 +1,4 @@
-"""Hosts to plan for: files made by hand or a scenario folder, with the originals beside them."""
+"""Hosts to plan for: files made by hand or a scenario folder, with their contents beside them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 PLACES = ("/etc", "/etc/sysctl.d", "/etc/modprobe.d", "/var/lib")
 
 
-def original(path: str, content: bytes, *more: str, real: str = "", mode: str = "644") -> list[str]:
+def editable_file(
+    path: str, content: bytes, *more: str, real: str = "", mode: str = "644"
+) -> list[str]:
     """The lines that the probe prints of a file."""
     return [
         f"file {path}",
@@ -42,10 +44,11 @@ def original(path: str, content: bytes, *more: str, real: str = "", mode: str = 
 
 def directories(**states: str) -> list[str]:
     """The directories, writable but for those named by their last part."""
-    return [
-        f"place {states.get(path.rpartition('/')[2].replace('.', '_'), 'writable')} 999999 {path}"
-        for path in PLACES
-    ]
+    return [f"directory {states.get(_key(path), 'writable')} 999999 {path}" for path in PLACES]
+
+
+def _key(path: str) -> str:
+    return path.rpartition("/")[2].replace(".", "_")
 
 
 def section(lines: Iterable[str]) -> Section:
@@ -69,7 +72,7 @@ def host(files: dict[str, str], *, more: list[str] | None = None, **parts: Any) 
         raw = content.encode()
         tree[path] = replace(file(path, content, real), sha256=hashlib.sha256(raw).hexdigest())
         if path.startswith("/etc/"):
-            lines += original(path, raw, real=real)
+            lines += editable_file(path, raw, real=real)
     defaults: dict[str, Any] = {
         "config": ConfigTree(tree),
         "loaders": LOADERS,
@@ -81,7 +84,7 @@ def host(files: dict[str, str], *, more: list[str] | None = None, **parts: Any) 
 
 
 def scenario_host(evidence: Snapshot, folder: Path) -> Snapshot:
-    """A scenario's host with the originals of its files."""
+    """A scenario's host with the contents of its files."""
     root, lines = Root(folder), []
     for path, seen in evidence.config.files.items():
         if not path.startswith("/etc/") or "/modules-load" in path or "/udev" in path:
@@ -90,7 +93,7 @@ def scenario_host(evidence: Snapshot, folder: Path) -> Snapshot:
             content = root.read(seen.real)
         except UnreadableError:
             continue
-        lines += original(path, content, real=seen.real)
+        lines += editable_file(path, content, real=seen.real)
     return with_editable_files(evidence, [*lines, *directories()])
 
 
@@ -102,7 +105,7 @@ def then(evidence: Snapshot, made: Plan) -> Snapshot:
         line
         for path, seen in config.files.items()
         if path.startswith("/etc/")
-        for line in original(path, _content(evidence, made, seen.real), real=seen.real)
+        for line in editable_file(path, _content(evidence, made, seen.real), real=seen.real)
     ]
     after = with_editable_files(evidence, [*lines, *directories()])
     after.__dict__["config"] = config

@@ -78,7 +78,7 @@ def gather(
                 policies=audit.policies,
                 forks=where.forks,
                 under_way=under_way,
-                originals=bool(options.remedy.mode),
+                editable_files=bool(options.remedy.mode),
                 keep=keep,
                 executor=where.executor,
                 overrun=where.overrun,

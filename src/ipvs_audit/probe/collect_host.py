@@ -36,7 +36,7 @@ class Job:
         open_connection: opens one.
         every_namespace: sample namespaces without IPVS rules too.
         span: seconds over which the counters are sampled.
-        originals: bring the files that a plan may change, whole.
+        editable_files: bring the files that a plan may change, whole.
         keep: called with the connection after a success; true keeps it open.
     """
 
@@ -45,7 +45,7 @@ class Job:
     open_connection: Callable[[Target, Settings], Connection]
     every_namespace: bool = False
     span: int = limits.SHORTEST_SPAN
-    originals: bool = False
+    editable_files: bool = False
     keep: Callable[[Target, Connection], bool] | None = None
 
 
@@ -172,7 +172,7 @@ def _probe(job: Job, connection: Connection, deadline: Deadline, started: str) -
             nonce,
             span=job.span,
             every_namespace=job.every_namespace,
-            originals=job.originals,
+            editable_files=job.editable_files,
         ),
         timeout=deadline.left(),
         max_output=job.settings.limits.output,

@@ -41,7 +41,7 @@ def collect(
     policies: Mapping[str, Policy] | None = None,
     forks: int = limits.FORKS,
     under_way: int | None = None,
-    originals: bool = False,
+    editable_files: bool = False,
     keep: Callable[[Target, Connection], bool] | None = None,
     executor: Executor | None = None,
     overrun: float | None = None,
@@ -62,7 +62,7 @@ def collect(
         forks: hosts that are being connected to at a time.
         under_way: hosts under way at a time, connected or not, where that is more than ``forks``.
             Another executor does not say when a host is connected: there it changes nothing.
-        originals: bring the files that a plan may change, whole.
+        editable_files: bring the files that a plan may change, whole.
         keep: called, in the collecting thread, with the connection to each host that was collected;
             true keeps it open. Only with the executor left out.
         executor: runs the collecting; None starts a thread per host. Another one should have
@@ -81,7 +81,7 @@ def collect(
             open_connection,
             every_namespace=policy.namespaces == "every",
             span=policy.sample_seconds,
-            originals=originals,
+            editable_files=editable_files,
             keep=keep if executor is None else None,
         )
 

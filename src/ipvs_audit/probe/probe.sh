@@ -48,7 +48,7 @@ frame() {
   printf '%s %s %s %s %s %s\n%s%s\n' "$nonce" "$1" "$2" "$up" "${#3}" "${#out}" "$3" "$out"
 }
 
-originals() { :; } # originals.sh takes its place where a plan is wanted
+editable_files() { :; } # editable_files.sh takes its place where a plan is wanted
 
 # @PARTS@
 
@@ -72,7 +72,7 @@ main() {
   config
   loaders
   consumers
-  originals
+  editable_files
   if [ -n "$tasks$mounts" ]; then
     until_then $((t0 + span - 310))
     sample 1

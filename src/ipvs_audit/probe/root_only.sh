@@ -2,7 +2,7 @@
 # Whose a directory is: asked before a plan is made, and again before root writes there.
 
 # Whether only root can put anything into a directory, or another one in its place.
-roots_own() {
+only_root_writes() {
   above=$1 how=here
   while :; do
     # shellcheck disable=SC2046 # its words

@@ -19,7 +19,7 @@ from ipvs_audit.model import limits
 PARTS = ("host.sh", "namespaces.sh", "counters.sh", "config.sh", "loaders.sh")
 
 #: Parts more, for a plan: the files that may have to change, whole, and where they lie.
-ORIGINALS = ("root_only.sh", "originals.sh")
+EDITABLE_FILES = ("root_only.sh", "editable_files.sh")
 
 
 _LAST_LINE = "main </dev/null\n"
@@ -44,14 +44,14 @@ def _template() -> str:
 
 
 @cache
-def _originals() -> str:
+def _editable_files() -> str:
     folder = files(__package__)
-    return strip_comments("".join((folder / name).read_text("utf-8") for name in ORIGINALS))
+    return strip_comments("".join((folder / name).read_text("utf-8") for name in EDITABLE_FILES))
 
 
 def root_only_function() -> str:
     """The shell function that tells whether a directory is root's alone."""
-    return strip_comments((files(__package__) / ORIGINALS[0]).read_text("utf-8"))
+    return strip_comments((files(__package__) / EDITABLE_FILES[0]).read_text("utf-8"))
 
 
 def strip_comments(text: str) -> str:
@@ -65,7 +65,7 @@ def render(
     *,
     span: int = limits.SHORTEST_SPAN,
     every_namespace: bool = False,
-    originals: bool = False,
+    editable_files: bool = False,
 ) -> bytes:
     """The script as it goes to a host, to be fed to ``sh``; about 20 KiB.
 
@@ -73,7 +73,7 @@ def render(
         nonce: from :func:`new_nonce`, for one host and one time.
         span: seconds between the first sample of the counters and the last.
         every_namespace: sample the counters of namespaces without IPVS rules too.
-        originals: bring the files that a plan may change, whole.
+        editable_files: bring the files that a plan may change, whole.
 
     Raises:
         ValueError: for a nonce that is not 32 hex digits, or too short a span.
@@ -89,8 +89,8 @@ def render(
         "@EVERY@": str(int(every_namespace)),
     }
     script = _template()
-    if originals:
-        script = script.replace(_LAST_LINE, _originals() + _LAST_LINE)
+    if editable_files:
+        script = script.replace(_LAST_LINE, _editable_files() + _LAST_LINE)
     for word, value in words.items():
         script = script.replace(word, value)
     return script.encode()

@@ -13,7 +13,7 @@ file() {
 check_file() {
   [ "$broken" = 0 ] || return
   point
-  if ! roots_own "${4%/*}"; then
+  if ! only_root_writes "${4%/*}"; then
     say step "$1" failed "${4%/*} is writable by users other than root, so root does not write there"
     broken=1
     return

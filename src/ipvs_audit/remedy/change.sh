@@ -118,7 +118,7 @@ prepare() {
     say note blocked "$state cannot be created"
     return 1
   fi
-  if ! roots_own "$state"; then
+  if ! only_root_writes "$state"; then
     say note blocked "$state is writable by users other than root, so backups there are not safe"
     return 1
   fi

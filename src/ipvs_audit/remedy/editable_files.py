@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ipvs_audit.snapshot import Snapshot
 
-SECTION = "originals"
+SECTION = "editable-files"
 
 DirectoryState = Literal["absent", "writable", "denied", "readonly", "immutable", "shared"]
 _STATES: tuple[DirectoryState, ...] = get_args(DirectoryState)
@@ -82,7 +82,7 @@ class EditableFiles:
 
 
 def read_editable_files(snapshot: Snapshot) -> EditableFiles | None:
-    """The originals that a snapshot holds; None where it was taken without a plan in mind.
+    """The editable files that a snapshot holds; None where it was taken without a plan in mind.
 
     Raises:
         GarbledEvidenceError: the section is not whole, or a line is not of its form.
@@ -92,7 +92,7 @@ def read_editable_files(snapshot: Snapshot) -> EditableFiles | None:
 
 
 def parse_editable_files(section: Section) -> EditableFiles:
-    """Read the section that ``originals.sh`` prints.
+    """Read the section that ``editable_files.sh`` prints.
 
     Raises:
         GarbledEvidenceError: it is not whole, or a line is not of its form.
@@ -107,7 +107,7 @@ def parse_editable_files(section: Section) -> EditableFiles:
                 raise section.garbled(f"{rest[:60]!r} is duplicated")
             current = rest
             files[rest] = EditableFile(rest, rest)
-        elif word == "place":
+        elif word == "directory":
             directory = _directory_of(section, rest)
             directories[directory.path] = directory
         elif not current:
@@ -122,7 +122,7 @@ def _directory_of(section: Section, rest: str) -> TargetDirectory:
     free, _, path = more.partition(" ")
     state = next((one for one in _STATES if one == word), None)
     if state is None or not path.startswith("/"):
-        raise section.garbled(f"place {rest[:60]!r} is not of its form")
+        raise section.garbled(f"directory {rest[:60]!r} is not of its form")
     return TargetDirectory(path, state, number(section, "the free space", free))
 
 

@@ -77,7 +77,7 @@ class HostConnections:
                 open_connection,
                 every_namespace=policy.namespaces == "every",
                 span=policy.sample_seconds,
-                originals=True,
+                editable_files=True,
             )
         )
 

@@ -45,7 +45,7 @@ def make_plan(
     """What is to be done on one host so that it complies with the policy.
 
     Args:
-        evidence: its evidence, with the originals of its files.
+        evidence: its evidence, with the contents of its files.
         policy: what holds for it.
         accept_statistics_loss: the operator approves of hosts with readers of IPVS statistics.
     """

@@ -5,7 +5,7 @@
 # Names that would need quoting are left out: a plan does not touch such a file.
 odd() { case $1 in *"$nl"* | *\\* | *"	"*) return 0 ;; esac; return 1; }
 
-original() {
+editable_file() {
   odd "$1" && return
   real=$1
   if [ -L "$1" ]; then real=$(readlink -f "$1"); fi
@@ -39,7 +39,7 @@ original() {
 
 note_directory() { case $directories in *"$nl$1$nl"*) ;; *) directories="$directories$1$nl" ;; esac; }
 
-originals() {
+editable_files() {
   text='' directories="$nl/etc$nl/etc/sysctl.d$nl/etc/modprobe.d$nl/var/lib$nl"
   set --
   [ ! -e /etc/sysctl.conf ] || set -- /etc/sysctl.conf
@@ -49,7 +49,7 @@ originals() {
   for file in /etc/modprobe.d/*.conf; do
     grep -qsiE 'ip[_-]vs|install.*[*?[]' "$file" && set -- "$@" "$file"
   done
-  for file; do original "$file"; done
+  for file; do editable_file "$file"; done
   IFS=$nl
   for directory in $directories; do
     unset IFS
@@ -57,7 +57,7 @@ originals() {
     state=absent free=0
     if [ -d "$directory" ]; then
       state=writable
-      roots_own "$directory" || state=shared
+      only_root_writes "$directory" || state=shared
       [ -w "$directory" ] && [ "$uid" = 0 ] || state=denied
       # The mount that holds it: its free KiB, and whether it is read-only.
       got=$(df -Pk "$directory" 2>/dev/null | awk 'NR > 1 { free = $4; mount = $6 }
@@ -72,8 +72,8 @@ originals() {
       case $got in *' 1') state='readonly' ;; esac
       case $(lsattr -d "$directory" 2>/dev/null) in *-i-*) state=immutable ;; esac
     fi
-    text="${text}place $state ${free:-0} $directory$nl"
+    text="${text}directory $state ${free:-0} $directory$nl"
   done
   unset IFS
-  frame originals - 'od -An -v -tx1 /etc/sysctl.conf ...; lsattr -d; df -Pk' "${text}end$nl"
+  frame editable-files - 'od -An -v -tx1 /etc/sysctl.conf ...; lsattr -d; df -Pk' "${text}end$nl"
 }

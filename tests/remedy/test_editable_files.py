@@ -24,7 +24,7 @@ _SYSTEM = re.compile(rb"(?:(?<=\$nl)|(?<![\w.}]))/(etc|var/lib)(?=[/ ;\"$\n]|$)"
 
 
 def section(text: str) -> Section:
-    return Section("originals", "od", text, None, 1.0)
+    return Section("editable-files", "od", text, None, 1.0)
 
 
 @pytest.fixture
@@ -36,15 +36,15 @@ def tree(tmp_path: Path) -> Path:
 
 def brought(tree: Path, shell: list[str]) -> Section:
     nonce = script.new_nonce()
-    text = script.render(nonce, originals=True)
-    body, call = text.split(b"originals() {\ntext=", 1)
+    text = script.render(nonce, editable_files=True)
+    body, call = text.split(b"editable_files() {\ntext=", 1)
     call, rest = call.split(b"\n}\n", 1)
     call = _SYSTEM.sub(os.fsencode(tree) + rb"/\1", call)
-    text = body + b"originals() {\ntext=" + call + b"\n}\n" + rest
+    text = body + b"editable_files() {\ntext=" + call + b"\n}\n" + rest
     ran = subprocess.run(
         [*shell, "-c", 'eval "$(cat)"'], input=text, capture_output=True, check=False, timeout=60
     )
-    return framing.parse(ran.stdout, nonce, stderr=ran.stderr)["originals"]
+    return framing.parse(ran.stdout, nonce, stderr=ran.stderr)["editable-files"]
 
 
 @pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
@@ -114,7 +114,9 @@ def test_no_text_crashes_the_parser(text: str) -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["file", "real", "stat", "sha256", "hex", "place", "attribute", "acl"]),
+            st.sampled_from(
+                ["file", "real", "stat", "sha256", "hex", "directory", "attribute", "acl"]
+            ),
             st.text(max_size=40),
         ),
         max_size=8,
@@ -152,14 +154,14 @@ def test_any_content_stays_within_its_quotes(content: bytes) -> None:
 
 def test_shellcheck_finds_nothing(tmp_path: Path) -> None:
     shellcheck = Path(sys.executable).parent / "shellcheck"
-    names = (*script.PARTS, *script.ORIGINALS)
+    names = (*script.PARTS, *script.EDITABLE_FILES)
     parts = "\n".join((SOURCE / name).read_text("utf-8") for name in names)
     whole = tmp_path / "probe.sh"
     frame = (SOURCE / "probe.sh").read_text("utf-8")
-    frame = re.sub(r"^originals\(\) \{ :; \}.*$", "", frame, flags=re.MULTILINE)
+    frame = re.sub(r"^editable_files\(\) \{ :; \}.*$", "", frame, flags=re.MULTILINE)
     whole.write_text(frame.replace("# @PARTS@", parts))
     folder = Path(script_answers.__file__).parent
-    names = (SOURCE / script.ORIGINALS[0], folder / "apply.sh", folder / "undo.sh")
+    names = (SOURCE / script.EDITABLE_FILES[0], folder / "apply.sh", folder / "undo.sh")
     parts = "\n".join(path.read_text("utf-8") for path in names)
     change = tmp_path / "change.sh"
     change.write_text((folder / "change.sh").read_text("utf-8").replace("# @PARTS@", parts))
