@@ -63,9 +63,8 @@ def test_a_host_with_nothing_to_do_is_not_touched(tmp_path: Path) -> None:
 
 
 def test_plans_of_saved_evidence_stand_in_terminal_and_page(tmp_path: Path) -> None:
-    evidence = ROOT / "tests" / "recordings" / "drifted.jsonl"
     evidence = tmp_path / "snapshots.jsonl"
-    [saved] = store.read(evidence)
+    [saved] = store.read(ROOT / "tests" / "recordings" / "drifted.jsonl")
     sections = {**saved.sections, **host({"/etc/sysctl.conf": ""}).sections}  # type: ignore[union-attr]
     conf = saved.config.files.get("/etc/sysctl.conf")  # type: ignore[union-attr]
     text = sections[SECTION].output
