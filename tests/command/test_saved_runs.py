@@ -93,12 +93,14 @@ class TestWritten:
         assert junit.count('type="waived fail"') == 2
 
     def test_every_waiver_is_accounted_for(self, written: Ran) -> None:
-        states = {one["ticket"]: one["state"] for one in written.results["run"]["waivers"]}
+        states = {
+            one["waiver"]["ticket"]: one["state"] for one in written.results["run"]["waivers"]
+        }
         assert states == {
-            "OPS-1": "in force",
+            "OPS-1": "in_force",
             "OPS-2": "expired",
-            "OPS-3": "matches nothing",
-            "OPS-4": "in force",
+            "OPS-3": "unmatched",
+            "OPS-4": "in_force",
         }
         for text in (
             "ends soon",
