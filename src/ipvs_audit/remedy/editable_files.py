@@ -130,13 +130,13 @@ def _with(section: Section, file: EditableFile, word: str, rest: str) -> Editabl
     found = None
     if word == "real" and rest.startswith("/"):
         found = replace(file, real=rest)
-    elif word == "stat" and (told := _STAT.fullmatch(rest)):
+    elif word == "stat" and (stat := _STAT.fullmatch(rest)):
         found = replace(
             file,
-            mode=int(told[1], 8) & 0o7777,
-            uid=int(told[2]),
-            gid=int(told[3]),
-            links=int(told[4]),
+            mode=int(stat[1], 8) & 0o7777,
+            uid=int(stat[2]),
+            gid=int(stat[3]),
+            links=int(stat[4]),
         )
     elif word == "sha256" and _SHA256.fullmatch(rest):
         found = replace(file, sha256=rest)

@@ -24,16 +24,16 @@ def with_contents(tree: ConfigTree, contents: Mapping[str, bytes]) -> ConfigTree
     files = dict(tree.files)
     for real, content in contents.items():
         lines = parse_lines(content, continued=continues_lines(real))
-        told = {
+        facts = {
             "size": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
             "lines": lines,
         }
         paths = [path for path, file in files.items() if file.real == real]
         for path in paths:
-            files[path] = replace(files[path], **told)  # type: ignore[arg-type]
+            files[path] = replace(files[path], **facts)  # type: ignore[arg-type]
         if not paths:
-            files[real] = ConfigFile(real, real, 0, 0, 0o644, **told)  # type: ignore[arg-type]
+            files[real] = ConfigFile(real, real, 0, 0, 0o644, **facts)  # type: ignore[arg-type]
     return replace(tree, files=files)
 
 
