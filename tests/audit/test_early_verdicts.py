@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from made import snapshot
 
-from ipvs_audit.audit.early_verdicts import Ahead
+from ipvs_audit.audit.early_verdicts import EarlyVerdicts
 from ipvs_audit.controls.control import control
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Failure
@@ -26,7 +26,7 @@ class Waivers:
     def __init__(self, *, accept: bool = False) -> None:
         self.accept = accept
 
-    def over(self, _host: str, result: Result) -> Any:
+    def apply(self, _host: str, result: Result) -> Any:
         return SimpleNamespace(verdict=result.verdict, waived=self.accept)
 
 
@@ -35,7 +35,7 @@ def asked() -> list[str]:
     return []
 
 
-def ahead(asked: list[str], *, accept: bool = False) -> tuple[Ahead, Any]:
+def ahead(asked: list[str], *, accept: bool = False) -> tuple[EarlyVerdicts, Any]:
     @control("OPS-1", "right", severity="low", source="x", fix="x")
     def right(snapshot: Any, policy: Any, assessment: Any) -> None:  # noqa: ARG001
         asked.append(snapshot.target)
@@ -46,8 +46,8 @@ def ahead(asked: list[str], *, accept: bool = False) -> tuple[Ahead, Any]:
     audit: Any = SimpleNamespace(
         policies={"web1": Policy()}, waivers=Waivers(accept=accept), facts={}
     )
-    made = Ahead(audit, {"web1": {"OPS-1"}})
-    made.knows(right)
+    made = EarlyVerdicts(audit, {"web1": {"OPS-1"}})
+    made.add_check(right)
     return made, right
 
 
@@ -92,5 +92,5 @@ def test_right_waived_and_unreachable_hosts(asked: list[str]) -> None:
 
 def test_where_no_check_is_known_nothing_is_said(asked: list[str]) -> None:
     audit: Any = SimpleNamespace(policies={}, waivers=Waivers(), facts={})
-    assert Ahead(audit, {}).fails(evidence_of("wrong")) is None
+    assert EarlyVerdicts(audit, {}).fails(evidence_of("wrong")) is None
     assert asked == []

@@ -19,8 +19,8 @@ def limited(
     code = (
         "import json, resource\n"
         f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))\n"
-        "from ipvs_audit.audit.open_files import make_room\n"
-        f"room = make_room({forks}, {under_way or forks}, {kept})\n"
+        "from ipvs_audit.audit.open_files import raise_open_file_limit\n"
+        f"room = raise_open_file_limit({forks}, {under_way or forks}, {kept})\n"
         "print(json.dumps([*room, resource.getrlimit(resource.RLIMIT_NOFILE)[0]]))\n"
     )
     done = subprocess.run(

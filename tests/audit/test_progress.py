@@ -44,7 +44,7 @@ def test_tells_no_time_where_none_is_done() -> None:
 def test_off_a_terminal_it_is_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
     out = io.StringIO()
-    with Progress(Console(file=out, width=40)).over(2) as tell:
+    with Progress(Console(file=out, width=40)).track(2) as tell:
         tell(GOOD)
         tell(BAD)
     lines = out.getvalue().splitlines()
@@ -56,7 +56,7 @@ def test_off_a_terminal_it_is_plain_lines(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_off_a_terminal_a_quick_run_is_one_line() -> None:
     out = io.StringIO()
-    with Progress(Console(file=out)).over(50) as tell:
+    with Progress(Console(file=out)).track(50) as tell:
         for _ in range(50):
             tell(GOOD)
     assert len(out.getvalue().splitlines()) == 1
@@ -65,7 +65,7 @@ def test_off_a_terminal_a_quick_run_is_one_line() -> None:
 def test_on_a_terminal_it_is_a_bar_with_the_same_figures() -> None:
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=120)
-    with Progress(console, lambda _: True).over(2) as tell:
+    with Progress(console, lambda _: True).track(2) as tell:
         tell(GOOD)
         tell(BAD)
     text = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", out.getvalue())

@@ -13,7 +13,7 @@ import sample_run
 from made import check
 
 from ipvs_audit.audit.host_facts import facts_of
-from ipvs_audit.audit.rejudge import Rejudged, rejudge
+from ipvs_audit.audit.rejudge import Rejudgement, rejudge
 from ipvs_audit.audit.waiver_matching import Waivers, matched
 from ipvs_audit.controls.control import control_of, judge
 from ipvs_audit.controls.discovery import find_checks
@@ -70,7 +70,9 @@ def run_of(*hosts: HostResult) -> Run:
     return bounded(replace(made, policy=Policy().model_dump(mode="json")).completed())
 
 
-def again(run: Run, *evidence: Snapshot | Failure, before: tuple[Snapshot, ...] = ()) -> Rejudged:
+def again(
+    run: Run, *evidence: Snapshot | Failure, before: tuple[Snapshot, ...] = ()
+) -> Rejudgement:
     return rejudge(run, evidence, CHECKS, before)
 
 
@@ -121,16 +123,14 @@ def test_a_failing_control_left_out_of_the_results_is_found() -> None:
 def test_a_control_that_was_not_asked_of_a_host_where_it_passes_is_counted_aloud() -> None:
     found = again(run_of(without(result_of(AFTER), "EST-4")), AFTER)
     assert not found.wrong
-    assert found.passed_over == {"of EST-4 are not in the results of hosts that were collected": 1}
+    assert found.skipped == {"of EST-4 are not in the results of hosts that were collected": 1}
 
 
 def test_a_control_that_was_not_asked_at_all_is_named() -> None:
     run = run_of(without(result_of(BEFORE), *IDS[1:]))
     found = again(replace(run, controls=run.controls[:1]), BEFORE)
     assert not found.wrong
-    assert set(found.passed_over) == {
-        f"control was not asked in this run: {name}" for name in IDS[1:]
-    }
+    assert set(found.skipped) == {f"control was not asked in this run: {name}" for name in IDS[1:]}
 
 
 def test_a_host_called_excluded_of_which_there_is_evidence_is_found() -> None:
@@ -178,8 +178,8 @@ def test_an_assessed_host_without_evidence_is_found() -> None:
 def waived(waiver: Waiver) -> Run:
     over = Waivers(matched([waiver], {"web1": ("ipvs",)}), date(2026, 11, 23))
     host = result_of(BEFORE)
-    run = run_of(replace(host, controls=tuple(over.over("web1", one) for one in host.controls)))
-    return replace(run, waivers=over.account(run.hosts, 14))
+    run = run_of(replace(host, controls=tuple(over.apply("web1", one) for one in host.controls)))
+    return replace(run, waivers=over.uses(run.hosts, 14))
 
 
 def test_what_became_of_a_waiver_is_held_against_the_results() -> None:

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING
 import pytest
 import sample_run
 
-from ipvs_audit.audit.resume import ResumeError, RunIdentity, collecting, find_earlier, write_begun
+from ipvs_audit.audit.resume import (
+    ResumeError,
+    RunIdentity,
+    evidence_in_progress,
+    find_earlier,
+    write_identity,
+)
 from ipvs_audit.report.write import write_reports
 from ipvs_audit.snapshot import CollectionInfo, Failure, Snapshot, store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-BEGUN = RunIdentity("2026-11-23T02-00-00Z", "0.1.0", "disabled", "a" * 64, "b" * 64)
+IDENTITY = RunIdentity("2026-11-23T02-00-00Z", "0.1.0", "disabled", "a" * 64, "b" * 64)
 GOOD = Snapshot("web1", CollectionInfo("", "", "", "", ""), {})
 BAD = Failure("web2", "interrupted", "no", "", "")
 
@@ -32,7 +38,7 @@ def test_a_written_run_gives_the_snapshots_and_not_the_failures(written: Path) -
     earlier = find_earlier(written)
     run = sample_run.run()
     assert list(earlier.snapshots()) == [GOOD]
-    assert earlier.begun == RunIdentity(
+    assert earlier.identity == RunIdentity(
         run.id, run.version, run.estimation, run.policy_sha256, run.inventory_sha256
     )
     assert earlier.leftovers == ()
@@ -47,20 +53,20 @@ def test_a_written_run_that_was_changed_is_refused(written: Path, name: str) -> 
 
 
 def test_of_a_killed_run_the_hosts_before_the_cut_are_taken(tmp_path: Path) -> None:
-    evidence = collecting(tmp_path / "run")
-    write_begun(evidence, BEGUN)
+    evidence = evidence_in_progress(tmp_path / "run")
+    write_identity(evidence, IDENTITY)
     store.write(evidence, [GOOD, replace(GOOD, target="web3")])
     whole = evidence.read_bytes()
     for length in range(0, len(whole), 7):
         evidence.write_bytes(whole[:length])
         earlier = find_earlier(tmp_path / "run")
-        assert earlier.begun == BEGUN
+        assert earlier.identity == IDENTITY
         assert [one.target for one in earlier.snapshots()] in ([], ["web1"], ["web1", "web3"])
     assert evidence in earlier.leftovers
 
 
 def test_a_killed_run_without_any_evidence_begins_anew(tmp_path: Path) -> None:
-    write_begun(collecting(tmp_path / "run"), BEGUN)
+    write_identity(evidence_in_progress(tmp_path / "run"), IDENTITY)
     assert list(find_earlier(tmp_path / "run").snapshots()) == []
 
 
@@ -81,8 +87,8 @@ def test_a_run_that_never_was_is_refused(tmp_path: Path) -> None:
 def test_a_run_about_something_else_is_refused(
     change: dict[str, str], says: str, tmp_path: Path
 ) -> None:
-    write_begun(collecting(tmp_path / "run"), BEGUN)
+    write_identity(evidence_in_progress(tmp_path / "run"), IDENTITY)
     earlier = find_earlier(tmp_path / "run")
-    earlier.refuse_other(replace(BEGUN, id="2026-11-24T02-00-00Z"))
+    earlier.refuse_other(replace(IDENTITY, id="2026-11-24T02-00-00Z"))
     with pytest.raises(ResumeError, match=says):
-        earlier.refuse_other(replace(BEGUN, id="2026-11-24T02-00-00Z", **change))
+        earlier.refuse_other(replace(IDENTITY, id="2026-11-24T02-00-00Z", **change))

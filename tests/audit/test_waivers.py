@@ -39,7 +39,7 @@ def over(*waivers: Waiver, day: str = "2026-11-23") -> Waivers:
 def account(
     waiver: Waiver, *, day: str = "2026-11-23", warning_days: int = 14
 ) -> tuple[WaiverState, str]:
-    (found,) = over(waiver, day=day).account(sample_run.lab_hosts(), warning_days)
+    (found,) = over(waiver, day=day).uses(sample_run.lab_hosts(), warning_days)
     return found.state, found.summary
 
 
@@ -125,17 +125,17 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_only_a_raw_fail_of_that_control_on_those_hosts_is_waived() -> None:
     waivers = over(WAIVER)
     fail = sample_run.result("EST-4", Verdict.FAIL, "runs")
-    waived = waivers.over("drifted", fail)
+    waived = waivers.apply("drifted", fail)
     assert waived.waived
     assert waived.verdict is Verdict.FAIL
     assert waived.waiver == (
         "OPS-1: replaced in December (approved by A. Auditor, expires 2026-12-08 UTC)"
     )
-    assert not waivers.over("trap", fail).waived
-    assert not waivers.over("drifted", sample_run.result("EST-2", Verdict.FAIL, "x")).waived
+    assert not waivers.apply("trap", fail).waived
+    assert not waivers.apply("drifted", sample_run.result("EST-2", Verdict.FAIL, "x")).waived
     for verdict in set(Verdict) - {Verdict.FAIL}:
         other = sample_run.result("EST-4", verdict, "x")
-        assert waivers.over("drifted", other) == other
+        assert waivers.apply("drifted", other) == other
 
 
 @pytest.mark.parametrize(
@@ -143,14 +143,14 @@ def test_only_a_raw_fail_of_that_control_on_those_hosts_is_waived() -> None:
 )
 def test_a_waiver_holds_to_the_end_of_its_day(day: str, waived: bool) -> None:
     fail = sample_run.result("EST-4", Verdict.FAIL, "runs")
-    assert over(WAIVER, day=day).over("drifted", fail).waived is waived
+    assert over(WAIVER, day=day).apply("drifted", fail).waived is waived
 
 
 def test_the_first_waiver_that_holds_covers() -> None:
     expired = replace(WAIVER, ticket="OPS-0", expires="2026-01-01")
     second, third = replace(WAIVER, hosts="all", ticket="OPS-2"), replace(WAIVER, ticket="OPS-3")
     fail = sample_run.result("EST-4", Verdict.FAIL, "runs")
-    assert str(over(expired, second, third).over("drifted", fail).waiver).startswith("OPS-2")
+    assert str(over(expired, second, third).apply("drifted", fail).waiver).startswith("OPS-2")
 
 
 @pytest.mark.parametrize(

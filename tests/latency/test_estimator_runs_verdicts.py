@@ -10,7 +10,7 @@ import pytest
 from made import census, netns, verdict
 from test_latency_verdicts import OFF, ON, PACED, RANDOM, STEADY, timed
 
-from ipvs_audit.audit.latency import keep_before
+from ipvs_audit.audit.latency import keep_earlier_traces
 from ipvs_audit.latency.results import latency_of
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.verdict import Result, Verdict
@@ -233,7 +233,7 @@ def test_the_trace_before_a_remedy_stays_beside_the_one_after() -> None:
         "web1", after.collection, {**after.sections, "latency.trace": refusal("after")}
     )
     collected: dict[str, Snapshot | Failure] = {"web1": after}
-    keep_before(collected, {"web1": before})
+    keep_earlier_traces(collected, {"web1": before})
     now = collected["web1"]
     assert isinstance(now, Snapshot)
     assert now.estimator_runs is not None

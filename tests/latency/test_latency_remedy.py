@@ -9,7 +9,7 @@ from bench.synthetic_round_trips import estimator, seen
 from made import check, snapshot
 from test_latency_verdicts import PACED, STEADY, timed
 
-from ipvs_audit.audit.latency import keep_before
+from ipvs_audit.audit.latency import keep_earlier_traces
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.remedy.remediation import Remediation
@@ -24,7 +24,7 @@ LOST = Failure("web1", "timeout", "web1: gone", "", "")
 def test_the_trace_before_a_remedy_stays_beside_the_one_after() -> None:
     before, after = timed(PACED), Snapshot("web1", timed(None).collection, timed(STEADY).sections)
     collected: dict[str, Snapshot | Failure] = {"web1": after}
-    keep_before(collected, {"web1": before})
+    keep_earlier_traces(collected, {"web1": before})
     now = collected["web1"]
     assert isinstance(now, Snapshot)
     assert now.latency_before == PACED
@@ -34,7 +34,7 @@ def test_the_trace_before_a_remedy_stays_beside_the_one_after() -> None:
 def test_hosts_that_were_lost_or_not_looked_at_again_keep_what_they_had() -> None:
     same = timed(seen(estimator(0.1, Random(1)), Random(1)))  # noqa: S311
     collected: dict[str, Snapshot | Failure] = {"lost": LOST, "same": same}
-    keep_before(collected, {"lost": timed(PACED), "same": same})
+    keep_earlier_traces(collected, {"lost": timed(PACED), "same": same})
     assert collected == {"lost": LOST, "same": same}
 
 

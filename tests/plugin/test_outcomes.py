@@ -10,7 +10,7 @@ import pytest
 from ipvs_audit.audit.options import redact
 from ipvs_audit.model.control import Control
 from ipvs_audit.model.verdict import Evidence, Result, Verdict, worst
-from ipvs_audit.plugin.outcomes import deliver, describe, recorded, understand
+from ipvs_audit.plugin.outcomes import describe, from_report, raise_outcome, recorded
 
 ABOUT = Control("EST-4", "live-value", "high", "document", "why", "fix")
 RESULT = Result(
@@ -43,20 +43,20 @@ def test_each_verdict_has_its_outcome(
 ) -> None:
     result = replace(RESULT, verdict=verdict)
     if outcome is None:
-        deliver(result, strict=strict)
+        raise_outcome(result, strict=strict)
     else:
         with pytest.raises(outcome, match="run_estimation is 1"):
-            deliver(result, strict=strict)
+            raise_outcome(result, strict=strict)
 
 
 def test_a_waived_failure_is_expected_and_says_so() -> None:
     with pytest.raises(pytest.xfail.Exception, match="waived"):
-        deliver(replace(RESULT, waiver="OPS-1"), strict=True)
+        raise_outcome(replace(RESULT, waiver="OPS-1"), strict=True)
 
 
 def test_a_verdict_survives_the_way_from_a_worker() -> None:
     told = json.loads(json.dumps(describe("web1", ABOUT, RESULT)))
-    assert understand(told) == ("web1", ABOUT, RESULT)
+    assert from_report(told) == ("web1", ABOUT, RESULT)
 
 
 def test_a_check_that_breaks_is_an_error() -> None:

@@ -34,7 +34,7 @@ UNMEASURED = os.environ.get("IPVS_AUDIT_TEST_UNMEASURED")
 RAISED = {"OSError": OSError(28, "No space left on device"), "ValueError": ValueError("odd")}
 
 
-def _taken(name: str, raw: str = "1") -> Snapshot:
+def _snapshot(name: str, raw: str = "1") -> Snapshot:
     made = host({"/etc/sysctl.conf": ""}, census=census(netns(raw=raw)))
     when = (
         replace(made.collection, finished="2026-01-01T00:00:01.000Z")
@@ -47,15 +47,15 @@ def _taken(name: str, raw: str = "1") -> Snapshot:
     return found
 
 
-def _gather(audit: Any, names: set[str], into: Path, *_rest: Any, **_more: Any) -> None:
+def _collect_evidence(audit: Any, names: set[str], into: Path, *_rest: Any, **_more: Any) -> None:
     with store.Writer(into) as saved:
         for name in sorted(names):
-            audit.hold([_taken(name)])
-            saved.write(_taken(name))
+            audit.add_evidence([_snapshot(name)])
+            saved.write(_snapshot(name))
 
 
 def _collect(_self: HostConnections, name: str) -> Snapshot:
-    return _taken(name, "0" if UNMEASURED and DONE.exists() else "1")
+    return _snapshot(name, "0" if UNMEASURED and DONE.exists() else "1")
 
 
 def _time(*_: Any) -> bool:
@@ -85,9 +85,9 @@ def _cut_short(*given: Any, **named: Any) -> Any:
     raise OSError(errno.EIO, "Input/output error")
 
 
-run.gather = _gather
+run.collect_evidence = _collect_evidence
 if "IPVS_AUDIT_TEST_CUT_SHORT" in os.environ:
     remediation.roll_out = _cut_short
 if UNMEASURED:
-    run.time_hosts = _time
+    run.measure_latency = _time
 HostConnections.collect, HostConnections.apply, HostConnections.undo = _collect, _apply, _undo  # type: ignore[method-assign, assignment]

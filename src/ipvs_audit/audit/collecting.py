@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.audit.engine import engine
-from ipvs_audit.audit.open_files import make_room
+from ipvs_audit.audit.open_files import raise_open_file_limit
 from ipvs_audit.model import limits
 from ipvs_audit.probe.collector import collect
 from ipvs_audit.snapshot import store
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ipvs_audit.transport import Connection
 
 
-def gather(
+def collect_evidence(
     audit: AuditSession,
     names: set[str],
     into: Path,
@@ -51,23 +51,23 @@ def gather(
     options = audit.options
     with store.Writer(into) as saved:
         if options.snapshots is not None:
-            with progress.over(len(targets)) as tell:
+            with progress.track(len(targets)) as tell:
                 for evidence in store.read(options.snapshots):
                     if evidence.target in names:
                         saved.write(evidence)
-                        audit.hold([evidence])
+                        audit.add_evidence([evidence])
                         tell(evidence)
             return
         if audit.earlier is not None:
-            targets = _take_over(audit, targets, saved, progress)
+            targets = _reuse_evidence(audit, targets, saved, progress)
         most = options.forks if options.engine else limits.HOSTS_PER_FORK * options.forks
-        forks, under_way, told = make_room(options.forks, most, kept)
+        forks, under_way, told = raise_open_file_limit(options.forks, most, kept)
         if told:
             audit.notes.append(told)
             progress.say(f"ipvs-audit: {told}")
         with (
             engine(options.engine, forks, options.deadline) as where,
-            progress.over(len(targets)) as tell,
+            progress.track(len(targets)) as tell,
         ):
             if where.note:
                 audit.notes.append(where.note)
@@ -84,11 +84,11 @@ def gather(
                 overrun=where.overrun,
             ):
                 saved.write(evidence)
-                audit.hold([evidence])
+                audit.add_evidence([evidence])
                 tell(evidence)
 
 
-def _take_over(
+def _reuse_evidence(
     audit: AuditSession, targets: list[Target], saved: store.Writer, progress: Progress
 ) -> list[Target]:
     """Keep the evidence of the run that is resumed; the hosts of which it has none."""
@@ -97,9 +97,9 @@ def _take_over(
     for evidence in audit.earlier.snapshots():
         if missing.pop(evidence.target, None) is not None:
             saved.write(evidence)
-            audit.hold([evidence])
+            audit.add_evidence([evidence])
     told = (
-        f"Resumed from {audit.earlier.begun.id}: the evidence of {len(targets) - len(missing):,}"
+        f"Resumed from {audit.earlier.identity.id}: the evidence of {len(targets) - len(missing):,}"
         f" hosts is from there, {len(missing):,} were left to collect."
     )
     audit.notes.append(told)

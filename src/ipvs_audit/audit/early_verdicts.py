@@ -28,7 +28,7 @@ class _Judged:
     results: dict[Check, Result | None]
 
 
-class Ahead:
+class EarlyVerdicts:
     """The verdicts of the hosts that were judged, until their tests ask for them."""
 
     def __init__(self, audit: AuditSession, needed: Mapping[str, set[str]]) -> None:
@@ -43,7 +43,7 @@ class Ahead:
         self._checks: dict[Check, str] = {}
         self._hosts: dict[str, _Judged] = {}
 
-    def knows(self, check: Check | None) -> None:
+    def add_check(self, check: Check | None) -> None:
         """A selected test asks this check."""
         control = control_of(check)
         if check is not None and control is not None and not needs_host(check):
@@ -63,7 +63,7 @@ class Ahead:
     def judge(self, host: str, check: Check, evidence: Snapshot | Failure) -> Result | None:
         """The same of one check alone."""
         result = judge_quietly(check, evidence, self._audit.policies[host])
-        return result and self._audit.waivers.over(host, result)
+        return result and self._audit.waivers.apply(host, result)
 
     def _of(self, host: str, evidence: Snapshot | Failure) -> dict[Check, Result | None]:
         """All verdicts on a host; anew where its evidence is another by now."""

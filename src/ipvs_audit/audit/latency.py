@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ipvs_audit.transport import Connection
 
 
-def time_hosts(
+def measure_latency(
     audit: AuditSession,
     hosts: Collection[str],
     connections: Mapping[str, Connection],
@@ -63,7 +63,7 @@ def time_hosts(
         f" about {rounds * longest} s"
     )
     for evidence in measure_all(jobs, options.at_once):
-        audit.hold([evidence])
+        audit.add_evidence([evidence])
         audit.notes += _left(evidence)
     return True
 
@@ -77,7 +77,7 @@ def _left(evidence: Snapshot) -> list[str]:
     return [f"{evidence.target}: --latency-trace left behind {'; '.join(left)}."] if left else []
 
 
-def keep_before(
+def keep_earlier_traces(
     collected: MutableMapping[str, Snapshot | Failure],
     before: Mapping[str, Snapshot | Failure],
 ) -> None:

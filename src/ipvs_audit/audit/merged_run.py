@@ -67,7 +67,7 @@ def order(given: Sequence[ShardRun]) -> Iterator[tuple[int, str]]:
     Raises:
         MergeError: the runs do not fit together.
     """
-    _refuse_differences(given)
+    _refuse_differing_runs(given)
     limits: dict[str, list[tuple[int, ShardRun]]] = {}
     for number, one in enumerate(given):
         limits.setdefault(one.part.limit, []).append((number, one))
@@ -131,7 +131,7 @@ def _whole(shards: Sequence[tuple[int, ShardRun]]) -> list[tuple[int, str]]:
     return found
 
 
-def _refuse_differences(given: Sequence[ShardRun]) -> None:
+def _refuse_differing_runs(given: Sequence[ShardRun]) -> None:
     first = given[0]
     for one in given[1:]:
         for what, of, way_out in _ALIKE:

@@ -29,7 +29,7 @@ def within(forks: int, under_way: int, kept: int, *, limit: int) -> tuple[int, i
     return room, max(room, min(under_way, room + (left - A_HOST * room) // A_WAITING_HOST))
 
 
-def make_room(forks: int, under_way: int, kept: int) -> tuple[int, int, str]:
+def raise_open_file_limit(forks: int, under_way: int, kept: int) -> tuple[int, int, str]:
     """Raise this process's soft limit on open files as far as is needed and may be.
 
     Args:

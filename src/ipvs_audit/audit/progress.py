@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Seconds between two lines where there is no terminal to draw on.
 LINE_EVERY = 5.0
 
-Tell = Callable[[Snapshot | Failure], None]
+OnDone = Callable[[Snapshot | Failure], None]
 #: Whether a host fails a check; None where that is not known here.
 Fails = Callable[[Snapshot | Failure], bool | None]
 
@@ -82,7 +82,7 @@ class Progress:
         self._fails = fails
 
     @contextmanager
-    def over(self, total: int) -> Iterator[Tell]:
+    def track(self, total: int) -> Iterator[OnDone]:
         """Follow that many hosts; call what it gives with each one that is done."""
         drawing = self._bar(total) if self.console.is_terminal else self._lines(total)
         with drawing as tell:
@@ -93,7 +93,7 @@ class Progress:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     @contextmanager
-    def _bar(self, total: int) -> Iterator[Tell]:
+    def _bar(self, total: int) -> Iterator[OnDone]:
         with Bar(
             TextColumn("collecting"),
             BarColumn(),
@@ -115,7 +115,7 @@ class Progress:
             yield tell
 
     @contextmanager
-    def _lines(self, total: int) -> Iterator[Tell]:
+    def _lines(self, total: int) -> Iterator[OnDone]:
         tally = Tally(total)
         last = tally.begun
 

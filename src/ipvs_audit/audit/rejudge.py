@@ -42,7 +42,7 @@ _QUIET = (Verdict.PASS, Verdict.NOT_APPLICABLE)
 
 
 @dataclass(slots=True)
-class Rejudged:
+class Rejudgement:
     """What came of judging again.
 
     Attributes:
@@ -53,11 +53,11 @@ class Rejudged:
 
     results: int = 0
     wrong: list[str] = field(default_factory=list)
-    passed_over: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
 
-    def pass_over(self, why: str) -> None:
+    def skip(self, why: str) -> None:
         """Count a result that the evidence cannot show."""
-        self.passed_over[why] = self.passed_over.get(why, 0) + 1
+        self.skipped[why] = self.skipped.get(why, 0) + 1
 
 
 def rejudge(
@@ -65,7 +65,7 @@ def rejudge(
     evidence: Iterable[Snapshot | Failure],
     checks: Mapping[str, Check],
     before: Iterable[Snapshot | Failure] = (),
-) -> Rejudged:
+) -> Rejudgement:
     """Judge a run's evidence again by its own policy, and compare with its results.
 
     Args:
@@ -78,7 +78,7 @@ def rejudge(
         PolicyError: the run does not say by which policy it was judged.
         ReportError: its waivers, or the day on which it began, cannot be read.
     """
-    found = Rejudged()
+    found = Rejudgement()
     policy = _policy(run)
     waivers = _waivers(run)
     by_host = {one.target: one for one in evidence}
@@ -89,7 +89,7 @@ def rejudge(
     ]
     found.wrong += _controls(run, checks)
     for control in _left_out_of_run(run, checks, by_host.values()):
-        found.pass_over(f"control was not asked in this run: {control}")
+        found.skip(f"control was not asked in this run: {control}")
     for host in run.hosts:
         if host.state == "excluded":
             found.wrong += _excluded(host, by_host)
@@ -130,7 +130,7 @@ def _excluded(host: HostResult, by_host: Mapping[str, Snapshot | Failure]) -> It
 
 
 def _left_out(
-    found: Rejudged,
+    found: Rejudgement,
     run: Run,
     host: HostResult,
     checks: Mapping[str, Check],
@@ -142,7 +142,7 @@ def _left_out(
         if host.result(control.id) is not None:
             continue
         if check is None or needs_host(check) or again(check).verdict in _QUIET:
-            found.pass_over(f"of {control.id} are not in the results of hosts that were collected")
+            found.skip(f"of {control.id} are not in the results of hosts that were collected")
         else:
             found.wrong.append(
                 f"{host.name} {control.id}: is not in the results, and the evidence gives"
@@ -167,7 +167,7 @@ def _before(
 
 def _accounts(run: Run, waivers: Waivers) -> Iterator[str]:
     """What is said to have become of the waivers, against the results."""
-    again = waivers.account(run.hosts, 0)
+    again = waivers.uses(run.hosts, 0)
     if len(again) != len(run.waivers):
         yield "waivers: one stands there twice"
         return
@@ -209,7 +209,7 @@ def _waivers(run: Run) -> Waivers:
 def _judging(
     host: str, evidence: Snapshot | Failure, policy: Policy, waivers: Waivers
 ) -> Callable[[Check], Result]:
-    return lambda check: bounded(waivers.over(host, judge(check, evidence, policy)))
+    return lambda check: bounded(waivers.apply(host, judge(check, evidence, policy)))
 
 
 def _state(host: HostResult, evidence: Snapshot | Failure, policy: Policy) -> list[str]:
@@ -223,7 +223,7 @@ def _state(host: HostResult, evidence: Snapshot | Failure, policy: Policy) -> li
 
 
 def _host(
-    found: Rejudged,
+    found: Rejudgement,
     host: HostResult,
     checks: Mapping[str, Check],
     again: Callable[[Check], Result],
@@ -231,11 +231,11 @@ def _host(
     for said in host.controls:
         check = checks.get(said.control)
         if not said.evaluated:
-            found.pass_over("were not judged when the run was ended")
+            found.skip("were not judged when the run was ended")
         elif check is None:
-            found.pass_over(f"of {said.control}, of which there is no check here")
+            found.skip(f"of {said.control}, of which there is no check here")
         elif needs_host(check) and host.state == "assessed":
-            found.pass_over(f"of {said.control}, whose check asks the host itself")
+            found.skip(f"of {said.control}, whose check asks the host itself")
         else:
             fields = _OF_UNREACHABLE if host.state == "unreachable" else _COMPARED
             differing = list(_differing(said, again(check), fields))
@@ -243,13 +243,13 @@ def _host(
             found.results += not differing
 
 
-def _without(found: Rejudged, host: HostResult) -> None:
+def _without(found: Rejudgement, host: HostResult) -> None:
     """A host of which nothing was collected can only be in error."""
     if host.state == "assessed" and host.controls:
         found.wrong.append(f"{host.name}: is assessed in the results, without any evidence")
     for said in host.controls:
         if said.verdict is Verdict.ERROR:
-            found.pass_over("are errors of hosts that were not collected")
+            found.skip("are errors of hosts that were not collected")
         else:
             found.wrong.append(
                 f"{host.name} {said.control}: {said.verdict.word} without any evidence"

@@ -38,7 +38,7 @@ class RunIdentity:
     inventory_sha256: str
 
 
-_BEGUN = TypeAdapter(RunIdentity)
+_IDENTITY = TypeAdapter(RunIdentity)
 _WORDS = {
     "version": "another version of ipvs-audit",
     "estimation": "another direction (--estimation)",
@@ -52,12 +52,12 @@ class EarlierRun:
     """A run to resume.
 
     Attributes:
-        begun: what it was about.
+        identity: what it was about.
         evidence: the file, which may have been cut short.
         leftovers: files to remove once they are taken over.
     """
 
-    begun: RunIdentity
+    identity: RunIdentity
     evidence: Path | None
     leftovers: tuple[Path, ...] = ()
 
@@ -78,34 +78,34 @@ class EarlierRun:
         Raises:
             ResumeError: says what differs.
         """
-        if asdict(replace(self.begun, id=now.id)) == asdict(now):
+        if asdict(replace(self.identity, id=now.id)) == asdict(now):
             return
         differing = [
             words
             for name, words in _WORDS.items()
-            if getattr(self.begun, name) != getattr(now, name)
+            if getattr(self.identity, name) != getattr(now, name)
         ]
         raise ResumeError(
-            f"--resume {self.begun.id}: it was begun with {' and '.join(differing)}; its evidence"
-            " would not be that of one run. Begin anew, without --resume"
+            f"--resume {self.identity.id}: it was begun with {' and '.join(differing)};"
+            " the two do not make one run. Start a new one, without --resume"
         )
 
 
-def begun_beside(evidence: Path) -> Path:
+def identity_file(evidence: Path) -> Path:
     """Where a run keeps what it is about, beside the evidence that it is collecting."""
     return evidence.with_name(f"{evidence.name}.json")
 
 
-def write_begun(evidence: Path, begun: RunIdentity) -> None:
+def write_identity(evidence: Path, identity: RunIdentity) -> None:
     """Say what a run is about, before it collects.
 
     Raises:
         OSError: the file cannot be written.
     """
-    begun_beside(evidence).write_text(json.dumps(asdict(begun)), encoding="ascii")
+    identity_file(evidence).write_text(json.dumps(asdict(identity)), encoding="ascii")
 
 
-def collecting(directory: Path) -> Path:
+def evidence_in_progress(directory: Path) -> Path:
     """Where the evidence lies until the run's directory is written."""
     return directory.with_name(f".{directory.name}.collecting")
 
@@ -118,20 +118,22 @@ def find_earlier(asked: Path) -> EarlierRun:
     """
     if (asked / "results.json").exists():
         return _written(asked.resolve())
-    evidence = collecting(asked)
+    evidence = evidence_in_progress(asked)
     try:
-        begun = _BEGUN.validate_json(begun_beside(evidence).read_bytes())
+        identity = _IDENTITY.validate_json(identity_file(evidence).read_bytes())
     except OSError:
         raise ResumeError(
             f"--resume {asked}: there is no such run, and none that was killed while it collected"
         ) from None
     except ValidationError:
-        raise ResumeError(f"--resume {begun_beside(evidence)}: was changed or cut short") from None
+        raise ResumeError(f"--resume {identity_file(evidence)}: was changed or cut short") from None
     parts = sorted(asked.parent.glob(f".{evidence.name}.*.part"))
     for part in parts:
         _refuse_running(part)
     there = [evidence] if evidence.exists() else parts[-1:]
-    return EarlierRun(begun, there[0] if there else None, (begun_beside(evidence), *there, *parts))
+    return EarlierRun(
+        identity, there[0] if there else None, (identity_file(evidence), *there, *parts)
+    )
 
 
 def _written(directory: Path) -> EarlierRun:
@@ -145,10 +147,10 @@ def _written(directory: Path) -> EarlierRun:
         run = Results(directory / "results.json").run
     except (ReportError, OSError) as wrong:
         raise ResumeError(f"--resume {directory}: {wrong}") from None
-    begun = RunIdentity(
+    identity = RunIdentity(
         run.id, run.version, run.estimation, run.policy_sha256, run.inventory_sha256
     )
-    return EarlierRun(begun, directory / store.NAME)
+    return EarlierRun(identity, directory / store.NAME)
 
 
 def _refuse_running(part: Path) -> None:

@@ -58,7 +58,7 @@ class AuditSession:
         if options.estimation:
             self.policy = self.policy.model_copy(update={"estimation": options.estimation})
         whole = _inventory(options)
-        self.part, self.inventory = _part_of(whole, options)
+        self.part, self.inventory = _shard_of(whole, options)
         self.targets: dict[str, Target] = {target.name: target for target in self.inventory.targets}
         # Ids and waivers look at the whole fleet, so that shards agree on them.
         self.ids = safe_ids([target.name for target in whole.targets])
@@ -112,7 +112,7 @@ class AuditSession:
             return {}
 
     @property
-    def begun(self) -> RunIdentity:
+    def identity(self) -> RunIdentity:
         """What this run is about."""
         return RunIdentity(
             run_id(self.started),
@@ -144,9 +144,9 @@ class AuditSession:
         if self.options.snapshots is not None or self.options.remedy.mode:
             raise ResumeError("--resume is for audits of hosts, without --from-snapshots or remedy")
         self.earlier = find_earlier(asked)
-        self.earlier.refuse_other(self.begun)
+        self.earlier.refuse_other(self.identity)
 
-    def hold(self, evidence: Iterable[Snapshot | Failure]) -> None:
+    def add_evidence(self, evidence: Iterable[Snapshot | Failure]) -> None:
         """Keep what was collected, by host."""
         for one in evidence:
             self.collected[one.target] = one
@@ -197,7 +197,7 @@ class AuditSession:
             notes=tuple(self.notes),
             policy=self.policy.model_dump(mode="json"),
             job=job_link(os.environ),
-            waivers=self.waivers.account(hosts, self.options.waiver_warning_days),
+            waivers=self.waivers.uses(hosts, self.options.waiver_warning_days),
             waivers_sha256=self.waivers.sha256,
             shard=self.part,
             left_out=self.inventory.total - len(hosts),
@@ -245,7 +245,7 @@ def _not_evaluated(control: Control) -> Result:
     )
 
 
-def _part_of(whole: Inventory, options: Options) -> tuple[ShardPlace | None, Inventory]:
+def _shard_of(whole: Inventory, options: Options) -> tuple[ShardPlace | None, Inventory]:
     """The shard that is asked for, and its hosts; without one, the whole inventory."""
     shard = options.shard
     if shard is None:

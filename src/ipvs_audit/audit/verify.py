@@ -146,7 +146,7 @@ def _results(directory: Path, checks: Path) -> Iterator[Finding]:
         yield Finding("WRONG", f"results: and {more:,} more")
     if not found.wrong:
         yield Finding("ok", f"results: {found.results:,} follow from the evidence, judged again")
-    for why, count in found.passed_over.items():
+    for why, count in found.skipped.items():
         yield Finding("note", f"results: {count:,} {why}")
 
 

@@ -54,7 +54,7 @@ class Waivers:
         waivers, sha256 = load_waivers(path)
         return cls(matched(waivers, groups), day, sha256)
 
-    def over(self, host: str, result: Result) -> Result:
+    def apply(self, host: str, result: Result) -> Result:
         """The result, with the waiver beside it where it is a raw fail that one covers."""
         if result.verdict is not Verdict.FAIL:
             return result
@@ -63,7 +63,7 @@ class Waivers:
                 return replace(result, waiver=waiver.text)
         return result
 
-    def account(self, hosts: Sequence[HostResult], warning_days: int) -> tuple[WaiverUse, ...]:
+    def uses(self, hosts: Sequence[HostResult], warning_days: int) -> tuple[WaiverUse, ...]:
         """What became of each waiver, in the file's order."""
         return tuple(
             self._one(waiver, [host for host in hosts if host.name in names], warning_days)

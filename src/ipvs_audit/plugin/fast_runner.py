@@ -18,12 +18,18 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from _pytest._code.code import ExceptionChainRepr, ReprEntry, ReprFileLocation, ReprTraceback
 
 from ipvs_audit.controls.control import control_of
 from ipvs_audit.controls.discovery import FROM_EVIDENCE
 from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.plugin.outcomes import describe, failed_because, properties, skipped_because
+from ipvs_audit.plugin.pytest_internals import (
+    ReportText,
+    failure_text,
+    fixture_info,
+    forget_fixtures,
+    tear_down_for,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,11 +74,9 @@ _BETWEEN = (
     "log_cli_level",
 )
 When = Literal["setup", "call", "teardown"]
-#: What a report says beside its outcome: a failure's representation, or why it was skipped.
-_Reason = ExceptionChainRepr | tuple[str, int, str] | None
 
 
-class Lean:
+class FastRunner:
     """Which tests can be run so, and the running."""
 
     def __init__(
@@ -99,22 +103,22 @@ class Lean:
         self._fit: dict[int, bool] = {}
         self._places: dict[int, tuple[str, str, int | None]] = {}
 
-    def takes(self, item: pytest.Item) -> bool:
+    def can_run(self, item: pytest.Item) -> bool:
         """Whether a test can be run here."""
         if self._unseen is None:
             self._unseen = _unseen(self._config)
         if not self._unseen or type(item) is not pytest.Function:
             return False
         # The same for all tests that one function was made into.
-        fixture_info = getattr(item, "_fixtureinfo")  # noqa: B009  # pytest has no public name
-        if id(fixture_info) not in self._fit:
-            self._fit[id(fixture_info)] = (
+        info = fixture_info(item)
+        if id(info) not in self._fit:
+            self._fit[id(info)] = (
                 control_of(item.obj) is not None
-                and FROM_EVIDENCE.issuperset(fixture_info.argnames)
-                and _OWN.issuperset(fixture_info.names_closure)
-                and all(_is_ours(found) for found in fixture_info.name2fixturedefs.values())
+                and FROM_EVIDENCE.issuperset(info.argnames)
+                and _OWN.issuperset(info.names_closure)
+                and all(_is_ours(found) for found in info.name2fixturedefs.values())
             )
-        return self._fit[id(fixture_info)] and all(
+        return self._fit[id(info)] and all(
             mark.name == "parametrize" for mark in item.iter_markers()
         )
 
@@ -133,7 +137,9 @@ class Lean:
         keywords: Mapping[str, Literal[1]] = dict.fromkeys(item.keywords, 1)
         item.user_properties += properties(result)
 
-        def tell(when: When, outcome: Literal["passed", "failed", "skipped"], why: _Reason) -> None:
+        def tell(
+            when: When, outcome: Literal["passed", "failed", "skipped"], why: ReportText
+        ) -> None:
             report = pytest.TestReport(
                 item.nodeid,
                 item.location,
@@ -154,28 +160,28 @@ class Lean:
         if self._record is not None:
             self._record(host, control, result)
         if told == "setup":
-            tell("setup", "failed", _failure(path, line, result.message))
+            tell("setup", "failed", failure_text(path, line, result.message))
         else:
             tell("setup", "passed", None)
             if (because := skipped_because(result, strict=self._strict)) is not None:
                 tell("call", "skipped", (path, line, f"Skipped: {because}"))
             elif (because := failed_because(result)) is not None:
-                tell("call", "failed", _failure(path, line, because))
+                tell("call", "failed", failure_text(path, line, because))
             else:
                 tell("call", "passed", None)
         session = item.session
         if session.shouldfail or session.shouldstop:
             nextitem = None
         # What tests before this one have set up, and this one's neighbours do not need.
-        session._setupstate.teardown_exact(nextitem)  # noqa: SLF001
+        tear_down_for(item, nextitem)
         tell("teardown", "passed", None)
-        vars(item).update(_request=False, funcargs=None)  # as pytest does: its memory is wanted
+        forget_fixtures(item)
         ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
     def _place(self, item: pytest.Function) -> tuple[str, int]:
         """File and line of a test; pytest looks for them anew for each one of a function."""
-        key = id(getattr(item, "_fixtureinfo"))  # noqa: B009  # as above
+        key = id(fixture_info(item))
         if key not in self._places:
             self._places[key] = (os.fspath(item.reportinfo()[0]), *item.location[:2])
         path, relative, line = self._places[key]
@@ -199,12 +205,3 @@ def _is_ours(definitions: object) -> bool:
     one = definitions[-1] if isinstance(definitions, list | tuple) and definitions else None
     function = getattr(one, "func", None)
     return len(definitions) == 1 and getattr(function, "__module__", "") == _OURS  # type: ignore[arg-type]
-
-
-def _failure(path: str, line: int, message: str) -> ExceptionChainRepr:
-    """What ``pytest.fail(message, pytrace=False)`` is represented by."""
-    shown = ReprTraceback(
-        [ReprEntry(message.split("\n"), None, None, None, "value")], None, style="value"
-    )
-    crash = ReprFileLocation(path, line, f"Failed: {message}")
-    return ExceptionChainRepr([(shown, crash, None)])

@@ -19,7 +19,8 @@ from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.model.waiver_file import WaiverError
 from ipvs_audit.plugin.command import command_of
 from ipvs_audit.plugin.options import add_options, read_options
-from ipvs_audit.plugin.outcomes import deliver, describe, properties, recorded
+from ipvs_audit.plugin.outcomes import describe, properties, raise_outcome, recorded
+from ipvs_audit.plugin.pytest_internals import fixture_info, fixture_values
 from ipvs_audit.plugin.run import AuditRun, is_controller, is_worker
 from ipvs_audit.remedy.options import RemediationOptionError
 from ipvs_audit.report.signature import SignatureError, check_key
@@ -130,13 +131,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     for item in session.items:
         if (target := _target(item)) is not None:
             control = control_of(getattr(item, "obj", None))
-            run.needs(target.name, control, connection="host" in getattr(item, "fixturenames", ()))
-            run.ahead.knows(getattr(item, "obj", None))
+            run.add_needed(
+                target.name, control, connection="host" in getattr(item, "fixturenames", ())
+            )
+            run.early_verdicts.add_check(getattr(item, "obj", None))
             if run.remediation is not None and control is not None:
                 run.remediation.add_check(target.name, item.obj)  # type: ignore[attr-defined]
     if not is_worker(config):
-        run.gather()
-        run.time()
+        run.collect()
+        run.measure_latency()
         run.remediate()
 
 
@@ -144,15 +147,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:  # noqa: ANN401
     """Under ``-n`` the controller collects, once, as soon as a worker knows the tests."""
     run: AuditRun = node.config.stash[RUN]
-    if not run.gathered and not node.config.option.collectonly:
-        run.need_ids(ids)
-        run.gather()
-        run.time()
+    if not run.collected and not node.config.option.collectonly:
+        run.add_needed_ids(ids)
+        run.collect()
+        run.measure_latency()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:  # noqa: ANN401
-    """Tell a worker where the controller puts the evidence."""
+    """OnDone a worker where the controller puts the evidence."""
     node.workerinput["ipvs_audit_snapshots"] = str(node.config.stash[RUN].snapshots)
 
 
@@ -196,16 +199,16 @@ def remediation(request: pytest.FixtureRequest) -> Remediation | None:
 @pytest.fixture
 def host(target: Target, request: pytest.FixtureRequest) -> Host:
     """An ordinary testinfra host, over the connection that brought the evidence."""
-    return request.config.stash[RUN].host(target)
+    return request.config.stash[RUN].connections.host(target)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Run a control without fixtures and phases, where nobody could tell the difference."""
     run, target = item.config.stash[RUN], _target(item)
-    if target is None or not run.lean.takes(item):
+    if target is None or not run.fast_runner.can_run(item):
         return None
-    return run.lean.run(item, target.name, nextitem) or None  # type: ignore[arg-type]
+    return run.fast_runner.run(item, target.name, nextitem) or None  # type: ignore[arg-type]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -219,16 +222,16 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     policy = run.audit.policies[target.name]
     evidence = run.evidence_of(target.name)
     if isinstance(evidence, Failure):
-        _hold(item, judge(check, evidence, policy))
+        _attach(item, judge(check, evidence, policy))
         pytest.fail(evidence.message, pytrace=False)
     set_up = yield
     try:
         result = judge(check, evidence, policy, **_extra_arguments(item))
-        result = run.audit.waivers.over(target.name, result)
+        result = run.audit.waivers.apply(target.name, result)
     except Exception as fault:
-        _hold(item, recorded(control, fault))
+        _attach(item, recorded(control, fault))
         raise
-    _hold(item, result)
+    _attach(item, result)
     if result.verdict is Verdict.ERROR:
         pytest.fail(result.message, pytrace=False)
     return set_up
@@ -240,7 +243,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     result = pyfuncitem.stash.get(RESULT, None)
     if result is None:
         return None
-    deliver(result, strict=pyfuncitem.config.stash[RUN].audit.options.strict)
+    raise_outcome(result, strict=pyfuncitem.config.stash[RUN].audit.options.strict)
     return True
 
 
@@ -262,7 +265,7 @@ def pytest_runtest_makereport(
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the reports; a report that cannot be written is an exit code of its own."""
     run = session.config.stash.get(RUN, None)
-    if run is not None and run.gathered and not is_worker(session.config):
+    if run is not None and run.collected and not is_worker(session.config):
         session.exitstatus = run.finish(int(session.exitstatus))
 
 
@@ -280,15 +283,14 @@ def _target(item: pytest.Item) -> Target | None:
     return found if isinstance(found, Target) else None
 
 
-def _hold(item: pytest.Item, result: Result) -> None:
+def _attach(item: pytest.Item, result: Result) -> None:
     item.stash[RESULT] = result
     item.user_properties += properties(result)
 
 
 def _extra_arguments(item: pytest.Item) -> dict[str, object]:
     """What a user's own check asks for beyond snapshot, policy and assessment, e.g. ``host``."""
-    wanted = getattr(item, "_fixtureinfo").argnames  # noqa: B009  # pytest has no public name
-    values: dict[str, object] = getattr(item, "funcargs", {})
+    wanted, values = fixture_info(item).argnames, fixture_values(item)
     return {
         name: values[name] for name in wanted if name not in ("snapshot", "policy", "assessment")
     }

@@ -21,16 +21,17 @@ import pytest
 
 from ipvs_audit.model.control import Control
 from ipvs_audit.model.verdict import Evidence, Result, Verdict
+from ipvs_audit.plugin.pytest_internals import skip_at_the_test
 
 
-def deliver(result: Result, *, strict: bool) -> None:
+def raise_outcome(result: Result, *, strict: bool) -> None:
     """Raise what pytest understands; return for a pass."""
     if result.verdict is Verdict.PASS:
         return
     if result.waived:
         pytest.xfail(f"waived ({result.waiver}): {result.message}")
     if (because := skipped_because(result, strict=strict)) is not None:
-        raise pytest.skip.Exception(because, _use_item_location=True)
+        raise skip_at_the_test(because)
     pytest.fail(failed_because(result) or "", pytrace=False)
 
 
@@ -75,7 +76,7 @@ def describe(host: str, control: Control | None, result: Result) -> dict[str, An
     return told
 
 
-def understand(told: dict[str, Any]) -> tuple[str, Control, Result]:
+def from_report(told: dict[str, Any]) -> tuple[str, Control, Result]:
     """The reverse of :func:`describe`."""
     fields = dict(told)
     host, control = fields.pop("host"), fields.pop("about")

@@ -38,7 +38,7 @@ def pytest_html_results_table_header(cells: list[str]) -> None:
 
 def pytest_html_results_table_row(report: pytest.TestReport, cells: list[str]) -> None:
     """The same for each row, empty for a test that is no control."""
-    told = _told(report)
+    told = _verdict_in(report)
     control = f"{told['control']} {told['name']}" if told else ""
     word = _word(told) if told else ""
     # pytest-html writes the test id into the page as it is.
@@ -51,14 +51,14 @@ def pytest_html_results_table_row(report: pytest.TestReport, cells: list[str]) -
 
 def pytest_html_results_table_html(report: pytest.TestReport, data: list[str]) -> None:
     """The row's details: what was expected and observed, and the evidence."""
-    if told := _told(report):
-        data[:] = [escape(_story(told)), *(part for part in data if "No log output" not in part)]
+    if told := _verdict_in(report):
+        data[:] = [escape(_details(told)), *(part for part in data if "No log output" not in part)]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Attach the evidence as a text file, also where set-up ended in an error."""
-    told = _told(report)
+    told = _verdict_in(report)
     if not told or not told["evidence"]:
         return
     text = "\n".join(_evidence(told))
@@ -66,7 +66,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     vars(report)["extras"] = shown  # pytest-html's own attribute, unknown to pytest's type
 
 
-def _told(report: pytest.TestReport) -> Mapping[str, Any]:
+def _verdict_in(report: pytest.TestReport) -> Mapping[str, Any]:
     told = getattr(report, "ipvs_audit", None)
     return told if isinstance(told, Mapping) else {}
 
@@ -84,7 +84,7 @@ def _cell(text: str) -> str:
     return escape(clipped(one_line(text), _CELL_LIMIT))
 
 
-def _story(told: Mapping[str, Any]) -> str:
+def _details(told: Mapping[str, Any]) -> str:
     lines = [
         f"{label + ':':<10}{_field(told.get(key))}"
         for label, key in (

@@ -12,18 +12,20 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from ipvs_audit.audit.collecting import gather
-from ipvs_audit.audit.early_verdicts import Ahead
+from ipvs_audit.audit.collecting import collect_evidence
+from ipvs_audit.audit.early_verdicts import EarlyVerdicts
 from ipvs_audit.audit.engine import EngineError
-from ipvs_audit.audit.latency import keep_before, time_hosts
+from ipvs_audit.audit.latency import keep_earlier_traces, measure_latency
 from ipvs_audit.audit.progress import Progress
 from ipvs_audit.audit.remediation import make_remediation
-from ipvs_audit.audit.resume import begun_beside, collecting, write_begun
+from ipvs_audit.audit.resume import evidence_in_progress, identity_file, write_identity
 from ipvs_audit.audit.session import run_id
 from ipvs_audit.controls.control import control_of, on_request
 from ipvs_audit.model.text import counted
-from ipvs_audit.plugin.fast_runner import Lean
-from ipvs_audit.plugin.outcomes import understand
+from ipvs_audit.plugin.connections import CheckConnections
+from ipvs_audit.plugin.fast_runner import FastRunner
+from ipvs_audit.plugin.outcomes import from_report
+from ipvs_audit.plugin.pytest_internals import terminal_output
 from ipvs_audit.plugin.remediation import ask, refuse_unasked
 from ipvs_audit.remedy.journal import JournalError
 from ipvs_audit.remedy.run_results import with_remediation
@@ -32,22 +34,16 @@ from ipvs_audit.report.terminal import render_summary
 from ipvs_audit.report.write import point_latest, write_reports
 from ipvs_audit.snapshot import store
 from ipvs_audit.snapshot.round_trips import SECTION
-from ipvs_audit.transport.connect import open_connection
-from ipvs_audit.transport.testinfra_host import host_for
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-    from testinfra.host import Host
 
     from ipvs_audit.audit.session import AuditSession
     from ipvs_audit.controls.control import Check
     from ipvs_audit.model.control import Control
     from ipvs_audit.model.results import Run
-    from ipvs_audit.model.target import Target
     from ipvs_audit.model.verdict import Result
     from ipvs_audit.snapshot import Failure, Snapshot
-    from ipvs_audit.transport import Connection
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -66,24 +62,22 @@ class AuditRun:
     def __init__(self, config: pytest.Config, audit: AuditSession) -> None:
         self.config = config
         self.audit = audit
-        self.gathered = False
+        self.collected = False
         self._needed: dict[str, set[str]] = {}
-        self._keep: set[str] = set()
-        self.ahead = Ahead(audit, self._needed)
-        self._connections: dict[str, Connection] = {}
-        self._hosts: dict[str, Host] = {}
+        self.early_verdicts = EarlyVerdicts(audit, self._needed)
+        self.connections = CheckConnections(audit.options.connection)
         self._latency_hosts: set[str] = set()
         self._outcome: tuple[Run, Path] | str | None = None
-        self._beside: dict[str, Path] = {}
+        self._extra_files: dict[str, Path] = {}
         self.directory = _free(audit.options.reports / run_id(audit.started))
         told = getattr(config, "workerinput", {}).get("ipvs_audit_snapshots")
-        self.snapshots = Path(told) if told else collecting(self.directory)
+        self.snapshots = Path(told) if told else evidence_in_progress(self.directory)
         saved = audit.options.snapshots
         #: Whether controls on request are evaluated: asked for, or in the saved evidence.
         self.on_request = audit.options.latency.asked or (
             saved is not None and store.mentions(saved, SECTION)
         )
-        self.lean = Lean(
+        self.fast_runner = FastRunner(
             config,
             self.judged,
             None if is_worker(config) else self._record,
@@ -111,7 +105,7 @@ class AuditRun:
             + "".join(f"\nipvs-audit: {warning}" for warning in audit.inventory.warnings)
         )
 
-    def needs(self, host: str, control: Control | None, *, connection: bool) -> None:
+    def add_needed(self, host: str, control: Control | None, *, connection: bool) -> None:
         """A selected test needs this host's evidence, and maybe its connection."""
         controls = self._needed.setdefault(host, set())
         if control is not None:
@@ -120,16 +114,16 @@ class AuditRun:
             if on_request(control):
                 self._latency_hosts.add(host)
         if connection:
-            self._keep.add(host)
+            self.connections.keep_for(host)
 
     def judged(self, host: str, check: Check) -> Result | None:
         """A check's verdict on a host; None where it breaks, prints or warns."""
         evidence = self.evidence_of(host)
         if is_worker(self.config):  # which is given a part of a host's tests
-            return self.ahead.judge(host, check, evidence)
-        return self.ahead.result(host, check, evidence)
+            return self.early_verdicts.judge(host, check, evidence)
+        return self.early_verdicts.result(host, check, evidence)
 
-    def need_ids(self, ids: list[str]) -> None:
+    def add_needed_ids(self, ids: list[str]) -> None:
         """The same from test ids, which is all that an xdist controller is told."""
         by_id = {safe: name for name, safe in self.audit.ids.items()}
         checks = self.audit.checks.values()
@@ -145,41 +139,41 @@ class AuditRun:
                 if any(one in nodeid for one in measuring):
                     self._latency_hosts.add(name)
 
-    def gather(self) -> None:
+    def collect(self) -> None:
         """Collect the evidence of every host that is needed. Nothing to do without one.
 
         Where every host is excluded, or none falls into the shard, the report says that.
         """
         if not self._needed:
-            self.gathered = not self.audit.audited
+            self.collected = not self.audit.audited
             return
-        self.gathered = True
-        progress = Progress(self._console(), self.ahead.fails)
+        self.collected = True
+        progress = Progress(self._console(), self.early_verdicts.fails)
         try:
             self.snapshots.parent.mkdir(parents=True, exist_ok=True)
-            write_begun(self.snapshots, self.audit.begun)
-            gather(
+            write_identity(self.snapshots, self.audit.identity)
+            collect_evidence(
                 *(self.audit, set(self._needed), self.snapshots, progress),
-                keep=self._kept,
-                kept=len(self._keep),
+                keep=self.connections.keep,
+                kept=self.connections.kept,
             )
         except KeyboardInterrupt:
             self.audit.interrupted = True
             self.audit.notes.append(
-                "Interrupted while collecting: what was known by then is judged and reported."
+                "Interrupted while collecting: what was collected by then is evaluated."
             )
         except (store.StoreError, EngineError) as wrong:
-            self._give_up()
+            self._discard_evidence()
             raise pytest.UsageError(str(wrong)) from None
         except OSError as wrong:
-            self._give_up()
+            self._discard_evidence()
             raise pytest.UsageError(
                 f"cannot write to {self.snapshots.parent}: {wrong.strerror or wrong};"
                 " make room or choose another place with --reports DIR"
             ) from None
 
-    def time(self) -> None:
-        """Measure the round trips to every host on which EST-7 is judged, where that was asked."""
+    def measure_latency(self) -> None:
+        """Measure round trips to every host on which a check needs them, where that was asked."""
         options, hosts = self.audit.options, sorted(self._latency_hosts)
         if not options.latency.asked or options.snapshots is not None or self.audit.interrupted:
             return
@@ -187,7 +181,7 @@ class AuditRun:
             if self._measure(hosts):
                 store.write(self.snapshots, self.audit.collected.values())
         except OSError as wrong:
-            self._give_up()
+            self._discard_evidence()
             raise pytest.UsageError(f"{self.snapshots}: {wrong.strerror or wrong}") from None
 
     def _measure(self, hosts: Collection[str]) -> bool:
@@ -195,7 +189,7 @@ class AuditRun:
         audit = self.audit
         measured = [host for host in audit.targets if host in hosts]
         try:
-            return time_hosts(audit, measured, self._connections, self._say)
+            return measure_latency(audit, measured, self.connections.open, self._say)
         except KeyboardInterrupt:
             audit.interrupted = True
             audit.notes.append(
@@ -206,14 +200,14 @@ class AuditRun:
     def remediate(self) -> None:
         """Plan, and change hosts where that is asked for; the state after is what is judged."""
         remediation = self.remediation
-        if remediation is None or not self.gathered or self.audit.interrupted:
+        if remediation is None or not self.collected or self.audit.interrupted:
             return
         before = dict(self.audit.collected)
         try:
             self.audit.notes += remediation.run(self.audit.collected)
         except (JournalError, OSError) as wrong:
             if not remediation.has_started:
-                self._give_up()
+                self._discard_evidence()
                 raise pytest.UsageError(f"nothing was changed: {wrong}") from None
             self.audit.notes.append(
                 f"The remediation stopped early: {wrong}. Hosts may have been changed: see the"
@@ -225,7 +219,7 @@ class AuditRun:
         if self.audit.options.latency.asked and changed and not remediation.interrupted:
             self._measure_again(changed, before)
         if remediation.journal.exists():
-            self._beside = {remediation.journal.name: remediation.journal}
+            self._extra_files = {remediation.journal.name: remediation.journal}
         if changed:
             self._keep_evidence()
         self.audit.interrupted = self.audit.interrupted or remediation.interrupted
@@ -233,7 +227,7 @@ class AuditRun:
     def _measure_again(self, changed: set[str], before: dict[str, Snapshot | Failure]) -> None:
         """Measure hosts that were changed. They were: whatever fails here, the run reports them."""
         try:
-            keep_before(self.audit.collected, before)
+            keep_earlier_traces(self.audit.collected, before)
             self._measure(self._latency_hosts & changed)
         except Exception as wrong:  # noqa: BLE001  # the change has to be reported all the same
             self.audit.notes.append(
@@ -245,7 +239,7 @@ class AuditRun:
         """Keep the evidence from before a change, and write the one from after it."""
         kept = self.snapshots.with_name(f"{self.snapshots.name}.before")
         try:
-            self._beside["snapshots-before.jsonl.gz"] = self.snapshots.rename(kept)
+            self._extra_files["snapshots-before.jsonl.gz"] = self.snapshots.rename(kept)
             store.write(self.snapshots, self.audit.collected.values())
         except OSError as wrong:
             # Hosts were changed: whatever can be reported still has to be.
@@ -258,40 +252,24 @@ class AuditRun:
         with contextlib.suppress(OSError):
             self._console().print(Text(line), soft_wrap=True)
 
-    def _give_up(self) -> None:
-        """Nothing can be judged: write no report, leave nothing behind."""
-        self.gathered = False
-        for path in (self.snapshots, begun_beside(self.snapshots)):
+    def _discard_evidence(self) -> None:
+        """Nothing can be evaluated: write no report, leave no file."""
+        self.collected = False
+        for path in (self.snapshots, identity_file(self.snapshots)):
             with contextlib.suppress(OSError):
                 path.unlink()
 
     def evidence_of(self, name: str) -> Snapshot | Failure:
         """The evidence of a host. A worker reads what the controller has put on disk."""
         if is_worker(self.config) and not self.audit.collected:
-            self.audit.hold(store.read(self.snapshots))
+            self.audit.add_evidence(store.read(self.snapshots))
         return self.audit.evidence_of(name)
-
-    def host(self, target: Target) -> Host:
-        """A testinfra host over the connection kept from collecting, or over a new one."""
-        if target.name not in self._hosts:
-            if target.name not in self._connections:
-                self._connections[target.name] = open_connection(
-                    target, self.audit.options.connection
-                )
-            self._hosts[target.name] = host_for(target, self._connections[target.name])
-        return self._hosts[target.name]
-
-    def _kept(self, target: Target, connection: Connection) -> bool:
-        if target.name not in self._keep:
-            return False
-        self._connections[target.name] = connection
-        return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep each verdict that arrives, from this process or from a worker."""
         told: dict[str, Any] | None = getattr(report, "ipvs_audit", None)
         if told is not None and not is_worker(self.config):
-            self._record(*understand(told))
+            self._record(*from_report(told))
 
     def _record(self, host: str, control: Control, result: Result) -> None:
         self.audit.controls[control.id] = control
@@ -299,9 +277,8 @@ class AuditRun:
 
     def finish(self, exitstatus: int) -> int:
         """Write the reports and give the exit status of the run."""
-        for connection in self._connections.values():
-            connection.close()
-        self._mind_severities()
+        self.connections.close()
+        self._note_unknown_severities()
         run = self.audit.finish(self._needed)
         if self.remediation is not None:
             run = with_remediation(run, self.remediation)
@@ -312,25 +289,25 @@ class AuditRun:
                 self.snapshots if self._needed else None,
                 self.directory,
                 self.audit.options.outputs,
-                beside=self._beside,
+                beside=self._extra_files,
             )
             point_latest(self.directory.parent, self.directory)
         except ReportError as wrong:
             self._outcome = str(wrong)
             return int(pytest.ExitCode.INTERNAL_ERROR)
         taken_over = self.audit.earlier.leftovers if self.audit.earlier else ()
-        for path in (self.snapshots, begun_beside(self.snapshots), *taken_over):
+        for path in (self.snapshots, identity_file(self.snapshots), *taken_over):
             path.unlink(missing_ok=True)
-        if (kept := self._beside.get("snapshots-before.jsonl.gz")) is not None:
+        if (kept := self._extra_files.get("snapshots-before.jsonl.gz")) is not None:
             kept.unlink(missing_ok=True)
         self._outcome = (run, self.directory)
         return int(pytest.ExitCode.INTERRUPTED) if self.audit.interrupted else exitstatus
 
-    def _mind_severities(self) -> None:
+    def _note_unknown_severities(self) -> None:
         named = {control for policy in self.audit.policies.values() for control in policy.severity}
         if unknown := sorted(named - self.audit.controls.keys()):
             self.audit.notes.append(
-                f"The policy gives a severity to {', '.join(unknown)}, which was not judged."
+                f"The policy gives a severity to {', '.join(unknown)}, which was not evaluated."
             )
 
     def summarise(self, terminalreporter: Any) -> None:  # noqa: ANN401
@@ -343,7 +320,7 @@ class AuditRun:
 
     def _console(self, terminalreporter: Any = None) -> Console:  # noqa: ANN401
         reporter = terminalreporter or self.config.pluginmanager.getplugin("terminalreporter")
-        out = reporter._tw._file if reporter is not None else sys.stderr  # noqa: SLF001
+        out = terminal_output(reporter) if reporter is not None else sys.stderr
         width = shutil.get_terminal_size((100, 24)).columns
         return Console(file=out, width=None if out.isatty() else width)
 

@@ -1,0 +1,96 @@
+"""The private names of pytest that are used, each with what needs it; no other module may.
+
+pytest is held to one major version for them, and a test names the one that a new version takes
+away.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, cast
+
+from _pytest._code.code import ExceptionChainRepr, ReprEntry, ReprFileLocation, ReprTraceback
+from _pytest.outcomes import Skipped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pytest
+
+
+#: What a report holds beside its outcome: a failure's text, or where and why it was skipped.
+ReportText = ExceptionChainRepr | tuple[str, int, str] | None
+
+
+class FixtureInfo(Protocol):
+    """What pytest knows of the fixtures of a test: alike for all that one function was made into.
+
+    Attributes:
+        argnames: fixtures that the function itself asks for.
+        names_closure: those, and all that they need.
+        name2fixturedefs: the definitions of each.
+    """
+
+    argnames: tuple[str, ...]
+    names_closure: list[str]
+    name2fixturedefs: Mapping[str, Sequence[object]]
+
+
+def fixture_info(item: pytest.Item) -> FixtureInfo:
+    """Which fixtures a test has.
+
+    Needed: the fast runner takes a test only where it knows all its fixtures; what that saves is
+    in docs/performance.md.
+    """
+    return cast("FixtureInfo", item._fixtureinfo)  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def fixture_values(item: pytest.Item) -> dict[str, object]:
+    """The values of a test's fixtures, once they are set up.
+
+    Needed: a check that asks for more than evidence, e.g. ``host``, is judged in the set-up.
+    """
+    return dict(getattr(item, "funcargs", {}))
+
+
+def tear_down_for(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Tear down what earlier tests have set up and the next one does not need.
+
+    Needed: the fast runner runs between tests that pytest runs.
+    """
+    item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001
+
+
+def forget_fixtures(item: pytest.Function) -> None:
+    """Let go of a test's fixtures, as pytest does at its end.
+
+    Needed: 60,000 tests hold their fixtures' values otherwise.
+    """
+    vars(item).update(_request=False, funcargs=None)
+
+
+def failure_text(path: str, line: int, message: str) -> ExceptionChainRepr:
+    """What ``pytest.fail(message, pytrace=False)`` is represented by in a report.
+
+    Needed: reports of the fast runner are those that pytest would have made.
+    """
+    shown = ReprTraceback(
+        [ReprEntry(message.split("\n"), None, None, None, "value")], None, style="value"
+    )
+    crash = ReprFileLocation(path, line, f"Failed: {message}")
+    return ExceptionChainRepr([(shown, crash, None)])
+
+
+def skip_at_the_test(reason: str) -> Skipped:
+    """A skip that is reported at the test's place, not at ours.
+
+    Needed: ``-rs`` would name the plugin's file for every skipped control.
+    """
+    return Skipped(reason, _use_item_location=True)
+
+
+def terminal_output(reporter: Any) -> TextIO:  # noqa: ANN401  # pytest's reporter has no public type
+    """The stream that pytest's terminal reporter writes to.
+
+    Needed: the summary goes where pytest's own output goes, with colours only on a terminal.
+    """
+    return cast("TextIO", reporter._tw._file)  # noqa: SLF001
