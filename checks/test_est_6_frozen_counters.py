@@ -25,6 +25,7 @@ _WORDS = {
     source="vendor document: step 4, method 2",
     fix="Set the live value (EST-4, EST-5); where it reads right already, look for who resets it.",
     evidence=("counters", "stats.0", "stats.2"),
+    remediable=True,
 )
 def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """The value says what was asked for; the counters say what happens.

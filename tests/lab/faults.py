@@ -279,6 +279,9 @@ class Judge:
     def judge(self, _name: str, evidence: Any) -> Any:
         return self._host.results(evidence)
 
+    def remediable(self, _name: str) -> frozenset[str]:
+        return frozenset({"EST-2", "EST-3", "EST-4", "EST-5", "EST-6"})
+
     def plan(self, _name: str, evidence: Any) -> Plan:
         return self._host.plan(evidence)
 

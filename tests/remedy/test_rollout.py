@@ -88,6 +88,9 @@ class World:
     def judge(self, host: str, _taken: object) -> dict[str, Result]:
         return self.after.get(host, verdicts(Verdict.PASS))
 
+    def remediable(self, _host: str) -> frozenset[str]:
+        return frozenset({"EST-2", "EST-3", "EST-4", "EST-5", "EST-6"})
+
     def plan(self, host: str, _taken: object) -> Plan:
         again = bool(self.reports.get(host)) or host in self.after
         return PLAN if again else Plan(host)

@@ -1,7 +1,7 @@
 """How many hosts are changed at a time.
 
->>> parse_batches("1,10%,100%")
-(Size(amount=1, percent=False), Size(amount=10, percent=True), Size(amount=100, percent=True))
+>>> [str(size) for size in parse_batches("1,10%,100%")]
+['1', '10%', '100%']
 >>> [len(batch) for batch in batches(list(range(25)), parse_batches("1,10%,100%"))]
 [1, 2, 22]
 """

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from ipvs_audit.remedy.host_access import HostAccess
 
-#: The controls that a remediation serves, where the kernel has the key.
-SERVED = frozenset({"EST-2", "EST-3", "EST-4", "EST-5", "EST-6"})
-
 
 class Judge(Protocol):
     """The checks of the run, and the plan that would follow."""
@@ -37,6 +34,9 @@ class Judge(Protocol):
 
     def plan(self, host: str, evidence: Snapshot | Failure) -> Plan:
         """What would be left to do."""
+
+    def remediable(self, host: str) -> frozenset[str]:
+        """Ids of the checks' controls that a remediation can mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,8 @@ class HostRemediator:
         if worse or (remaining and not any_recovered(before, after)):
             why = worse[0].message if worse else problem or "no control improved"
             return self._revert(host, plan, why, outcomes)
-        status, message = _verified(plan, after, remaining[0].title if remaining else "")
+        title = remaining[0].title if remaining else ""
+        status, message = _verified(plan, after, title, self.judge.remediable(host))
         message = "; ".join(filter(None, (message, problem)))
         return HostRemediation(plan, status, message, outcomes, evidence)
 
@@ -194,11 +195,13 @@ class HostRemediator:
         return HostRemediation(plan, status, message, outcomes, after)
 
 
-def _verified(plan: Plan, after: ControlResults, remaining: str) -> tuple[RemediationStatus, str]:
+def _verified(
+    plan: Plan, after: ControlResults, remaining: str, remediable: frozenset[str]
+) -> tuple[RemediationStatus, str]:
     """The status of a host that has improved, and why it is not wholly remediated."""
     served = {step.control for step in plan.steps}
     if "EST-1" not in after or after["EST-1"].verdict is Verdict.PASS:
-        served |= SERVED
+        served |= remediable
     if still := [control for control in failing(after) if control in served]:
         return RemediationStatus.PARTIALLY_REMEDIATED, f"still failing: {', '.join(still)}"
     if remaining:

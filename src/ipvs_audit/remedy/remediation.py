@@ -106,6 +106,11 @@ class Remediation:
             if (about := control_of(check)) is not None and was_requested(about, evidence)
         }
 
+    def remediable(self, host: str) -> frozenset[str]:
+        """Ids of the selected checks' controls that a remediation can mend."""
+        controls = map(control_of, self.checks.get(host, {}).values())
+        return frozenset(one.id for one in controls if one is not None and one.remediable)
+
     def plan(self, host: str, evidence: Snapshot | Failure) -> Plan:
         """What is to be done there."""
         return make_plan(
