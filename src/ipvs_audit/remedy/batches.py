@@ -2,7 +2,7 @@
 
 >>> [str(size) for size in parse_batches("1,10%,100%")]
 ['1', '10%', '100%']
->>> [len(batch) for batch in batches(list(range(25)), parse_batches("1,10%,100%"))]
+>>> [len(batch) for batch in split_into_batches(list(range(25)), parse_batches("1,10%,100%"))]
 [1, 2, 22]
 """
 
