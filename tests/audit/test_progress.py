@@ -20,7 +20,7 @@ BAD = Failure("web2", "unreachable", "no", "", "")
 
 
 def test_tells_hosts_unreachable_rate_and_time_left() -> None:
-    tally = Tally(100, begun=50.0)
+    tally = Tally(100, started=50.0)
     for evidence in (GOOD, BAD, GOOD, GOOD):
         tally.count(evidence)
     assert tally.line(52.0) == (
@@ -30,7 +30,7 @@ def test_tells_hosts_unreachable_rate_and_time_left() -> None:
 
 
 def test_hosts_that_fail_are_told_where_that_is_known() -> None:
-    tally = Tally(100, begun=50.0)
+    tally = Tally(100, started=50.0)
     for evidence, fails in ((GOOD, True), (GOOD, False), (BAD, True), (GOOD, True)):
         tally.count(evidence, fails=fails)
     assert tally.line(52.0).startswith("collecting: 4 of 100 hosts, 2 failing, 1 unreachable, ")
@@ -38,7 +38,7 @@ def test_hosts_that_fail_are_told_where_that_is_known() -> None:
 
 
 def test_tells_no_time_where_none_is_done() -> None:
-    assert "left" not in Tally(100, begun=0.0).line(5.0)
+    assert "left" not in Tally(100, started=0.0).line(5.0)
 
 
 def test_off_a_terminal_it_is_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:

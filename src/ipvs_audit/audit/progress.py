@@ -31,14 +31,14 @@ class Tally:
 
     Attributes:
         total: hosts in all.
-        begun: when, by the monotonic clock, in seconds.
+        started: when, by the monotonic clock, in seconds.
         done: hosts that are done.
         unreachable: hosts of which there is no evidence.
         failing: other hosts that fail a check; None while that is not known of any.
     """
 
     total: int
-    begun: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=time.monotonic)
     done: int = 0
     unreachable: int = 0
     failing: int | None = None
@@ -59,7 +59,7 @@ class Tally:
 
     def rate(self, now: float) -> float:
         """Hosts a second."""
-        return self.done / max(now - self.begun, 1e-3)
+        return self.done / max(now - self.started, 1e-3)
 
     def line(self, now: float) -> str:
         """Where it stands, in words."""
@@ -71,7 +71,7 @@ class Tally:
     def end(self, now: float) -> str:
         """What came of it, in words."""
         whole = counted(self.total, "host")
-        return f"collected {self.done} of {whole} in {duration(now - self.begun)}, {self.wrong}"
+        return f"collected {self.done} of {whole} in {duration(now - self.started)}, {self.wrong}"
 
 
 class Progress:
@@ -117,7 +117,7 @@ class Progress:
     @contextmanager
     def _lines(self, total: int) -> Iterator[OnDone]:
         tally = Tally(total)
-        last = tally.begun
+        last = tally.started
 
         def tell(evidence: Snapshot | Failure) -> None:
             nonlocal last

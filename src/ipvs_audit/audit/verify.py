@@ -91,16 +91,16 @@ def _digests(run: Path) -> Iterator[Finding]:
         yield Finding("WRONG", f"{path}: no such file, so nothing shows that the run is whole")
         return
     there = {path.name for path in run.iterdir()} - {manifest.NAME, manifest.SIGNATURE}
-    troubles = [f"{name}: is not in the manifest" for name in sorted(there - said.keys())]
-    troubles += [f"{name}: is missing" for name in sorted(said.keys() - there)]
-    troubles += [
+    problems = [f"{name}: is not in the manifest" for name in sorted(there - said.keys())]
+    problems += [f"{name}: is missing" for name in sorted(said.keys() - there)]
+    problems += [
         f"{name}: was changed after it was written"
         for name in sorted(said.keys() & there)
         if manifest.sha256(run / name) != said[name]
     ]
-    for trouble in troubles[:_MOST]:
-        yield Finding("WRONG", trouble)
-    if not troubles:
+    for problem in problems[:_MOST]:
+        yield Finding("WRONG", problem)
+    if not problems:
         yield Finding("ok", f"digests: {len(said)} files are those of the manifest")
 
 
@@ -140,8 +140,8 @@ def _results(directory: Path, checks: Path) -> Iterator[Finding]:
     before = store.read(earlier) if earlier.exists() else ()
     evidence = store.read(directory) if there else ()
     found = rejudge(run, evidence, find_checks(checks), before)
-    for trouble in found.wrong[:_MOST]:
-        yield Finding("WRONG", f"results: {trouble}")
+    for problem in found.wrong[:_MOST]:
+        yield Finding("WRONG", f"results: {problem}")
     if (more := len(found.wrong) - _MOST) > 0:
         yield Finding("WRONG", f"results: and {more:,} more")
     if not found.wrong:

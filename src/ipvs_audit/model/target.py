@@ -71,16 +71,16 @@ def safe_ids(names: list[str]) -> dict[str, str]:
     {'web1': 'web1', '[::1]:22': '1_22', '::1 22': '1_22-2'}
     """
     ids: dict[str, str] = {}
-    taken: set[str] = {name for name in names if not _UNSAFE.search(name)}
+    used: set[str] = {name for name in names if not _UNSAFE.search(name)}
     for name in names:
-        if name in taken:
+        if name in used:
             ids[name] = name
             continue
         base = _UNSAFE.sub("_", name).strip("_") or "host"
         candidate, count = base, 1
-        while candidate in taken:
+        while candidate in used:
             count += 1
             candidate = f"{base}-{count}"
-        taken.add(candidate)
+        used.add(candidate)
         ids[name] = candidate
     return ids

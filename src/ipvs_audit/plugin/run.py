@@ -295,8 +295,8 @@ class AuditRun:
         except ReportError as wrong:
             self._outcome = str(wrong)
             return int(pytest.ExitCode.INTERNAL_ERROR)
-        taken_over = self.audit.earlier.leftovers if self.audit.earlier else ()
-        for path in (self.snapshots, identity_file(self.snapshots), *taken_over):
+        leftovers = self.audit.earlier.leftovers if self.audit.earlier else ()
+        for path in (self.snapshots, identity_file(self.snapshots), *leftovers):
             path.unlink(missing_ok=True)
         if (kept := self._extra_files.get("snapshots-before.jsonl.gz")) is not None:
             kept.unlink(missing_ok=True)

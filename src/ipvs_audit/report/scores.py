@@ -114,11 +114,11 @@ def _score(label: str, name: str, count: Mapping[Status, int]) -> Score:
 
 def _bar(count: Mapping[Status, int]) -> Bar:
     total = sum(count.get(one, 0) for one in _SHOWN)
-    segments, begun = [], 0
+    segments, started = [], 0
     for one in _SHOWN:
         if number := count.get(one, 0):
-            start, width = 100 * begun / total, 100 * number / total
+            start, width = 100 * started / total, 100 * number / total
             segments.append(Segment(one, number, f"{start:.3f}%", f"{width:.3f}%"))
-            begun += number
+            started += number
     counted = sum(count.get(one, 0) for one in _COUNTED)
     return Bar(tuple(segments), percent(count.get(Status.PASS, 0), counted))
