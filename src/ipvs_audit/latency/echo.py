@@ -80,31 +80,31 @@ def measure(
     stalls: list[tuple[float, float]] = []
     ended, open_ = "", 0
     started = utc_timestamp()
-    started = due = last = clock()
+    start = due = last = clock()
     try:
         while True:
             now = clock()
-            sending = now - started < schedule.duration and len(sent) < ROUND_TRIPS_MOST
+            sending = now - start < schedule.duration and len(sent) < ROUND_TRIPS_MOST
             if not sending and (not open_ or now - last > schedule.limit):
                 break
             if sending and now >= due:
-                sent.append(now - started)
+                sent.append(now - start)
                 rtt.append(None)
                 open_ += 1
                 last = now
                 echo.send(len(sent) - 1)
-                _note(stalls, now, clock(), started)
+                _note(stalls, now, clock(), start)
                 # After a stall the missed sendings are left out, not made up for.
                 due = max(due, now - schedule.interval) + schedule.interval
             until = min(due if sending else now + _LOOK, now + _LOOK)
             for number, at in echo.answers(until):
                 if 0 <= number < len(sent) and rtt[number] is None:
-                    took = at - started - sent[number]
+                    took = at - start - sent[number]
                     rtt[number] = took if 0 <= took <= schedule.limit else None
                     open_ -= 1
-            _note(stalls, until, clock(), started)
+            _note(stalls, until, clock(), start)
     except EchoError as over:
-        ended = f"after {duration(clock() - started)}: {over}"
+        ended = f"after {duration(clock() - start)}: {over}"
     return RoundTrips(
         via=echo.via,
         interval=schedule.interval,
@@ -117,7 +117,7 @@ def measure(
     )
 
 
-def _note(stalls: list[tuple[float, float]], due: float, now: float, started: float) -> None:
+def _note(stalls: list[tuple[float, float]], due: float, now: float, start: float) -> None:
     """Keep it where this program should have run again by ``due`` and did so much later."""
     if now - due > LATE:
-        stalls.append((due - started, now - due))
+        stalls.append((due - start, now - due))
