@@ -67,21 +67,36 @@ def load(path: Path) -> Run:
         counts = COUNTS.validate_python(raw["run"].get("counts"))
     except ValidationError as invalid:
         raise ReportError(
-            f"{path}: {first_error(invalid)} ({invalid.error_count()} such in all)"
+            f"{path}: {first_error(invalid)} ({invalid.error_count()} errors in all)"
         ) from None
     run = replace(document.run, hosts=document.hosts)
     if counts != run.counts:
         raise ReportError(
-            f"{path}: run.counts says {counts}, but its hosts add up to {run.counts}: "
-            "the file was changed after it was written; take it from the run again"
+            f"{path}: {_first_difference(counts, run.counts)}: the file was changed after it was"
+            " written; take it from the run again"
         )
     for host, said in zip(run.hosts, raw["hosts"], strict=True):
         if said.get("verdict") != host.verdict:
             raise ReportError(
-                f"{path}: {host.name} is said to be {said.get('verdict')}, but the worst of its"
-                f" controls is {host.verdict.word}: the file was changed after it was written"
+                f"{path}: the verdict of {host.name} says {said.get('verdict')}, but the worst of"
+                f" its controls is {host.verdict.value}: the file was changed after it was written"
             )
     return run
+
+
+def _first_difference(said: Counts, found: Counts) -> str:
+    """``run.counts.verdicts.fail says 3, but the hosts add up to 4``."""
+    numbers, right = (COUNTS.dump_python(one, by_alias=True) for one in (said, found))
+    group, name = next(
+        (group, name)
+        for group, named in right.items()
+        for name, number in named.items()
+        if numbers[group][name] != number
+    )
+    return (
+        f"run.counts.{group}.{name} says {numbers[group][name]:,}, but the hosts add up to"
+        f" {right[group][name]:,}"
+    )
 
 
 def first_error(invalid: ValidationError) -> str:
