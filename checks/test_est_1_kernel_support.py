@@ -37,7 +37,9 @@ def test_kernel_support(snapshot: Snapshot, policy: Policy, assessment: Assessme
     corroboration = {
         True: f"; the documented minimum, {floor}, is reached",
         False: f"; yet the documented minimum is {floor}",
-        None: f"; whether it reaches {floor} cannot be told from its release" if floor else "",
+        None: f"; whether it reaches {floor} cannot be determined from its release"
+        if floor
+        else "",
     }[documented]
 
     if module.loaded:
@@ -63,7 +65,7 @@ def test_kernel_support(snapshot: Snapshot, policy: Policy, assessment: Assessme
         able = documented
     if able is None:
         assessment.inconclusive(
-            f"{assessment.observed}. Run as root, or load ip_vs, and the kernel itself tells."
+            f"{assessment.observed}. Run as root, or load ip_vs, and the kernel itself shows it."
         )
     assert able, f"kernel {kernel.release} cannot switch estimation off: {shown}" + (
         f", although the documented minimum, {floor}, is reached" if documented else ""

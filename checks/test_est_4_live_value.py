@@ -23,7 +23,7 @@ def test_live_value(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
     assessment.expect(f"net.ipv4.vs.run_estimation {policy.demand} in the host's network namespace")
     if not snapshot.module.loaded:
         assessment.not_applicable(
-            "ip_vs is not loaded: there is no running value, and nothing estimates"
+            "ip_vs is not loaded: there is no running value, and no estimation"
         )
     if host.raw is None and host.why_unread == "absent":
         assessment.not_applicable("this kernel has no net.ipv4.vs.run_estimation (see EST-1)")

@@ -23,7 +23,7 @@ _WORDS = {
     "frozen-counters",
     severity="high",
     source="vendor document: step 4, method 2",
-    fix="Set the live value (EST-4, EST-5); where it reads right already, look for who resets it.",
+    fix="Set the live value (EST-4, EST-5); if it is already correct, find what resets it.",
     evidence=("counters", "stats.0", "stats.2"),
     remediable=True,
 )

@@ -130,7 +130,9 @@ def test_a_control_that_was_not_asked_at_all_is_named() -> None:
     run = run_of(without(result_of(BEFORE), *IDS[1:]))
     found = again(replace(run, controls=run.controls[:1]), BEFORE)
     assert not found.wrong
-    assert set(found.skipped) == {f"control was not asked in this run: {name}" for name in IDS[1:]}
+    assert set(found.skipped) == {
+        f"control was not evaluated in this run: {name}" for name in IDS[1:]
+    }
 
 
 def test_a_host_called_excluded_of_which_there_is_evidence_is_found() -> None:
@@ -146,7 +148,7 @@ def test_a_host_called_excluded_of_which_there_is_evidence_is_found() -> None:
         ({"facts": {}}, "its facts are not those of the evidence"),
         ({"started": "2020-01-01T00:00:00Z"}, "when it was collected"),
         ({"finished": "2020-01-01T00:00:00Z"}, "when it was collected"),
-        ({"reason": "all is well"}, "the reason of its state"),
+        ({"reason": "all is well"}, "the reason for its state"),
         (
             {"state": HostState.UNREACHABLE},
             "is unreachable in the results, assessed in the evidence",
@@ -163,7 +165,7 @@ def test_what_is_said_of_a_host_is_held_against_its_evidence(
 def test_why_a_host_was_not_reached_is_held_against_the_evidence() -> None:
     host = replace(result_of(DOWN), reason="switched off on purpose")
     assert again(run_of(host), DOWN).wrong == [
-        "down: the reason of its state is not what the evidence says"
+        "down: the reason for its state is not what the evidence says"
     ]
 
 
@@ -192,7 +194,7 @@ def test_what_became_of_a_waiver_is_held_against_the_results() -> None:
         replace(account, matched=3),
     ):
         (wrong,) = again(replace(run, waivers=(said,)), BEFORE).wrong
-        assert wrong.startswith("waiver OPS-1 (w.yml:2): is said to be")
+        assert wrong.startswith("waiver OPS-1 (w.yml:2): its state is")
 
 
 def test_a_waiver_made_to_hold_longer_is_found_where_it_had_expired() -> None:

@@ -71,14 +71,14 @@ def test_a_killed_run_without_any_evidence_begins_anew(tmp_path: Path) -> None:
 
 
 def test_a_run_that_never_was_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ResumeError, match="there is no such run"):
+    with pytest.raises(ResumeError, match="no such run"):
         find_earlier(tmp_path / "run")
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"inventory_sha256": "c" * 64}, "was begun with another inventory"),
+        ({"inventory_sha256": "c" * 64}, "was started with another inventory"),
         ({"policy_sha256": "c" * 64}, "another policy"),
         ({"estimation": "enabled"}, "another direction"),
         ({"version": "9", "policy_sha256": ""}, "another version of ipvs-audit and another policy"),

@@ -59,7 +59,7 @@ class TestShard:
 
     @pytest.mark.parametrize("text", ["", "3", "0/4", "5/4", "1/0", "a/b", "1/2/3", "-1/2"])
     def test_of_other_words_is_refused(self, text: str) -> None:
-        with pytest.raises(ValueError, match="is not a shard: say K/N"):
+        with pytest.raises(ValueError, match="is not a shard: give K/N"):
             Shard.parse(text)
 
 
@@ -81,7 +81,7 @@ class TestOrder:
         [
             (cut(NAMES, 4)[:3], "shard missing: 4/4, with "),
             (cut(NAMES, 16)[5:6], "15 shards missing: 1/16, 2/16, 3/16, 4/16, 5/16, ..., with"),
-            (cut(NAMES, 4) + cut(NAMES, 4)[:1], "shard 1/4 is there twice"),
+            (cut(NAMES, 4) + cut(NAMES, 4)[:1], "shard 1/4 has two runs"),
             (cut(NAMES, 2)[:1] + cut(NAMES, 3)[1:], "not parts of the same fleet"),
             (cut(NAMES, 2)[:1] + cut(NAMES[:-1], 2)[1:], "not parts of the same fleet"),
             (
@@ -96,7 +96,7 @@ class TestOrder:
             (altered(cut(NAMES, 2), 1, waivers_sha256="f" * 64), "the waivers differs: none in"),
             (
                 altered(cut(NAMES, 2), 1, controls=sample_run.CONTROLS[:3]),
-                "not asked the same controls",
+                "did not evaluate the same controls",
             ),
             (
                 altered(cut(NAMES, 2), 1, baseline=Comparison("old", "", "ab" * 32)),
@@ -112,7 +112,7 @@ class TestOrder:
     def test_a_host_in_a_shard_that_its_name_does_not_give_is_refused(self) -> None:
         one, two = cut(NAMES, 2)
         changed = replace(one, names=(two.names[0], *one.names[1:]))
-        with pytest.raises(MergeError, match=f"{two.names[0]} does not belong there"):
+        with pytest.raises(MergeError, match=f"{two.names[0]} does not belong to this shard"):
             list(order([changed, two]))
 
     def test_a_renamed_host_is_refused(self) -> None:
@@ -162,7 +162,7 @@ class TestTogether:
         given = altered(
             cut(NAMES, 2, waivers=(held,)), 1, waivers=(replace(held, state=WaiverState.EXPIRED),)
         )
-        with pytest.raises(MergeError, match="began on different days"):
+        with pytest.raises(MergeError, match="started on different days"):
             self.merged(given)
 
     def test_changes_stand_in_the_order_of_the_inventory(self) -> None:

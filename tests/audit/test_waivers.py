@@ -68,19 +68,19 @@ def test_a_date_may_stand_in_quotes(tmp_path: Path) -> None:
         (("ticket: OPS-1", "ticket: 12"), ":5: ticket is 12; must be text"),
         (("ticket: OPS-1", "tickets: OPS-1"), ":2: ticket is missing"),
         (("approver: A. Auditor", "approver: ' '"), ":6: approver is empty"),
-        (("approver:", "aprover: x\n    approver:"), ":6: aprover is not a word of a waiver"),
+        (("approver:", "aprover: x\n    approver:"), ":6: aprover is not a waiver field"),
         (("EST-4", "est4"), ":3: control is 'est4'; must look like"),
-        (("2026-12-08", "08.12.2026"), ":7: expires must be a day as YYYY-MM-DD"),
-        (("2026-12-08", "12/08/2026"), ":7: expires must be a day"),
-        (("2026-12-08", "2026-12-08 12:00:00"), ":7: expires must be a day"),
-        (("2026-12-08", "2026-12-8"), ":7: expires must be a day"),
-        (("2026-12-08", "20261208"), ":7: expires must be a day"),
+        (("2026-12-08", "08.12.2026"), ":7: expires must be a date as YYYY-MM-DD"),
+        (("2026-12-08", "12/08/2026"), ":7: expires must be a date"),
+        (("2026-12-08", "2026-12-08 12:00:00"), ":7: expires must be a date"),
+        (("2026-12-08", "2026-12-8"), ":7: expires must be a date"),
+        (("2026-12-08", "20261208"), ":7: expires must be a date"),
         (("2026-12-08", "2026-13-08"), ":7:14: not plain YAML: 2026-13-08 cannot be: month"),
-        (("2026-12-08", '"2026-02-30"'), ":7: expires is 2026-02-30, which is no day"),
-        (("2026-12-08", "never"), ":7: expires must be a day"),
+        (("2026-12-08", '"2026-02-30"'), ":7: expires is 2026-02-30, which is not a date"),
+        (("2026-12-08", "never"), ":7: expires must be a date"),
         (('"dri*:&ipvs"', '","'), ":2: hosts is ',', which names nothing"),
         *(
-            (('"dri*:&ipvs"', f'"{one}"'), f":2: hosts is {one!r}, which picks hosts by")
+            (('"dri*:&ipvs"', f'"{one}"'), f":2: hosts is {one!r}, which selects hosts by")
             for one in ("ipvs[0]", "ipvs[-1]", "ipvs[1:2]", "all:&ipvs[0]", "x,web[0-9]", "a[3:]")
         ),
         (
@@ -160,7 +160,7 @@ def test_the_first_waiver_that_holds_covers() -> None:
         (
             {"expires": "2026-12-07"},
             WaiverState.IN_FORCE,
-            "covers 1 failure; ends soon, on 2026-12-07",
+            "covers 1 failure; expires soon, on 2026-12-07",
         ),
         ({"expires": "2026-12-08"}, WaiverState.IN_FORCE, "covers 1 failure"),
         (
@@ -196,8 +196,8 @@ def test_what_became_of_a_waiver(change: dict[str, str], state: WaiverState, sai
 
 
 def test_the_days_of_warning_can_be_chosen() -> None:
-    assert "ends soon" in account(WAIVER, warning_days=15)[1]
-    assert "ends soon" not in account(WAIVER, warning_days=14)[1]
+    assert "expires soon" in account(WAIVER, warning_days=15)[1]
+    assert "expires soon" not in account(WAIVER, warning_days=14)[1]
 
 
 def test_a_pattern_names_hosts_as_limit_does() -> None:

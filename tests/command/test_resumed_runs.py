@@ -83,7 +83,10 @@ def test_a_run_that_was_killed_while_it_collected(audit: Audit, inventory: Path)
     )
     assert ran.status == 1, ran.output
     assert "collected 1 of 1 host " in ran.output
-    said = f"Resumed from {name}: the evidence of 1 hosts is from there, 1 were left to collect."
+    said = (
+        f"Resumed from {name}: the evidence of 1 hosts was taken over,"
+        " 1 were still to be collected."
+    )
     assert said in " ".join(ran.output.split())
     assert said in ran.results["run"]["notes"]
     assert started(ran)["here"] == before[0].collection.started  # type: ignore[union-attr]

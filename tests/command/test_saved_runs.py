@@ -103,7 +103,7 @@ class TestWritten:
             "OPS-4": "in_force",
         }
         for text in (
-            "ends soon",
+            "expires soon",
             "expired on 2020-01-01",
             "no host of this run",
             "not needed on 4",
@@ -139,7 +139,7 @@ class TestBadInput:
             ("--waivers", "waivers.yml", "waivers.yml:3: expires must be a day"),
             ("--waivers", "none.yml", "none.yml: cannot read the waivers"),
             ("--baseline", "nowhere", "--baseline nowhere: No such file"),
-            ("--format", "pdf", "'pdf' is not a format; those are csv, sarif, hdf, prometheus"),
+            ("--format", "pdf", "'pdf' is not a format; formats are csv, sarif, hdf, prometheus"),
             ("--shard", "3/2", "'3/2' is not a shard"),
             ("--junit-split", "0", "'0' is not a number of hosts"),
             ("--sign", "none.key", "--sign none.key: no such key"),
@@ -175,7 +175,7 @@ class TestVerify:
         assert ran.returncode == 0, ran.stdout
         assert "digests: 13 files are those of the manifest" in ran.stdout
         assert "signature: made by ci@example.com" in ran.stdout
-        assert "results: 30 follow from the evidence, judged again" in ran.stdout
+        assert "results: 30 follow from the evidence, evaluated again" in ran.stdout
 
     def test_a_changed_missing_or_added_file_is_named(self, run: Path) -> None:
         (run / "style.css").write_text("")
@@ -193,8 +193,8 @@ class TestVerify:
     @pytest.mark.parametrize(
         ("before", "after", "says"),
         [
-            ('"verdict":"pass"', '"verdict":"not_applicable"', "run.counts says"),
-            ('"fix":"', '"fix":"Do nothing. ', "is not what its check says"),
+            ('"verdict":"pass"', '"verdict":"not_applicable"', "run.counts.verdicts.pass says"),
+            ('"fix":"', '"fix":"Do nothing. ', "is not that of its check"),
             ('"observed":"', '"observed":"nearly ', "the evidence gives"),
             ("Debian GNU/Linux 12", "Debian GNU/Linux 13", "its facts are not those"),
             ('"output":"', '"output":"not ', "is not what was collected"),
@@ -237,7 +237,7 @@ class TestVerify:
         _, stranger = keys(other)
         ran = tool("verify", run, "--allowed-signers", stranger)
         assert ran.returncode == 1
-        assert "was not made by anybody in" in ran.stdout
+        assert "was not made by a signer in" in ran.stdout
         (run / "manifest.sha256.sig").unlink()
         ran = tool("verify", run, "--allowed-signers", written.reports.parent / "allowed_signers")
         assert ran.returncode == 1
@@ -248,7 +248,7 @@ class TestVerify:
         allowed = written.reports.parent / "allowed_signers"
         ran = tool("verify", run, "--allowed-signers", allowed)
         assert ran.returncode == 1
-        assert "manifest.sha256.sig: does not hold for ci@example.com" in ran.stdout
+        assert "manifest.sha256.sig: is not valid for ci@example.com" in ran.stdout
 
     def test_what_cannot_be_looked_at_is_exit_2(self, run: Path, tmp_path: Path) -> None:
         for arguments in ((tmp_path / "none",), (run, "--checks", tmp_path / "none")):

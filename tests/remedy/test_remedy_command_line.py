@@ -33,8 +33,8 @@ def audit(reports: Path, *arguments: str | Path) -> subprocess.CompletedProcess[
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--remediate"], "no terminal to confirm the change of hosts at: add --yes"),
-        (["--rollback", "r1"], "no terminal to confirm the change of hosts at: add --yes"),
+        (["--remediate"], "no terminal to ask for confirmation: add --yes"),
+        (["--rollback", "r1"], "no terminal to ask for confirmation: add --yes"),
         (["--rollback", "r1", "--yes"], "no such journal"),
         (["--remediate", "--yes", "--resume", "latest"], "hosts are changed from new evidence"),
         (["--rollback", "", "--yes"], "name the run to undo"),

@@ -46,7 +46,7 @@ def test_sha256sum_accepts_the_manifest_and_it_covers_every_other_file(tmp_path:
 def test_an_existing_run_is_never_written_over(tmp_path: Path) -> None:
     into = tmp_path / "run"
     into.mkdir()
-    with pytest.raises(ReportError, match="is there already"):
+    with pytest.raises(ReportError, match="already exists"):
         write_reports(sample_run.run(), None, into)
     assert list(into.iterdir()) == []
 

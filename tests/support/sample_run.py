@@ -374,7 +374,7 @@ def accompanied(run: Run, text: str = "") -> Run:
             unproven=(Change(names[-1], "EST-4", "pass", "error"),),
             appeared=(names[-1],),
             gone=(text or "retired",),
-            notes=(text or "The policy differs from then.",),
+            notes=(text or "The policy differs from the earlier run's.",),
         ),
     )
 

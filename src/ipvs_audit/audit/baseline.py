@@ -105,12 +105,12 @@ def compare(before: Baseline, run: Run) -> Comparison:
 def _notes(before: Baseline, run: Run) -> list[str]:
     notes = []
     if before.estimation != run.estimation:
-        notes.append(f"The earlier run demanded that estimation is {before.estimation}.")
+        notes.append(f"The earlier run required estimation to be {before.estimation}.")
     elif before.policy_sha256 != run.policy_sha256:
-        notes.append(f"The policy differs from then (sha256 {before.policy_sha256}).")
+        notes.append(f"The policy differs from the earlier run's (sha256 {before.policy_sha256}).")
     asked = {control.id for control in run.controls}
     if left_out := sorted(before.controls - asked):
-        notes.append(f"Not asked this time, so not compared: {', '.join(left_out)}.")
+        notes.append(f"Not evaluated in this run, so not compared: {', '.join(left_out)}.")
     return notes
 
 

@@ -100,7 +100,7 @@ def _reuse_evidence(
             audit.add_evidence([evidence])
     told = (
         f"Resumed from {audit.earlier.identity.id}: the evidence of {len(targets) - len(missing):,}"
-        f" hosts is from there, {len(missing):,} were left to collect."
+        f" hosts was taken over, {len(missing):,} were still to be collected."
     )
     audit.notes.append(told)
     progress.say(f"ipvs-audit: {told}")

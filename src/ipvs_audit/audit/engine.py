@@ -65,7 +65,7 @@ def dask_address(engine: str) -> str:
         host, port = None, None
     if not host or port is None or parts.scheme not in _SCHEMES or parts.path or parts.username:
         raise EngineError(
-            f"--engine {engine}: is no engine; say dask://HOST:PORT or dask+tls://HOST:PORT"
+            f"--engine {engine}: is not an engine; give dask://HOST:PORT or dask+tls://HOST:PORT"
         )
     shown = f"[{host}]" if ":" in host else host
     return f"{_SCHEMES[parts.scheme]}://{shown}:{port}"

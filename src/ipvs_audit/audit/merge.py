@@ -68,7 +68,9 @@ def merge(
         OSError: a file cannot be read or written.
     """
     if len(unique := {path.resolve() for path in runs}) < len(runs):
-        raise MergeError(f"only {len(unique)} of the {len(runs)} directories are different ones")
+        raise MergeError(
+            f"a directory is named twice: {len(runs)} arguments, {len(unique)} directories"
+        )
     for path in runs:
         _refuse_changed(path)
         if allowed_signers is not None:

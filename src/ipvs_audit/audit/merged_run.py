@@ -99,18 +99,18 @@ def _whole(shards: Sequence[tuple[int, ShardRun]]) -> list[tuple[int, str]]:
             )
         if (twin := there.setdefault(one.part.number, one)) is not one:
             raise MergeError(
-                f"shard {one.part.shard} is there twice: {twin.where} and {one.where};"
+                f"shard {one.part.shard} has two runs: {twin.where} and {one.where};"
                 " name each shard once"
             )
         if len(one.names) != len(one.part.places):
             raise MergeError(
-                f"{one.where} holds {len(one.names):,} hosts, but places for"
+                f"{one.where} holds {len(one.names):,} hosts, but positions for"
                 f" {len(one.part.places):,}"
             )
         for place, name in zip(one.part.places, one.names, strict=True):
             if place >= first.part.total or places[place] or not one.part.shard.holds(name):
                 raise MergeError(
-                    f"{one.where}: {name} does not belong there, by its name or its place"
+                    f"{one.where}: {name} does not belong to this shard, by name or position"
                 )
             places[place] = (number, name)
     found = [each for each in places if each is not None]
@@ -146,7 +146,7 @@ def _refuse_differing_runs(given: Sequence[ShardRun]) -> None:
     for one in judged[1:]:
         if one.run.controls != judged[0].run.controls:
             raise MergeError(
-                f"{judged[0].where} and {one.where} were not asked the same controls; audit all"
+                f"{judged[0].where} and {one.where} did not evaluate the same controls; audit all"
                 " shards with the same checks, -k and -m"
             )
 
@@ -163,7 +163,7 @@ def together(
         job: its CI job.
 
     Raises:
-        MergeError: a waiver held in one shard and had expired in another.
+        MergeError: a waiver was in force in one shard and expired in another.
     """
     runs = [one.run for one in given]
     first = min(runs, key=lambda run: run.started)
@@ -235,8 +235,9 @@ def _waivers(given: Sequence[ShardRun]) -> Iterator[WaiverUse]:
         first: WaiverUse = accounts[0]
         if len({account.state is WaiverState.EXPIRED for account in accounts}) > 1:
             raise MergeError(
-                f"the waiver of {first.waiver.place} held in one shard and had expired in another:"
-                " they began on different days; judge one of them again from its evidence"
+                f"the waiver of {first.waiver.place} was in force in one shard and"
+                " expired in another: they started on different days; repeat one of them with"
+                " --from-snapshots"
             )
         found = sum((Counter(account.found) for account in accounts), Counter[str]())
         yield WaiverUse(

@@ -34,7 +34,7 @@ _FROM_EVIDENCE = {
     "kernel": "its facts are not those of the evidence",
     "started": "when it was collected is not what the evidence says",
     "finished": "when it was collected is not what the evidence says",
-    "reason": "the reason of its state is not what the evidence says",
+    "reason": "the reason for its state is not what the evidence says",
     "latency": "its latency is not that of the evidence",
     "latency_before": "its latency is not that of the evidence",
 }
@@ -89,7 +89,7 @@ def rejudge(
     ]
     found.wrong += _controls(run, checks)
     for control in _left_out_of_run(run, checks, by_host.values()):
-        found.skip(f"control was not asked in this run: {control}")
+        found.skip(f"control was not evaluated in this run: {control}")
     for host in run.hosts:
         if host.state == "excluded":
             found.wrong += _excluded(host, by_host)
@@ -169,13 +169,13 @@ def _accounts(run: Run, waivers: Waivers) -> Iterator[str]:
     """What is said to have become of the waivers, against the results."""
     again = waivers.uses(run.hosts, 0)
     if len(again) != len(run.waivers):
-        yield "waivers: one stands there twice"
+        yield "waivers: a waiver is listed twice"
         return
     for said, one in zip(run.waivers, again, strict=True):
         if (said.state, said.matched, said.found) != (one.state, one.matched, one.found):
             yield (
-                f"waiver {said.waiver.ticket} ({said.waiver.place}): is said to be"
-                f" {said.state.value}, and the results give {one.state.value}"
+                f"waiver {said.waiver.ticket} ({said.waiver.place}): its state is"
+                f" {said.state.value}, but the results give {one.state.value}"
             )
 
 
@@ -183,7 +183,7 @@ def _controls(run: Run, checks: Mapping[str, Check]) -> Iterator[str]:
     for said in run.controls:
         control = control_of(checks.get(said.id))
         if control is not None and control != said:
-            yield f"{said.id}: what is said of the control is not what its check says"
+            yield f"{said.id}: the metadata of the control is not that of its check"
 
 
 def _policy(run: Run) -> Policy:
@@ -231,11 +231,11 @@ def _host(
     for said in host.controls:
         check = checks.get(said.control)
         if not said.evaluated:
-            found.skip("were not judged when the run was ended")
+            found.skip("were not evaluated: the run stopped first")
         elif check is None:
-            found.skip(f"of {said.control}, of which there is no check here")
+            found.skip(f"of {said.control}, for which there is no check here")
         elif needs_host(check) and host.state == "assessed":
-            found.skip(f"of {said.control}, whose check asks the host itself")
+            found.skip(f"of {said.control}, whose check connects to the host")
         else:
             fields = _OF_UNREACHABLE if host.state == "unreachable" else _COMPARED
             differing = list(_differing(said, again(check), fields))

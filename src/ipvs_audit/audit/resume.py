@@ -86,8 +86,8 @@ class EarlierRun:
             if getattr(self.identity, name) != getattr(now, name)
         ]
         raise ResumeError(
-            f"--resume {self.identity.id}: it was begun with {' and '.join(differing)};"
-            " the two do not make one run. Start a new one, without --resume"
+            f"--resume {self.identity.id}: it was started with {' and '.join(differing)};"
+            " it cannot be resumed so. Start a new one, without --resume"
         )
 
 
@@ -123,7 +123,7 @@ def find_earlier(asked: Path) -> EarlierRun:
         identity = _IDENTITY.validate_json(identity_file(evidence).read_bytes())
     except OSError:
         raise ResumeError(
-            f"--resume {asked}: there is no such run, and none that was killed while it collected"
+            f"--resume {asked}: no such run, finished or stopped while it collected"
         ) from None
     except ValidationError:
         raise ResumeError(f"--resume {identity_file(evidence)}: was changed or cut short") from None
@@ -159,5 +159,5 @@ def _refuse_running(part: Path) -> None:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ResumeError(
-                f"--resume {part}: is still being written; let that run end, or end it"
+                f"--resume {part}: is still being written; wait for that run to end, or stop it"
             ) from None

@@ -82,7 +82,7 @@ class AuditSession:
             )
         self.interrupted = False
         if options.snapshots is not None:
-            self.notes.append("Saved evidence was judged: no host was contacted in this run.")
+            self.notes.append("Saved evidence was evaluated: no host was contacted in this run.")
 
     @property
     def audited(self) -> list[Target]:
@@ -142,7 +142,9 @@ class AuditSession:
         if (asked := self.options.resume) is None:
             return
         if self.options.snapshots is not None or self.options.remedy.mode:
-            raise ResumeError("--resume is for audits of hosts, without --from-snapshots or remedy")
+            raise ResumeError(
+                "--resume is for audits of hosts, without --from-snapshots or remediation"
+            )
         self.earlier = find_earlier(asked)
         self.earlier.refuse_other(self.identity)
 
@@ -158,9 +160,9 @@ class AuditSession:
         except KeyError:
             at = utc_timestamp()
             why = (
-                f"the run was ended before {name} was collected"
+                f"the run stopped before {name} was collected"
                 if self.interrupted
-                else f"there is no saved evidence of {name} in {self.options.snapshots}"
+                else f"no saved evidence of {name} in {self.options.snapshots}"
             )
             return Failure(name, "interrupted" if self.interrupted else "no-evidence", why, at, at)
 

@@ -134,7 +134,7 @@ def _results(directory: Path, checks: Path) -> Iterator[Finding]:
         yield Finding("WRONG", f"results: {text}")
         return
     if run.version != __version__:
-        text = f"written by ipvs-audit {run.version}, judged again by {__version__}"
+        text = f"written by ipvs-audit {run.version}, evaluated again by {__version__}"
         yield Finding("note", f"results: {text}")
     earlier = directory / BEFORE
     before = store.read(earlier) if earlier.exists() else ()
@@ -145,7 +145,7 @@ def _results(directory: Path, checks: Path) -> Iterator[Finding]:
     if (more := len(found.wrong) - _MOST) > 0:
         yield Finding("WRONG", f"results: and {more:,} more")
     if not found.wrong:
-        yield Finding("ok", f"results: {found.results:,} follow from the evidence, judged again")
+        yield Finding("ok", f"results: {found.results:,} follow from the evidence, evaluated again")
     for why, count in found.skipped.items():
         yield Finding("note", f"results: {count:,} {why}")
 

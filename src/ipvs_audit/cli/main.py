@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 #: Subcommand -> what it does. Each is a module of this room, imported when it is needed.
 COMMANDS = {
-    "audit": "audit hosts, remediate them, or judge saved evidence again",
+    "audit": "audit hosts, remediate them, or evaluate saved evidence again",
     "explain": "which line wins for a sysctl key, and what a reload and a boot leave",
-    "verify": "is a saved run whole, signed, and true to its evidence?",
-    "render": "make the reports of a run again",
-    "merge": "put the runs of all shards of a fleet together",
+    "verify": "check a saved run: digests, signature, results, reports",
+    "render": "write the reports of a run again",
+    "merge": "merge the runs of all shards of a fleet into one",
 }
 _DESCRIPTION = """\
 Audits Linux hosts over SSH: is IPVS estimation off, and does it stay off? Without arguments it

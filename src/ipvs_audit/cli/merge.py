@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> ExitCode:
 
 
 def _parser() -> Parser:
-    parser = Parser("ipvs-audit merge", "Puts the runs of all shards of a fleet together.")
+    parser = Parser("ipvs-audit merge", "Merges the runs of all shards of a fleet into one.")
     parser.add_argument(
         "runs",
         nargs="+",
@@ -60,7 +60,7 @@ def _parser() -> Parser:
         help="the run of each shard: its directory, or one that holds latest",
     )
     parser.add_argument(
-        "--into", type=Path, metavar="DIR", help="a new directory (default: beside the first RUN)"
+        "--into", type=Path, metavar="DIR", help="a new directory (default: next to the first RUN)"
     )
     parser.add_argument(
         "--allowed-signers",

@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> ExitCode:
         OK when it was rendered, USAGE when it could not be.
     """
     parser = Parser(
-        "ipvs-audit render", "Makes the reports of a run again, in their place or elsewhere."
+        "ipvs-audit render", "Writes the reports of a run again, in place or elsewhere."
     )
     parser.add_argument("run", type=Path, help="a run's directory, e.g. reports/latest")
     parser.add_argument("--into", type=Path, metavar="DIR", help="a new directory (default: RUN)")

@@ -1,4 +1,4 @@
-"""``ipvs-audit verify RUN``: is a saved run whole, signed, and true to its evidence?"""
+"""``ipvs-audit verify RUN``: checks a saved run's digests, signature, results and reports."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def main(argv: Sequence[str]) -> ExitCode:
 def _parser() -> Parser:
     parser = Parser(
         "ipvs-audit verify",
-        "Checks a run's digests and signature, judges its evidence again, and makes its reports"
-        " again.",
+        "Checks a run's digests and signature, evaluates its evidence again, and renders its"
+        " reports again.",
     )
     parser.add_argument("run", type=Path, help="a run's directory, e.g. reports/latest")
     parser.add_argument(
@@ -66,6 +66,6 @@ def _parser() -> Parser:
         "--signer", metavar="NAME", help="who must have signed, by name in that file"
     )
     parser.add_argument(
-        "--checks", type=Path, metavar="DIR", help="judge by these checks (default: its own)"
+        "--checks", type=Path, metavar="DIR", help="evaluate with these checks (default: its own)"
     )
     return parser

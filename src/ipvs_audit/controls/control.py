@@ -96,12 +96,12 @@ def control(
         id: stable identifier, e.g. ``EST-4``.
         name: its name in the words of the field, e.g. ``live-value``.
         severity: one of :data:`~ipvs_audit.model.control.SEVERITIES`.
-        source: where the demand comes from.
+        source: source of the requirement.
         fix: what an operator does about a failure.
         evidence: names of the snapshot's sections that it rests on. One that is brought only on
             request (:data:`ipvs_audit.snapshot.ON_REQUEST`) makes the control one on request.
         required: whether "Compliant" needs it.
-        remediable: whether ``--remediate`` can mend a failure.
+        remediable: whether ``--remediate`` can remediate a failure.
 
     Raises:
         ValueError: for a severity that is not one of :data:`~ipvs_audit.model.control.SEVERITIES`.

@@ -40,7 +40,8 @@ class Comparison:
     fixed: Annotated[tuple[Change, ...], Field(description="failed then, passes now")] = ()
     still_failing: Annotated[tuple[Change, ...], Field(description="failed then and now")] = ()
     unproven: Annotated[
-        tuple[Change, ...], Field(description="failed or passed then, neither now: nobody knows")
+        tuple[Change, ...],
+        Field(description="failed or passed then, and neither now, e.g. an error"),
     ] = ()
     appeared: Annotated[tuple[Name, ...], Field(description="hosts that only this run has")] = ()
     gone: Annotated[tuple[Name, ...], Field(description="hosts that only the earlier one had")] = ()

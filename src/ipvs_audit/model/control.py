@@ -14,12 +14,12 @@ SEVERITIES = ("high", "medium", "low")
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What stands above a check."""
+    """The metadata of a check."""
 
     id: Annotated[Name, Field(description="stable identifier, e.g. EST-4")]
     name: Annotated[Name, Field(description="in the words of the field, e.g. live-value")]
     severity: Annotated[Name, Field(description="high, medium or low")]
-    source: Annotated[Text, Field(description="where the demand comes from")]
+    source: Annotated[Text, Field(description="source of the requirement")]
     rationale: Annotated[Text, Field(description="why it matters")]
     fix: Annotated[Text, Field(description="what an operator does about a failure")]
     evidence: Annotated[
@@ -29,4 +29,6 @@ class Control:
     required: Annotated[
         bool, Field(description="whether 'Compliant' needs it; a run without it is incomplete")
     ] = True
-    remediable: Annotated[bool, Field(description="whether --remediate can mend a failure")] = False
+    remediable: Annotated[
+        bool, Field(description="whether --remediate can remediate a failure")
+    ] = False

@@ -42,7 +42,7 @@ class RemedyResult:
     """What remediation planned or did on a host."""
 
     status: RemediationStatus
-    message: Annotated[Text, Field(description="why; may be empty")] = ""
+    message: Annotated[Text, Field(description="why it has this status; may be empty")] = ""
     notes: Annotated[tuple[Text, ...], Field(description="what else an operator should know")] = ()
     steps: Annotated[tuple[StepResult, ...], Field(description="the plan")] = ()
 
@@ -90,11 +90,11 @@ class LatencyResult:
     p99: Seconds | None
     p999: Seconds | None
     max: Seconds | None
-    threshold: Annotated[Seconds | None, Field(description="what is slower is delayed")]
+    threshold: Annotated[Seconds | None, Field(description="a slower round trip is a delay")]
     spikes: Annotated[Count, Field(description="delays")]
     highest: Annotated[Seconds, Field(description="the longest delay, above the median; 0 = none")]
     period: Annotated[
-        Seconds | None, Field(description="of the delays that may be the estimator's")
+        Seconds | None, Field(description="of the delays that may come from the estimator")
     ]
     members: Annotated[Count, Field(description="how many delays those are")]
     among: Annotated[
@@ -102,7 +102,8 @@ class LatencyResult:
     ]
     above: Annotated[Seconds, Field(description="above the median")]
     chance: Annotated[
-        float, Field(ge=0, le=1, description="that delays without a period look so, at most")
+        float,
+        Field(ge=0, le=1, description="of delays without a period to look like these, at most"),
     ]
     estimator: Annotated[
         bool, Field(description="whether the delays come at the estimator's period")
@@ -140,7 +141,7 @@ class HostResult:
         Mapping[str, object],
         Field(description="what the inventory changes in the policy for this host"),
     ] = field(default_factory=dict)
-    remedy: Annotated[RemedyResult | None, Field(description="null in a mere audit")] = None
+    remedy: Annotated[RemedyResult | None, Field(description="null without remediation")] = None
     latency: Annotated[
         LatencyResult | None, Field(description="null where round trips were not measured")
     ] = None
@@ -207,7 +208,7 @@ class Run:
     controller: Annotated[Text, Field(description="the controller's host name")]
     argv: Annotated[tuple[Text, ...], Field(description="the command line, secrets redacted")]
     version: Annotated[Name, Field(description="of ipvs-audit")]
-    versions: Annotated[Mapping[Name, Text], Field(description="of what it stands on")]
+    versions: Annotated[Mapping[Name, Text], Field(description="of Python and the libraries used")]
     estimation: Annotated[Literal["disabled", "enabled"], Field(description="what the policy asks")]
     policy_sha256: str
     inventory_sha256: str

@@ -37,7 +37,7 @@ class Shard:
         number, _, count = text.partition("/")
         if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
             return cls(int(number), int(count))
-        raise ValueError(f"{text!r} is not a shard: say K/N, e.g. 2/4")
+        raise ValueError(f"{text!r} is not a shard: give K/N, e.g. 2/4")
 
     @staticmethod
     def of(name: str, count: int) -> int:
@@ -65,7 +65,7 @@ class ShardPlace:
         str, Field(description="of their names, in inventory order, each with a NUL behind")
     ]
     places: Annotated[
-        tuple[Count, ...], Field(description="where this run's hosts stand among them, from 0")
+        tuple[Count, ...], Field(description="positions of this run's hosts among them, from 0")
     ]
 
     @property

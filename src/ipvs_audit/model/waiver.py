@@ -103,5 +103,5 @@ class WaiverUse:
                 return f"nothing to waive: pass on {counted(passing, 'host')}; remove it"
             case WaiverState.IN_FORCE:
                 also = f", not needed on {counted(passing, 'host')}" if passing else ""
-                soon = f"; ends soon, on {self.waiver.expires}" if self.ends_soon else ""
+                soon = f"; expires soon, on {self.waiver.expires}" if self.ends_soon else ""
                 return f"covers {counted(failing, 'failure')}{also}{soon}"

@@ -50,8 +50,8 @@ def _day(given: object) -> object:
         try:
             return date.fromisoformat(given)
         except ValueError as wrong:
-            raise ValueError(f"is {given}, which is no day: {wrong}") from None
-    raise ValueError("must be a day as YYYY-MM-DD, e.g. 2026-12-08 (UTC, to its end)")
+            raise ValueError(f"is {given}, which is not a date: {wrong}") from None
+    raise ValueError("must be a date as YYYY-MM-DD, e.g. 2026-12-08 (UTC, to its end)")
 
 
 def _by_name(pattern: str) -> str:
@@ -59,7 +59,7 @@ def _by_name(pattern: str) -> str:
     parts = re.split(r"[,:]", re.sub(r"\[(\d+):(\d*)\]", r"[\1-\2]", pattern))
     if any(_A_PLACE.fullmatch(part.strip().lstrip("&!")) for part in parts):
         raise ValueError(
-            f"is {pattern!r}, which picks hosts by their place in the inventory, and that shifts:"
+            f"is {pattern!r}, which selects hosts by position in the inventory, which changes:"
             " name them, or say ~web[0-9] for a regular expression"
         )
     return pattern
@@ -132,8 +132,8 @@ def _reason(error: Any) -> str:  # noqa: ANN401  # pydantic_core.ErrorDetails
     kind, given = error["type"], error["input"]
     said = {
         "missing": f"is missing: a waiver needs {', '.join(_Entry.model_fields)}",
-        "extra_forbidden": f"is not a word of a waiver; those are {', '.join(_Entry.model_fields)}",
-        "string_too_short": "is empty: say it in words",
+        "extra_forbidden": f"is not a waiver field; fields are {', '.join(_Entry.model_fields)}",
+        "string_too_short": "is empty",
         "model_type": f"must be a mapping of {', '.join(_Entry.model_fields)}",
         "list_type": "must be a list, each entry after a dash",
         "string_type": f"is {given!r}; must be text: put it in quotes",

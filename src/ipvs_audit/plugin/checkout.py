@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         return
     if not is_checkout(here):
         parser.extra_info["ipvs-audit"] = (
-            f"{here} is no checkout of ipvs-audit; from any folder: ipvs-audit audit ..."
+            f"{here} is not a checkout of ipvs-audit; from any directory use: ipvs-audit audit ..."
         )
     elif tuple(sys.argv[1:]) == tuple(arguments) and "-c" not in arguments:
         again = [sys.executable, "-m", "pytest", "-c", str(here / "pyproject.toml"), *arguments]

@@ -46,19 +46,19 @@ def _add_audit_options(add: Callable[..., None]) -> None:
         "--shard",
         type=_shard,
         metavar="K/N",
-        help="only the K-th of N parts of the hosts, which their names decide: for N audits that"
-        " ipvs-audit merge puts together",
+        help="audit only part K of N of the hosts, chosen by name; ipvs-audit merge makes one run"
+        " of the N",
     )
-    add("--policy", metavar="FILE", help=f"what to demand (default: a checkout's {DEFAULT_POLICY})")
+    add("--policy", metavar="FILE", help=f"policy file (default: a checkout's {DEFAULT_POLICY})")
     add(
         "--estimation",
         choices=("disabled", "enabled"),
-        help="what to demand: that estimation is disabled or enabled (default: the policy's)",
+        help="required state of estimation (default: the policy's)",
     )
     add(
         "--from-snapshots",
         metavar="PATH",
-        help="judge the saved evidence of a run (its directory or snapshots.jsonl.gz), no host",
+        help="evaluate a run's saved evidence (directory or snapshots.jsonl.gz); contacts no host",
     )
     add(
         "--resume",
@@ -71,7 +71,7 @@ def _add_audit_options(add: Callable[..., None]) -> None:
         type=int,
         default=14,
         metavar="N",
-        help="list waivers that end within N days (default 14)",
+        help="list waivers that expire within N days (default 14)",
     )
     add("--baseline", metavar="RUN", help="compare with an earlier run: its directory, or latest")
 
@@ -93,7 +93,7 @@ def _add_connection_options(add: Callable[..., None]) -> None:
     add(
         "--engine-plain-secrets",
         action="store_true",
-        help="let passwords of hosts travel to the engine in the clear",
+        help="allow host passwords to be sent to the engine unencrypted",
     )
     add(
         "--connect-timeout",

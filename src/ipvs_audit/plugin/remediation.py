@@ -20,7 +20,7 @@ def refuse_unasked(config: pytest.Config, options: RemediationOptions) -> None:
     if options.mode and config.pluginmanager.hasplugin("dsession"):
         raise pytest.UsageError("remediation runs in one process: remove -n")
     if options.changes_hosts and not options.yes and not on_terminal(config):
-        raise pytest.UsageError("no terminal to confirm the change of hosts at: add --yes")
+        raise pytest.UsageError("no terminal to ask for confirmation: add --yes")
 
 
 def on_terminal(config: pytest.Config) -> bool:

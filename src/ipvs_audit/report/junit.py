@@ -167,8 +167,8 @@ def _lone_case(host: HostResult, classname: str) -> tuple[TestCase, str]:
         reason = _message(host.reason) or "the host could not be collected"
         case.add_error_info(reason, reason, "unreachable")
         return case, "unreachable"
-    kind = "excluded" if host.state == "excluded" else "not judged"
-    reason = _message(host.reason) or "no control was judged on this host"
+    kind = "excluded" if host.state == "excluded" else "not evaluated"
+    reason = _message(host.reason) or "no control was evaluated on this host"
     case.add_skipped_info(f"{kind}: {reason}", reason)
     return case, kind
 

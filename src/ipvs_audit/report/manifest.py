@@ -48,7 +48,7 @@ def entries(directory: Path) -> dict[str, str]:
     for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
         read = _LINE.fullmatch(line)
         if read is None or read[2] in found:
-            raise ReportError(f"{path}:{number}: not a line of a manifest, or a name again")
+            raise ReportError(f"{path}:{number}: not a manifest line, or a duplicate name")
         found[read[2]] = read[1]
     return found
 

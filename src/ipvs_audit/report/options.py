@@ -64,7 +64,7 @@ def _formats(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if unknown := [name for name in names if name not in FORMATS]:
         raise argparse.ArgumentTypeError(
-            f"{unknown[0]!r} is not a format; those are {', '.join(FORMATS)}"
+            f"{unknown[0]!r} is not a format; formats are {', '.join(FORMATS)}"
         )
     return names
 

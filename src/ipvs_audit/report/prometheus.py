@@ -67,16 +67,16 @@ def _metrics(run: Run) -> Iterator[tuple[str, str, list[tuple[dict[str, str], fl
     waived = Counter(one.control for host in run.hosts for one in host.controls if one.waived)
     yield (
         "waived",
-        "How many of a control's fails a waiver covers.",
+        "Failures of a control that a waiver covers.",
         [({"control": control.id}, waived[control.id]) for control in run.controls],
     )
     states = Counter(account.state for account in run.waivers)
     yield (
         "waivers",
-        "Waivers by what became of them.",
+        "Waivers by state.",
         _by("state", {one.value: states[one] for one in WaiverState}),
     )
-    yield "interrupted", "1 where the run was ended early.", [({}, run.interrupted)]
+    yield "interrupted", "1 if the run was interrupted.", [({}, run.interrupted)]
     for name, text, value in (
         ("start_time_seconds", "When the run began, UNIX time.", _time(run.started)),
         ("end_time_seconds", "When the run ended, UNIX time.", _time(run.finished)),

@@ -2,8 +2,8 @@
 
 A rule is a control, a result is a control on a host, and the place of a result is the host: a
 logical location, with the artifact ``HOST/etc/sysctl.d/90-k8s.conf`` where the message names a
-file. A waived fail is suppressed, never left out; a host without results (excluded, or not judged)
-is a notification of the run.
+file. A waived fail is suppressed, never left out; a host without results (excluded, or not
+evaluated) is a notification of the run.
 
 Written host by host: ten thousand of them never stand in memory as one document.
 """

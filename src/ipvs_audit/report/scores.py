@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ipvs_audit.model.results import HostResult, Run
 
 FORMULA = "score = pass ÷ (pass + fail + error + inconclusive)"
-#: What counts in the sum; not applicable and not judged do not, nor do waived fails after waivers.
+#: What counts in the sum: not what is not applicable or not evaluated, nor waived fails after
+#: waivers.
 _COUNTED = (Status.FAIL, Status.ERROR, Status.INCONCLUSIVE, Status.PASS)
 #: The order of a bar's segments.
 _SHOWN = (
@@ -92,7 +93,7 @@ def of_groups(
 
 
 def _statuses(host: HostResult, controls: Sequence[Control]) -> Iterator[tuple[str, Status]]:
-    """How each control stands on a host that was to be audited, also where it was not judged."""
+    """How each control stands on a host that was to be audited, also where it was not evaluated."""
     if host.state != "excluded":
         for control in controls:
             yield control.id, status_of(host.result(control.id))

@@ -77,8 +77,8 @@ def verify(directory: Path, allowed: Path, identity: str | None) -> str:
     who = identity or _principal(signature, allowed)
     _run(
         ["-Y", "verify", "-n", NAMESPACE, "-f", str(allowed), "-I", who, "-s", str(signature)],
-        f"{signature}: does not hold for {who}",
-        f"whoever signed is not in {allowed}, or the manifest was changed",
+        f"{signature}: is not valid for {who}",
+        f"the signer is not in {allowed}, or the manifest was changed",
         (directory / NAME).read_bytes(),
     )
     return who
@@ -87,7 +87,7 @@ def verify(directory: Path, allowed: Path, identity: str | None) -> str:
 def _principal(signature: Path, allowed: Path) -> str:
     said = _run(
         ["-Y", "find-principals", "-f", str(allowed), "-s", str(signature)],
-        f"{signature}: was not made by anybody in {allowed}",
+        f"{signature}: was not made by a signer in {allowed}",
         "add the signer's public key there if it is to be trusted",
     )
     return said.splitlines()[0]

@@ -81,7 +81,7 @@ class Headline:
     """The verdict on the run.
 
     Attributes:
-        standing: what it is, for shape and colour.
+        status: what it is, for shape and colour.
         claim: the sentence's first words, e.g. ``Not compliant``.
         rest: the sentence's other words, e.g. ``4 of 7 hosts fail ...``.
     """

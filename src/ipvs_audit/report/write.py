@@ -54,7 +54,7 @@ def write_reports(
     beside = beside or {}
     ours = {one.resolve() for one in beside.values()}
     if into.exists() and (not ours or {one.resolve() for one in into.iterdir()} - ours):
-        raise ReportError(f"{into}: is there already; name another directory, or remove it")
+        raise ReportError(f"{into}: already exists; name another directory, or remove it")
     with staged(into) as staging:
         if snapshots is not None:
             shutil.copyfile(snapshots, staging / SNAPSHOTS)
@@ -124,7 +124,9 @@ def point_latest(reports: Path, run: Path) -> Path:
     link = reports / "latest"
     new = reports / f".latest.{os.getpid()}"
     if link.exists() and not link.is_symlink():
-        raise ReportError(f"{link}: is not a symbolic link; move it away, and it will be made one")
+        raise ReportError(
+            f"{link}: is not a symbolic link; move it away; the next run creates the link"
+        )
     try:
         new.unlink(missing_ok=True)
         new.symlink_to(os.path.relpath(run, reports), target_is_directory=True)
@@ -165,8 +167,8 @@ _WAYS_OUT = {
     errno.EACCES: "make it writable for this user, or choose another place for the reports",
     errno.EPERM: "make it writable for this user, or choose another place for the reports",
     errno.EROFS: "choose a place for the reports that is mounted writable",
-    errno.ENOTDIR: "a file stands where a directory is needed; choose another place",
-    errno.ENOTEMPTY: "is there already; name another directory, or remove it",
+    errno.ENOTDIR: "a file is where a directory is needed; choose another place",
+    errno.ENOTEMPTY: "already exists; name another directory, or remove it",
 }
 
 

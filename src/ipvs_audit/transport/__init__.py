@@ -22,7 +22,7 @@ FailureKind = Literal[
     "too-much-output",  # more bytes than the cap
     "protocol",  # closed half-way, or what came is not the probe's output
     "configuration",  # the inventory or ssh_config asks for what cannot be done
-    "interrupted",  # the run was ended before this host was done
+    "interrupted",  # the run stopped before this host was done
 ]
 
 #: Whether trying again can help: ``backoff`` where the host was too busy to speak to us.

@@ -64,4 +64,4 @@ def _by_control(changes: tuple[Change, ...]) -> tuple[ChangedControl, ...]:
 
 
 def _word(verdict: str) -> str:
-    return verdict.replace("_", " ") or "not judged"
+    return verdict.replace("_", " ") or "not evaluated"

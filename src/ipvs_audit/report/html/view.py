@@ -37,7 +37,7 @@ class Cell:
 
     Attributes:
         about: the control.
-        result: None where it was not judged.
+        result: None where it was not evaluated.
         stands: its word and shape.
         anchor: id of its details.
         href: link to its details; empty where they are not to be had from this page.
