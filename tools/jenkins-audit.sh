@@ -1,9 +1,9 @@
 #!/bin/sh
 # One run of the audit for the Jenkinsfile, which says by environment variables what to do:
 # INVENTORY, LIMIT, POLICY, WAIVERS, KNOWN_HOSTS_FILE, SSH_USER, SSH_KEY_FILE, SIGNING_KEY,
-# RUN_NAME (the run comes to lie in published/RUN_NAME), RUN_OPTION (one more; --remediate asks
+# RUN_NAME (the run is written to published/RUN_NAME), RUN_OPTION (one more; --remediate asks
 # nobody: Jenkins has asked), ACCEPT_STATISTICS_LOSS (true or false).
-# With RUN_SHARD (K/N), the run comes to lie in shards/K, for tools/jenkins-merge.sh.
+# With RUN_SHARD (K/N), the run is written to shards/K, for tools/jenkins-merge.sh.
 # Exits as pytest does.
 set -eu
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts the runs in shards/ together, for the Jenkinsfile: they come to lie in published/RUN_NAME.
+# Merges the runs in shards/ into published/RUN_NAME, for the Jenkinsfile.
 # SIGNING_KEY signs. Exits with 4 where a shard is missing or does not fit.
 set -eu
 

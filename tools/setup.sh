@@ -7,7 +7,7 @@ fits() {
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
-# RHEL and Alibaba Cloud Linux have a newer Python beside their own.
+# RHEL and Alibaba Cloud Linux have a newer Python besides their own.
 for other in python3.11 python3.12 python3.13; do
     fits "$python" || ! fits "$other" || python=$other
 done

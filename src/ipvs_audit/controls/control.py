@@ -75,7 +75,7 @@ class Assessment:
 
 
 Check = Callable[..., None]
-"""``(snapshot, policy, case, **fixtures) -> None``; what else it asks for are pytest fixtures."""
+"""``(snapshot, policy, assessment, **fixtures) -> None``; the others are pytest fixtures."""
 _C = TypeVar("_C", bound=Check)
 
 
