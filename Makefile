@@ -18,7 +18,7 @@ help:
 	@echo 'make fuzz | bench           random input for the parsers; measured figures (docs/performance.md)'
 	@echo 'make soak HOSTS=1000        a fleet of which a third misbehaves'
 	@echo 'make latency-study          the figures of docs/latency.md (long)'
-	@echo 'make faults                 kill and cut remedies at every point, on lab guests (long)'
+	@echo 'make faults                 kill and cut remediations at every point, on lab guests (long)'
 	@echo 'make screenshots            docs/report.png from the lab evidence'
 	@echo 'make lab-up [HOST=jittery] | lab-down | lab-status | lab-ssh HOST=compliant'
 	@echo 'make lock                   refresh the lock files'

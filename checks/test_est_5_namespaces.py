@@ -20,7 +20,7 @@ from ipvs_audit.snapshot.namespaces import Netns
 def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """A new network namespace always starts with estimation on, whatever the host is set to.
 
-    So each one that holds IPVS rules is set by itself. ACK keeps all rules on the host side and is
+    So each one that holds IPVS rules must be set. ACK keeps all rules on the host side and is
     exempt.
     """
     census = snapshot.census

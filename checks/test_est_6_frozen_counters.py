@@ -1,4 +1,4 @@
-"""EST-6 frozen-counters: the estimator's sums stand still while packets are counted."""
+"""EST-6 frozen-counters: the estimator's totals are frozen while packets are counted."""
 
 from ipvs_audit.controls.control import Assessment, control
 from ipvs_audit.controls.judged_namespaces import judged_namespaces

@@ -114,7 +114,7 @@ def steady(study: Study, until: float, most: int) -> None:
 
 
 def rounds(study: Study, reports: Path) -> None:
-    """Before, after a remedy, and switched on again: three times in a row on one host."""
+    """Before, after remediation, and switched on again: three times in a row on one host."""
     folder = fleet.own_folder() / "rounds"
     inventory = fleet.up(folder, ["jittery"])
     host = fleet.guest(folder, "jittery")

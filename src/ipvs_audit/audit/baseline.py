@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class BaselineError(Exception):
-    """A run that cannot be compared with; the message names the path and the way out."""
+    """A run that cannot be compared with; the message names the path and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def load_baseline(directory: Path) -> Baseline:
 
 
 def compare(before: Baseline, run: Run) -> Comparison:
-    """Set a run beside an earlier one. Only controls that this run asked are compared."""
+    """Compare a run with an earlier one, in the controls that this run evaluated."""
     now = _verdicts(run)
     changes: dict[str, list[Change]] = {}
     for host, verdicts in now.items():

@@ -66,7 +66,7 @@ class EarlyVerdicts:
         return result and self._audit.waivers.apply(host, result)
 
     def _of(self, host: str, evidence: Snapshot | Failure) -> dict[Check, Result | None]:
-        """All verdicts on a host; anew where its evidence is another by now."""
+        """All verdicts on a host; evaluated again where its evidence has changed."""
         judged = self._hosts.get(host)
         if judged is None or judged.evidence is not evidence:
             # Taken apart in a copy, so that the evidence is kept only as it came.

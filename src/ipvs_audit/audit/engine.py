@@ -1,4 +1,4 @@
-"""Where hosts are collected: here, or on the workers of a Dask cluster that stand near them.
+"""Where hosts are collected: here, or on the workers of a Dask cluster near them.
 
 A job that a worker takes with it when it is lost is given to another one by Dask's scheduler. Jobs
 carry the secrets of their hosts, so they travel by TLS, or not beyond this machine.
@@ -29,7 +29,7 @@ _SCHEMES = {"dask": "tcp", "dask+tls": "tls"}
 
 
 class EngineError(Exception):
-    """An engine that cannot be used; the message says why, and the way out."""
+    """An engine that cannot be used; the message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)

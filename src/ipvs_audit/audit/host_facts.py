@@ -1,4 +1,4 @@
-"""What a report says of a host beside its verdicts: label and text, in the order to show."""
+"""What a report says of a host besides its verdicts: label and text, in the order to show."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLOCK_TOLERANCE = 2
 def facts_of(evidence: Snapshot | Failure) -> dict[str, str]:
     """Facts of a collected host; of a failed one, what kind of failure it was.
 
-    A fact that cannot be read is left out or said to be unreadable; it never raises.
+    A fact that cannot be read is left out or shown as unreadable; it never raises.
     """
     if isinstance(evidence, Failure):
         return {"failure": evidence.kind}

@@ -81,7 +81,7 @@ def keep_earlier_traces(
     collected: MutableMapping[str, Snapshot | Failure],
     before: Mapping[str, Snapshot | Failure],
 ) -> None:
-    """Give the snapshot after a remedy the traces of the one before, beside its own to come."""
+    """Give the snapshot after remediation the traces of the one before it."""
     for host, earlier in before.items():
         now = collected[host]
         if not isinstance(earlier, Snapshot) or not isinstance(now, Snapshot) or now is earlier:

@@ -54,8 +54,8 @@ def merge(
 
     Args:
         runs: the directories of the runs of all shards.
-        outputs: what to write beside what the first of them has.
-        into: a directory that does not exist yet; None names one beside the first run.
+        outputs: what to write besides what the first of them has.
+        into: a directory that does not exist yet; None names one next to the first run.
         argv: the command line, for the report.
         allowed_signers: who may have signed the runs; None asks for no signature.
 
@@ -141,7 +141,7 @@ def _common_job(given: Sequence[ShardRun]) -> str:
 def _write_results(
     run: Run, results: Sequence[Results], numbers: Iterator[int], path: Path
 ) -> None:
-    """results.json of the merged run; each host's line as it stands in its shard's file."""
+    """results.json of the merged run; each host's line as it is in its shard's file."""
     lines = [one.lines() for one in results]
     hosts = (next(lines[number]).decode("ascii") for number in numbers)
     with path.open("w", encoding="ascii", newline="\n") as file:

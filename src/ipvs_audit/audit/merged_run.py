@@ -24,7 +24,7 @@ _MOST_NAMED = 5
 
 
 class MergeError(Exception):
-    """Runs that cannot be put together; the message names them, and the way out."""
+    """Runs that cannot be merged; the message names them and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class ShardRun:
     sha256: str
 
 
-#: What must be alike: what it is called, how it is had from a run, and the way out.
+#: What must be alike: what it is called, how it is read from a run, and what to do otherwise.
 _ALIKE: tuple[tuple[str, Callable[[Run], object], str], ...] = (
     ("version of ipvs-audit", lambda run: run.version, "audit all shards with one version"),
     ("direction", lambda run: run.estimation, "audit all shards with one --estimation"),
@@ -158,7 +158,7 @@ def together(
 
     Args:
         given: runs that fit together.
-        places: where each host stands in the merged run.
+        places: the position of each host in the merged run.
         argv: the command line of the merge.
         job: its CI job.
 
@@ -184,7 +184,7 @@ def together(
         job=job,
         waivers=tuple(_waivers(given)),
         baseline=_baseline(runs, places),
-        # Run.hosts is empty in each: its names stand for them. All are of one inventory.
+        # Run.hosts is empty in each: its names represent them. All are of one inventory.
         left_out=len(given[0].names) + given[0].run.left_out - len(places),
         shard=None,
         merged=tuple(map(_source, given)),

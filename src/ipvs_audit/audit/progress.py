@@ -62,7 +62,7 @@ class Tally:
         return self.done / max(now - self.started, 1e-3)
 
     def line(self, now: float) -> str:
-        """Where it stands, in words."""
+        """How far it is, in words."""
         rate = self.rate(now)
         left = f", about {duration(round((self.total - self.done) / rate))} left" if rate else ""
         whole = counted(self.total, "host")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _OF_UNREACHABLE = ("verdict", "message")
 _COMPARED = ("verdict", "severity", "message", "expected", "observed", "evidence", "waiver")
-#: What follows from a host's evidence beside its verdicts, and what to say where it does not.
+#: What follows from a host's evidence besides its verdicts, and what to say where it does not.
 _FROM_EVIDENCE = {
     "facts": "its facts are not those of the evidence",
     "kernel": "its facts are not those of the evidence",
@@ -70,9 +70,9 @@ def rejudge(
 
     Args:
         run: the results.
-        evidence: what they are said to follow from.
+        evidence: what they should follow from.
         checks: by the id of their control.
-        before: what was collected before a remedy, where one changed something.
+        before: what was collected before remediation, where it changed something.
 
     Raises:
         PolicyError: the run does not say by which policy it was judged.
@@ -153,7 +153,7 @@ def _left_out(
 def _before(
     host: HostResult, checks: Mapping[str, Check], then: Callable[[Check], Result] | None
 ) -> Iterator[str]:
-    """What is said to have been before a remedy, against what was collected before it."""
+    """The verdicts before remediation, against what was collected before it."""
     for said in host.controls:
         check = checks.get(said.control)
         if check is None or needs_host(check) or not said.evaluated:
@@ -166,7 +166,7 @@ def _before(
 
 
 def _accounts(run: Run, waivers: Waivers) -> Iterator[str]:
-    """What is said to have become of the waivers, against the results."""
+    """The states of the waivers, against the results."""
     again = waivers.uses(run.hosts, 0)
     if len(again) != len(run.waivers):
         yield "waivers: a waiver is listed twice"
@@ -213,7 +213,7 @@ def _judging(
 
 
 def _state(host: HostResult, evidence: Snapshot | Failure, policy: Policy) -> list[str]:
-    """What is said of the host beside its verdicts, against what its evidence gives."""
+    """What the results say of the host besides its verdicts, against its evidence."""
     target = Target(host.name, groups=host.groups, policy=host.policy)
     again = bounded(collected_host(target, host.id, evidence, policy, ()))
     if again.state is not host.state:

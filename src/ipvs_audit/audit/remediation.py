@@ -21,7 +21,7 @@ def make_remediation(
     tell: Callable[[str], None],
     ask: Callable[[str], bool],
 ) -> Remediation | None:
-    """What the options ask for beside an audit; None for nothing.
+    """What the options ask for besides an audit; None for nothing.
 
     Args:
         audit: the session.

@@ -1,6 +1,6 @@
 """An earlier run whose evidence is taken over, so that only what is missing is collected.
 
-While a run collects, it keeps beside its evidence what it is about. That is left where the run was
+While a run collects, it keeps what it is about next to its evidence. That is left where the run was
 killed, and tells with what inventory and policy it may be resumed.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ResumeError(Exception):
-    """A run that cannot be resumed; the message names it, and the way out."""
+    """A run that cannot be resumed; the message names it and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class EarlierRun:
 
 
 def identity_file(evidence: Path) -> Path:
-    """Where a run keeps what it is about, beside the evidence that it is collecting."""
+    """Where a run keeps what it is about, next to the evidence that it is collecting."""
     return evidence.with_name(f"{evidence.name}.json")
 
 

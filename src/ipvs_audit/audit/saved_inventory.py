@@ -1,6 +1,6 @@
-"""Saved evidence as an inventory of its own, for a run that is judged again without one.
+"""Saved evidence as an inventory of its own, for a run that is evaluated again without one.
 
-Beside the evidence of a run lies its results.json, which knows groups, exclusions and the policy of
+Next to the evidence of a run is its results.json, which has groups, exclusions and the policy of
 each host. Evidence without it still gives the hosts' names.
 """
 
@@ -25,7 +25,7 @@ def saved_inventory(evidence: Path, *, limit: str | None) -> Inventory:
     """The hosts of a run's directory, or of an evidence file.
 
     Raises:
-        InventoryError: the evidence or the results beside it cannot be read, or ``limit`` selects
+        InventoryError: the evidence or the results next to it cannot be read, or ``limit`` selects
             none of its hosts.
     """
     folder = evidence if evidence.is_dir() else evidence.parent

@@ -151,7 +151,7 @@ def _results(directory: Path, checks: Path) -> Iterator[Finding]:
 
 
 def _reports(run: Path) -> Iterator[Finding]:
-    """The reports once more, and compared byte for byte; only of a run that is whole so far."""
+    """The reports written again, and compared byte for byte; only of a run that is whole so far."""
     if (version := results_json.load(run / "results.json").version) != __version__:
         text = f"written by ipvs-audit {version}, so not made again by {__version__}"
         yield Finding("note", f"reports: {text}")

@@ -55,7 +55,7 @@ class Waivers:
         return cls(matched(waivers, groups), day, sha256)
 
     def apply(self, host: str, result: Result) -> Result:
-        """The result, with the waiver beside it where it is a raw fail that one covers."""
+        """The result, with the waiver that covers it where it is a raw fail."""
         if result.verdict is not Verdict.FAIL:
             return result
         for waiver, hosts in self._hosts.items():

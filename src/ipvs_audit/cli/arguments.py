@@ -1,4 +1,4 @@
-"""argparse as all subcommands use it: a usage error names the way out and has its own exit code."""
+"""argparse as all subcommands use it: a usage error names --help and has its own exit code."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ def judge(check: Check, evidence: Snapshot | Failure, policy: Policy, **fixtures
 
 
 def judge_quietly(check: Check, evidence: Snapshot | Failure, policy: Policy) -> Result | None:
-    """The verdict of a check that has nothing to say beside it; None where it breaks or speaks."""
+    """The verdict of a check that says nothing else; None where it breaks or has a message."""
     said = io.StringIO()
     with (
         warnings.catch_warnings(record=True) as warned,
@@ -194,6 +194,6 @@ def judge_quietly(check: Check, evidence: Snapshot | Failure, policy: Policy) ->
     ):
         try:
             result = judge(check, evidence, policy)
-        except Exception:  # noqa: BLE001  # told in the ordinary way, with its traceback
+        except Exception:  # noqa: BLE001  # reported in the ordinary way, with its traceback
             return None
     return None if warned or said.tell() else result

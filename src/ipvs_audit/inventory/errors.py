@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class InventoryError(Exception):
-    """An inventory that cannot be used; the message names the thing, the place, the way out."""
+    """An inventory that cannot be used; the message names the thing, the place, what to do."""

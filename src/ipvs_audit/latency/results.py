@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def latency_of(
     evidence: Snapshot | Failure, policy: Policy
 ) -> tuple[LatencyResult | None, LatencyResult | None]:
-    """The numbers of a host, and those before a remedy. Raises nothing: EST-7 names what is bad."""
+    """Numbers of a host, and those before remediation. Never raises: EST-7 names what is bad."""
     if not isinstance(evidence, Snapshot):
         return None, None
     try:

@@ -1,4 +1,4 @@
-"""A control: what the policy demands, and all that is known of it beside its check."""
+"""A control: what the policy requires, and all that is known of it besides its check."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The kinds of fields that results are made of: bounded texts, counts, moments, durations.
 
-A text's limit stands in its type; :func:`ipvs_audit.model.bounded.bounded` holds every text to it.
+A text's limit is part of its type; :func:`ipvs_audit.model.bounded.bounded` holds every text to it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Time limits and sizes of the audit: each stands here once, with its unit and its reason.
+"""Time limits and sizes of the audit: each is here once, with its unit and its reason.
 
 Plain constants. Where a user may choose, the option's default and help are made from them.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 CONNECT_TIMEOUT = 10.0
 #: Seconds for everything on one host (``--deadline``): a probe takes 6, 500 namespaces 2 more.
 HOST_DEADLINE = 60.0
-#: Seconds that a host may take beyond its deadline to end by itself.
+#: Seconds that a host may take beyond its deadline to end on its own.
 DEADLINE_OVERRUN = 3.0
 #: Hosts that are being connected to at a time (``--forks``): docs/performance.md has the measuring.
 FORKS = 64
@@ -117,16 +117,16 @@ ESTIMATOR_TRACE_OUTPUT = 256 * 1024
 CHANGE_OUTPUT_LIMIT = 1024 * 1024
 #: Characters kept of an answer's text, and of what a script wrote to stderr.
 ANSWER_TEXT_LIMIT = 300
-#: Seconds that each step of a plan may take beside the host's deadline.
+#: Seconds that each step of a plan may take besides the host's deadline.
 STEP_SECONDS = 1.0
-#: Seconds that undoing may take beside the host's deadline: it may have to wait for the lock.
+#: Seconds that undoing may take besides the host's deadline: it may have to wait for the lock.
 UNDO_SECONDS = 60
 #: Seconds to wait on a host for another run to end, before changing it and before undoing.
 LOCK_SECONDS = 5
 UNDO_LOCK_SECONDS = 30
 #: Bytes of a file that may be changed; larger ones are not read whole (see the probe's script).
 EDITABLE_FILE_LIMIT = 64 * 1024
-#: KiB that must be free where files are written, beside what is written.
+#: KiB that must be free where files are written, besides what is written.
 SPARE_KIB = 256
 #: Characters of a run's initiator in the script and on the host, and of a namespace's name.
 INITIATOR_LIMIT = 200

@@ -1,4 +1,4 @@
-"""What the audit demands: the direction, the kernel floors, the severities.
+"""What the audit requires: the direction, the kernel floors, the severities.
 
 >>> policy, digest = load_policy(None)
 >>> policy.estimation, policy.wanted
@@ -36,7 +36,7 @@ _KINDS = {dict: "a mapping", list: "a list", type(None): "empty"}
 
 
 class PolicyError(Exception):
-    """A policy that cannot be used; the message names the file or host, the place, the way out."""
+    """A policy that cannot be used; the message names the file or host, the place, what to do."""
 
 
 class Policy(BaseModel):
@@ -50,12 +50,12 @@ class Policy(BaseModel):
             os-release's ID and major version run together, e.g. ``alinux3``.
         sample_seconds: how far apart the two readings of the counters are, 5 to 60 seconds.
         severity: control id to ``high``, ``medium`` or ``low``, where it is not the control's own.
-        remedy: where a remedy persists the value: the vendor's ``recipe`` (/etc/sysctl.conf and a
-            hook that runs ``sysctl -p``), or a ``drop-in`` in /etc/sysctl.d and a hook for it.
-        accept_statistics_loss: a remedy may switch estimation off although something on the host
+        remedy: where remediation persists the value: the vendor's ``recipe`` (/etc/sysctl.conf and
+            a hook that runs ``sysctl -p``), or a ``drop-in`` in /etc/sysctl.d and a hook for it.
+        accept_statistics_loss: remediation may switch estimation off although something on the host
             reads IPVS statistics.
         latency_seconds: for how long round trips are measured, where that is asked for.
-        latency_ssh_ms, latency_icmp_ms: milliseconds from one round trip to the next, by the way.
+        latency_ssh_ms, latency_icmp_ms: milliseconds from one round trip to the next.
         latency_spike_ms: milliseconds above the median from which a round trip is delayed.
         latency_spikes: delays in one measurement that still count as steady.
     """
@@ -91,7 +91,7 @@ class Policy(BaseModel):
 
     @property
     def wanted(self) -> int:
-        """The value that a remedy would write: 0 or 1."""
+        """The value that remediation would write: 0 or 1."""
         return 0 if self.estimation == "disabled" else 1
 
 

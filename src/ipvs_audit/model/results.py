@@ -1,7 +1,7 @@
 """What a run found: the one structure that every report renders, and that results.json holds.
 
 The classes are plain; pydantic reads, writes and describes them by their types, see
-:mod:`ipvs_audit.report.results_json`. Limits of texts stand in the types as well, see
+:mod:`ipvs_audit.report.results_json`. Limits of texts are part of the types as well, see
 :mod:`ipvs_audit.model.bounded`. All times are seconds.
 """
 
@@ -257,8 +257,8 @@ class Run:
     def completed(self) -> Self:
         """The run in which every unreachable host has an error for every control.
 
-        So no reader takes a host for compliant that nobody could ask. Hosts that were excluded, or
-        not evaluated before an interruption, stay without results.
+        So no reader takes a host for compliant that could not be evaluated. Hosts that were
+        excluded, or not evaluated before an interruption, stay without results.
         """
         return replace(
             self,

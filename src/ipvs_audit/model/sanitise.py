@@ -1,6 +1,6 @@
 r"""Hostile text made safe: the one place where what a host printed becomes what a person reads.
 
-Characters that draw nothing, or that change how others are drawn, stand as visible escapes.
+Characters that draw nothing, or that change how others are drawn, become visible escapes.
 What is left is legal in XML 1.0 and in UTF-8, and does nothing to a terminal. Escaping for HTML
 and XML is left to those who write HTML and XML.
 
@@ -50,12 +50,12 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""The same for names and messages: newlines and tabs stand as ``\n`` and ``\t``."""
+    r"""The same for names and messages: newlines and tabs become ``\n`` and ``\t``."""
     return visible(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def encodable(text: str) -> str:
-    """The text with only lone surrogates made visible: all else, JSON can say by itself."""
+    """The text with only lone surrogates made visible: JSON can express all else."""
     return text if text.isascii() else _SURROGATE.sub(_escape, text)
 
 

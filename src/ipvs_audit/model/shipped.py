@@ -9,7 +9,7 @@ _REPOSITORY = _PACKAGE.parents[1]
 
 
 def shipped(folder: str) -> Path:
-    """Where a folder lies: inside the installed package or, in a checkout, beside ``src``.
+    """Where a folder lies: inside the installed package or, in a checkout, next to ``src``.
 
     >>> shipped("checks").joinpath("test_est_4_live_value.py").exists()
     True

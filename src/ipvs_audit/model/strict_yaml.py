@@ -99,7 +99,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _repeated_keys(node: yaml.Node | None, done: set[int]) -> Iterator[yaml.Node]:
-    """Every key of a mapping that stands in it twice; aliases are visited once."""
+    """Every duplicate key of a mapping; aliases are visited once."""
     if not isinstance(node, yaml.MappingNode | yaml.SequenceNode) or id(node) in done:
         return
     done.add(id(node))

@@ -9,7 +9,7 @@
         expires: 2026-12-08                # valid to the end of that day, UTC
 
 A waiver covers a raw fail, nothing else, and never hides it: the verdict stays ``fail`` everywhere,
-with the waiver beside it. See docs/waivers.md.
+together with the waiver. See docs/waivers.md.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _A_PLACE = re.compile(r"[^~].*\[(?:-?\d+|\d+[-]\d*)\]")
 
 
 class WaiverError(Exception):
-    """A waiver file that cannot be used; the message names the file, the line, the way out."""
+    """A waiver file that cannot be used; the message names the file, the line, what to do."""
 
 
 def _day(given: object) -> object:

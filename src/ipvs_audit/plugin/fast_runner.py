@@ -1,12 +1,12 @@
-"""Runs a control without pytest's three phases, where nobody could tell the difference.
+"""Runs a control without pytest's three phases, where nothing could notice the difference.
 
 pytest sets up, calls and tears down each test with fixtures, capturing, logging and a traceback for
-each failure. A control needs none of that: it is judged, and its verdict told. With 60,000 tests
-that is most of the time. So a control whose fixtures are all the audit's own is judged here, and
-the reports that pytest would have made are given to pytest: what listens to reports (the terminal,
+each failure. A control needs none of that. With 60,000 tests that is most of the time. So a control
+whose fixtures are all the audit's own is evaluated here, and the reports that pytest would have
+made are given to pytest: what listens to reports (the terminal,
 ``--junitxml``, ``--lf``, ``-x``, xdist) sees the same.
 
-Whatever could see more has its way, and the control takes the ordinary one: a hook of another
+Where something could see more, the control takes the ordinary path: a hook of another
 plugin or of a conftest.py around a test, a marker, an overridden or automatic fixture, ``--pdb``,
 ``--setup-show``, ``--html`` and the like, a fail that is waived, a check that breaks or prints.
 """
@@ -180,7 +180,7 @@ class FastRunner:
         return True
 
     def _place(self, item: pytest.Function) -> tuple[str, int]:
-        """File and line of a test; pytest looks for them anew for each one of a function."""
+        """File and line of a test; pytest looks for them again for each one of a function."""
         key = id(fixture_info(item))
         if key not in self._places:
             self._places[key] = (os.fspath(item.reportinfo()[0]), *item.location[:2])

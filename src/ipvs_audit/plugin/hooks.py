@@ -177,7 +177,7 @@ def snapshot(target: Target, request: pytest.FixtureRequest) -> Snapshot:
 
 @pytest.fixture
 def policy(target: Target, request: pytest.FixtureRequest) -> Policy:
-    """What is demanded of this host: an :class:`ipvs_audit.model.policy.Policy`."""
+    """What is required of this host: an :class:`ipvs_audit.model.policy.Policy`."""
     return request.config.stash[RUN].audit.policies[target.name]
 
 
@@ -192,7 +192,7 @@ def assessment(snapshot: Snapshot, request: pytest.FixtureRequest) -> Assessment
 
 @pytest.fixture
 def remediation(request: pytest.FixtureRequest) -> Remediation | None:
-    """What was planned and done beside judging; None in an audit. No check depends on it."""
+    """What remediation planned and did; None in an audit. No check depends on it."""
     return request.config.stash[RUN].remediation
 
 
@@ -204,7 +204,7 @@ def host(target: Target, request: pytest.FixtureRequest) -> Host:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Run a control without fixtures and phases, where nobody could tell the difference."""
+    """Run a control without fixtures and phases, where nothing could notice the difference."""
     run, target = item.config.stash[RUN], _target(item)
     if target is None or not run.fast_runner.can_run(item):
         return None
@@ -213,7 +213,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    """Judge a control as soon as its fixtures stand, so that an error shows as pytest's error."""
+    """Evaluate a control once its fixtures are set up: an error then shows as pytest's error."""
     check: Check | None = getattr(item, "obj", None)
     control, target = control_of(check), _target(item)
     if check is None or control is None or target is None:

@@ -51,12 +51,12 @@ def failed_because(result: Result) -> str | None:
 
 
 def properties(result: Result) -> list[tuple[str, object]]:
-    """What pytest's own reports say of a verdict beside the outcome."""
+    """What pytest's own reports say of a verdict besides the outcome."""
     return [("control", result.control), ("verdict", result.verdict.word)]
 
 
 def recorded(control: Control, fault: Exception) -> Result:
-    """The verdict for a check that broke by itself: an error, never a pass."""
+    """The verdict for a check that raised an exception: an error, never a pass."""
     return Result(
         control.id,
         control.name,

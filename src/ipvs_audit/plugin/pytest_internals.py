@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-#: What a report holds beside its outcome: a failure's text, or where and why it was skipped.
+#: What a report holds besides its outcome: a failure's text, or where and why it was skipped.
 ReportText = ExceptionChainRepr | tuple[str, int, str] | None
 
 

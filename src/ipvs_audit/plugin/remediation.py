@@ -15,7 +15,7 @@ def refuse_unasked(config: pytest.Config, options: RemediationOptions) -> None:
     """Refuse to change hosts without a question, or from several processes.
 
     Raises:
-        pytest.UsageError: says the way out.
+        pytest.UsageError: says what to do.
     """
     if options.mode and config.pluginmanager.hasplugin("dsession"):
         raise pytest.UsageError("remediation runs in one process: remove -n")

@@ -124,7 +124,7 @@ class AuditRun:
         return self.early_verdicts.result(host, check, evidence)
 
     def add_needed_ids(self, ids: list[str]) -> None:
-        """The same from test ids, which is all that an xdist controller is told."""
+        """The same from test ids, which is all that an xdist controller gets."""
         by_id = {safe: name for name, safe in self.audit.ids.items()}
         checks = self.audit.checks.values()
         measuring = tuple(

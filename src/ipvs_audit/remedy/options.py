@@ -14,7 +14,7 @@ Mode = Literal["", "plan", "remediate", "rollback"]
 
 
 class RemediationOptionError(Exception):
-    """Options that exclude each other, or a bad value; the message says the way out."""
+    """Options that exclude each other, or a bad value; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,4 +2,4 @@
 
 
 class ReportError(Exception):
-    """Names the path, what is wrong with it, and the way out."""
+    """Names the path, what is wrong with it, and what to do."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ipvs_audit.model.results import HostResult, Run
     from ipvs_audit.model.verdict import Result
 
-#: What stands where something of a host's own stood.
+#: What replaces text that differs between hosts.
 GAP = "…"
 _QUIET = frozenset({Status.PASS, Status.NOT_APPLICABLE, Status.NOT_EVALUATED, Status.EXCLUDED})
 _ORDER = {one: place for place, one in enumerate(Status)}
@@ -63,7 +63,7 @@ class Finding:
         control: None where the host could not be reached, which concerns every control.
         severity: the worst that the policy gives it on one of the hosts.
         message: the reason, :data:`GAP` where hosts differ.
-        waiver: where it stands waived.
+        waiver: the waiver that covers it; empty for none.
         hosts: names, in the order of the run.
     """
 

@@ -7,7 +7,7 @@ where it failed (TestResult, SuiteResult and CaseResult of its junit plugin). So
 id and a class of its own. Its junit-10.xsd knows no ``disabled`` attribute.
 
 The junit-xml library makes each suite; the file is put together suite by suite, so that a fleet
-of 10,000 hosts never stands in memory as one tree.
+of 10,000 hosts is never in memory as one tree.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def rows(host: HostResult) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def latency_changes(run: Run) -> list[str]:
-    """What a remedy did to the latency, a line for each of the hosts that were delayed the longest.
+    """What remediation did to the latency, a line for each of the hosts delayed the longest.
 
     Nothing where no host was measured both before and after.
     """

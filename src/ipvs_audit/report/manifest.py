@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "manifest.sha256"
-#: The signature of the manifest; it cannot stand in it.
+#: The signature of the manifest, which cannot list it.
 SIGNATURE = f"{NAME}.sig"
 
 _LINE = re.compile(r"([0-9a-f]{64})  ([^/\x00]+)")

@@ -1,4 +1,4 @@
-"""What a run writes beside the reports that it always writes, as the command line says it."""
+"""What a run writes besides the reports that it always writes, as the command line says it."""
 
 from __future__ import annotations
 

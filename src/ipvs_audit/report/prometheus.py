@@ -1,7 +1,8 @@
 """results.prom: metrics for node_exporter's textfile collector.
 
 Counts only: neither a host's name nor what it said becomes a label, so that no host can make
-series. Copy the file beside its final place and rename it there, as the collector asks.
+series. Copy the file into the collector's directory under another name, then rename it, as the
+collector asks.
 """
 
 from __future__ import annotations

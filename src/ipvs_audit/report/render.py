@@ -28,7 +28,7 @@ FOUND = ("results.json", "snapshots.jsonl.gz", BEFORE, "journal.jsonl")
 def render(directory: Path, asked: Outputs, into: Path | None = None) -> None:
     """Make the reports of a run again.
 
-    Formats that the run has stay; those asked for come beside. A signature stays where the manifest
+    Formats that the run has stay; those asked for are added. A signature stays where the manifest
     comes out as it was.
 
     Raises:

@@ -4,7 +4,7 @@ The file is plain ASCII, one host a line, so that it can be searched, cut and co
 
     jq -r '.hosts[] | .name as $h | .controls[] | select(.verdict == "fail") | [$h, .id] | @tsv'
 
-``python -m ipvs_audit.report.results_json > docs/results.schema.json`` writes the schema anew.
+``python -m ipvs_audit.report.results_json > docs/results.schema.json`` writes the schema.
 """
 
 from __future__ import annotations

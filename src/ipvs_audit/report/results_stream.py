@@ -115,7 +115,7 @@ def without_evidence(host: HostResult, path: Path, offset: int) -> HostResult:
     What many hosts have alike, such as a message, is held once.
 
     Args:
-        host: as it stands in the file.
+        host: as it is in the file.
         path: a results.json, as :class:`Results` reads it.
         offset: bytes before the host's line.
     """

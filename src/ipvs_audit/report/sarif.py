@@ -5,7 +5,7 @@ logical location, with the artifact ``HOST/etc/sysctl.d/90-k8s.conf`` where the 
 file. A waived fail is suppressed, never left out; a host without results (excluded, or not
 evaluated) is a notification of the run.
 
-Written host by host: ten thousand of them never stand in memory as one document.
+Written host by host: ten thousand of them are never in memory as one document.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def of_groups(
 
 
 def _statuses(host: HostResult, controls: Sequence[Control]) -> Iterator[tuple[str, Status]]:
-    """How each control stands on a host that was to be audited, also where it was not evaluated."""
+    """The status of each control on a host to be audited, also where it was not evaluated."""
     if host.state != "excluded":
         for control in controls:
             yield control.id, status_of(host.result(control.id))

@@ -1,6 +1,6 @@
 """The manifest's OpenSSH signature: ``ssh-keygen -Y sign`` and ``-Y verify``.
 
-It stands for the whole run, for the manifest covers every file. See docs/reports.md.
+It covers the whole run, since the manifest covers every file. See docs/reports.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PATIENCE = 60
 
 
 class SignatureError(Exception):
-    """A key that cannot sign, or a signature that does not hold; says why and the way out."""
+    """A key that cannot sign, or a signature that is not valid; says why and what to do."""
 
 
 def check_key(key: Path | None) -> None:

@@ -212,7 +212,7 @@ def reconciliation(run: Run) -> str:
     """The sum that shows that no host is missing.
 
     ``7 hosts in the inventory = 6 assessed + 1 unreachable + 0 excluded``; what ``--limit`` and
-    ``--shard`` leave out comes to it where they do.
+    ``--shard`` leave out is added where they do.
     """
     parts = " + ".join(f"{count:,} {state}" for state, count in accounted(run).items())
     return f"{_hosts(run.whole)} in the inventory = {parts}"
@@ -268,8 +268,8 @@ _FEW_HOSTS = 4
 def grouped(hosts: Iterable[HostResult]) -> dict[str, list[HostResult]]:
     """Hosts by inventory group, each host once, failing first.
 
-    A host in several groups stands under all their names together. Where that would tear the
-    fleet to pieces, it stands under its first group; where that would too, all stand together.
+    A host in several groups is listed under all their names together. Where that gives too many
+    groups, it is listed under its first group; where that does too, all hosts are one group.
     """
     ordered = sorted(hosts, key=worst_first)
     for key in (_all_groups, _first_group):

@@ -140,7 +140,7 @@ def _widths(
 
 
 def _statuses(host: HostResult, controls: tuple[Control, ...]) -> list[Status | None]:
-    """How each control stands; of an excluded host only the first cell says that it is."""
+    """The status of each control; of an excluded host only the first cell says that it is."""
     if host.state == "excluded":
         return [Status.EXCLUDED, *[None] * (len(controls) - 1)]
     return [status_of(host.result(control.id)) for control in controls]

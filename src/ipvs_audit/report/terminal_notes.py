@@ -1,4 +1,4 @@
-"""What the terminal says beside the findings, in lines: waivers to look after, and what changed."""
+"""What the terminal says besides the findings: waivers that need attention, what changed."""
 
 from __future__ import annotations
 

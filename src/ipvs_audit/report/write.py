@@ -1,4 +1,4 @@
-"""A run's directory: every report written beside its place, and moved there when all is whole."""
+"""A run's directory: written under a temporary name, and renamed when it is complete."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def write_reports(
             there is none.
         into: the run's directory, e.g. ``reports/2026-11-23T02-00-00Z``. It must not exist yet,
             or hold nothing but files that are copied in from there.
-        outputs: what to write beside the reports that are always written, and how.
+        outputs: what to write besides the reports that are always written, and how.
         beside: other files to copy in, by the name that they get.
 
     Returns:
         The files, under their final names, in the order of their names.
 
     Raises:
-        ReportError: nothing stands under the final name, and nothing half-written beside it.
+        ReportError: there is nothing under the final name, and nothing half-written next to it.
     """
     run = bounded(run.completed())
     beside = beside or {}
@@ -80,13 +80,13 @@ def put(staging: Path, into: Path) -> None:
 
 
 def fill(run: Run, directory: Path, outputs: Outputs, *, signed: bool = False) -> None:
-    """Write what follows from results.json beside it, and the manifest last.
+    """Write what follows from results.json next to it, and the manifest last.
 
     Args:
         run: completed and bounded, as results.json holds it.
         directory: holds results.json, and the saved evidence where there is some.
-        outputs: what to write beside, and how.
-        signed: a signature will stand beside, though it is not made here.
+        outputs: what to write besides, and how.
+        signed: a signature will be added, though not here.
 
     Raises:
         OSError: a file cannot be written.
@@ -140,7 +140,7 @@ def point_latest(reports: Path, run: Path) -> Path:
 
 @contextmanager
 def staged(into: Path) -> Iterator[Path]:
-    """A directory beside the final one, gone again where the body does not reach its end."""
+    """A directory next to the final one, removed where the body does not reach its end."""
     staging = into.with_name(f"{into.name}.{os.getpid()}.partial")
     try:
         into.parent.mkdir(parents=True, exist_ok=True)

@@ -71,7 +71,7 @@ class Failure:
     Attributes:
         target: inventory name.
         kind: one of :data:`ipvs_audit.transport.FailureKind`.
-        message: what happened, where, and the way out.
+        message: what happened, where, and what to do.
         started, finished: UTC, ISO 8601.
     """
 
@@ -164,7 +164,7 @@ class Snapshot:
 
     @cached_property
     def latency_before(self) -> round_trips.RoundTrips | None:
-        """The same before a remedy; None where there was none, or nothing was measured."""
+        """The same before remediation; None without it, or where nothing was measured."""
         return self._trace(round_trips.BEFORE)
 
     @cached_property
@@ -174,7 +174,7 @@ class Snapshot:
 
     @cached_property
     def estimator_runs_before(self) -> estimator.EstimatorRuns | None:
-        """The same before a remedy."""
+        """The same before remediation."""
         return self._runs(estimator.BEFORE)
 
     def _runs(self, name: str) -> estimator.EstimatorRuns | None:

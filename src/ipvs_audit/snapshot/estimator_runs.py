@@ -19,7 +19,7 @@ from ipvs_audit.snapshot.section import Section, decimal, number
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: The section's name: the latest trace, and the one before a remedy.
+#: The section's name: the latest trace, and the one before remediation.
 SECTION = "latency.trace"
 BEFORE = "latency.trace.before"
 

@@ -1,6 +1,6 @@
 """A trace: when each round trip began and how long it took, and how it is written down.
 
-A trace travels as a section of the snapshot (:data:`SECTION`; before a remedy :data:`BEFORE`), so
+A trace travels as a section of the snapshot (:data:`SECTION`; before remediation :data:`BEFORE`), so
 that saved evidence gives the verdict that live evidence gave. Times are whole microseconds in it.
 
 >>> trace = RoundTrips("ssh", 0.005, sent=(0.0, 0.005), rtt=(0.0003, None), limit=2.0)
@@ -21,7 +21,7 @@ from ipvs_audit.snapshot.section import Section
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: The section's name: the latest measurement, and the one before a remedy.
+#: The section's name: the latest measurement, and the one before remediation.
 SECTION = "latency"
 BEFORE = "latency.before"
 

@@ -1,7 +1,7 @@
 """One connection to a target, that runs one script and gives back bytes.
 
 Everything that knows of SSH or of subprocesses lives in this package; what goes wrong in it is
-a :class:`TransportError` with a kind, a message that names the thing, the place and the way out,
+a :class:`TransportError` with a kind, a message that names the thing, the place and what to do,
 and never a secret.
 """
 
@@ -34,7 +34,7 @@ class TransportError(Exception):
 
     Attributes:
         kind: what reports group hosts by.
-        message: the thing, the place and the way out; never a secret.
+        message: the thing, the place and what to do; never a secret.
         retry: whether the collector may try again.
     """
 

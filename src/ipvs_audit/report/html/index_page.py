@@ -1,7 +1,7 @@
 """index.html: the page an auditor reads, prints and signs; and report.html, the same in one file.
 
 Plain and static: complete without JavaScript, which only adds, no inline style, nothing from
-elsewhere, so that it stands whole under Jenkins' content policy (``default-src 'none'; style-src
+elsewhere, so that it is complete under Jenkins' content policy (``default-src 'none'; style-src
 'self'``).
 Every string passes :func:`~ipvs_audit.model.sanitise.visible` and Jinja's escaping on its way.
 """
@@ -95,7 +95,7 @@ def write(run: Run, directory: Path, *, files: tuple[str, ...] = ()) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Alone:
-    """What a page that stands alone holds in itself, and the policy that lets nothing else in."""
+    """What a page in one file holds in itself, and the policy that lets nothing else in."""
 
     style: Markup
     script: Markup

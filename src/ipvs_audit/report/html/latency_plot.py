@@ -1,8 +1,8 @@
 """Round trips drawn: when they were slow, and how many were; one small SVG for a host's details.
 
 Each column shows the range of the round trips that fall into it, so that no spike is lost however
-many there are; dots mark the spikes. Beside it stands the share of round trips slower than a given
-time. All times are on one logarithmic scale, before and after a remedy on the same. Colours come
+many there are; dots mark the spikes. Next to it is the share of round trips slower than a given
+time. All times are on one logarithmic scale, before and after remediation on the same. Colours come
 from style.css, by class: a page under Jenkins' content policy draws no inline style. What a colour
 says, a shape or a dash says too.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 #: The picture's units; it scales to the width of its place.
 WIDTH = 760
-#: Where the time series stand, and the distribution beside them.
+#: Where the time series are, and the distribution next to them.
 _LEFT, _MIDDLE, _CURVE, _RIGHT = 56, 520, 584, 752
 _TOP, _PANEL, _GAP = 20, 96, 38
 _COLUMN = 2
@@ -42,7 +42,7 @@ def picture(before: RoundTrips | None, after: RoundTrips, *, spike: float = SPIK
     """An inline SVG of a trace, or of two side by side.
 
     Args:
-        before: round trips before a remedy; None where there was none.
+        before: round trips before remediation; None without it.
         after: the latest round trips.
         spike: seconds above the median from which a round trip counts as delayed.
     """
@@ -89,7 +89,7 @@ class _Seen:
 
     @property
     def summary(self) -> str:
-        """The numbers that stand above the series."""
+        """The numbers above the series."""
         found = self.found
         if found.p50 is None or found.max is None:
             return f"{self.name}: no answers"

@@ -1,4 +1,4 @@
-"""The traces of a run as pictures, drawn from the saved evidence beside the pages."""
+"""The traces of a run as pictures, drawn from the saved evidence next to the pages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pictures(run: Run, directory: Path) -> Mapping[str, Markup]:
     timed = {host.name: _spike(host.latency) for host in run.hosts if host.latency is not None}
     if not timed or not (directory / store.NAME).exists():
         return found
-    # A picture is beside the numbers: without it a report is still whole.
+    # A picture only adds to the numbers: without it a report is still complete.
     with suppress(store.StoreError):
         for evidence in store.read(directory):
             if isinstance(evidence, Snapshot) and evidence.target in timed:

@@ -38,7 +38,7 @@ class Cell:
     Attributes:
         about: the control.
         result: None where it was not evaluated.
-        stands: its word and shape.
+        status: its word and shape.
         anchor: id of its details.
         href: link to its details; empty where they are not to be had from this page.
     """
@@ -68,10 +68,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Hosts of one group on which every control stands alike: one row of a large matrix.
+    """Hosts of one group on which every control has the same status: one row of a large matrix.
 
     Where a group has too many patterns for a page, the rest of them are ``mixed``: alike only in
-    how the host stands.
+    the status of the host.
     """
 
     rows: tuple[Row, ...]
@@ -79,7 +79,7 @@ class Pattern:
 
     @property
     def first(self) -> Row:
-        """The one whose cells stand for all."""
+        """The one whose cells represent all."""
         return self.rows[0]
 
 
@@ -92,7 +92,7 @@ class Group:
 
     @property
     def patterns(self) -> tuple[Pattern, ...]:
-        """Its hosts by how their controls stand, in the order of the rows."""
+        """Its hosts by the statuses of their controls, in the order of the rows."""
         found: dict[tuple[Status, ...], list[Row]] = {}
         for row in self.rows:
             whole = (row.status, *(cell.status for cell in row.cells))
@@ -117,7 +117,7 @@ class Fleet:
     Attributes:
         groups: every host.
         pages: where the details of a large fleet are; empty where index.html holds them.
-        detailed: hosts whose details stand on the page itself.
+        detailed: hosts whose details are on the page itself.
         large: the fleet is too large for a row for each host.
     """
 
@@ -142,7 +142,7 @@ class Fleet:
 
         Args:
             run: the run.
-            alone: for a page that stands alone, without pages for hosts: it holds the details of
+            alone: for a page in one file, without pages for hosts: it holds the details of
                 a large fleet's worst hosts only.
         """
         large = len(run.hosts) > INLINE_LIMIT
