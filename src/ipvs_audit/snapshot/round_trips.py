@@ -1,6 +1,6 @@
 """A trace: when each round trip began and how long it took, and how it is written down.
 
-A trace travels as a section of the snapshot (:data:`SECTION`; before remediation :data:`BEFORE`), so
+A trace is a section of the snapshot (:data:`SECTION`; before remediation :data:`BEFORE`), so
 that saved evidence gives the verdict that live evidence gave. Times are whole microseconds in it.
 
 >>> trace = RoundTrips("ssh", 0.005, sent=(0.0, 0.005), rtt=(0.0003, None), limit=2.0)
