@@ -46,7 +46,7 @@ def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
         if netns.holds_rules is None and netns.why_unread != "gone" and netns not in judged
     ]
     assessment.observe(
-        f"{len(census.others)} other network namespace(s), {len(judged)} judged"
+        f"{len(census.others)} other network namespace(s), {len(judged)} evaluated"
         + "".join(f"\n{_shown(netns)}" for netns in judged[:_MOST])
         + (f"\n... and {len(judged) - _MOST} more" if len(judged) > _MOST else "")
     )
@@ -67,7 +67,7 @@ def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
             "whether they hold rules could not be seen: " + "; ".join(map(_shown, unseen[:_MOST]))
         )
     if not census.complete:
-        assessment.inconclusive("not every namespace could be looked at: " + "; ".join(census.gaps))
+        assessment.inconclusive("not every namespace could be inspected: " + "; ".join(census.gaps))
     if not judged:
         assessment.not_applicable(f"there is no {asked.removeprefix('every ')}")
 

@@ -76,8 +76,8 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessm
         )
     if not census.complete and not policy.ack:
         assessment.inconclusive(
-            f"{_WORDS[proven]}, where it could be seen; but not every namespace could be looked"
-            f" at: {'; '.join(census.gaps)}"
+            f"{_WORDS[proven]}, where it could be seen; but not every namespace could be"
+            f" inspected: {'; '.join(census.gaps)}"
         )
 
 

@@ -110,7 +110,7 @@ def test_a_linked_file_is_changed_at_its_real_place_once() -> None:
 def test_a_hook_that_cannot_be_judged_is_never_replaced() -> None:
     made = planned({CONF: "", HOOK: "install ip_vs /usr/local/bin/load-it\n"})
     assert made.status == "cannot_be_remediated"
-    assert "cannot judge" in made.blocked
+    assert "cannot evaluate" in made.blocked
     assert not file_steps(made)
 
 

@@ -173,7 +173,7 @@ def test_an_account_that_runs_another_command_is_told(start: Start) -> None:
     with start("ForceCommand /bin/true") as server:
         trace = trace_of(measure_one(job(server)))
     assert trace.sent == ()
-    assert "before cat gave back what it was sent" in trace.ended
+    assert "before cat returned what it was sent" in trace.ended
 
 
 def test_what_a_login_shell_prints_first_is_passed_over(start: Start) -> None:

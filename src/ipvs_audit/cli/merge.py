@@ -66,7 +66,7 @@ def _parser() -> Parser:
         "--allowed-signers",
         type=Path,
         metavar="FILE",
-        help="whose signature counts, as ssh-keygen(1) reads it; every RUN must then have one",
+        help="accepted signers, see ssh-keygen(1); every RUN must then be signed",
     )
     add_output_options(parser.getgroup("reports").addoption)
     return parser

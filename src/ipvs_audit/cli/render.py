@@ -28,7 +28,9 @@ def main(argv: Sequence[str]) -> ExitCode:
     parser = Parser(
         "ipvs-audit render", "Writes the reports of a run again, in place or elsewhere."
     )
-    parser.add_argument("run", type=Path, help="a run's directory, e.g. reports/latest")
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", help="a run's directory, e.g. reports/latest"
+    )
     parser.add_argument("--into", type=Path, metavar="DIR", help="a new directory (default: RUN)")
     add_output_options(parser.getgroup("reports").addoption)
     arguments = parser.parse_args(argv)

@@ -55,17 +55,22 @@ def _parser() -> Parser:
         "Checks a run's digests and signature, evaluates its evidence again, and renders its"
         " reports again.",
     )
-    parser.add_argument("run", type=Path, help="a run's directory, e.g. reports/latest")
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", help="a run's directory, e.g. reports/latest"
+    )
     parser.add_argument(
         "--allowed-signers",
         type=Path,
         metavar="FILE",
-        help="whose signature counts, as ssh-keygen(1) reads it; a run without one then fails",
+        help="accepted signers, see ssh-keygen(1); an unsigned run then fails",
     )
     parser.add_argument(
-        "--signer", metavar="NAME", help="who must have signed, by name in that file"
+        "--signer", metavar="NAME", help="the required signer, by name in that file"
     )
     parser.add_argument(
-        "--checks", type=Path, metavar="DIR", help="evaluate with these checks (default: its own)"
+        "--checks",
+        type=Path,
+        metavar="DIR",
+        help="evaluate with these checks (default: the suite's own)",
     )
     return parser

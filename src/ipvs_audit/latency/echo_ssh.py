@@ -39,12 +39,12 @@ class SshEcho:
             while token not in heard:
                 if time.perf_counter() > until or len(heard) > LOGIN_NOISE:
                     raise EchoError(
-                        "cat on the host does not give back what it is sent: the account may be"
+                        "cat on the host does not return what it is sent: the account may be"
                         " confined to another command"
                     )
                 heard += b"".join(data for _, data in pipe.arrived(until))
         except PipeEndedError as over:
-            raise EchoError(f"{over} before cat gave back what it was sent") from None
+            raise EchoError(f"{over} before cat returned what it was sent") from None
         if not heard.endswith(token):
             raise EchoError(_NOT_SENT)
 

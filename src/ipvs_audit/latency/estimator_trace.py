@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TIMEOUT = ESTIMATOR_TRACE + ESTIMATOR_TRACE_OVERRUN
 #: What to say where the script's end was not seen: it undoes what it wrote by itself.
 UNSEEN_END = (
-    "; what it set up is removed by itself, or else by the next --latency-trace: see"
+    "; what it set up is removed automatically, or by the next --latency-trace: see"
     " /sys/kernel/tracing/instances/ipvs_audit_*"
 )
 

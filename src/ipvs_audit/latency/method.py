@@ -89,7 +89,7 @@ def ssh_echo(
         hold(connection)
     if not isinstance(connection, SshConnection):
         raise EchoError(
-            f"it is reached by {connection.via}, not by SSH: there is no way to measure"
+            f"it is reached by {connection.via}, not by SSH: latency cannot be measured"
         )
     patience = settings.limits.connect
     echo = SshEcho(connection.open_pipe(COMMAND, timeout=patience), patience=patience)

@@ -56,7 +56,7 @@ def add_latency_options(add: Callable[..., None]) -> None:
     add(
         "--latency",
         action="store_true",
-        help="measure round trips to each host, and judge EST-7; with --remediate before and after",
+        help="measure round trips to each host for EST-7; with --remediate before and after",
     )
     add(
         "--latency-via",
@@ -68,7 +68,7 @@ def add_latency_options(add: Callable[..., None]) -> None:
         "--latency-trace",
         action="store_true",
         help="with --latency: also time the estimator's own runs for 7 s, as root, by two probe"
-        " events in a tracing instance of our own, both removed at once (docs/latency.md)",
+        " events in a tracing instance of its own, both removed afterwards (docs/latency.md)",
     )
     add(
         "--latency-hosts",

@@ -57,7 +57,7 @@ def hook_drafts(
 
     First of all nothing: a hook, a udev rule or a built-in ip_vs that works is left alone. Then
     the hook that is there, with one command more: what it does beside is not lost. A hook that
-    this audit cannot judge, or that does more than ours would, is never replaced.
+    this audit cannot evaluate, or that does more than ours would, is never replaced.
     """
     yield {}
     if find_unjudged_hook(config):
@@ -120,7 +120,7 @@ def _only_sets_the_key(words: list[str]) -> bool:
 
 
 def find_unjudged_hook(config: HostConfig) -> str:
-    """The hook that runs what this audit cannot judge; empty for none."""
+    """The hook that runs what this audit cannot evaluate; empty for none."""
     hook, _ = find_hook(config)
     if hook is None:
         return ""

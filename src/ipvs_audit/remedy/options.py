@@ -108,11 +108,11 @@ def add_remediation_options(add: Callable[..., None]) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="start no other host once more than N hosts have failed (default 0)",
+        help="start no further host when more than N have failed (default 0)",
     )
     add(
         "--accept-statistics-loss",
         action="store_true",
-        help="change hosts where something reads IPVS statistics, too",
+        help="also change hosts where something reads IPVS statistics",
     )
     add("--rollback", metavar="RUN", help="undo what an earlier --remediate run changed")

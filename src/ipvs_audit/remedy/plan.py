@@ -108,7 +108,7 @@ def _persistent_files(
 
 def _hook_in_the_way(config: HostConfig) -> str:
     if hook := find_unjudged_hook(config):
-        return f"{hook} runs a command that this audit cannot judge"
+        return f"{hook} runs a command that this audit cannot evaluate"
     if hook := find_extended_hook(config):
         return f"{hook} does more than load ip_vs and set the value: change it by hand"
     return ""

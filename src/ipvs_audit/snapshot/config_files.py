@@ -181,7 +181,7 @@ class _Reader:
 
     def _open(self, path: str) -> None:
         if path in self.files:
-            raise self.section.garbled(f"{path!r} is there twice")
+            raise self.section.garbled(f"{path!r} is listed twice")
         self.file = ConfigFile(
             path=path, real=path, uid=-1, gid=-1, mode=0, size=-1, sha256="", lines=()
         )

@@ -95,10 +95,10 @@ def parse_census(netns: Section, kthreads: tuple[str, ...] = ()) -> Census:
         else:
             (hosts if found[1] == "host" else others).append(_namespace(netns, found))
     if len(hosts) != 1:
-        raise netns.garbled(f"{len(hosts)} namespaces are said to be the host's own")
+        raise netns.garbled(f"{len(hosts)} namespaces are marked as the host's own")
     inodes = [one.inode for one in (*hosts, *others)]
     if len(set(inodes)) != len(inodes):
-        raise netns.garbled("a namespace is there twice")
+        raise netns.garbled("a namespace is listed twice")
     running = {found[1] for name in kthreads if (found := _KTHREAD.fullmatch(name))}
     possible = [one for one in (*hosts, *others) if one.holds_rules is not False and one.value != 0]
     if len(running) > len(possible):

@@ -104,7 +104,7 @@ def decode(section: Section) -> RoundTrips:
         raise section.garbled(f"its form is {words.get('form', '')[:40]!r}, not {_FORM!r}")
     via = words.get("via", "")
     if via not in get_args(Via):
-        raise section.garbled(f"the way is {via[:40]!r}")
+        raise section.garbled(f"the method is {via[:40]!r}")
     texts = {"ended": _ENDED, "started": _STARTED}
     for key, form in texts.items():
         if key not in words or not form.fullmatch(words[key]):
