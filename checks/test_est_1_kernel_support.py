@@ -33,7 +33,7 @@ def test_kernel_support(snapshot: Snapshot, policy: Policy, assessment: Assessme
 
     os = floor_for(snapshot.host.os_id, snapshot.host.os_version)
     floor = policy.floors.get(os)
-    documented = reaches(kernel.release, floor) if floor else None
+    documented = reaches(kernel.release, floor, os) if floor else None
     corroboration = {
         True: f"; the documented minimum, {floor}, is reached",
         False: f"; yet the documented minimum is {floor}",

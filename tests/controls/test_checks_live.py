@@ -31,6 +31,7 @@ def alinux3(release: str) -> dict[str, Any]:
 
 
 OLD, NEW = "5.10.112-11.2.al8.x86_64", "5.10.134-16.3.al8.x86_64"
+ELREPO = "6.1.0-1.el8.elrepo.x86_64"
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,12 @@ OLD, NEW = "5.10.112-11.2.al8.x86_64", "5.10.134-16.3.al8.x86_64"
             Policy(),
             "fail",
             "cannot",
+        ),
+        (
+            {"module": available(None), "census": census(NO_KEY)} | alinux3(ELREPO),
+            Policy(),
+            "inconclusive",
+            "whether it reaches 5.10.134-14 cannot be told from its release",
         ),
         (alinux3(OLD), Policy(), "pass", "yet the documented minimum is 5.10.134-14"),
         (
