@@ -11,13 +11,14 @@ from ipvs_audit.snapshot import Snapshot
     severity="high",
     source="vendor document: step 4, method 1",
     fix="sysctl -w net.ipv4.vs.run_estimation=0 (or 1, where the policy wants estimation).",
-    evidence=("netns",),
+    evidence=("netns", "module"),
     remediable=True,
 )
 def test_live_value(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """The running value is what stalls packets or does not, whatever any file says.
 
-    0 is off; anything else is on. A file that is right does not help before it is applied.
+    0 is off; anything else is on. A file that is right does not help before it is applied. An
+    empty est_cpulist stops the estimator whatever the value; a thread of it proves that it runs.
     """
     host = snapshot.census.host
     assessment.expect(f"net.ipv4.vs.run_estimation {policy.demand} in the host's network namespace")
@@ -33,11 +34,14 @@ def test_live_value(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
             f" ({host.why_unread}) as {snapshot.host.user}"
         )
     assessment.observe(f"net.ipv4.vs.run_estimation = {host.raw}")
-    aside = (
-        "; est_cpulist is empty, which stops the estimator for now, but the switch is still on"
-        if host.stopped and host.value != 0
-        else ""
-    )
-    assert policy.accepts(host.value), (
-        f"net.ipv4.vs.run_estimation is {host.raw} in the host's network namespace{aside}"
-    )
+    reads = f"net.ipv4.vs.run_estimation is {host.raw} in the host's network namespace"
+    if host.stopped and host.value != 0:
+        assert policy.estimation == "disabled", (
+            f"{reads}, but est_cpulist is empty: nothing estimates there"
+        )
+        reads += (
+            "; est_cpulist is empty, which stops the estimator for now, but the switch is still on"
+        )
+    assert policy.accepts(host.value), reads
+    if policy.estimation == "disabled" and (threads := snapshot.census.contradicting_threads):
+        assessment.inconclusive(f"{reads}, but the estimator's thread {threads[0]} runs there")

@@ -1,7 +1,11 @@
 """EST-5 namespaces: what runs now, in every other network namespace that holds IPVS rules."""
 
 from ipvs_audit.controls.control import Assessment, control
-from ipvs_audit.controls.judged_namespaces import judged_namespaces
+from ipvs_audit.controls.judged_namespaces import (
+    ack_contradiction,
+    is_exempt,
+    judged_namespaces,
+)
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Snapshot
 from ipvs_audit.snapshot.counters import Movement
@@ -14,14 +18,14 @@ from ipvs_audit.snapshot.namespaces import Netns
     severity="high",
     source="vendor document: step 3, network namespace containers",
     fix="In each namespace named: nsenter --net=... sysctl -w net.ipv4.vs.run_estimation=0",
-    evidence=("netns",),
+    evidence=("netns", "module"),
     remediable=True,
 )
 def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """A new network namespace always starts with estimation on, whatever the host is set to.
 
     So each one that holds IPVS rules must be set. ACK keeps all rules on the host side and is
-    exempt.
+    exempt, unless another namespace is seen to hold some.
     """
     census = snapshot.census
     asked = "every other network namespace" + (
@@ -30,14 +34,15 @@ def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
     assessment.expect(f"net.ipv4.vs.run_estimation {policy.demand} in {asked}")
     if not snapshot.module.loaded:
         assessment.not_applicable("ip_vs is not loaded: no namespace can hold rules")
-    if policy.ack:
+    if is_exempt(census, policy):
         assessment.not_applicable(
             "exempt: an ACK host, where kube-proxy keeps all IPVS rules in the host's namespace"
+            + ("" if census.complete else f"; the census is incomplete: {'; '.join(census.gaps)}")
         )
     if census.host.raw is None and census.host.why_unread == "absent":
         assessment.not_applicable("this kernel has no net.ipv4.vs.run_estimation (see EST-1)")
 
-    judged = judged_namespaces(census, policy)
+    judged, contradiction = judged_namespaces(census, policy), ack_contradiction(census, policy)
     wrong = [netns for netns in judged if _disproven(netns, snapshot, policy)]
     unread = [netns for netns in judged if netns.value is None and netns not in wrong]
     unseen = [
@@ -46,28 +51,30 @@ def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
         if netns.holds_rules is None and netns.why_unread != "gone" and netns not in judged
     ]
     assessment.observe(
-        f"{len(census.others)} other network namespace(s), {len(judged)} evaluated"
+        f"{contradiction}{len(census.others)} other network namespace(s), {len(judged)} evaluated"
         + "".join(f"\n{_shown(netns)}" for netns in judged[:_MOST])
         + (f"\n... and {len(judged) - _MOST} more" if len(judged) > _MOST else "")
     )
 
     assert not wrong, (
-        "estimation is not "
-        + policy.estimation
-        + " in "
+        f"{contradiction}estimation is not {policy.estimation} in "
         + "; ".join(_shown(netns) for netns in wrong[:_MOST])
         + (f"; and {len(wrong) - _MOST} more" if len(wrong) > _MOST else "")
     )
     if unread:
         assessment.inconclusive(
-            "the value could not be read in " + "; ".join(map(_shown, unread[:_MOST]))
+            f"{contradiction}the value could not be read in "
+            + "; ".join(map(_shown, unread[:_MOST]))
         )
     if unseen:
         assessment.inconclusive(
-            "whether they hold rules could not be seen: " + "; ".join(map(_shown, unseen[:_MOST]))
+            f"{contradiction}whether they hold rules could not be seen: "
+            + "; ".join(map(_shown, unseen[:_MOST]))
         )
     if not census.complete:
-        assessment.inconclusive("not every namespace could be inspected: " + "; ".join(census.gaps))
+        assessment.inconclusive(
+            f"{contradiction}not every namespace could be inspected: {'; '.join(census.gaps)}"
+        )
     if not judged:
         assessment.not_applicable(f"there is no {asked.removeprefix('every ')}")
 
@@ -78,7 +85,8 @@ _MOST = 20
 
 def _disproven(netns: Netns, snapshot: Snapshot, policy: Policy) -> bool:
     if netns.value is not None:
-        return not policy.accepts(netns.value)
+        stopped = netns.stopped and policy.estimation == "enabled"
+        return stopped or not policy.accepts(netns.value)
     # A kernel up to 6.8 hides the key in namespaces owned by a user namespace, where it stays at
     # its default, 1: the counters still tell that estimation runs there.
     series = snapshot.counters.get(netns.inode)
@@ -88,4 +96,6 @@ def _disproven(netns: Netns, snapshot: Snapshot, policy: Policy) -> bool:
 
 def _shown(netns: Netns) -> str:
     value = f"= {netns.raw}" if netns.raw is not None else f"not read ({netns.why_unread})"
+    if netns.stopped:
+        value += ", est_cpulist is empty"
     return f"{netns.name} (net:[{netns.inode}], IPVS services: {netns.services or 0}): {value}"

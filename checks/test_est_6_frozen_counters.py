@@ -1,7 +1,11 @@
 """EST-6 frozen-counters: the estimator's totals are frozen while packets are counted."""
 
 from ipvs_audit.controls.control import Assessment, control
-from ipvs_audit.controls.judged_namespaces import judged_namespaces
+from ipvs_audit.controls.judged_namespaces import (
+    ack_contradiction,
+    is_exempt,
+    judged_namespaces,
+)
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Snapshot
 from ipvs_audit.snapshot.counters import Movement, Series
@@ -24,7 +28,7 @@ _WORDS = {
     severity="high",
     source="vendor document: step 4, method 2",
     fix="Set the live value (EST-4, EST-5); if it is already correct, find what resets it.",
-    evidence=("counters", "stats.0", "stats.2"),
+    evidence=("counters", "stats.0", "stats.2", "module"),
     remediable=True,
 )
 def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
@@ -41,14 +45,14 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessm
         assessment.not_applicable("ip_vs is not loaded: nothing is counted")
 
     census = snapshot.census
+    contradiction = ack_contradiction(census, policy)
     judged = [census.host] if census.host.holds_rules else []
-    if not policy.ack:
-        # Where the switch itself reads wrong, EST-5 has proven it; here it is what reads right.
-        judged += [
-            netns
-            for netns in judged_namespaces(census, policy)
-            if netns.holds_rules and (netns.value is None or policy.accepts(netns.value))
-        ]
+    # Where the switch itself reads wrong, EST-5 has proven it; here it is what reads right.
+    judged += [
+        netns
+        for netns in judged_namespaces(census, policy)
+        if netns.holds_rules and (netns.value is None or policy.accepts(netns.value))
+    ]
     seen = [(netns, _movement(snapshot.counters.get(netns.inode))) for netns in judged]
     assessment.observe(
         "\n".join(_shown(netns, snapshot.counters.get(netns.inode)) for netns in judged[:_MOST])
@@ -60,29 +64,45 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessm
     )
     wrong = [netns for netns, movement in seen if movement is disproven]
     open_ = [(netns, movement) for netns, movement in seen if movement is not proven]
-    assert not wrong, f"{_WORDS[disproven]}, in " + ", ".join(netns.name for netns in wrong[:_MOST])
+    assert not wrong, f"{contradiction}{_WORDS[disproven]}, in " + ", ".join(
+        netns.name for netns in wrong[:_MOST]
+    )
     if not judged:
         assessment.inconclusive("no namespace holds IPVS rules: there is no traffic to count")
     if open_:
         assessment.inconclusive(
-            "; ".join(f"{netns.name}: {_WORDS[movement]}" for netns, movement in open_[:_MOST])
+            contradiction
+            + "; ".join(f"{netns.name}: {_WORDS[movement]}" for netns, movement in open_[:_MOST])
         )
-    if at_odds := [
-        netns.name for netns in judged if off and netns.value not in (None, 0) and not netns.stopped
-    ]:
+    if at_odds := [netns.name for netns in judged if not _switch_agrees(netns, off=off)]:
+        why = "somebody may have zeroed the totals (ipvsadm -Z)" if off else "it may have been set"
         assessment.inconclusive(
-            f"{_WORDS[proven]}, but the switch reads otherwise in {', '.join(at_odds[:_MOST])}:"
-            " somebody may have zeroed the totals (ipvsadm -Z) meanwhile"
+            f"{contradiction}{_WORDS[proven]}, but the switch does not read so in"
+            f" {', '.join(at_odds[:_MOST])}: {why} meanwhile"
         )
-    if not census.complete and not policy.ack:
+    if off and (threads := census.contradicting_threads):
         assessment.inconclusive(
-            f"{_WORDS[proven]}, where it could be seen; but not every namespace could be"
-            f" inspected: {'; '.join(census.gaps)}"
+            f"{contradiction}{_WORDS[proven]}, but the estimator's thread {threads[0]} runs"
+        )
+    if not census.complete and not is_exempt(census, policy):
+        assessment.inconclusive(
+            f"{contradiction}{_WORDS[proven]}, where it could be seen; but not every namespace"
+            f" could be inspected: {'; '.join(census.gaps)}"
         )
 
 
 #: Namespaces listed by name in a message; the evidence has all.
 _MOST = 20
+
+
+def _switch_agrees(netns: Netns, *, off: bool) -> bool:
+    """Whether what was read says the same as the counters: either may have changed meanwhile.
+
+    A kernel that shows no switch estimates, so what stands still there was zeroed in between.
+    """
+    if off:
+        return netns.value == 0 or netns.stopped
+    return netns.value != 0 and not netns.stopped
 
 
 def _movement(series: Series | None) -> Movement:

@@ -12,7 +12,10 @@ from made import HOST, LOADED, OFF, ON, SILENT, census, netns, series, snapshot,
 from ipvs_audit.controls.control import judge
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Failure
+from ipvs_audit.snapshot.counters import Movement
 from ipvs_audit.snapshot.kernel import Kernel, Module
+from ipvs_audit.snapshot.namespaces import Census, parse_census
+from ipvs_audit.snapshot.section import Section
 
 NO_KEY = netns(raw=None, why_unread="absent")
 ABSENT = Module("absent", None, None, None, ())
@@ -98,6 +101,9 @@ def test_est_1(parts: dict[str, Any], policy: Policy, expected: str, says: str) 
         (netns(raw="1", est_cpulist=""), Policy(), "fail"),
         (netns(raw="0"), ENABLED, "fail"),
         (netns(raw="1"), ENABLED, "pass"),
+        (netns(raw="1", est_cpulist="0-3"), ENABLED, "pass"),
+        (netns(raw="1", est_cpulist=""), ENABLED, "fail"),
+        (netns(raw="1", est_cpulist="\n"), ENABLED, "fail"),
         (NO_KEY, Policy(), "not_applicable"),
         (netns(raw=None, why_unread="denied"), Policy(), "error"),
     ],
@@ -120,7 +126,9 @@ HIDDEN = netns(5, "pid 9 (sh)", None, why_unread="absent")
 GONE = netns(6, "pid 10 (sh)", None, services=None, why_unread="gone")
 UNSEEN = netns(7, "pid 11 (sh)", None, services=None, why_unread="unentered")
 UNREAD = netns(8, "pid 12 (sh)", None, why_unread="unentered")
+STOPPED = netns(9, "ip netns idle", "1", est_cpulist="")
 GAP = ("not root",)
+ACK = "exempt as an ACK host, but "
 
 
 @pytest.mark.parametrize(
@@ -132,7 +140,18 @@ GAP = ("not root",)
         ((BLUE, EMPTY), (), Policy(), "pass", "ip netns blue"),
         ((BLUE, GREEN, EMPTY), (), Policy(), "fail", "ip netns green"),
         ((BLUE, GREEN), (), ENABLED, "fail", "ip netns blue"),
-        ((BLUE, GREEN), (), Policy(ack=True), "not_applicable", "ACK"),
+        ((), (), Policy(ack=True), "not_applicable", "exempt: an ACK host"),
+        ((EMPTY,), (), Policy(ack=True), "not_applicable", "exempt: an ACK host"),
+        ((GONE,), (), Policy(ack=True), "not_applicable", "exempt: an ACK host"),
+        ((), GAP, Policy(ack=True), "not_applicable", "the census is incomplete: not root"),
+        ((GREEN,), (), Policy(ack=True), "fail", f"{ACK}ip netns green holds IPVS rules; est"),
+        ((BLUE, GREEN), (), Policy(ack=True), "fail", f"{ACK}ip netns blue and 1 more hold IPVS"),
+        ((BLUE,), (), Policy(ack=True), "pass", f"{ACK}ip netns blue holds IPVS rules; 1 other"),
+        ((BLUE,), GAP, Policy(ack=True), "inconclusive", f"{ACK}ip netns blue holds"),
+        ((BLUE, UNSEEN), (), Policy(ack=True), "inconclusive", f"{ACK}ip netns blue holds"),
+        ((HIDDEN,), (), Policy(ack=True), "inconclusive", f"{ACK}pid 9 (sh) holds"),
+        ((STOPPED,), (), ENABLED, "fail", "= 1, est_cpulist is empty"),
+        ((STOPPED,), (), Policy(), "fail", "= 1, est_cpulist is empty"),
         ((BLUE,), GAP, Policy(), "inconclusive", "not root"),
         ((), GAP, Policy(), "inconclusive", "not root"),
         ((GREEN,), GAP, Policy(), "fail", "green"),
@@ -170,12 +189,14 @@ def test_est_5_lets_the_counters_speak_where_the_key_is_hidden() -> None:
         ((), {1: SILENT}, Policy(), "inconclusive"),
         ((), {}, Policy(), "inconclusive"),
         ((), {1: OFF}, ENABLED, "fail"),
-        ((), {1: ON}, ENABLED, "pass"),
         ((BLUE,), {1: OFF, 2: OFF}, Policy(), "pass"),
         ((BLUE,), {1: OFF, 2: SILENT}, Policy(), "inconclusive"),
         ((BLUE,), {1: OFF}, Policy(), "inconclusive"),
         ((BLUE,), {1: OFF, 2: ON}, Policy(), "fail"),
-        ((BLUE,), {1: OFF}, Policy(ack=True), "pass"),
+        ((), {1: OFF}, Policy(ack=True), "pass"),
+        ((BLUE,), {1: OFF}, Policy(ack=True), "inconclusive"),
+        ((BLUE,), {1: OFF, 2: OFF}, Policy(ack=True), "pass"),
+        ((BLUE,), {1: OFF, 2: ON}, Policy(ack=True), "fail"),
         # EST-5 has disproven green by its value; the counters of the rest stand for themselves.
         ((GREEN,), {1: OFF, 3: ON}, Policy(), "pass"),
         ((HIDDEN,), {1: OFF, 5: ON}, Policy(), "fail"),
@@ -213,6 +234,74 @@ def test_est_6_never_passes_on_an_incomplete_census() -> None:
 def test_est_6_never_passes_without_rules_anywhere() -> None:
     evidence = snapshot(census=census(netns(services=0)), counters={})
     assert verdict("EST-6", evidence).verdict.value == "inconclusive"
+
+
+#: Samples (time, raw, totals) that show each movement.
+MOVEMENTS: dict[Movement, tuple[tuple[float, int, int], ...]] = {
+    Movement.FROZEN: OFF,
+    Movement.RUNNING: ON,
+    Movement.NO_TRAFFIC: SILENT,
+    Movement.TOO_LATE: ((0.0, 10, 3), (2.0, 10, 3), (5.2, 20, 3)),
+    Movement.ZEROED: ((0.0, 10, 3), (2.0, 14, 0), (5.2, 20, 0)),
+    Movement.TOO_FEW: ((0.0, 10, 3),),
+}
+
+
+@pytest.mark.parametrize("cpulist", [None, "0-3", ""])
+@pytest.mark.parametrize("raw", ["0", "1", None])
+@pytest.mark.parametrize("policy", [Policy(), ENABLED], ids=["disabled", "enabled"])
+@pytest.mark.parametrize("movement", Movement)
+def test_est_6_passes_only_where_counters_and_switch_prove_the_same(
+    movement: Movement, policy: Policy, raw: str | None, cpulist: str | None
+) -> None:
+    host = netns(raw=raw, why_unread="" if raw else "absent", est_cpulist=cpulist)
+    found = series(1, *MOVEMENTS[movement])
+    assert found.movement is movement
+    result = verdict("EST-6", snapshot(census=census(host), counters={1: found}), policy)
+    off = raw == "0" or cpulist == ""
+    proven, disproven = Movement.FROZEN, Movement.RUNNING
+    if policy is ENABLED:
+        proven, disproven = disproven, proven
+    agrees = off == (policy is not ENABLED)
+    expected = {proven: "pass" if agrees else "inconclusive", disproven: "fail"}
+    assert result.verdict.value == expected.get(movement, "inconclusive"), result.message
+
+
+def read_census(text: str, *threads: str) -> Census:
+    """The census as the probe tells it."""
+    return parse_census(Section("netns", "", f"{text}end\n", None, 1.0), threads)
+
+
+OWN_0 = "host 1 run_estimation=0 est_cpulist=0-3 services=1 destinations=1 name=host\n"
+BLUE_0 = OWN_0.replace("host 1", "netns 2").replace("name=host", "name=ip netns blue")
+WENT = "netns 3 unread=gone name=ip netns late\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "threads", "policy", "expected"),
+    [
+        (OWN_0 + BLUE_0, (), Policy(), ("pass", "pass", "pass")),
+        (OWN_0 + BLUE_0 + WENT, (), Policy(), ("pass", "pass", "pass")),
+        (OWN_0 + BLUE_0 + WENT, ("ipvs-e:3:0",), Policy(), ("pass", *["inconclusive"] * 2)),
+        (OWN_0 + BLUE_0, ("ipvs-e:3:0",), Policy(), ("pass", *["inconclusive"] * 2)),
+        (OWN_0, ("ipvs-e:3:0",), Policy(), ("pass", *["inconclusive"] * 2)),
+        (OWN_0, ("ipvs-e:3:0",), Policy(ack=True), ("pass", *["inconclusive"] * 2)),
+        (OWN_0 + BLUE_0, ("ipvs-e:0:0",), Policy(), ("inconclusive",) * 3),
+        (OWN_0, ("ipvs-e:0:0",), Policy(ack=True), ("inconclusive", "not_applicable",
+                                                     "inconclusive")),
+    ],
+)  # fmt: skip
+def test_a_thread_of_the_estimator_that_nothing_explains_lets_nothing_pass(
+    text: str, threads: tuple[str, ...], policy: Policy, expected: tuple[str, ...]
+) -> None:
+    evidence = snapshot(
+        census=read_census(text, *threads), counters={1: series(1, *OFF), 2: series(2, *OFF)}
+    )
+    for control, word in zip(("EST-4", "EST-5", "EST-6"), expected, strict=True):
+        result = verdict(control, evidence, policy)
+        assert result.verdict.value == word, f"{control}: {result.message}"
+        if word == "inconclusive":
+            assert threads[0] in result.message
 
 
 @pytest.mark.parametrize("control", ["EST-1", "EST-4", "EST-5", "EST-6"])

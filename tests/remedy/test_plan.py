@@ -240,7 +240,10 @@ def test_namespaces_are_those_that_est_5_judges() -> None:
     assert "container x" in made.notes[0]
     made = planned(right, Policy(namespaces="every"), census=census(netns(raw="0"), *others))
     assert [step.inode for step in made.steps] == [2, 3]
-    assert not planned(right, Policy(ack=True), census=census(netns(raw="0"), *others)).steps
+    exempt = planned(right, Policy(ack=True), census=census(netns(raw="0"), others[1]))
+    assert not exempt.steps
+    contradicted = planned(right, Policy(ack=True), census=census(netns(raw="0"), *others))
+    assert [step.name for step in contradicted.steps] == ["ip netns blue"]
 
 
 def test_a_host_that_was_not_reached_or_has_no_ip_vs_has_no_steps() -> None:

@@ -130,7 +130,38 @@ def test_estimator_threads_of_a_namespace_that_was_not_seen_are_a_gap() -> None:
     assert census(OWN + one, "ipvs-e:3:0", "ipvs-e:3:1").complete  # type: ignore[attr-defined]
     two = census(OWN + one, "ipvs-e:3:0", "ipvs-e:4:0")
     assert not two.complete  # type: ignore[attr-defined]
-    assert "2 namespaces" in two.gaps[0]  # type: ignore[attr-defined]
+    assert "(ipvs-e:3:0, ipvs-e:4:0) run for 2 namespaces" in two.gaps[0]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("line", [
+    "unread=gone services=1 destinations=1", "unread=gone",
+    "run_estimation=0 services=1 destinations=1", "run_estimation=1 services=0 destinations=0",
+    "run_estimation=1 est_cpulist= services=1 destinations=1",
+])  # fmt: skip
+def test_a_thread_is_not_explained_by_a_namespace_in_which_nothing_estimates(line: str) -> None:
+    found = census(f"{OWN}netns 5 {line} name=ip netns a\n", "ipvs-e:3:0")
+    (gap,) = found.gaps  # type: ignore[attr-defined]
+    assert "(ipvs-e:3:0) run for 1 namespace other than the host's" in gap
+
+
+def test_a_thread_of_the_host_is_not_explained_by_another_namespace_nor_by_its_own_0() -> None:
+    one = "netns 5 run_estimation=1 services=1 destinations=1 name=ip netns a\n"
+    found = census(OWN + one, "ipvs-e:0:0")
+    assert found.contradicting_threads == ("ipvs-e:0:0",)  # type: ignore[attr-defined]
+    assert found.gaps == (  # type: ignore[attr-defined]
+        "the host's namespace reads as switched off, but ipvs-e:0:0 runs",
+    )
+    on = census(OWN.replace("run_estimation=0", "run_estimation=1"), "ipvs-e:0:0")
+    assert on.complete  # type: ignore[attr-defined]
+    assert on.contradicting_threads == ()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("unread", ["unentered", "denied"])
+def test_a_namespace_that_is_there_and_cannot_be_looked_into_is_a_gap(unread: str) -> None:
+    found = census(f"{OWN}netns 5 unread={unread} name=ip netns a\n")
+    assert found.gaps == ("could not be looked into: ip netns a",)  # type: ignore[attr-defined]
+    gone = census(f"{OWN}netns 5 unread=gone name=ip netns a\n")
+    assert gone.complete  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("text", "state"), [

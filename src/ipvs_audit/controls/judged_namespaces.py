@@ -1,4 +1,4 @@
-"""Which network namespaces the policy judges."""
+"""Which network namespaces the policy judges, and whether an ACK host's exemption holds."""
 
 from __future__ import annotations
 
@@ -13,10 +13,35 @@ def judged_namespaces(census: Census, policy: Policy) -> list[Netns]:
     """The namespaces, other than the host's own, that EST-5 judges.
 
     Those that hold IPVS rules; every one where the policy says so. One that ended while the probe
-    looked is left out: there is nothing left to judge.
+    looked is left out: there is nothing left to judge. None on a host that is exempt.
     """
+    if is_exempt(census, policy):
+        return []
     return [
         netns
         for netns in census.others
         if netns.why_unread != "gone" and (policy.namespaces == "every" or netns.holds_rules)
     ]
+
+
+def is_exempt(census: Census, policy: Policy) -> bool:
+    """Whether the policy exempts other namespaces (``ack``), and nothing contradicts that."""
+    return policy.ack and not ack_contradiction(census, policy)
+
+
+def ack_contradiction(census: Census, policy: Policy) -> str:
+    """Why an ACK host is not exempt, as the start of a message; empty where it is, or is none.
+
+    On ACK kube-proxy keeps all rules in the host's namespace. Rules elsewhere, or a thread of the
+    estimator that runs for another namespace, show that something else is at work.
+    """
+    if not policy.ack:
+        return ""
+    holding = [one.name for one in census.others if one.holds_rules and one.why_unread != "gone"]
+    if holding:
+        more = f" and {len(holding) - 1} more" if holding[1:] else ""
+        verb = "hold" if holding[1:] else "holds"
+        return f"exempt as an ACK host, but {holding[0]}{more} {verb} IPVS rules; "
+    if threads := census.other_threads:
+        return f"exempt as an ACK host, but {threads[0]} runs for another namespace; "
+    return ""

@@ -39,7 +39,7 @@ def running_value_steps(
     notes: list[str] = []
     if census.host.value is not None and not policy.accepts(census.host.value):
         steps.append(_step(census.host, census.host.value, policy, own=True))
-    if policy.ack or (census.host.raw is None and census.host.why_unread == "absent"):
+    if census.host.raw is None and census.host.why_unread == "absent":
         return tuple(steps), ()
     for netns in judged_namespaces(census, policy):
         if netns.value is None:

@@ -2,7 +2,8 @@
 
 The floors are the vendor's ("Supported kernel versions"); they corroborate what the kernel itself
 shows, they never replace it. A floor speaks only of the distribution's own kernels of one series:
-5.10.84 on Alibaba Cloud Linux 2, or a kernel of ELRepo, is newer than 4.19.91-22 and proves nothing.
+5.10.84 on Alibaba Cloud Linux 2, or a kernel of ELRepo, is newer than 4.19.91-22 and proves
+nothing.
 
 >>> floor_for("alinux", "2.1903")
 'alinux2'

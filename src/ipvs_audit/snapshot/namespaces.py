@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ipvs_audit.model.text import counted
 from ipvs_audit.snapshot.section import Section, number
 
 _LINE = re.compile(r"(host|netns) ([0-9]{1,20}) ((?:[a-z_]+=[^ ]* )*)name=(.*)", re.DOTALL)
 _VALUE = re.compile(r"-?[0-9]{1,10}")
 _KTHREAD = re.compile(r"ipvs-e:([0-9]+):[0-9]+")
+#: The number in the threads' names of the first namespace that ip_vs set up, which is the initial
+#: one: ``ipvs->gen`` in net/netfilter/ipvs/ip_vs_core.c.
+_HOST_NUMBER = "0"
+_MOST_NAMED = 5
 _UNREAD = ("absent", "denied", "gone", "unentered")
 
 
@@ -62,14 +67,28 @@ class Census:
     Attributes:
         host: the namespace that the probe ran in.
         others: every other one, by inode.
-        complete: whether the probe could look at every process and mount.
+        complete: whether the probe could look at every process and mount, and into every namespace.
         gaps: why it is not complete, one sentence each.
+        threads: names of the estimator's threads: each proves that an estimator runs.
     """
 
     host: Netns
     others: tuple[Netns, ...]
     complete: bool
     gaps: tuple[str, ...]
+    threads: tuple[str, ...] = ()
+
+    @property
+    def contradicting_threads(self) -> tuple[str, ...]:
+        """Threads that run for the host's own namespace, although it reads as switched off."""
+        if self.host.value != 0 and not self.host.stopped:
+            return ()
+        return tuple(name for name in self.threads if _number(name) == _HOST_NUMBER)
+
+    @property
+    def other_threads(self) -> tuple[str, ...]:
+        """Threads that run for other namespaces than the host's."""
+        return tuple(name for name in self.threads if _number(name) not in ("", _HOST_NUMBER))
 
 
 def parse_census(netns: Section, kthreads: tuple[str, ...] = ()) -> Census:
@@ -99,15 +118,56 @@ def parse_census(netns: Section, kthreads: tuple[str, ...] = ()) -> Census:
     inodes = [one.inode for one in (*hosts, *others)]
     if len(set(inodes)) != len(inodes):
         raise netns.garbled("a namespace is listed twice")
-    running = {found[1] for name in kthreads if (found := _KTHREAD.fullmatch(name))}
-    possible = [one for one in (*hosts, *others) if one.holds_rules is not False and one.value != 0]
+    others.sort(key=lambda one: one.inode)
+    census = Census(hosts[0], tuple(others), complete=False, gaps=(), threads=kthreads)
+    gaps += [*_thread_gaps(census), *_unseen_gaps(census)]
+    return replace(census, complete=not gaps, gaps=tuple(gaps))
+
+
+def _number(thread: str) -> str:
+    found = _KTHREAD.fullmatch(thread)
+    return found[1].lstrip("0") or _HOST_NUMBER if found else ""
+
+
+def _thread_gaps(census: Census) -> list[str]:
+    """Threads that no namespace accounts for: there is one that was not seen, or not as it is.
+
+    A namespace that is gone accounts for none: its threads ended with it.
+    """
+    gaps = []
+    if names := census.contradicting_threads:
+        gaps.append(f"the host's namespace reads as switched off, but {_named(names)} runs")
+    running = {_number(name) for name in census.other_threads}
+    possible = [
+        one
+        for one in census.others
+        if one.holds_rules is not False
+        and one.value != 0
+        and one.why_unread != "gone"
+        and not one.stopped
+    ]
     if len(running) > len(possible):
         gaps.append(
-            f"estimator threads run for {len(running)} namespaces, of which the census saw"
-            f" {len(possible)} that hold rules and have estimation on"
+            f"estimator threads ({_named(census.other_threads)}) run for"
+            f" {counted(len(running), 'namespace')} other than the host's, of which the census saw"
+            f" {len(possible)} that may hold rules and have estimation on"
         )
-    others.sort(key=lambda one: one.inode)
-    return Census(hosts[0], tuple(others), complete=not gaps, gaps=tuple(gaps))
+    return gaps
+
+
+def _unseen_gaps(census: Census) -> list[str]:
+    """Namespaces that are there and could not be inspected."""
+    unseen = [
+        one.name
+        for one in census.others
+        if one.holds_rules is None and one.why_unread in ("denied", "unentered")
+    ]
+    return [f"could not be inspected: {_named(tuple(unseen))}"] if unseen else []
+
+
+def _named(names: tuple[str, ...]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _namespace(section: Section, found: re.Match[str]) -> Netns:
