@@ -63,7 +63,7 @@ ELREPO = "6.1.0-1.el8.elrepo.x86_64"
             {"module": available(None), "census": census(NO_KEY)} | alinux3(ELREPO),
             Policy(),
             "inconclusive",
-            "whether it reaches 5.10.134-14 cannot be told from its release",
+            "whether it reaches 5.10.134-14 cannot be determined from its release",
         ),
         (alinux3(OLD), Policy(), "pass", "yet the documented minimum is 5.10.134-14"),
         (

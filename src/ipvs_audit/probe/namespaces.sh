@@ -221,6 +221,13 @@ tell_netns() {
   text="${text}netns $1 ${inside}name=$4$nl"
 }
 
+# Whether a list still names this namespace: one that cannot be entered and is listed is not gone, as
+# where another mount hides its path.
+listed() {
+  grep -qsF " net:[$1] " /proc/self/mountinfo ||
+    stat -Lc '%i' /proc/[0-9]*/task/[0-9]*/ns/net 2>/dev/null | grep -qx "$1"
+}
+
 # Enters each of the other namespaces found; after the first sample, so that the wait covers it.
 values() {
   set -f
@@ -245,6 +252,7 @@ values() {
           read_switch nsenter --net="$path"
           ;;
       esac
+      case $inside in unread=gone*) ! listed "$1" || inside='unread=unentered ' ;; esac
     fi
     tell_netns "$1" "$4" "$5" "${entry#* * * * * }"
   done
