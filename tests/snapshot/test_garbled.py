@@ -159,7 +159,7 @@ def test_a_thread_of_the_host_is_not_explained_by_another_namespace_nor_by_its_o
 @pytest.mark.parametrize("unread", ["unentered", "denied"])
 def test_a_namespace_that_is_there_and_cannot_be_looked_into_is_a_gap(unread: str) -> None:
     found = census(f"{OWN}netns 5 unread={unread} name=ip netns a\n")
-    assert found.gaps == ("could not be looked into: ip netns a",)  # type: ignore[attr-defined]
+    assert found.gaps == ("could not be inspected: ip netns a",)  # type: ignore[attr-defined]
     gone = census(f"{OWN}netns 5 unread=gone name=ip netns a\n")
     assert gone.complete  # type: ignore[attr-defined]
 
