@@ -11,7 +11,6 @@ from lab.process import LabError
 if TYPE_CHECKING:
     from pathlib import Path
 
-CONTROLS = ("EST-1", "EST-2", "EST-3", "EST-4", "EST-5", "EST-6")
 SATISFIED = ("pass", "not_applicable")
 
 
@@ -33,7 +32,7 @@ def differences(results: Path) -> list[str]:
         if host.name not in seen:
             wrong.append(f"{host.name}: missing from the results")
         else:
-            wrong += _of_host(host, seen[host.name])
+            wrong += _of_host(host, seen[host.name], run["run"]["required"])
     return wrong
 
 
@@ -51,12 +50,12 @@ def allowed(host: Host, control: str) -> tuple[str, ...]:
     return tuple(wanted) if isinstance(wanted, list) else (wanted,)
 
 
-def _of_host(host: Host, seen: dict[str, Any]) -> list[str]:
+def _of_host(host: Host, seen: dict[str, Any], required: list[str]) -> list[str]:
     controls: dict[str, list[dict[str, Any]]] = {}
     for entry in seen.get("controls", []):
         controls.setdefault(entry["id"], []).append(entry)
     wrong = []
-    for control in CONTROLS:
+    for control in required:
         at = f"{host.name} {control}"
         entries = controls.get(control, [])
         if len(entries) != 1:

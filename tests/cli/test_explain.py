@@ -10,7 +10,7 @@ import pytest
 from configured import OFF, ON, RECIPE, SCENARIOS
 
 from ipvs_audit.cli import explain
-from ipvs_audit.cli.exit_codes import ExitCode
+from ipvs_audit.model.exit_codes import ExitCode
 from ipvs_audit.snapshot import Failure, store
 
 if TYPE_CHECKING:

@@ -82,3 +82,18 @@ class Audit:
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=timeout)
         return Ran(process.returncode, told + output, self.reports)
+
+
+def subprocess_run(command: list[str | Path], folder: Path) -> Ran:
+    """Any command that audits, run in a folder; its reports land below it."""
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        env=os.environ | {"COLUMNS": "100"},
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, folder / "reports")

@@ -48,7 +48,7 @@ class Rejudgement:
     Attributes:
         results: how many results follow from the evidence.
         wrong: what does not, in words, each with its host and control.
-        passed_over: what the evidence cannot show, in words.
+        skipped: what the evidence cannot show, in words.
     """
 
     results: int = 0
@@ -181,9 +181,13 @@ def _accounts(run: Run, waivers: Waivers) -> Iterator[str]:
 
 def _controls(run: Run, checks: Mapping[str, Check]) -> Iterator[str]:
     for said in run.controls:
-        control = control_of(checks.get(said.id))
-        if control is not None and control != said:
-            yield f"{said.id}: the metadata of the control is not that of its check"
+        about = control_of(checks.get(said.id))
+        if about is not None and about != said:
+            yield f"{said.id}: the results describe the control otherwise than its check does"
+    for name, check in checks.items():
+        about = control_of(check)
+        if about is not None and about.required and name not in run.required:
+            yield f"{name}: is required, and the results do not say so"
 
 
 def _policy(run: Run) -> Policy:

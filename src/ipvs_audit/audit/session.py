@@ -20,7 +20,7 @@ from ipvs_audit.audit.resume import EarlierRun, ResumeError, RunIdentity, find_e
 from ipvs_audit.audit.saved_inventory import saved_inventory
 from ipvs_audit.audit.waiver_matching import Waivers
 from ipvs_audit.controls.control import control_of
-from ipvs_audit.controls.discovery import ChecksError, find_checks
+from ipvs_audit.controls.discovery import ChecksError, documented_controls, find_checks
 from ipvs_audit.inventory import Inventory, read_inventory
 from ipvs_audit.model.ci_job import job_link
 from ipvs_audit.model.clock import stamp, utc_now, utc_timestamp
@@ -207,12 +207,16 @@ class AuditSession:
         return replace(run, baseline=compare(self.baseline, run) if self.baseline else None)
 
     def _required(self) -> tuple[str, ...]:
-        """Ids of the controls without which nothing is compliant, selected or not."""
+        """Ids of the controls without which nothing is compliant, selected or not.
+
+        A documented control whose check was taken away is one of them.
+        """
         known = dict(self.controls)
         for check in self.checks.values():
-            if (control := control_of(check)) is not None:
-                known.setdefault(control.id, control)
-        return tuple(sorted(control.id for control in known.values() if control.required))
+            if (about := control_of(check)) is not None:
+                known.setdefault(about.id, about)
+        required = {about.id for about in known.values() if about.required}
+        return tuple(sorted(required | (documented_controls() - known.keys())))
 
     def _host(self, target: Target, expected: dict[str, set[str]]) -> HostResult:
         test_id = self.ids[target.name]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from rich.console import Console
 from rich.text import Text
 
-from ipvs_audit.cli.exit_codes import ExitCode
+from ipvs_audit.model.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ipvs_audit.cli.arguments import Parser, refuse
-from ipvs_audit.cli.exit_codes import ExitCode
+from ipvs_audit.model.exit_codes import ExitCode
 from ipvs_audit.model.package_version import PackageVersion, parse_package_version
 from ipvs_audit.model.sanitise import visible
 from ipvs_audit.persistence.explanation import Explanation, explain, with_versions

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit import __version__
 from ipvs_audit.cli.arguments import Parser
-from ipvs_audit.cli.exit_codes import IN_WORDS
+from ipvs_audit.model.exit_codes import IN_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from ipvs_audit.audit.merge import merge, run_in
 from ipvs_audit.audit.merged_run import MergeError
 from ipvs_audit.audit.options import redact
 from ipvs_audit.cli.arguments import Parser, refuse
-from ipvs_audit.cli.exit_codes import ExitCode
+from ipvs_audit.model.exit_codes import ExitCode
 from ipvs_audit.model.sanitise import one_line
 from ipvs_audit.report import signature
 from ipvs_audit.report.errors import ReportError

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ipvs_audit.cli.arguments import Parser, refuse
-from ipvs_audit.cli.exit_codes import ExitCode
+from ipvs_audit.model.exit_codes import ExitCode
 from ipvs_audit.report import signature
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.options import Outputs, add_output_options

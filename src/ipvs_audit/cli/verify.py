@@ -10,8 +10,8 @@ from rich.text import Text
 
 from ipvs_audit.audit.verify import verify
 from ipvs_audit.cli.arguments import Parser, refuse
-from ipvs_audit.cli.exit_codes import ExitCode
 from ipvs_audit.controls.discovery import ChecksError, own_checks
+from ipvs_audit.model.exit_codes import ExitCode
 from ipvs_audit.model.policy import PolicyError
 from ipvs_audit.model.sanitise import clipped, one_line
 from ipvs_audit.report.errors import ReportError

@@ -2,8 +2,8 @@
 
 A check is an ordinary pytest test. The decorator names the control, and three fixtures bring
 what it needs: the host's :class:`~ipvs_audit.snapshot.Snapshot`, the
-:class:`~ipvs_audit.model.policy.Policy` that holds for it, and a :class:`Case` to record what was
-expected and seen::
+:class:`~ipvs_audit.model.policy.Policy` that holds for it, and an :class:`Assessment` to record
+what was expected and seen::
 
     @control("EST-4", "live-value", severity="high", source="vendor document, step 4, method 1",
              fix="sysctl -w net.ipv4.vs.run_estimation=0", evidence=("netns", "module"))

@@ -25,6 +25,11 @@ def own_checks() -> Path:
     return shipped("checks")
 
 
+def documented_controls() -> frozenset[str]:
+    """Ids of the controls that have a page: one without a check is missing, not forgotten."""
+    return frozenset(page.stem for page in shipped("control_pages").glob("*.md"))
+
+
 def find_checks(folder: Path) -> dict[str, Check]:
     """The checks of a folder, by the id of their control.
 
@@ -36,8 +41,9 @@ def find_checks(folder: Path) -> dict[str, Check]:
     found: dict[str, Check] = {}
     for path in sorted(folder.glob("test_*.py")):
         for one in vars(_loaded(path)).values():
-            if (about := control_of(one)) is not None:
-                found[about.id] = one
+            about = control_of(one)
+            if about is not None and found.setdefault(about.id, one) is not one:
+                raise ChecksError(f"{path}: a second check of {about.id}; remove one")
     return found
 
 

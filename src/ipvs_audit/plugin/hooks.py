@@ -128,6 +128,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         and session.testsfailed
     ):
         raise pytest.UsageError("a check could not be loaded (see above): nothing was changed")
+    _refuse_duplicates(session.items)
     for item in session.items:
         if (target := _target(item)) is not None:
             control = control_of(getattr(item, "obj", None))
@@ -274,6 +275,21 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:  # noqa: ANN401
     run = terminalreporter.config.stash.get(RUN, None)
     if run is not None:
         run.summarise(terminalreporter)
+
+
+def _refuse_duplicates(items: list[pytest.Item]) -> None:
+    """Two checks of one control: the later verdict would hide the earlier one."""
+    checks: dict[str, pytest.Item] = {}
+    for item in items:
+        control = control_of(check := getattr(item, "obj", None))
+        if control is None:
+            continue
+        first = checks.setdefault(control.id, item)
+        if getattr(first, "obj", None) is not check:
+            raise pytest.UsageError(
+                f"{first.path} and {item.path} both check {control.id}: remove one, or give it"
+                " another id"
+            )
 
 
 def _target(item: pytest.Item) -> Target | None:

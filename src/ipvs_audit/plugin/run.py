@@ -21,6 +21,7 @@ from ipvs_audit.audit.remediation import make_remediation
 from ipvs_audit.audit.resume import evidence_in_progress, identity_file, write_identity
 from ipvs_audit.audit.session import run_id
 from ipvs_audit.controls.control import control_of, on_request
+from ipvs_audit.model.exit_codes import ExitCode
 from ipvs_audit.model.text import counted
 from ipvs_audit.plugin.connections import CheckConnections
 from ipvs_audit.plugin.fast_runner import FastRunner
@@ -294,14 +295,14 @@ class AuditRun:
             point_latest(self.directory.parent, self.directory)
         except ReportError as wrong:
             self._outcome = str(wrong)
-            return int(pytest.ExitCode.INTERNAL_ERROR)
+            return ExitCode.NOT_WRITTEN
         leftovers = self.audit.earlier.leftovers if self.audit.earlier else ()
         for path in (self.snapshots, identity_file(self.snapshots), *leftovers):
             path.unlink(missing_ok=True)
         if (kept := self._extra_files.get("snapshots-before.jsonl.gz")) is not None:
             kept.unlink(missing_ok=True)
         self._outcome = (run, self.directory)
-        return int(pytest.ExitCode.INTERRUPTED) if self.audit.interrupted else exitstatus
+        return ExitCode.INTERRUPTED if self.audit.interrupted else exitstatus
 
     def _note_unknown_severities(self) -> None:
         named = {control for policy in self.audit.policies.values() for control in policy.severity}

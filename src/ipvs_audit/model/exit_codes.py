@@ -1,4 +1,7 @@
-"""Every exit code of the ``ipvs-audit`` command. The numbers are pytest's, so that both agree."""
+"""Every exit code of ``ipvs-audit``, and of ``pytest`` running the audit: the numbers are pytest's.
+
+A subcommand gives its own; an audit's is decided in :mod:`ipvs_audit.plugin.run`.
+"""
 
 from __future__ import annotations
 

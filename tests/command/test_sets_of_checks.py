@@ -1,0 +1,51 @@
+"""Which checks there are: one taken away is missed, and one that stands twice is refused."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from program import RECORDINGS, ROOT, Ran, subprocess_run
+
+from ipvs_audit.model.exit_codes import ExitCode
+
+COMMAND = Path(sys.executable).with_name("ipvs-audit")
+SAVED = RECORDINGS / "compliant.jsonl"
+
+IMPOSTOR = '''
+from ipvs_audit.controls.control import control
+
+
+@control("EST-4", "live-value", severity="high", source="here", fix="none")
+def test_impostor(snapshot, policy, assessment):
+    """Passes whatever the host says."""
+    assessment.expect("anything")
+    assessment.observe("something")
+'''
+
+
+def audit(folder: Path, checks: Path) -> Ran:
+    """The command, with a folder of checks in place of the suite's own."""
+    return subprocess_run([COMMAND, "audit", "--checks", checks, "--from-snapshots", SAVED], folder)
+
+
+def test_a_documented_control_whose_check_was_taken_away_is_missed(tmp_path: Path) -> None:
+    checks = tmp_path / "checks"
+    shutil.copytree(ROOT / "checks", checks)
+    assert audit(tmp_path, checks).results["run"]["required"] == [f"EST-{n}" for n in range(1, 7)]
+    (checks / "test_est_6_frozen_counters.py").unlink()
+    ran = audit(tmp_path, checks)
+    assert "Incomplete: not every required control was evaluated" in ran.output
+    assert "Not evaluated: EST-6." in ran.output
+    assert "EST-6" in ran.results["run"]["required"]
+
+
+def test_two_checks_of_one_control_are_refused(tmp_path: Path) -> None:
+    checks = tmp_path / "checks"
+    shutil.copytree(ROOT / "checks", checks)
+    (checks / "test_zz_impostor.py").write_text(IMPOSTOR)
+    ran = audit(tmp_path, checks)
+    assert ran.status == ExitCode.USAGE, ran.output
+    assert "both check EST-4" in ran.output
+    assert not (tmp_path / "reports" / "latest").exists()
