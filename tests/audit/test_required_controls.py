@@ -1,4 +1,4 @@
-"""What 'Compliant' needs: every required control, whether its check is selected, or there at all."""
+"""What 'Compliant' needs: every required control, whether its check is selected or even there."""
 
 from __future__ import annotations
 
