@@ -9,6 +9,7 @@ from ipvs_audit.persistence.early_loading import EarlyLoad, find_early_load
 from ipvs_audit.persistence.other_hooks import udev_race
 from ipvs_audit.persistence.prediction import Accepts, Prediction
 from ipvs_audit.persistence.reload import after_reload, without_switch
+from ipvs_audit.persistence.run_files import lost_at_boot, without_run
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
@@ -17,7 +18,23 @@ _CMDLINE = "sysctl."
 
 
 def after_boot(config: HostConfig, accepts: Accepts) -> Prediction:
-    """Predict the value after a boot, once ip_vs is loaded, early or on demand."""
+    """Predict the value after a boot, once ip_vs is loaded, early or on demand.
+
+    By the files that the boot will find: those in /run are gone, and named where that matters.
+    """
+    found = _after_boot(without_run(config), accepts)
+    lost = lost_at_boot(config, lambda files: _after_boot(files, accepts).holds(accepts))
+    if not lost:
+        return found
+    return replace(
+        found,
+        because=f"{found.because}; {lost}",
+        doubt=found.doubt and f"{found.doubt}; {lost}",
+        fault=found.fault and f"{found.fault}; {lost}",
+    )
+
+
+def _after_boot(config: HostConfig, accepts: Accepts) -> Prediction:
     if not config.needs_module:
         return _unconditional(config)
     early = find_early_load(config)

@@ -11,6 +11,7 @@ from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.persistence.boot import after_boot
 from ipvs_audit.persistence.persisted_value import persisted_value
 from ipvs_audit.persistence.reload import after_reload
+from ipvs_audit.persistence.run_files import lost_at_boot, without_run
 
 if TYPE_CHECKING:
     from ipvs_audit.model.policy import Policy
@@ -18,7 +19,21 @@ if TYPE_CHECKING:
 
 
 def judge_persisted(config: HostConfig, policy: Policy) -> tuple[Verdict, str]:
-    """EST-2: the verdict, and the reason where it is not a pass."""
+    """EST-2: the verdict, and the reason where it is not a pass.
+
+    What wins must still be there at the next boot: a file in /run will not be.
+    """
+    verdict, why = _judge_persisted(config, policy)
+    if verdict is not Verdict.PASS:
+        return verdict, why
+    lost = lost_at_boot(config, lambda files: _judge_persisted(files, policy)[0])
+    if not lost:
+        return verdict, why
+    later, why = _judge_persisted(without_run(config), policy)
+    return later, f"{lost}; then {why}"
+
+
+def _judge_persisted(config: HostConfig, policy: Policy) -> tuple[Verdict, str]:
     found = persisted_value(config, policy.accepts)
     if found.conflicting:
         return Verdict.FAIL, _with_ignored(config, found.conflict)
