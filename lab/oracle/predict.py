@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ipvs_audit.persistence.prediction import Prediction
-    from ipvs_audit.snapshot.sysctl_config import Loader
+    from ipvs_audit.snapshot.sysctl_loader import Loader
 
 MARK = 77
 """The key's value before a loader runs, as guest.sh sets it: what none of the cases writes."""

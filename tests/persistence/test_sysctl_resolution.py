@@ -10,8 +10,8 @@ from configured import CONF, DROP_IN, OFF, ON, file, tree
 from ipvs_audit.persistence.resolution import Resolution, resolve
 from ipvs_audit.snapshot.config_files import ConfigTree
 from ipvs_audit.snapshot.config_paths import SYSCTL_CONF
-from ipvs_audit.snapshot.sysctl_config import Loader
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, parse_key
+from ipvs_audit.snapshot.sysctl_loader import Loader
 
 PROCPS = Loader("procps", (4, 0, 2), (SYSCTL_CONF,))
 PROCPS_3 = replace(PROCPS, version=(3, 3, 17))

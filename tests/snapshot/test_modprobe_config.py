@@ -34,20 +34,41 @@ def test_lines_that_kmod_passes_over(line: str) -> None:
 
 def test_the_first_file_by_name_wins_whatever_its_directory() -> None:
     files = {HOOK: "install ip_vs b", "/usr/lib/modprobe.d/aaa.conf": "install ip_vs a"}
-    found = config(files).first("install", "ip_vs")
+    found = config(files, kmod=34).first("install", "ip_vs")
     assert found is not None
     assert found.where == "/usr/lib/modprobe.d/aaa.conf:1"
 
 
 def test_a_hidden_hook_is_told() -> None:
     files = {"/usr/lib/modprobe.d/ipvs.conf": "install ip_vs a", HOOK: "# nothing"}
-    assert config(files).hidden[0][1] == HOOK
+    assert config(files, kmod=34).hidden[0][1] == HOOK
 
 
 def test_old_kmod_does_not_read_usr_local() -> None:
     files = {"/usr/local/lib/modprobe.d/a.conf": "install ip_vs a"}
     assert config(files, kmod=28).directives == ()
     assert config(files, kmod=30).directives != ()
+
+
+def test_up_to_kmod_31_a_split_usr_is_not_read() -> None:
+    files = {"/usr/lib/modprobe.d/a.conf": "install ip_vs a"}
+    assert config(files, kmod=31).directives == ()
+    assert config(files, kmod=34).directives != ()
+
+
+def test_up_to_kmod_31_a_merged_usr_is_read() -> None:
+    content, usr = "install ip_vs a", "/usr/lib/modprobe.d/a.conf"
+    files = {usr: content, "/lib/modprobe.d/a.conf": f"->{usr}"}
+    found = config(files, kmod=31).first("install", "ip_vs")
+    assert found is not None
+    assert found.where == f"{usr}:1"
+
+
+def test_alias_files_are_read_before_kmod_33() -> None:
+    files = {"/etc/modprobe.d/a.alias": "install ip_vs a"}
+    assert config(files, kmod=32).directives != ()
+    assert config(files, kmod=34).directives == ()
+    assert config(files, kmod=None).directives == ()
 
 
 @pytest.mark.parametrize(
@@ -58,6 +79,9 @@ def test_old_kmod_does_not_read_usr_local() -> None:
         ("softdep ip_vs nf_conntrack", False),
         ("softdep ip_vs pre:", False),
         ("softdep ip_vs_rr pre: a", False),
+        ("softdep ip_vs  pre: a", False),
+        ("softdep ip_vs   pre: a", True),
+        ("softdep ip_vs  pre: a post: b", True),
     ],
 )
 def test_soft_dependencies_bypass_the_hook(line: str, *, bypassed: bool) -> None:

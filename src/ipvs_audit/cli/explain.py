@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ipvs_audit.persistence.resolution import Resolution
-    from ipvs_audit.snapshot.sysctl_config import Loader
+    from ipvs_audit.snapshot.sysctl_loader import Loader
 
 _LOADERS = ("sysctl-p", "sysctl-system", "systemd-sysctl")
 _DESCRIPTION = """\

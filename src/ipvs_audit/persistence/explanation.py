@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ipvs_audit.persistence.prediction import Prediction
     from ipvs_audit.persistence.resolution import Resolution
     from ipvs_audit.snapshot.modprobe_config import Directive
-    from ipvs_audit.snapshot.sysctl_config import Loader
+    from ipvs_audit.snapshot.sysctl_loader import Loader
 
 #: The policy that explanations are judged by: estimation disabled.
 POLICY = Policy()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from ipvs_audit.persistence.resolution import Resolution, resolve
 from ipvs_audit.snapshot.config_paths import SYSCTL_CONF, why_ignored
 from ipvs_audit.snapshot.modprobe_config import ModprobeConfig, read_modprobe
-from ipvs_audit.snapshot.sysctl_config import Loader
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, Key
+from ipvs_audit.snapshot.sysctl_loader import Loader
 
 if TYPE_CHECKING:
     from ipvs_audit.snapshot import Snapshot
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.host import Loaders
 
 MODULE = "ip_vs"
+#: Distributions that build procps' sysctl as upstream released it.
+_UNPATCHED = ("debian", "ubuntu")
 
 ModuleState = Literal["loaded", "builtin", "available", "absent", "unknown"]
 
@@ -59,8 +61,13 @@ class HostConfig:
         program: Literal["procps", "busybox"] = (
             "busybox" if self.loaders.sysctl_kind == "busybox" else "procps"
         )
-        release = self.loaders.procps_release
-        return Loader(program, self.loaders.procps or (), (SYSCTL_CONF,), release=release)
+        return Loader(
+            program,
+            self.loaders.procps or (),
+            (SYSCTL_CONF,),
+            release=self.loaders.procps_release,
+            unpatched=self.loaders.os_id in _UNPATCHED,
+        )
 
     @cached_property
     def sysctl_system(self) -> Loader:
@@ -108,7 +115,8 @@ def host_config_of(snapshot: Snapshot, key: Key = RUN_ESTIMATION) -> HostConfig:
         has_switch = True
     elif module.loaded and host.why_unread == "absent":
         has_switch = False
-    shared = _Identical(snapshot.config), snapshot.loaders, module.state, has_switch, key
+    loaders = replace(snapshot.loaders, os_id=snapshot.host.os_id)
+    shared = _Identical(snapshot.config), loaders, module.state, has_switch, key
     return _host_config(*shared)
 
 

@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from ipvs_audit.snapshot.sysctl_config import Loader, candidate_lines, loader_files, settings
+from ipvs_audit.snapshot.config_paths import SYSCTL_CONF
+from ipvs_audit.snapshot.sysctl_config import candidate_lines, loader_files, pieces, settings
 from ipvs_audit.snapshot.sysctl_key import is_glob, resolved
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.snapshot.config_files import ConfigFile, Line
     from ipvs_audit.snapshot.sysctl_config import Setting
+    from ipvs_audit.snapshot.sysctl_loader import Loader
 
 _REFUSALS_FAIL = (4, 0, 0)  # before, procps reports it and exits 0
+_LONGEST_NAME = 255
+_NO_KEY = re.compile(r"^-|[\s\x00-\x1f]")
 
 
 def failure_reasons(config: HostConfig, loader: Loader, *, key_exists: bool) -> tuple[str, ...]:
     """Each reason why the loader exits with a failure; empty where none is known.
 
-    What other keys accept is not known: a value that the kernel refuses there stays unseen.
+    What other keys accept is not known: a value that the kernel refuses there stays unseen. Of a
+    program whose build is not known, the reasons of the one that has any.
     """
+    found = [_reasons(config, build, key_exists=key_exists) for build in loader.builds]
+    return next(filter(None, found), ())
+
+
+def _reasons(config: HostConfig, loader: Loader, *, key_exists: bool) -> tuple[str, ...]:
     read = loader_files(config.tree, loader)
     found = [f"{path} does not exist" for path in read.missing]
+    if loader.needs_sysctl_conf and SYSCTL_CONF not in config.tree.files:
+        found.append(f"{SYSCTL_CONF} does not exist")
     for file in read.files:
         if not file.real and loader.program == "procps":
             found.append(f"{file.path} is a link to nothing")
         for line in file.lines or ():
             if loader.program == "systemd":
-                why = _not_an_assignment(line)
+                why = _not_an_assignment(line, loader)
+                why = why or _not_writable(config, loader, file, line)
+            elif loader.rejects_garbage and _is_garbage(line, loader):
+                why = "is not an assignment"
             else:
                 why = _missing_key(config, loader, file, line, key_exists=key_exists)
             if why:
@@ -41,8 +57,19 @@ def failure_reasons(config: HostConfig, loader: Loader, *, key_exists: bool) -> 
     return tuple(found)
 
 
-def may_fail(config: HostConfig, loader: Loader) -> bool:
-    """Whether a pattern reaches keys of many kinds, some of which may refuse the value."""
+def exit_status_unknown(config: HostConfig, loader: Loader, *, key_exists: bool) -> bool:
+    """Whether the loader may fail or not.
+
+    A pattern reaches keys of many kinds, some of which may refuse the value; or only some builds
+    of this version fail.
+    """
+    reasons = [_reasons(config, build, key_exists=key_exists) for build in loader.builds]
+    if not any(reasons):
+        return any(_pattern_may_fail(config, build) for build in loader.builds)
+    return not all(reasons)
+
+
+def _pattern_may_fail(config: HostConfig, loader: Loader) -> bool:
     return loader.globs and any(
         setting.value is not None and is_glob(setting.path.rpartition("/")[2])
         for file in loader_files(config.tree, loader).files
@@ -55,16 +82,46 @@ def _refusals_fail(loader: Loader) -> bool:
     return loader.program == "procps" and (not loader.version or loader.version >= _REFUSALS_FAIL)
 
 
-def _not_an_assignment(line: Line) -> str:
+def _not_an_assignment(line: Line, loader: Loader) -> str:
+    for piece in pieces(line.text, loader):
+        text = piece.strip()
+        excused = not text or "=" in text or text.startswith(("#", ";"))
+        if not excused and not (text.startswith("-") and loader.globs):
+            return "is not an assignment"
+    return ""
+
+
+def _is_garbage(line: Line, loader: Loader) -> bool:
     text = line.text.strip()
-    if not text or "=" in text or text.startswith(("-", "#", ";")):
-        return ""
-    return "is not an assignment"
+    excused = "#;-" if loader.takes_dash else "#;"
+    return len(text) > 1 and "=" not in text and text[0] not in excused
+
+
+def _not_writable(config: HostConfig, loader: Loader, file: ConfigFile, line: Line) -> str:
+    """Why systemd-sysctl cannot write to a path; one that is merely missing is no failure."""
+    for setting in settings(file, line, loader):
+        path = setting.path
+        if setting.value is None or setting.ignores_errors:
+            continue
+        if not path:
+            return "names no key"
+        if ".." in path.split("/") and not loader.follows_dots:
+            return f"sets {setting.spelled}, which systemd-sysctl refuses"
+        folder = path.endswith("/") and resolved(path.rstrip("/")) == config.key.path
+        if not loader.simplifies_keys and (folder or _too_long(path)):
+            return f"sets {setting.spelled[:40]}, which is no file name"
+    return ""
+
+
+def _too_long(path: str) -> bool:
+    return any(len(part) > _LONGEST_NAME for part in path.split("/"))
 
 
 def _missing_key(
     config: HostConfig, loader: Loader, file: ConfigFile, line: Line, *, key_exists: bool
 ) -> str:
+    if _refusals_fail(loader) and line.text.lstrip()[:1] == "=":
+        return "names no key"
     if loader.ignores_unknown_keys:
         return ""
     for setting in settings(file, line, loader):
@@ -79,9 +136,9 @@ def _missing_key(
 def _exists(config: HostConfig, setting: Setting) -> bool:
     """Whether another key exists; taken to where the probe did not look."""
     known = config.tree.keys.get(setting.spelled)
-    if is_glob(setting.path):
+    if is_glob(setting.path) or _too_long(setting.path) or _NO_KEY.search(setting.path):
         return False  # no file of that very name
     if known is None:
-        misspelled = setting.path.strip(" -/").replace(".", "/").replace("//", "/")
+        misspelled = setting.path.strip(" -/!").replace(".", "/").replace("//", "/")
         return misspelled != config.key.path
     return known

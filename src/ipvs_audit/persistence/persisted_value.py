@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.persistence.prediction import Accepts
     from ipvs_audit.persistence.resolution import Resolution
-    from ipvs_audit.snapshot.sysctl_config import Loader
+    from ipvs_audit.snapshot.sysctl_loader import Loader
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from ipvs_audit.persistence.hook_state import Command, State
 from ipvs_audit.persistence.host_config import MODULE, HostConfig
 from ipvs_audit.persistence.other_hooks import with_dependent_hooks, with_udev
 from ipvs_audit.persistence.prediction import Accepts, Prediction, is_compliant
+from ipvs_audit.snapshot.modprobe_config import underscored
 
 if TYPE_CHECKING:
     from ipvs_audit.snapshot.modprobe_config import Directive
@@ -51,6 +52,8 @@ def find_hook(config: HostConfig) -> tuple[Directive | None, str]:
             f"{config.loaders.modprobe} is not kmod's modprobe and does not run install commands",
         )
     modprobe = config.modprobe
+    if alias := _alias_doubt(config):
+        return None, alias
     hook = modprobe.first("install", MODULE)
     if hook is None:
         for directive, by in modprobe.hidden:
@@ -75,7 +78,17 @@ def _starts(config: HostConfig) -> str:
     return missing if config.has_switch is False else default
 
 
+def _alias_doubt(config: HostConfig) -> str:
+    """Why ``modprobe ip_vs`` loads another module: modprobe looks for an alias first."""
+    alias = config.modprobe.first("alias", MODULE)
+    if alias is None or underscored(alias.rest.strip()) == MODULE:
+        return ""
+    return f"{alias.where} makes {MODULE} an alias of {alias.rest.strip()}"
+
+
 def _hidden_doubt(config: HostConfig) -> str:
+    if alias := _alias_doubt(config):
+        return alias
     closed = config.modprobe.unreadable
     return f"{closed[0]} could not be read and may hold a hook" if closed else ""
 

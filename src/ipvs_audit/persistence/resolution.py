@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.snapshot.config_paths import SYSCTL, first_unreadable
 from ipvs_audit.snapshot.sysctl_config import (
-    Loader,
     LoaderFiles,
     Setting,
     candidate_lines,
@@ -28,6 +27,7 @@ from ipvs_audit.snapshot.sysctl_key import (
 
 if TYPE_CHECKING:
     from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
+    from ipvs_audit.snapshot.sysctl_loader import Loader
 
 _FNMATCH_EXCLUSIONS = (4, 0, 5)  # before, procps compares an exclusion as text
 
@@ -97,8 +97,18 @@ def resolve(tree: ConfigTree, loader: Loader, key: Key) -> Resolution:
     """Resolve a key as a loader does.
 
     The key is taken to exist when the loader runs; whether it does is the reload's and the
-    boot's question.
+    boot's question. Where only the package's release tells how the program reads, and it is not
+    known, builds that give other values are a doubt.
     """
+    found, *others = [_resolved(tree, build, key) for build in loader.builds]
+    doubt = found.doubt or next((other.doubt for other in others if other.doubt), "")
+    if not doubt and any(other.value != found.value for other in others):
+        known = "the release of the procps package is not known"
+        doubt = f"{known}, and builds of {loader.version_text} differ in what they read here"
+    return replace(found, loader=loader, doubt=doubt)
+
+
+def _resolved(tree: ConfigTree, loader: Loader, key: Key) -> Resolution:
     read = loader_files(tree, loader)
     found = _settings(read.files, loader, key)
     if loader.program == "systemd":
@@ -225,7 +235,8 @@ def _as_systemd(
 ) -> Assignment | None:
     """One line as systemd sees it; None where it does not concern the key."""
     glob = is_glob(setting.path)
-    if not glob and setting.path == key.path:
+    path = resolved(setting.path) if loader.follows_dots else setting.path
+    if not glob and path == key.path:
         if setting.value is None:
             return Assignment(setting, None, lost or "it excludes the key from patterns")
         return _written(setting, key, lost)

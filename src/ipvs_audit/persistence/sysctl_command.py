@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.hook_state import State, Step
-from ipvs_audit.persistence.loader_failures import failure_reasons, may_fail
+from ipvs_audit.persistence.loader_failures import exit_status_unknown, failure_reasons
 from ipvs_audit.persistence.write_commands import key_exists
 from ipvs_audit.snapshot.config_files import ConfigFile, Line
 from ipvs_audit.snapshot.config_paths import SYSCTL, SYSCTL_CONF
-from ipvs_audit.snapshot.sysctl_config import Loader, settings
+from ipvs_audit.snapshot.sysctl_config import settings
 from ipvs_audit.snapshot.sysctl_key import is_glob, loader_path, name_matches, resolved
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.persistence.resolution import Resolution
     from ipvs_audit.persistence.shell_parser import Simple, Word
+    from ipvs_audit.snapshot.sysctl_loader import Loader
 
 _PLAIN = frozenset("bneNwqox")
 _SHOWING = frozenset("aAXVdh")
@@ -178,10 +179,10 @@ def _load(config: HostConfig, loader: Loader, text: str, state: State) -> tuple[
     exists = key_exists(config, state)
     failed = tuple(f"{text!r}: {why}" for why in failure_reasons(config, loader, key_exists=exists))
     state = _applied(config, loader, text, state)
-    state = replace(state, status=int(bool(failed)), failed=(*state.failed, *failed))
-    if not failed and may_fail(config, loader):
-        return (state, replace(state, status=1))
-    return (state,)
+    end = replace(state, status=int(bool(failed)), failed=(*state.failed, *failed))
+    if exit_status_unknown(config, loader, key_exists=exists):
+        return (end, replace(state, status=int(not failed)))
+    return (end,)
 
 
 def _applied(config: HostConfig, loader: Loader, text: str, state: State) -> State:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.remedy.editable_files import EditableFiles
     from ipvs_audit.snapshot.config_files import ConfigFile, Line
-    from ipvs_audit.snapshot.sysctl_config import Loader
+    from ipvs_audit.snapshot.sysctl_loader import Loader
 
 #: Drop-ins in the order in which they are tried; a later name is read after more of the others.
 DROP_INS = (

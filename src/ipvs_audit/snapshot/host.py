@@ -62,7 +62,8 @@ class Loaders:
         masked_units: units of the boot that a link to /dev/null or an empty file masks, e.g.
             ``systemd-sysctl.service``.
         procps_release, systemd_release, kmod_release: the packages' releases, e.g. ``8.el8``;
-            empty where not known. They decide nothing yet.
+            empty where not known. Builds of one version differ: procps 3.3.15 and 3.3.17.
+        os_id: ``ID`` of os-release; tells what an unknown release may be.
     """
 
     init: str
@@ -78,6 +79,7 @@ class Loaders:
     procps_release: str = ""
     systemd_release: str = ""
     kmod_release: str = ""
+    os_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """What modprobe reads before it loads a module: hooks, soft dependencies, aliases, blacklists.
 
-Facts of kmod 28 to 34 (``libkmod-config.c``, ``libkmod-module.c``).
+Facts of kmod 20 to 34 (``libkmod-config.c``, ``libkmod-module.c``).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.snapshot.config_paths import MODPROBE
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree, Line
 
 _LOCAL_SINCE = 29  # kmod before 29 does not read /usr/local/lib/modprobe.d
+_NO_ALIAS_FILES_SINCE = 33
+_BOTH_USR_SINCE = 32  # before, /lib/modprobe.d alone is read, be it a link to /usr/lib or not
 _BACKSLASH = re.compile(r"\\(.)", re.DOTALL)
 _VERBS = ("install", "remove", "alias", "blacklist", "softdep", "options")
 
@@ -96,7 +98,12 @@ def read_modprobe(tree: ConfigTree, kmod: int | None) -> ModprobeConfig:
         for directory in MODPROBE.directories
         if kmod is None or kmod >= _LOCAL_SINCE or not directory.startswith("/usr/local")
     )
-    files, hidden = files_by_name(tree, directories, *MODPROBE.endings)
+    endings = MODPROBE.endings
+    if kmod is None or kmod >= _NO_ALIAS_FILES_SINCE:
+        endings = (".conf",)
+    if kmod is not None and kmod < _BOTH_USR_SINCE:
+        tree = _without_split_usr(tree)
+    files, hidden = files_by_name(tree, directories, *endings)
     read = tuple(directive for file in files for directive in _directives(file))
     passed_over = tuple(
         (directive, by)
@@ -108,6 +115,22 @@ def read_modprobe(tree: ConfigTree, kmod: int | None) -> ModprobeConfig:
     ]
     unreadable += [text for text in tree.unreadable if MODPROBE.folder in text.partition(":")[0]]
     return ModprobeConfig(read, passed_over, tuple(unreadable))
+
+
+def _without_split_usr(tree: ConfigTree) -> ConfigTree:
+    """The tree without what stands in /usr/lib/modprobe.d and not in /lib/modprobe.d as well."""
+    usr, lib = (f"{top}/{MODPROBE.folder}/" for top in ("/usr/lib", "/lib"))
+    here = [path for path in tree.files if path.startswith(usr)]
+    split = {path for path in here if not _same(tree, path, lib + path.removeprefix(usr))}
+    if not split:
+        return tree
+    return replace(
+        tree, files={path: file for path, file in tree.files.items() if path not in split}
+    )
+
+
+def _same(tree: ConfigTree, one: str, other: str) -> bool:
+    return other in tree.files and tree.files[one].real == tree.files[other].real
 
 
 def _directives(file: ConfigFile) -> list[Directive]:
@@ -164,9 +187,16 @@ def underscored(name: str) -> str:
 
 
 def _dependencies(text: str) -> list[str]:
-    """The modules that a softdep line names after ``pre:`` or ``post:``."""
+    """The modules that a softdep line names after ``pre:`` or ``post:``.
+
+    kmod takes exactly one blank in front of the first word for part of it, so that with two blanks
+    behind the module's name ``pre:`` is not recognised.
+    """
     found, taking = [], False
-    for word in text.split():
+    words = text.split()
+    if words and text[:1].isspace() and not text[1:2].isspace():
+        words[0] = text[0] + words[0]
+    for word in words:
         if word in ("pre:", "post:"):
             taking = True
         elif taking:

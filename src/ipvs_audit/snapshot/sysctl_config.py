@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from ipvs_audit.model.package_version import PackageVersion
 from ipvs_audit.snapshot.config_paths import SYSCTL, SYSCTL_CONF
 from ipvs_audit.snapshot.sysctl_key import SPACES, Key, loader_path, simplified
 
@@ -18,61 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree, Line
+    from ipvs_audit.snapshot.sysctl_loader import Loader
 
 
-Version = tuple[int, ...]
-
-_PROCPS_ETC_FIRST: Version = (3, 3, 17)  # before, /run/sysctl.d masks /etc/sysctl.d
-_PROCPS_GLOBS: Version = (4, 0, 0)
-_SYSTEMD_WITHOUT_LIB = 255  # split /usr is no longer supported
-_SYSTEMD_GLOBS = 245
-_SYSTEMD_LENIENT = 239  # upstream 244; RHEL 8 brought it to 239
 _SYSTEMD_SPACES = " \t\n\r"
 _SYSTEMD_LINE_END = re.compile("[\r\0]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Loader:
-    """A program that applies sysctl settings, and how it is called.
-
-    Attributes:
-        program: ``procps`` (also for an unknown sysctl), ``busybox`` or ``systemd``.
-        version: of the program, e.g. ``(4, 0, 2)`` or ``(252,)``; the newest where empty.
-        release: of its package, e.g. ``8.el8``; shown only.
-        files: the files that it is told to read; None reads the system's directories.
-        prefixes: ``--prefix`` of systemd-sysctl: only keys below one of them.
-        ignores_unknown_keys: a key that the kernel lacks is no error (``-e``, ``--system``).
-    """
-
-    program: Literal["procps", "busybox", "systemd"]
-    version: Version = ()
-    files: tuple[str, ...] | None = None
-    prefixes: tuple[str, ...] = ()
-    ignores_unknown_keys: bool = False
-    release: str = ""
-
-    @property
-    def name(self) -> str:
-        """The loader as a person types it, e.g. ``sysctl -p /etc/ipvs.conf``."""
-        if self.program == "systemd":
-            options = [f"--prefix={prefix}" for prefix in self.prefixes]
-            return " ".join(["systemd-sysctl", *options, *(self.files or ())])
-        if self.files is None:
-            return "sysctl --system"
-        named = [] if self.files == (SYSCTL_CONF,) else list(self.files)
-        return " ".join(["sysctl", *(["-e"] if self.ignores_unknown_keys else []), "-p", *named])
-
-    @property
-    def version_text(self) -> str:
-        """The version as the package has it, e.g. ``3.3.15-8.el8``; empty where not known."""
-        return str(PackageVersion(self.version, self.release)) if self.version else ""
-
-    @property
-    def globs(self) -> bool:
-        """Whether this version supports patterns and exclusions."""
-        if self.program == "systemd":
-            return not self.version or self.version[0] >= _SYSTEMD_GLOBS
-        return self.program == "procps" and (not self.version or self.version >= _PROCPS_GLOBS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +77,7 @@ def loader_files(tree: ConfigTree, loader: Loader) -> LoaderFiles:
     dotted = loader.program != "systemd"
     files, hidden = files_by_name(tree, _directories(loader), ".conf", dotted=dotted)
     last = tree.files.get(SYSCTL_CONF)
-    if loader.program != "systemd" and last is not None and not last.masks and last.real:
+    if loader.reads_sysctl_conf and last is not None and not last.masks and last.real:
         files = (*files, last)
     return LoaderFiles(files, hidden)
 
@@ -163,12 +112,9 @@ def files_by_name(
 
 def _directories(loader: Loader) -> tuple[str, ...]:
     etc, run, *libraries = SYSCTL.directories
-    if loader.program == "systemd":
-        split_usr = loader.version and loader.version[0] < _SYSTEMD_WITHOUT_LIB
-        return SYSCTL.directories if split_usr else SYSCTL.directories[:-1]
-    if loader.version and loader.version < _PROCPS_ETC_FIRST:
-        return (run, etc, *libraries)
-    return SYSCTL.directories
+    if not loader.reads_split_usr:
+        del libraries[-1]
+    return (etc, run, *libraries) if loader.reads_etc_first else (run, etc, *libraries)
 
 
 def candidate_lines(file: ConfigFile, key: Key) -> Iterator[Line]:
@@ -187,16 +133,30 @@ def candidate_lines(file: ConfigFile, key: Key) -> Iterator[Line]:
 def settings(file: ConfigFile, line: Line, loader: Loader) -> tuple[Setting, ...]:
     """What a loader understands of a line: nothing, one setting, or more.
 
-    More than one only for systemd, which also ends a line at a carriage return or a NUL.
+    More than one where systemd also ends a line at a carriage return or a NUL, or where the line
+    is too long for an old loader.
     """
+    parts = pieces(line.text, loader)
     if loader.program == "systemd":
-        pieces: tuple[str, ...] = (line.text,)
+        ends = _SYSTEMD_LINE_END if loader.simplifies_keys else "\0"
         if "\r" in line.text or "\0" in line.text:
-            pieces = tuple(_SYSTEMD_LINE_END.split(line.text))
-        understood = (_systemd(piece, file, line, loader) for piece in pieces)
-        return tuple(setting for setting in understood if setting is not None)
-    setting = (_procps4 if loader.globs else _procps3)(line.text.partition("\0")[0], file, line)
-    return () if setting is None else (setting,)
+            parts = [end for part in parts for end in re.split(ends, part)]
+        understood = [_systemd(part, file, line, loader) for part in parts]
+    else:
+        texts = [part.partition("\0")[0] for part in parts]
+        if loader.globs:
+            understood = [_procps4(text, file, line) for text in texts]
+        else:
+            understood = [_procps3(text, file, line, dash=loader.takes_dash) for text in texts]
+    return tuple(setting for setting in understood if setting is not None)
+
+
+def pieces(text: str, loader: Loader) -> list[str]:
+    """A line as the loader's buffer takes it: one piece, or more where it is too long."""
+    limit = loader.line_limit
+    if limit is None or len(text) <= limit:
+        return [text]
+    return [text[at : at + limit] for at in range(0, len(text), limit)]
 
 
 def _systemd(text: str, file: ConfigFile, line: Line, loader: Loader) -> Setting | None:
@@ -205,14 +165,19 @@ def _systemd(text: str, file: ConfigFile, line: Line, loader: Loader) -> Setting
         return None
     name, equals, value = text.partition("=")
     ignores_errors = False
-    if name[:1] == "-" and (not loader.version or loader.version[0] >= _SYSTEMD_LENIENT):
+    if name[:1] == "-" and loader.takes_dash:
         ignores_errors, name = True, name[1:]
     if not equals and not (ignores_errors and loader.globs):
         return None
     spelled = name.strip(_SYSTEMD_SPACES)
+    path = loader_path(spelled)
+    if loader.simplifies_keys:
+        path = simplified(path)
+    elif name[:1] in _SYSTEMD_SPACES:
+        path = name.rstrip(_SYSTEMD_SPACES)  # a blank behind the dash belongs to the name
     return Setting(
         spelled=spelled,
-        path=simplified(loader_path(spelled)),
+        path=path,
         value=value.strip(_SYSTEMD_SPACES) if equals else None,
         ignores_errors=ignores_errors,
         file=file.path,
@@ -241,19 +206,20 @@ def _procps4(text: str, file: ConfigFile, line: Line) -> Setting | None:
     )
 
 
-def _procps3(text: str, file: ConfigFile, line: Line) -> Setting | None:
-    text = text.strip(" \t").rstrip(_SYSTEMD_SPACES)
-    if len(text) < 2 or text[0] in "#;":  # noqa: PLR2004  # procps' own shortest line
+def _procps3(text: str, file: ConfigFile, line: Line, *, dash: bool) -> Setting | None:
+    text = text.lstrip(" \t")
+    if len(text.rstrip(_SYSTEMD_SPACES)) < 2 or text[0] in "#;":  # noqa: PLR2004  # procps' own
         return None
     name, _, value = text.lstrip("=").partition("=")
-    value = re.split("[\r\n]", value.lstrip("\r\n"), maxsplit=1)[0].lstrip(" \t")
+    value = re.split("[\r\n]", value.lstrip("\r\n"), maxsplit=1)[0]
     name = name.rstrip(_SYSTEMD_SPACES)
     if not name or not value:
-        return None
+        return None  # a value of blanks is written
+    spelled = name.removeprefix("-") if dash else name
     return Setting(
-        spelled=name.removeprefix("-"),
-        path=loader_path(name.removeprefix("-")),
-        value=value,
+        spelled=spelled,
+        path=loader_path(spelled),
+        value=value.strip(_SYSTEMD_SPACES),
         ignores_errors=False,
         file=file.path,
         line=line.number,
