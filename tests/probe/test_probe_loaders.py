@@ -38,6 +38,60 @@ def test_masked_units_and_the_system_manager(tmp_path: Path, shell: str) -> None
     assert found.systemd_modules_load is None
 
 
+#: busybox takes its own sysctl, whatever stands in the search path.
+STARTING = [shell for shell in SHELLS if shell != "busybox"]
+
+
+def program(folder: Path, name: str, *lines: str) -> None:
+    """A program that prints lines."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text("#!/bin/sh\ncat <<'END'\n" + "\n".join(lines) + "\nEND\n")
+    (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize("shell", STARTING)
+def test_rpm_tells_the_build_of_a_procps_whose_builds_differ(tmp_path: Path, shell: str) -> None:
+    program(tmp_path / "bin", "sysctl", "sysctl from procps-ng 3.3.15")
+    program(
+        tmp_path / "bin", "rpm", "Package: procps-ng", "Version: 3.3.15-14.el8",
+        "package systemd is not installed", "Package: kmod", "Version: 25-20.el8",
+    )  # fmt: skip
+    found = parse_loaders(run(SHELLS[shell], first=tmp_path / "bin")["loaders"])
+    assert (found.procps, found.procps_release) == ((3, 3, 15), "14.el8")
+    assert (found.systemd_release, found.kmod_release) == ("", "20.el8")
+
+
+@pytest.mark.parametrize("shell", STARTING)
+def test_rpm_is_not_asked_where_all_builds_of_procps_read_alike(tmp_path: Path, shell: str) -> None:
+    program(tmp_path / "bin", "sysctl", "sysctl from procps-ng 4.0.4")
+    program(tmp_path / "bin", "rpm", "Package: procps-ng", "Version: 4.0.4-4.el10")
+    section_ = run(SHELLS[shell], first=tmp_path / "bin")["loaders"]
+    assert "package=" not in section_.output
+    assert parse_loaders(section_).procps_release == ""
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-query"), reason="needs a host with dpkg")
+@pytest.mark.parametrize("shell", STARTING)
+def test_dpkg_tells_the_build_without_being_started(tmp_path: Path, shell: str) -> None:
+    program(tmp_path / "bin", "sysctl", "sysctl from procps-ng 3.3.17")
+    program(tmp_path / "bin", "rpm", "package procps-ng is not installed")
+    asked = run(SHELLS[shell], first=tmp_path / "bin")["loaders"].output
+    query = ["dpkg-query", "-W", "-f", "package=${Package} ${Version}\\n", "procps"]
+    assert subprocess.check_output(query, text=True) in asked
+
+
+@pytest.mark.parametrize(("package", "release"), [
+    ("procps-ng 3.3.17-14.el9", "14.el9"),
+    ("procps 2:3.3.17-5", "5"),
+    ("procps-ng 4.0.4-1", ""),
+    ("procps-ng odd", ""),
+    ("", ""),
+])  # fmt: skip
+def test_only_the_package_of_that_version_tells_the_release(package: str, release: str) -> None:
+    text = f"sysctl-version=sysctl from procps-ng 3.3.17\npackage={package}\nend\n"
+    assert parse_loaders(section("loaders", text)).procps_release == release
+
+
 @pytest.mark.parametrize(("said", "procps", "kind"), [
     ("sysctl from procps-ng 4.0.2", (4, 0, 2), "procps"),
     ("sysctl from procps-ng 3.3.15", (3, 3, 15), "procps"),

@@ -1,6 +1,30 @@
 # shellcheck shell=sh
 # Which programs apply settings and load modules here, and who reads IPVS statistics.
 
+# Which build of procps, systemd and kmod this is. Asked only where it matters: builds of other versions
+# of procps do not differ. rpm gets two seconds: its database may be locked.
+packages() {
+  case $text in *'procps-ng 3.3.15'* | *'procps-ng 3.3.17'*) ;; *) return ;; esac
+  got='' name=''
+  if have rpm && have timeout; then
+    got=$(timeout 2 rpm -q --qf 'Package: %{NAME}\nVersion: %{VERSION}-%{RELEASE}\n' procps-ng systemd kmod 2>/dev/null)
+  fi
+  case $got in *Version:*) ;; *) got=$(grep -sxE -A12 'Package: (procps|systemd|kmod)' /var/lib/dpkg/status) ;; esac
+  set -f
+  IFS=$nl
+  for line in $got; do
+    case $line in
+      Package:*) name=${line#*: } ;;
+      Version:*)
+        [ -z "$name" ] || text="${text}package=$name ${line#*: }$nl"
+        name=''
+        ;;
+    esac
+  done
+  unset IFS
+  set +f
+}
+
 loaders() {
   text=''
   get /proc/1/comm && text="${text}init=$got$nl"
@@ -34,6 +58,7 @@ loaders() {
     fi
     text="$text$name-version=$kind$nl"
   done
+  packages
   for name in systemd-sysctl systemd-modules-load systemd-udevd systemd-udev-trigger procps kmod; do
     for path in /etc/systemd/system /run/systemd/system; do
       # A link to /dev/null masks, and so does an empty file.
@@ -42,7 +67,7 @@ loaders() {
   done
   get /proc/sys/kernel/modprobe && text="${text}kernel-helper=$got$nl"
   get /proc/sys/kernel/modules_disabled && text="${text}modules-disabled=$got$nl"
-  frame loaders - 'cat /proc/1/comm; ls /lib/systemd/systemd-sysctl; sysctl --version; modprobe --version; ls -l /etc/systemd/system' "${text}end$nl"
+  frame loaders - 'cat /proc/1/comm; ls /lib/systemd/systemd-sysctl; sysctl --version; modprobe --version; rpm -q procps-ng systemd kmod; ls -l /etc/systemd/system' "${text}end$nl"
 }
 
 # Names only, and of node_exporter the two kinds of flag that matter: a command line may hold secrets.

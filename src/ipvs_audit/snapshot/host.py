@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
+from ipvs_audit.model.package_version import PackageVersion, parse_package_version
 from ipvs_audit.snapshot.section import Section, decimal, number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,18 +166,33 @@ def parse_loaders(section: Section) -> Loaders:
     systemd = re.match(r"(?:systemd )?([0-9]{1,5})", facts.get("systemd-version", ""))
     kmod = re.match(r"kmod version ([0-9]{1,5})\b", modprobe)
     procps = re.search(r"procps\S* (?:version )?([0-9]{1,5}(?:\.[0-9]{1,5})*)", sysctl)
+    packages = dict(_packages(section))
+    release = packages.get("procps-ng") or packages.get("procps")
+    upstream = tuple(int(part) for part in procps[1].split(".")) if procps else None
     return Loaders(
         init=facts.get("init", ""),
         systemd_sysctl=facts.get("systemd-sysctl"),
         systemd_version=int(systemd[1]) if systemd else None,
         systemd_modules_load=facts.get("systemd-modules-load"),
-        procps=tuple(int(part) for part in procps[1].split(".")) if procps else None,
+        procps=upstream,
         sysctl_path=facts.get("sysctl"),
         sysctl_kind="procps" if procps else _kind(sysctl),
         kmod=int(kmod[1]) if kmod else None,
         modprobe=facts.get("modprobe"),
         masked_units=section.fields().get("masked", ()),
+        # A sysctl of another version than the package's is not the package's.
+        procps_release=release.release if release and release.upstream == upstream else "",
+        systemd_release=packages["systemd"].release if "systemd" in packages else "",
+        kmod_release=packages["kmod"].release if "kmod" in packages else "",
     )
+
+
+def _packages(section: Section) -> Iterator[tuple[str, PackageVersion]]:
+    """The installed packages that the probe asked for; a version that is odd is not known."""
+    for line in section.fields().get("package", ()):
+        name, _, version = line.partition(" ")
+        with suppress(ValueError):
+            yield name, parse_package_version(version)
 
 
 def parse_consumers(section: Section) -> tuple[Consumer, ...]:
