@@ -12,6 +12,7 @@ import recorded
 import sample_run
 from made import check
 
+from ipvs_audit.audit.evidence_age import recent_enough
 from ipvs_audit.audit.host_facts import facts_of
 from ipvs_audit.audit.rejudge import Rejudgement, rejudge
 from ipvs_audit.audit.waiver_matching import Waivers, matched
@@ -219,3 +220,17 @@ def test_the_worst_recorded_host_is_what_these_tests_take_it_for() -> None:
         Verdict.PASS,
         Verdict.NOT_APPLICABLE,
     }
+
+
+def test_a_run_that_refused_old_evidence_follows_from_it() -> None:
+    policy = Policy(max_age_hours=168)
+    run = replace(run_of(result_of(AFTER)), started="2099-01-01T00:00:00.000Z")
+    run = replace(run, policy=policy.model_dump(mode="json"))
+    passed = again(run, AFTER)
+    assert f"web1 {IDS[0]}: verdict is 'pass', the evidence gives 'error'" in passed.wrong
+    (host,) = run.hosts
+    old = recent_enough(AFTER, policy, run.started)
+    refused = tuple(judge(check(name), old, policy) for name in IDS)
+    found = again(replace(run, hosts=(replace(host, controls=refused),)), AFTER)
+    assert not found.wrong
+    assert found.results == len(IDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -294,3 +295,29 @@ class TestRender:
         ran = tool("render", run)
         assert ran.returncode == 4
         assert "results.json: differs from the digest in the manifest" in ran.stdout
+
+
+def test_old_evidence_is_said_and_refused_where_it_is_too_old(tmp_path: Path) -> None:
+    text = (ROOT / "tests" / "recordings" / "compliant.jsonl").read_text()
+    old = re.sub(r'"(started|finished)": ?"20..-..-..T', r'"\1": "2024-01-02T', text)
+    (tmp_path / "snapshots.jsonl").write_text(old)
+    audit = Audit(tmp_path / "reports")
+    evidence = ("--from-snapshots", tmp_path / "snapshots.jsonl")
+
+    ran = audit(*evidence)
+    said = re.search(
+        r"Compliant: .*, on evidence collected 2024-01-02, [\d,]+ days before this run\.",
+        " ".join(ran.output.split()),
+    )
+    assert said, ran.output
+    page = (ran.latest / "index.html").read_text()
+    assert "on evidence collected 2024-01-02" in page
+
+    refused = audit(*evidence, "--max-age", "7")
+    assert refused.status == 1
+    assert set(refused.verdicts()["compliant"].values()) == {"error"}
+    assert re.search(r"the evidence is [\d,]+ days old; --max-age is 7 days", refused.output)
+    verified = tool("verify", refused.latest.resolve())
+    assert verified.returncode == 0, verified.stdout
+    assert "results: 6 follow from the evidence" in verified.stdout
+    assert audit(*evidence, "--max-age", "7d").status == 4

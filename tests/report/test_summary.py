@@ -79,6 +79,29 @@ def test_the_verdict_in_one_sentence(hosts: tuple[HostResult, ...], sentence: st
     assert said(*hosts) == sentence
 
 
+def test_the_verdict_says_when_old_evidence_was_collected() -> None:
+    old = replace(LAB["compliant"], name="old", started="2024-11-20T01:00:00.000Z")
+    older = replace(old, name="older", started="2024-10-21T02:00:00.000Z")
+    begun = {"started": "2026-11-23T02:00:00.000Z"}
+    for host in (old, replace(old, name="b")), (old,):
+        sentence = headline(replace(sample_run.run(host), **begun)).sentence
+        assert sentence.endswith(", on evidence collected 2024-11-20, 733 days before this run.")
+        assert sentence.startswith("Compliant: IPVS estimation is disabled, proven on ")
+    mixed = headline(replace(sample_run.run((old, older)), **begun)).sentence
+    assert mixed.endswith(
+        ", on evidence collected from 2024-10-21 to 2024-11-20, up to 763 days before this run."
+    )
+    recent = replace(old, started="2026-11-22T02:00:01.000Z")
+    assert "collected" not in headline(replace(sample_run.run((recent,)), **begun)).sentence
+    broken = replace(old, started="2026-99-22T02:00:01.000Z")
+    assert "unknown age" in headline(replace(sample_run.run((broken,)), **begun)).sentence
+    failing = replace(LAB["drifted"], started="2026-11-22T02:00:00.000Z")
+    assert headline(replace(sample_run.run((failing,)), **begun)).sentence == (
+        "Not compliant: 1 of 1 host fails the policy, on evidence collected 2026-11-22, 1 day"
+        " before this run."
+    )
+
+
 EST_1_ONLY = tuple(
     replace(host, controls=host.controls[:1]) for host in (LAB["compliant"], LAB["drifted"])
 )

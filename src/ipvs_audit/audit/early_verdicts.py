@@ -62,7 +62,8 @@ class EarlyVerdicts:
 
     def judge(self, host: str, check: Check, evidence: Snapshot | Failure) -> Result | None:
         """The same of one check alone."""
-        result = judge_quietly(check, evidence, self._audit.policies[host])
+        recent = self._audit.recent_enough(host, evidence)
+        result = judge_quietly(check, recent, self._audit.policies[host])
         return result and self._audit.waivers.apply(host, result)
 
     def _of(self, host: str, evidence: Snapshot | Failure) -> dict[Check, Result | None]:

@@ -26,7 +26,7 @@ class Options:
     """The audit's options, read once.
 
     An empty ``inventory`` means this machine, as the inventory ``localhost`` describes it or, with
-    ``snapshots``, the hosts that those hold.
+    ``snapshots``, the hosts that those hold. ``max_age`` is in hours.
     """
 
     localhost: Path
@@ -36,6 +36,7 @@ class Options:
     shard: Shard | None
     policy: Path | None
     estimation: str | None
+    max_age: int | None
     snapshots: Path | None
     resume: Path | None
     reports: Path

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from ipvs_audit.audit.evidence_age import recent_enough
 from ipvs_audit.audit.host_result import collected_host
 from ipvs_audit.audit.waiver_matching import Waivers, matched
 from ipvs_audit.controls.control import control_of, judge, on_request, was_requested
@@ -96,12 +97,12 @@ def rejudge(
         elif host.name in by_host:
             own = policy_for(policy, Target(host.name, policy=host.policy))
             found.wrong += _state(host, by_host[host.name], own)
-            again = _judging(host.name, by_host[host.name], own, waivers)
+            again = _judging(run, by_host[host.name], own, waivers)
             _host(found, host, checks, again)
             _left_out(found, run, host, checks, again)
             was = earlier.get(host.name)
             changed = was is not None and was != by_host[host.name]
-            then = _judging(host.name, was, own, waivers) if was is not None and changed else None
+            then = _judging(run, was, own, waivers) if was is not None and changed else None
             found.wrong += _before(host, checks, then)
         else:
             _without(found, host)
@@ -211,9 +212,10 @@ def _waivers(run: Run) -> Waivers:
 
 
 def _judging(
-    host: str, evidence: Snapshot | Failure, policy: Policy, waivers: Waivers
+    run: Run, evidence: Snapshot | Failure, policy: Policy, waivers: Waivers
 ) -> Callable[[Check], Result]:
-    return lambda check: bounded(waivers.apply(host, judge(check, evidence, policy)))
+    recent = recent_enough(evidence, policy, run.started)
+    return lambda check: bounded(waivers.apply(evidence.target, judge(check, recent, policy)))
 
 
 def _state(host: HostResult, evidence: Snapshot | Failure, policy: Policy) -> list[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ipvs_audit import __version__
 from ipvs_audit.audit.baseline import Baseline, compare, find_baseline
 from ipvs_audit.audit.engine import dask_address, refuse_plain_secrets
+from ipvs_audit.audit.evidence_age import recent_enough
 from ipvs_audit.audit.host_result import collected_host, excluded_host
 from ipvs_audit.audit.options import Options, redact
 from ipvs_audit.audit.resume import EarlierRun, ResumeError, RunIdentity, find_earlier
@@ -57,6 +58,8 @@ class AuditSession:
         self.policy, self.policy_sha256 = load_policy(options.policy)
         if options.estimation:
             self.policy = self.policy.model_copy(update={"estimation": options.estimation})
+        if options.max_age:
+            self.policy = self.policy.model_copy(update={"max_age_hours": options.max_age})
         whole = _inventory(options)
         self.part, self.inventory = _shard_of(whole, options)
         self.targets: dict[str, Target] = {target.name: target for target in self.inventory.targets}
@@ -165,6 +168,10 @@ class AuditSession:
                 else f"no saved evidence of {name} in {self.options.snapshots}"
             )
             return Failure(name, "interrupted" if self.interrupted else "no-evidence", why, at, at)
+
+    def recent_enough(self, name: str, evidence: Snapshot | Failure) -> Snapshot | Failure:
+        """A host's evidence, or a failure in its place where it is too old for its policy."""
+        return recent_enough(evidence, self.policies[name], stamp(self.started))
 
     def record(self, host: str, result: Result) -> None:
         """Keep a verdict. A control judged twice (a flaky rerun) keeps the later one."""

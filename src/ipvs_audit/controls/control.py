@@ -141,6 +141,9 @@ def was_requested(about: Control, evidence: Snapshot | Failure) -> bool:
     return not ON_REQUEST.isdisjoint(evidence.sections)
 
 
+_EXPECTED = {"too-old": "evidence that is recent enough"}
+
+
 def judge(check: Check, evidence: Snapshot | Failure, policy: Policy, **fixtures: object) -> Result:
     """Judge one host by one check; ``fixtures`` are what it asks for beyond the usual three.
 
@@ -158,7 +161,7 @@ def judge(check: Check, evidence: Snapshot | Failure, policy: Policy, **fixtures
             Verdict.ERROR,
             about.severity,
             message=evidence.message,
-            expected="a host that can be collected",
+            expected=_EXPECTED.get(evidence.kind, "a host that can be collected"),
             observed=f"{evidence.kind}: {evidence.message}",
         )
     assessment = Assessment(about, evidence)

@@ -50,6 +50,7 @@ class Policy(BaseModel):
             os-release's ID and major version run together, e.g. ``alinux3``.
         sample_seconds: how far apart the two readings of the counters are, 5 to 60 seconds.
         severity: control id to ``high``, ``medium`` or ``low``, where it is not the control's own.
+        max_age_hours: evidence that is older when the run starts is an error; None takes any.
         remedy: where remediation persists the value: the vendor's ``recipe`` (/etc/sysctl.conf and
             a hook that runs ``sysctl -p``), or a ``drop-in`` in /etc/sysctl.d and a hook for it.
         accept_statistics_loss: remediation may switch estimation off although something on the host
@@ -72,6 +73,7 @@ class Policy(BaseModel):
         default=limits.SHORTEST_SPAN, ge=limits.SHORTEST_SPAN, le=limits.LONGEST_SPAN
     )
     severity: dict[ControlId, Severity] = Field(default_factory=dict)
+    max_age_hours: int | None = Field(default=None, ge=1)
     remedy: Literal["recipe", "drop-in"] = "recipe"
     accept_statistics_loss: bool = False
     latency_seconds: int = Field(default=12, ge=10, le=120)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 _MINUTE = 60
+_HOURS_AT_MOST = 72
 _UNITS = ((86400, "d"), (3600, "h"), (_MINUTE, "min"), (1, "s"))
 
 
@@ -15,6 +20,19 @@ def counted(number: int, thing: str) -> str:
     ('1 host', '0 delays', '12,000 hosts')
     """
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def days_or_hours(length: timedelta) -> str:
+    """A long time in one unit: whole days, or hours where they say more.
+
+    >>> from datetime import timedelta
+    >>> [days_or_hours(timedelta(hours=one)) for one in (1, 24, 36, 168, 17600)]
+    ['1 hour', '1 day', '36 hours', '7 days', '733 days']
+    """
+    hours = int(length.total_seconds() // 3600)
+    if hours % 24 == 0 or hours >= _HOURS_AT_MOST:
+        return counted(hours // 24, "day")
+    return counted(hours, "hour")
 
 
 def duration(seconds: float) -> str:

@@ -170,7 +170,7 @@ def target(request: pytest.FixtureRequest) -> Target:
 @pytest.fixture
 def snapshot(target: Target, request: pytest.FixtureRequest) -> Snapshot:
     """The host's evidence: an :class:`ipvs_audit.snapshot.Snapshot`."""
-    evidence = request.config.stash[RUN].evidence_of(target.name)
+    evidence = request.config.stash[RUN].evidence_to_judge(target.name)
     if isinstance(evidence, Failure):
         pytest.fail(evidence.message, pytrace=False)
     return evidence
@@ -221,7 +221,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
         return (yield)
     run = item.config.stash[RUN]
     policy = run.audit.policies[target.name]
-    evidence = run.evidence_of(target.name)
+    evidence = run.evidence_to_judge(target.name)
     if isinstance(evidence, Failure):
         _attach(item, judge(check, evidence, policy))
         pytest.fail(evidence.message, pytrace=False)

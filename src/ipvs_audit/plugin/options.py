@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,12 @@ def _add_audit_options(add: Callable[..., None]) -> None:
         "--from-snapshots",
         metavar="PATH",
         help="evaluate a run's saved evidence (directory or snapshots.jsonl.gz); contacts no host",
+    )
+    add(
+        "--max-age",
+        type=_hours,
+        metavar="DAYS|HOURSh",
+        help="older evidence is an error, e.g. 7 or 36h (default: the policy's; any age)",
     )
     add(
         "--resume",
@@ -151,6 +158,7 @@ def read_options(config: pytest.Config) -> Options:
         shard=get("shard"),
         policy=policy,
         estimation=get("estimation"),
+        max_age=get("max_age"),
         snapshots=path("from_snapshots"),
         resume=path("resume"),
         reports=path("reports") or (checkout or config.invocation_params.dir) / "reports",
@@ -178,3 +186,10 @@ def _shard(text: str) -> Shard:
         return Shard.parse(text)
     except ValueError as wrong:
         raise argparse.ArgumentTypeError(str(wrong)) from None
+
+
+def _hours(text: str) -> int:
+    found = re.fullmatch(r"([1-9][0-9]{0,5})(h?)", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r}: say days, e.g. 7, or hours, e.g. 36h")
+    return int(found[1]) * (1 if found[2] else 24)

@@ -266,6 +266,10 @@ class AuditRun:
             self.audit.add_evidence(store.read(self.snapshots))
         return self.audit.evidence_of(name)
 
+    def evidence_to_judge(self, name: str) -> Snapshot | Failure:
+        """The same, or a failure in its place where it is too old for the host's policy."""
+        return self.audit.recent_enough(name, self.evidence_of(name))
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep each verdict that arrives, from this process or from a worker."""
         told: dict[str, Any] | None = getattr(report, "ipvs_audit", None)

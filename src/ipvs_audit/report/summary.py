@@ -6,6 +6,7 @@ Every host of the inventory has one status, so that the statuses add up to the i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ class Status(StrEnum):
         return "waived fail" if self is Status.WAIVED else self.value.replace("_", " ")
 
 
+_DATE = len("2026-11-23")
 _ORDER = {status_of: place for place, status_of in enumerate(Status)}
 _OF_VERDICT = {verdict: Status(verdict.value) for verdict in Verdict}
 
@@ -155,8 +157,8 @@ def _proves_nothing(run: Run, host: HostResult) -> bool:
 
 def _headline(run: Run, status: Status, claim: str, lead: str, rest: dict[Status, int]) -> Headline:
     others = [_CLAUSES[one](count) for one, count in rest.items()]
-    sentence = f"{lead}; {_listed(others)}." if others else f"{lead}."
-    sentence = " ".join((sentence, *_not_evaluated(run), *_left_out(run)))
+    sentence = f"{lead}; {_listed(others)}" if others else lead
+    sentence = " ".join((f"{sentence}{_old_evidence(run)}.", *_not_evaluated(run), *_left_out(run)))
     if run.interrupted:
         return Headline(status, f"Interrupted. {claim}", sentence)
     return Headline(status, claim, sentence)
@@ -173,6 +175,22 @@ def _not_evaluated(run: Run) -> list[str]:
     ):
         said.append(f"Not every control was evaluated on {_hosts(partly)}.")
     return said
+
+
+def _old_evidence(run: Run) -> str:
+    """When the evidence was collected, where some is older than a day; it may hold no more."""
+    begun = [host.started for host in run.hosts if host.started and host.controls]
+    if not begun:
+        return ""
+    oldest, newest = min(begun)[:_DATE], max(begun)[:_DATE]
+    try:
+        days = (datetime.fromisoformat(run.started) - datetime.fromisoformat(min(begun))).days
+    except ValueError:
+        return ", on evidence of unknown age"
+    if days < 1:
+        return ""
+    when, most = (oldest, "") if oldest == newest else (f"from {oldest} to {newest}", "up to ")
+    return f", on evidence collected {when}, {most}{counted(days, 'day')} before this run"
 
 
 def _left_out(run: Run) -> list[str]:

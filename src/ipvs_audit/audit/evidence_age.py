@@ -1,0 +1,35 @@
+"""How old evidence is where it is judged, and whether the policy still takes it for proof."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ipvs_audit.model.text import days_or_hours
+from ipvs_audit.snapshot import Failure, Snapshot
+
+if TYPE_CHECKING:
+    from ipvs_audit.model.policy import Policy
+
+
+def recent_enough(evidence: Snapshot | Failure, policy: Policy, started: str) -> Snapshot | Failure:
+    """The evidence, or a failure in its place where it is older than the policy allows.
+
+    Args:
+        evidence: what was collected.
+        policy: what holds for the host.
+        started: when the run began, as results.json has it: verification reckons from it too.
+    """
+    if policy.max_age_hours is None or isinstance(evidence, Failure):
+        return evidence
+    begun, finished = evidence.collection.started, evidence.collection.finished
+    limit = timedelta(hours=policy.max_age_hours)
+    try:
+        age = datetime.fromisoformat(started) - datetime.fromisoformat(begun)
+    except (ValueError, TypeError):
+        why = f"when the evidence was collected cannot be read: {begun[:40]!r}"
+    else:
+        if age <= limit:
+            return evidence
+        why = f"the evidence is {days_or_hours(age)} old; --max-age is {days_or_hours(limit)}"
+    return Failure(evidence.target, "too-old", why, begun, finished)
