@@ -1,7 +1,7 @@
 #!/bin/sh
 # Lints the Jenkinsfile with npm-groovy-lint, at a fixed version. It needs Node and Java, some 300 MB
 # of Debian packages for one file: CI installs them; elsewhere, where they are missing, the lint is
-# skipped, aloud.
+# skipped, with a message.
 set -eu
 version=16.2.0
 if [ "${CI:-}" = true ] && ! { command -v npx && command -v java; } >/dev/null; then
