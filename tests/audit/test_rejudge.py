@@ -21,6 +21,7 @@ from ipvs_audit.controls.discovery import find_checks
 from ipvs_audit.model.bounded import bounded
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.results import HostResult, HostState
+from ipvs_audit.model.shard import MergedShard
 from ipvs_audit.model.verdict import Verdict, worst
 from ipvs_audit.model.waiver import Waiver, WaiverState
 from ipvs_audit.report.errors import ReportError
@@ -234,3 +235,15 @@ def test_a_run_that_refused_old_evidence_follows_from_it() -> None:
     found = again(replace(run, hosts=(replace(host, controls=refused),)), AFTER)
     assert not found.wrong
     assert found.results == len(IDS)
+
+
+def test_evidence_in_a_merged_run_is_as_old_as_it_was_for_the_run_of_its_shard() -> None:
+    policy = Policy(max_age_hours=168)
+    begun = "2099-01-05T00:00:00.000Z"
+    old = recent_enough(AFTER, policy, begun)
+    refused = tuple(judge(check(name), old, policy) for name in IDS)
+    host = replace(result_of(AFTER), controls=refused)
+    run = replace(run_of(host), policy=policy.model_dump(mode="json"))
+    shard = MergedShard("1/1", "", 1, "a", begun, begun, "ci", "ctl", (), "0" * 64)
+    assert not again(replace(run, started=AFTER.collection.started, merged=(shard,)), AFTER).wrong
+    assert again(replace(run, started=AFTER.collection.started), AFTER).wrong

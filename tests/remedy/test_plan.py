@@ -246,6 +246,15 @@ def test_namespaces_are_those_that_est_5_judges() -> None:
     assert [step.name for step in contradicted.steps] == ["ip netns blue"]
 
 
+def test_an_empty_est_cpulist_is_named_where_the_policy_wants_estimation() -> None:
+    stopped = census(netns(raw="1", est_cpulist=""), netns(2, "ip netns blue", "1", est_cpulist=""))
+    made = planned({}, Policy(estimation="enabled"), census=stopped)
+    assert not made.steps
+    assert "net.ipv4.vs.est_cpulist is empty in host, ip netns blue, so nothing" in made.blocked
+    runs = census(netns(raw="1", est_cpulist="0-3"))
+    assert not planned({}, Policy(estimation="enabled"), census=runs).blocked
+
+
 def test_a_host_that_was_not_reached_or_has_no_ip_vs_has_no_steps() -> None:
     lost = Failure("down", "unreachable", "down: refused", "", "")
     assert make_plan(lost, Policy()).blocked == "down: refused"

@@ -54,6 +54,34 @@ def test_a_wrap_at_64_bits_is_not_growth() -> None:
     assert series((0, BIG, 0), (2, 3, 0), (5.1, 9, 0)).movement is Movement.ZEROED
 
 
+WRAP = 2**32
+
+
+@pytest.mark.parametrize(
+    ("samples", "movement"),
+    [
+        # Estimation runs, and the sums wrap: they went down, as after ipvsadm -Z.
+        ([(0, WRAP - 4, WRAP - 4), (2, 2, 2), (5.1, 9, 2)], Movement.ZEROED),
+        ([(0, WRAP - 4, WRAP - 6), (2, WRAP - 2, WRAP - 4), (5.1, 9, 5)], Movement.RUNNING),
+        # Estimation is off, and the raw counters wrap.
+        ([(0, WRAP - 4, 3), (2, 2, 3), (5.1, 9, 3)], Movement.ZEROED),
+        ([(0, WRAP - 4, 3), (2, WRAP - 2, 3), (5.1, 9, 3)], Movement.ZEROED),
+    ],
+)
+def test_a_wrap_at_32_bits_never_reads_frozen(
+    samples: list[tuple[float, int, int]], movement: Movement
+) -> None:
+    assert series(*samples).movement is movement
+
+
+@pytest.mark.parametrize("when", [0, 1, 2])
+def test_a_row_that_disappears_with_its_cpu_proves_nothing_frozen(when: int) -> None:
+    one = series((0, 5, 5), (2, 9, 5), (5.1, 12, 5))
+    samples = list(one.samples)
+    samples[when] = replace(samples[when], cpus=1, raw=pkts(3))
+    assert replace(one, samples=tuple(samples)).movement is Movement.TOO_FEW
+
+
 def test_another_number_of_cpus_proves_nothing_frozen() -> None:
     one = series((0, 5, 5), (2, 9, 5), (5.1, 12, 5))
     first, second, third = one.samples

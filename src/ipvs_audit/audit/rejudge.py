@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from ipvs_audit.controls.control import control_of, judge, on_request, was_reque
 from ipvs_audit.controls.discovery import needs_host
 from ipvs_audit.model.bounded import bounded
 from ipvs_audit.model.policy import Policy, PolicyError, policy_for
+from ipvs_audit.model.shard import Shard
 from ipvs_audit.model.target import Target
 from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.model.waiver_file import WaiverError
@@ -214,8 +216,17 @@ def _waivers(run: Run) -> Waivers:
 def _judging(
     run: Run, evidence: Snapshot | Failure, policy: Policy, waivers: Waivers
 ) -> Callable[[Check], Result]:
-    recent = recent_enough(evidence, policy, run.started)
+    recent = recent_enough(evidence, policy, _started(run, evidence.target))
     return lambda check: bounded(waivers.apply(evidence.target, judge(check, recent, policy)))
+
+
+def _started(run: Run, host: str) -> str:
+    """When the run that judged a host began: of a merged run, the run of its shard."""
+    for one in run.merged:
+        with contextlib.suppress(ValueError):
+            if Shard.parse(one.shard).holds(host):
+                return one.started
+    return run.started
 
 
 def _state(host: HostResult, evidence: Snapshot | Failure, policy: Policy) -> list[str]:

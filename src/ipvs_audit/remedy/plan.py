@@ -22,7 +22,7 @@ from ipvs_audit.remedy.load_hook import (
     find_unjudged_hook,
 )
 from ipvs_audit.remedy.plan_steps import Plan, WriteFile
-from ipvs_audit.remedy.running_values import running_value_steps
+from ipvs_audit.remedy.running_values import running_value_steps, why_still_stopped
 from ipvs_audit.remedy.simulation import reload_notes, why_not_compliant, with_contents
 from ipvs_audit.remedy.write_access import why_not_root, why_unwritable
 from ipvs_audit.snapshot import Failure, GarbledEvidenceError, Snapshot
@@ -53,6 +53,8 @@ def make_plan(
         return Plan(evidence.target, blocked=evidence.message)
     try:
         plan = _plan(evidence, policy)
+        if not plan.steps and not plan.blocked:
+            return replace(plan, blocked=why_still_stopped(evidence, policy))
         if plan.steps and not (accept_statistics_loss or policy.accept_statistics_loss):
             return _needing_approval(plan, evidence, policy)
     except GarbledEvidenceError as garbled:

@@ -60,3 +60,23 @@ def _step(netns: Netns, value: int, policy: Policy, *, own: bool) -> SetRunningV
         after=policy.wanted,
         own=own,
     )
+
+
+def why_still_stopped(snapshot: Snapshot, policy: Policy) -> str:
+    """Where an empty est_cpulist stops the estimation that the policy wants; empty for nowhere.
+
+    It is not set here: which CPUs the estimator may use is the operator's choice.
+
+    Raises:
+        GarbledEvidenceError: a section that it needs cannot be read.
+    """
+    if policy.estimation == "disabled" or not snapshot.module.loaded:
+        return ""
+    census = snapshot.census
+    stopped = [one.name for one in (census.host, *judged_namespaces(census, policy)) if one.stopped]
+    if not stopped:
+        return ""
+    return (
+        f"net.ipv4.vs.est_cpulist is empty in {', '.join(stopped)}, so nothing estimates there;"
+        " set it to the CPUs that the estimator may use"
+    )
