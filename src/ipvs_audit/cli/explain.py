@@ -40,8 +40,8 @@ are not used; then the value after a reload of ip_vs and after a boot, and the v
 and EST-3 for the policy "estimation: disabled". No file is changed; no program of a tree is run."""
 _VERSIONS = """\
 versions: VERSION is the upstream version, with or without the package's release: 3.3.15-8.el8,
-239-82.el8, 25-20.el8. The release is kept and shown; only the upstream version decides how
-files are read, and of systemd and kmod its first number."""
+239-82.el8, 25-20.el8. Builds of procps 3.3.15 and 3.3.17 differ in how they read files: the
+release decides. Of systemd and kmod the first number of the version decides."""
 
 
 def main(argv: Sequence[str]) -> ExitCode:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.hook_state import State, Step
 from ipvs_audit.persistence.loader_failures import exit_status_unknown, failure_reasons
+from ipvs_audit.persistence.sysctl_pattern import lines_that_match, parse_pattern
 from ipvs_audit.persistence.write_commands import key_exists
 from ipvs_audit.snapshot.config_files import ConfigFile, Line
 from ipvs_audit.snapshot.config_paths import SYSCTL, SYSCTL_CONF
@@ -33,6 +34,7 @@ class _Call:
     shows: bool = False
     write: bool = False
     unsupported: str = ""
+    pattern: str = ""
     attached: str = ""
     arguments: tuple[Word, ...] = ()
 
@@ -47,26 +49,50 @@ def run_sysctl(config: HostConfig, command: Simple, state: State) -> tuple[State
         return (state.unknown_effect(f"sysctl's option {call.unsupported}"),)
     if call.shows:
         return (state,)
-    if call.load:
+    if call.load or call.system:
         return _load_files(config, call, command.text, state)
-    if call.system:
-        return _load(config, config.sysctl_system, command.text, state)
+    if call.pattern:
+        return (state.unknown_effect("sysctl's --pattern without --system or -p"),)
     return (_assign(config, call, command.text, state),)
 
 
 def _load_files(config: HostConfig, call: _Call, text: str, state: State) -> tuple[State, ...]:
-    files, doubt = _files(config, call)
+    loader, doubt = _loader(config, call)
+    if call.pattern and not doubt:
+        config, doubt = _narrowed(config, call.pattern, loader)
     if doubt:
         return (state.doubtful(doubt),)
-    loader = replace(config.sysctl_p, files=files, ignores_unknown_keys=call.ignores_unknown_keys)
     return _load(config, loader, text, state)
+
+
+def _loader(config: HostConfig, call: _Call) -> tuple[Loader, str]:
+    """The files that are loaded, and why that is not known."""
+    if not call.load:
+        return config.sysctl_system, ""
+    files, doubt = _files(config, call)
+    ignores = call.ignores_unknown_keys
+    return replace(config.sysctl_p, files=files, ignores_unknown_keys=ignores), doubt
+
+
+def _narrowed(config: HostConfig, text: str, loader: Loader) -> tuple[HostConfig, str]:
+    pattern = parse_pattern(text)
+    if pattern is None or loader.program != "procps":
+        return config, f"which keys --pattern {text} matches is not known"
+    return lines_that_match(config, loader, pattern)
 
 
 def _parsed(words: tuple[Word, ...]) -> _Call:
     call = _Call()
     arguments: list[Word] = []
+    takes_pattern = False
     for place, word in enumerate(words):
         text = word.text
+        if takes_pattern:
+            call.pattern, takes_pattern = text, False
+            continue
+        if text in ("-r", "--pattern"):
+            takes_pattern = True
+            continue
         if text == "--":
             arguments += words[place + 1 :]
             break
@@ -76,6 +102,8 @@ def _parsed(words: tuple[Word, ...]) -> _Call:
             _short_options(call, text)
         else:
             arguments.append(word)
+    if takes_pattern:
+        call.unsupported = "--pattern without an expression"
     call.arguments = tuple(arguments)
     return call
 
@@ -90,6 +118,8 @@ def _long_option(call: _Call, text: str) -> None:
         call.ignores_unknown_keys = True
     elif name == "--write":
         call.write = True
+    elif name == "--pattern":
+        call.pattern = value
     elif name in ("--all", "--help", "--version", "--dry-run"):
         call.shows = True
     elif name not in ("--quiet", "--values", "--names", "--binary", "--deprecated"):
@@ -100,6 +130,11 @@ def _short_options(call: _Call, text: str) -> None:
     for place, option in enumerate(text[1:], 2):
         if option == "p":  # takes an attached file: -pq reads the file "q"
             call.load, call.attached = True, text[place:]
+            return
+        if option == "r":  # takes the rest
+            call.pattern = text[place:]
+            if not call.pattern:
+                call.unsupported = f"{text} with its expression apart"
             return
         if option == "f":
             call.load = True

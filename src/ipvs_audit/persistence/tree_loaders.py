@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.file_root import Root, UnreadableError
@@ -66,7 +67,18 @@ def detect_loaders(top: Path) -> Loaders:
         kmod=None if modprobe in box and modprobe else 34,
         modprobe=modprobe or (MODPROBE if bare else None),
         masked_units=tuple(unit for unit in _UNITS if _masked(root, unit)),
+        os_id=_os_id(root),
     )
+
+
+def _os_id(root: Root) -> str:
+    """``ID`` of os-release; empty where there is none."""
+    for path in ("/etc/os-release", "/usr/lib/os-release"):
+        with suppress(UnreadableError):
+            text = root.read(root.real(path)).decode(errors="replace")
+            found = re.search(r"^ID=[\"']?([\w.-]+)", text, re.MULTILINE)
+            return found[1] if found else ""
+    return ""
 
 
 def _names(root: Root, directory: str) -> list[str]:

@@ -1,0 +1,55 @@
+"""``sysctl --pattern`` in hooks: the commonest form of sysctl hook in public repositories."""
+
+from __future__ import annotations
+
+import pytest
+from configured import CONF, DROP_IN, HOOK, OFF, config, off
+
+from ipvs_audit.persistence.reload import after_reload
+from ipvs_audit.persistence.sysctl_pattern import parse_pattern
+
+LOAD = "install ip_vs /sbin/modprobe -i ip_vs && /sbin/sysctl"
+
+
+@pytest.mark.parametrize("options", [
+    "--system --pattern ^net.ipv4.vs", "--pattern '^net[.]ipv4[.]vs[.].*' --system",
+    "-r run_estimation --system", "-qrrun_estimation --system", "-p --pattern=net.ipv4.vs",
+    "--pattern '(conf|vs)[.]run' --system", r"--pattern 'net\.ipv4\.vs' --system",
+])  # fmt: skip
+def test_a_pattern_that_matches_the_key_lets_the_line_through(options: str) -> None:
+    files = {HOOK: f"{LOAD} {options}", CONF: OFF, DROP_IN: OFF}
+    found = after_reload(config(files), off)
+    assert (found.value, found.doubt, found.fault) == (0, "", "")
+
+
+@pytest.mark.parametrize("options", [
+    "--system --pattern ^net.bridge", "-r fs.nfs -p", "--system -r '^net.ipv4.vs$'",
+])  # fmt: skip
+def test_a_pattern_that_misses_the_key_leaves_1(options: str) -> None:
+    found = after_reload(config({HOOK: f"{LOAD} {options}", CONF: OFF, DROP_IN: OFF}), off)
+    assert (found.value, found.doubt) == (1, "")
+
+
+def test_a_missing_key_that_the_pattern_leaves_out_is_no_failure() -> None:
+    files = {HOOK: f"{LOAD} -p -r ^net.ipv4.vs", CONF: f"net.bogus.* = 1\nbogus.key = 1\n{OFF}"}
+    found = after_reload(config(files, has_switch=True), off)
+    assert (found.value, found.notes) == (0, ())
+
+
+@pytest.mark.parametrize("options", [
+    r"--system -r '\\\\bnet'", "--system -r '[[:alpha:]]'", "--system -r '(net|x)*'",
+    "--system -r 'a{2}'", "-r net.ipv4.vs", "--system -r", "--system -qr net.ipv4.vs",
+])  # fmt: skip
+def test_a_pattern_that_is_not_understood_is_a_doubt(options: str) -> None:
+    found = after_reload(config({HOOK: f"{LOAD} {options}", CONF: OFF, DROP_IN: OFF}), off)
+    assert found.doubt
+
+
+def test_a_line_that_spells_the_key_in_another_way_than_the_pattern_is_a_doubt() -> None:
+    files = {HOOK: f"{LOAD} -p -r '^net[.]ipv4'", CONF: "net/ipv4/vs/run_estimation = 0"}
+    assert "--pattern" in after_reload(config(files), off).doubt
+
+
+@pytest.mark.parametrize("text", ["", "a" * 129, ".*.*.*.*", "a**", "*a", "(?i)a", "[a", "a\\"])
+def test_expressions_that_are_not_read(text: str) -> None:
+    assert parse_pattern(text) is None
