@@ -30,6 +30,11 @@ def fails(name: str, message: str, **changes: str) -> object:
         ("[fe80::1:2]:22 refused", "[fe80::1:3]:22 refused"),
         ("the totals grew by 1,204 packets in 5.2 s", "the totals grew by 7 packets in 5.0 s"),
         ("container 3f2a9c0d1e4b", "container aa2a9c0d1e99"),
+        ("the estimator's thread ipvs-e:3:0 runs", "the estimator's thread ipvs-e:12:1 runs"),
+        (
+            "the evidence is 733 days old; --max-age is 7 days",
+            "the evidence is 8 days old; --max-age is 7 days",
+        ),
         (
             "presents SHA256:Xl2bGh5kqzM0u3wQfM4d6oQ9h8T1f1G9f4Wc7T6B2Vk",
             "presents SHA256:Yl2bGh5kqzM0u3wQfM4d6oQ9h8T1f1G9f4Wc7T6B2Vk",

@@ -44,7 +44,8 @@ class Policy(BaseModel):
 
     Attributes:
         estimation: what must be; ``disabled`` is the vendor's recommendation.
-        ack: the host belongs to an Alibaba ACK cluster: container namespaces are exempt.
+        ack: the host belongs to an Alibaba ACK cluster: other namespaces are exempt, unless one is
+            seen to hold rules.
         namespaces: judge namespaces ``with-rules`` only, or ``every`` one.
         floors: the first kernel release of a distribution that can switch estimation off, by
             os-release's ID and major version run together, e.g. ``alinux3``.
