@@ -12,9 +12,12 @@ from made import snapshot
 from ipvs_audit.audit.early_verdicts import EarlyVerdicts
 from ipvs_audit.controls.control import control
 from ipvs_audit.model.policy import Policy
+from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.snapshot import Failure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ipvs_audit.model.verdict import Result
 
 GONE = Failure("web1", "unreachable", "no route", "", "")
@@ -35,7 +38,9 @@ def asked() -> list[str]:
     return []
 
 
-def ahead(asked: list[str], *, accept: bool = False) -> tuple[EarlyVerdicts, Any]:
+def ahead(
+    asked: list[str], *, accept: bool = False, recent: Callable[[str, Any], Any] = lambda _, it: it
+) -> tuple[EarlyVerdicts, Any]:
     @control("OPS-1", "right", severity="low", source="x", fix="x")
     def right(snapshot: Any, policy: Any, assessment: Any) -> None:  # noqa: ARG001
         asked.append(snapshot.target)
@@ -44,7 +49,10 @@ def ahead(asked: list[str], *, accept: bool = False) -> tuple[EarlyVerdicts, Any
         assert snapshot.collection.probe != "wrong", "it is wrong"
 
     audit: Any = SimpleNamespace(
-        policies={"web1": Policy()}, waivers=Waivers(accept=accept), facts={}
+        policies={"web1": Policy()},
+        waivers=Waivers(accept=accept),
+        facts={},
+        recent_enough=recent,
     )
     made = EarlyVerdicts(audit, {"web1": {"OPS-1"}})
     made.add_check(right)
@@ -88,6 +96,16 @@ def test_right_waived_and_unreachable_hosts(asked: list[str]) -> None:
     assert result.verdict == "pass"
     assert ahead(asked, accept=True)[0].fails(evidence_of("wrong")) is False
     assert ahead(asked)[0].fails(GONE) is True
+
+
+def test_evidence_that_is_too_old_fails_unseen(asked: list[str]) -> None:
+    made, check = ahead(asked, recent=lambda host, _: Failure(host, "too-old", "old", "", ""))
+    right = evidence_of()
+    assert made.fails(right) is True
+    result = made.result("web1", check, right)
+    assert result is not None
+    assert result.verdict is Verdict.ERROR
+    assert asked == []
 
 
 def test_where_no_check_is_known_nothing_is_said(asked: list[str]) -> None:
