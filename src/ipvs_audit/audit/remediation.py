@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.remedy.host_access import HostConnections, initiator
+from ipvs_audit.remedy.journal import find_journal
 from ipvs_audit.remedy.remediation import Remediation
 
 if TYPE_CHECKING:
@@ -28,10 +29,15 @@ def make_remediation(
         directory: of this run.
         tell: prints a line for the operator.
         ask: asks the operator a yes/no question.
+
+    Raises:
+        JournalError: the run to roll back has no journal.
     """
     options = audit.options.remedy
     if not options.mode:
         return None
+    if options.rollback:
+        find_journal(audit.options.reports, options.rollback)  # before any host is contacted
     access = HostConnections(
         audit.targets, audit.policies, audit.options.connection, directory.name, initiator()
     )

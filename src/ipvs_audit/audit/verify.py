@@ -53,6 +53,8 @@ def verify(
         PolicyError: the run does not say by which policy it was judged.
         OSError: a file cannot be read.
     """
+    if allowed_signers is not None and not allowed_signers.is_file():
+        raise ReportError(f"--allowed-signers {allowed_signers}: no such file")
     others = list(_not_files(run))
     yield from others
     if others:
@@ -74,6 +76,8 @@ def _not_files(run: Path) -> Iterator[Finding]:
     """What is no regular file. Then nothing is opened: a pipe would never end."""
     if not run.is_dir():
         raise ReportError(f"{run}: no such directory; name a run's, e.g. reports/latest")
+    if not any((run / name).exists() for name in (manifest.NAME, "results.json")):
+        raise ReportError(f"{run}: holds no run; name a run's directory, e.g. {run / 'latest'}")
     others = sorted(path.name for path in run.iterdir() if not path.is_file())
     for name in others[:_MOST]:
         text = f"{name}: is not in the manifest, or is not a regular file; nothing else was read"

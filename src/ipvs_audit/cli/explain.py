@@ -136,6 +136,9 @@ def _explained(
 def _host_configs(path: Path, key: Key) -> Iterator[tuple[str, HostConfig | str]]:
     """The hosts of a saved run, or the one that a tree is, without a name."""
     if not path.is_file() and not (path / NAME).is_file():
+        if path.is_dir() and not (path / "etc").is_dir():
+            yield "", "holds no etc/ and no saved run; name the root of a file tree, or a run"
+            return
         yield "", HostConfig(read_tree(path), detect_loaders(path), key=key)
         return
     for evidence in read(path):

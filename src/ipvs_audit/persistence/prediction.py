@@ -55,5 +55,5 @@ class Prediction:
     @property
     def summary(self) -> str:
         """The value and its reason on one line, then each note on a line of its own."""
-        value = "not known" if self.doubt else "no key" if self.value is None else self.value
+        value = "not known" if self.doubt else "not set" if self.value is None else self.value
         return "\n  ".join([f"{value}: {self.reason}", *self.notes])

@@ -22,6 +22,7 @@ from ipvs_audit.plugin.options import add_options, read_options
 from ipvs_audit.plugin.outcomes import describe, properties, raise_outcome, recorded
 from ipvs_audit.plugin.pytest_internals import fixture_info, fixture_values
 from ipvs_audit.plugin.run import AuditRun, is_controller, is_worker
+from ipvs_audit.remedy.journal import JournalError
 from ipvs_audit.remedy.options import RemediationOptionError
 from ipvs_audit.report.signature import SignatureError, check_key
 from ipvs_audit.snapshot import Failure, Snapshot
@@ -44,6 +45,7 @@ _USAGE_ERRORS = (
     SignatureError,
     ResumeError,
     EngineError,
+    JournalError,
 )
 RESULT = pytest.StashKey[Result]()
 
@@ -82,9 +84,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             audit.read_baseline()
             audit.find_earlier()
             audit.check_engine()
+        run = AuditRun(config, audit)
     except _USAGE_ERRORS as wrong:
         raise pytest.UsageError(str(wrong)) from None
-    run = AuditRun(config, audit)
     config.stash[RUN] = run
     config.pluginmanager.register(run, "ipvs-audit-run")
 

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from ipvs_audit.audit.options import DEFAULT_INVENTORY, DEFAULT_POLICY, Options
 from ipvs_audit.controls.discovery import own_checks
 from ipvs_audit.latency.options import LatencyOptions, add_latency_options
@@ -19,8 +21,6 @@ from ipvs_audit.report.options import Outputs, add_output_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -75,7 +75,7 @@ def _add_audit_options(add: Callable[..., None]) -> None:
     add("--waivers", metavar="FILE", help="accepted failures: who approved which, until when")
     add(
         "--waiver-warning-days",
-        type=int,
+        type=_at_least(0),
         default=14,
         metavar="N",
         help="list waivers that expire within N days (default 14)",
@@ -86,7 +86,7 @@ def _add_audit_options(add: Callable[..., None]) -> None:
 def _add_connection_options(add: Callable[..., None]) -> None:
     add(
         "--forks",
-        type=int,
+        type=_at_least(1),
         default=limits.FORKS,
         metavar="N",
         help=f"hosts connected to at a time (default {limits.FORKS});"
@@ -104,14 +104,14 @@ def _add_connection_options(add: Callable[..., None]) -> None:
     )
     add(
         "--connect-timeout",
-        type=float,
+        type=_seconds,
         default=limits.CONNECT_TIMEOUT,
         metavar="S",
         help=f"seconds to connect and log in (default {limits.CONNECT_TIMEOUT:g})",
     )
     add(
         "--deadline",
-        type=float,
+        type=_seconds,
         default=limits.HOST_DEADLINE,
         metavar="S",
         help=f"seconds for everything on one host (default {limits.HOST_DEADLINE:g})",
@@ -143,6 +143,9 @@ def read_options(config: pytest.Config) -> Options:
         value = get(name)
         return Path(value).expanduser() if value else None
 
+    if (ssh_config := path("ssh_config")) is not None and not ssh_config.is_file():
+        raise pytest.UsageError(f"--ssh-config {ssh_config}: no such file")
+
     policy, localhost = path("policy"), shipped("inventories") / "localhost.yml"
     if checkout is not None:
         own = checkout / DEFAULT_POLICY
@@ -170,7 +173,7 @@ def read_options(config: pytest.Config) -> Options:
         deadline=get("deadline"),
         host_key_policy=get("host_key_policy"),
         known_hosts=tuple(Path(value).expanduser() for value in get("known_hosts")),
-        ssh_config=path("ssh_config"),
+        ssh_config=ssh_config,
         vault_password_file=path("vault_password_file"),
         waivers=path("waivers"),
         waiver_warning_days=get("waiver_warning_days"),
@@ -193,3 +196,24 @@ def _hours(text: str) -> int:
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r}: say days, e.g. 7, or hours, e.g. 36h")
     return int(found[1]) * (1 if found[2] else 24)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    """A type for options that take a whole number, so many or more."""
+
+    def whole(text: str) -> int:
+        if text.strip().lstrip("-").isdecimal() and int(text) >= least:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, {least} or more")
+
+    return whole

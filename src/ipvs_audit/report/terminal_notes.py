@@ -21,7 +21,7 @@ def waiver_lines(run: Run) -> Iterator[str]:
         return
     states = Counter(account.state for account in run.waivers)
     yield "waivers: " + ", ".join(
-        f"{states[one]:,} {one.value}" for one in WaiverState if states[one]
+        f"{states[one]:,} {one.word}" for one in WaiverState if states[one]
     )
     needs_attention = [account for account in run.waivers if account.needs_attention]
     for account in needs_attention[:MAX_WAIVERS]:
