@@ -186,7 +186,7 @@ def _controls(run: Run, checks: Mapping[str, Check]) -> Iterator[str]:
     for said in run.controls:
         about = control_of(checks.get(said.id))
         if about is not None and about != said:
-            yield f"{said.id}: the results describe the control otherwise than its check does"
+            yield f"{said.id}: the metadata of the control is not that of its check"
     for name, check in checks.items():
         about = control_of(check)
         if about is not None and about.required and name not in run.required:
