@@ -17,6 +17,37 @@ PROCPS = Loader("procps", (4, 0, 2), (SYSCTL_CONF,))
 PROCPS_3 = replace(PROCPS, version=(3, 3, 17))
 SYSTEM = replace(PROCPS, files=None, ignores_unknown_keys=True)
 SYSTEMD = Loader("systemd", (252,))
+
+
+@pytest.mark.parametrize(("release", "unpatched", "found", "doubt"), [
+    ("14.el9", False, 0, False), ("10.el9", False, None, False), ("5", False, None, False),
+    ("", True, None, False), ("", False, None, True), ("5.fc36", False, 0, False),
+    ("4.fc35", False, None, False), ("11.0.1.al9", False, 0, False),
+])  # fmt: skip
+def test_of_procps_3_3_17_the_package_s_release_tells_whether_it_knows_patterns(
+    release: str, *, unpatched: bool, found: int | None, doubt: bool
+) -> None:
+    loader = Loader("procps", (3, 3, 17), (SYSCTL_CONF,), release=release, unpatched=unpatched)
+    got = resolve(tree({SYSCTL_CONF: "net.ipv4.*.run_estimation = 0"}), loader, RUN_ESTIMATION)
+    assert (got.value, bool(got.doubt)) == (found, doubt)
+
+
+def test_a_release_that_makes_no_difference_is_no_doubt() -> None:
+    loader = Loader("procps", (3, 3, 17), (SYSCTL_CONF,))
+    got = resolve(tree({SYSCTL_CONF: "net.ipv4.vs.run_estimation = 0"}), loader, RUN_ESTIMATION)
+    assert (got.value, got.doubt) == (0, "")
+
+
+@pytest.mark.parametrize(("release", "found"), [("8.el8", 0), ("14.0.1.al8", 0), ("6.el8", 1)])
+def test_of_procps_3_3_15_the_release_tells_which_directory_hides(release: str, found: int) -> None:
+    files = {
+        "/etc/sysctl.d/a.conf": "net.ipv4.vs.run_estimation = 0",
+        "/run/sysctl.d/a.conf": "net.ipv4.vs.run_estimation = 1",
+    }
+    loader = Loader("procps", (3, 3, 15), release=release)
+    assert resolve(tree(files), loader, RUN_ESTIMATION).value == found
+
+
 ALL = (PROCPS, PROCPS_3, SYSTEM, SYSTEMD)
 
 

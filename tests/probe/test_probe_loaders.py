@@ -5,16 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from probe_runs import SHELLS, run
 
 from ipvs_audit.snapshot import GarbledEvidenceError, Section
 from ipvs_audit.snapshot.host import parse_consumers, parse_host, parse_loaders
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from ipvs_audit.snapshot.kernel import parse_module
 
 
 def section(name: str, text: str) -> Section:
@@ -68,6 +66,17 @@ def test_rpm_is_not_asked_where_all_builds_of_procps_read_alike(tmp_path: Path, 
     section_ = run(SHELLS[shell], first=tmp_path / "bin")["loaders"]
     assert "package=" not in section_.output
     assert parse_loaders(section_).procps_release == ""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_kernel_s_own_soft_dependencies_of_ip_vs(tmp_path: Path, shell: str) -> None:
+    release = Path("/proc/sys/kernel/osrelease").read_text().strip()
+    modules = tmp_path / "lib/modules" / release
+    modules.mkdir(parents=True)
+    line = "softdep ip_vs pre: nf_conntrack"
+    (modules / "modules.softdep").write_text(f"# by depmod\nsoftdep ip_vs_x pre: a\n{line}\n")
+    found = parse_module(run(SHELLS[shell], root=tmp_path)["module"])
+    assert found.softdep == f"3:{line}"
 
 
 @pytest.mark.skipif(not shutil.which("dpkg-query"), reason="needs a host with dpkg")

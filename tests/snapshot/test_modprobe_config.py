@@ -88,6 +88,13 @@ def test_soft_dependencies_bypass_the_hook(line: str, *, bypassed: bool) -> None
     assert (config({HOOK: line}).bypass("ip_vs") is not None) is bypassed
 
 
+def test_modules_softdep_bypasses_the_hook_too() -> None:
+    files = tree({HOOK: "install ip_vs true"})
+    found = read_modprobe(files, 30, "12:softdep ip_vs pre: nf_conntrack").bypass("ip_vs")
+    assert found is not None
+    assert found.where == "modules.softdep:12"
+
+
 def test_only_the_first_softdep_line_counts() -> None:
     files = {HOOK: "softdep ip_vs x\nsoftdep ip_vs pre: a"}
     assert config(files).bypass("ip_vs") is None

@@ -34,6 +34,7 @@ class HostConfig:
         module: state of ip_vs.
         has_switch: whether the kernel has the key once ip_vs is loaded; None where unknown.
         key: the key in question.
+        softdep: what modules.softdep says of ip_vs, as the snapshot's module has it.
     """
 
     tree: ConfigTree
@@ -41,6 +42,7 @@ class HostConfig:
     module: ModuleState = "available"
     has_switch: bool | None = None
     key: Key = RUN_ESTIMATION
+    softdep: str = ""
     _resolved: dict[Loader, Resolution] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -53,7 +55,7 @@ class HostConfig:
     @cached_property
     def modprobe(self) -> ModprobeConfig:
         """What modprobe reads."""
-        return read_modprobe(self.tree, self.loaders.kmod)
+        return read_modprobe(self.tree, self.loaders.kmod, self.softdep)
 
     @cached_property
     def sysctl_p(self) -> Loader:
@@ -116,7 +118,7 @@ def host_config_of(snapshot: Snapshot, key: Key = RUN_ESTIMATION) -> HostConfig:
     elif module.loaded and host.why_unread == "absent":
         has_switch = False
     loaders = replace(snapshot.loaders, os_id=snapshot.host.os_id)
-    shared = _Identical(snapshot.config), loaders, module.state, has_switch, key
+    shared = _Identical(snapshot.config, module.softdep), loaders, module.state, has_switch, key
     return _host_config(*shared)
 
 
@@ -125,17 +127,26 @@ class _Identical:
     """A tree that equals only itself: hosts of one image share one object."""
 
     tree: ConfigTree
+    softdep: str
 
     def __hash__(self) -> int:
         return id(self.tree)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identical) and other.tree is self.tree
+        return (
+            isinstance(other, _Identical)
+            and other.tree is self.tree
+            and other.softdep == self.softdep
+        )
 
 
 @lru_cache(maxsize=256)
 def _host_config(
-    same: _Identical, loaders: Loaders, module: ModuleState, has_switch: bool | None, key: Key
+    same: _Identical,
+    loaders: Loaders,
+    module: ModuleState,
+    has_switch: bool | None,
+    key: Key,
 ) -> HostConfig:
     """One object for all hosts with the same configuration, so that each is resolved once."""
-    return HostConfig(same.tree, loaders, module, has_switch, key)
+    return HostConfig(same.tree, loaders, module, has_switch, key, same.softdep)

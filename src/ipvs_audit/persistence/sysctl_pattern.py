@@ -6,11 +6,11 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.host_config import HostConfig
 from ipvs_audit.snapshot.sysctl_config import settings
 from ipvs_audit.snapshot.sysctl_key import glob_matches, is_glob, resolved
 
 if TYPE_CHECKING:
+    from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.snapshot.config_files import ConfigFile, Line
     from ipvs_audit.snapshot.sysctl_config import Setting
     from ipvs_audit.snapshot.sysctl_loader import Loader
@@ -30,7 +30,7 @@ def parse_pattern(text: str) -> re.Pattern[str] | None:
 
     >>> parse_pattern("^net.ipv4.vs").search("net.ipv4.vs.run_estimation") is not None
     True
-    >>> parse_pattern(r"\\<net"), parse_pattern("(a|b)*"), parse_pattern("[[:alpha:]]")
+    >>> parse_pattern(r"\wnet"), parse_pattern("(a|b)*"), parse_pattern("[[:alpha:]]")
     (None, None, None)
     """
     odd = _NOT_ALIKE.search(text) or not text or len(text) > _LONGEST
@@ -65,14 +65,7 @@ def lines_that_match(
         else file
         for path, file in config.tree.files.items()
     }
-    narrowed = HostConfig(
-        replace(config.tree, files=files),
-        config.loaders,
-        config.module,
-        config.has_switch,
-        config.key,
-    )
-    return narrowed, doubts[0] if doubts else ""
+    return replace(config, tree=replace(config.tree, files=files)), doubts[0] if doubts else ""
 
 
 def _matches(pattern: re.Pattern[str], name: str) -> bool:

@@ -84,6 +84,8 @@ module() {
       '') text="${text}switch=no$nl" ;;
     esac
   fi
+  softdep=$(grep -nsm1 '^softdep ip[_-]vs ' "$lib/modules.softdep")
+  [ -z "$softdep" ] || text="${text}softdep=$softdep$nl"
   # Estimator threads: their parent is kthreadd (process 2); a process that only took the name is not.
   set -f
   IFS=$nl
@@ -98,6 +100,6 @@ module() {
   done
   unset IFS
   set +f
-  frame module - 'ls /sys/module/ip_vs /proc/net/ip_vs; grep ip_vs.ko modules.dep modules.builtin; grep ipvs-e /proc/[0-9]*/comm' "$text"
+  frame module - 'ls /sys/module/ip_vs /proc/net/ip_vs; grep ip_vs.ko modules.dep modules.builtin; grep ip_vs modules.softdep; grep ipvs-e /proc/[0-9]*/comm' "$text"
 }
 

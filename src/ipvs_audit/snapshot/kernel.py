@@ -33,6 +33,8 @@ class Module:
         knows_switch: whether the module file holds the string ``run_estimation``: the switch's
             name; None where it could not be read.
         refcount: users of the loaded module; None where not loaded.
+        softdep: the line of modules.softdep that gives ip_vs soft dependencies, with its number in
+            front (``12:softdep ip_vs pre: nf_conntrack``); empty for none.
         kthreads: names of the estimator threads seen (``ipvs-e:0:0``), empty before Linux 6.2.
     """
 
@@ -41,6 +43,7 @@ class Module:
     knows_switch: bool | None
     refcount: int | None
     kthreads: tuple[str, ...]
+    softdep: str = ""
 
     @property
     def loaded(self) -> bool:
@@ -75,6 +78,7 @@ def parse_module(section: Section) -> Module:
         knows_switch={"yes": True, "no": False}.get(facts.get("switch", ("",))[0]),
         refcount=number(section, "the reference count", refcount) if refcount else None,
         kthreads=facts.get("kthread", ()),
+        softdep=facts.get("softdep", ("",))[0],
     )
 
 

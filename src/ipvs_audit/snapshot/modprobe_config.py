@@ -9,12 +9,16 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ipvs_audit.snapshot.config_files import Line
 from ipvs_audit.snapshot.config_paths import MODPROBE
 from ipvs_audit.snapshot.sysctl_config import files_by_name
 from ipvs_audit.snapshot.sysctl_key import name_matches
 
 if TYPE_CHECKING:
-    from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree, Line
+    from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
+
+#: What depmod writes beside modules.dep; modprobe reads it after its configuration.
+MODULES_SOFTDEP = "modules.softdep"
 
 _LOCAL_SINCE = 29  # kmod before 29 does not read /usr/local/lib/modprobe.d
 _NO_ALIAS_FILES_SINCE = 33
@@ -86,12 +90,13 @@ class ModprobeConfig:
         return found if found is not None and _dependencies(found.rest) else None
 
 
-def read_modprobe(tree: ConfigTree, kmod: int | None) -> ModprobeConfig:
+def read_modprobe(tree: ConfigTree, kmod: int | None, softdep: str = "") -> ModprobeConfig:
     """Read modprobe's configuration as kmod does.
 
     Args:
         tree: the files.
         kmod: kmod's version; None for the newest.
+        softdep: the kernel's own soft dependencies of ip_vs, as :class:`~.kernel.Module` has them.
     """
     directories = tuple(
         directory
@@ -105,6 +110,10 @@ def read_modprobe(tree: ConfigTree, kmod: int | None) -> ModprobeConfig:
         tree = _without_split_usr(tree)
     files, hidden = files_by_name(tree, directories, *endings)
     read = tuple(directive for file in files for directive in _directives(file))
+    if softdep:
+        number, _, text = softdep.partition(":")
+        own = _directive(Line(int(number) if number.isdecimal() else 0, text), MODULES_SOFTDEP)
+        read += () if own is None else (own,)
     passed_over = tuple(
         (directive, by)
         for path, by in hidden.items()
