@@ -17,6 +17,7 @@ from ipvs_audit.snapshot import Snapshot
     fix="Keep one line, net.ipv4.vs.run_estimation = 0 (or 1, if the policy enables estimation), "
     "in /etc/sysctl.conf, and remove the other lines that are named here.",
     evidence=("sysctl", "sysctl-named", "modprobe", "loaders"),
+    proves=True,
     remediable=True,
 )
 def test_sysctl_persisted(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:

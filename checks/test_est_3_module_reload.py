@@ -19,6 +19,7 @@ from ipvs_audit.snapshot import Snapshot
     "/sbin/sysctl -p; and the value in the file that this command reads, /etc/sysctl.conf. "
     "On a kernel without the key (EST-1) remove the hook: it breaks modprobe there.",
     evidence=("modprobe", "udev", "modules-load", "sysctl", "sysctl-named", "loaders", "module"),
+    proves=True,
     remediable=True,
 )
 def test_module_reload(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:

@@ -12,6 +12,7 @@ from ipvs_audit.snapshot import Snapshot
     source="vendor document: step 4, method 1",
     fix="sysctl -w net.ipv4.vs.run_estimation=0 (or 1, where the policy wants estimation).",
     evidence=("netns", "module"),
+    proves=True,
     remediable=True,
 )
 def test_live_value(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:

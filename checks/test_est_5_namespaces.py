@@ -19,6 +19,7 @@ from ipvs_audit.snapshot.namespaces import Netns
     source="vendor document: step 3, network namespace containers",
     fix="In each namespace named: nsenter --net=... sysctl -w net.ipv4.vs.run_estimation=0",
     evidence=("netns", "module"),
+    proves=True,
     remediable=True,
 )
 def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:

@@ -29,6 +29,7 @@ _WORDS = {
     source="vendor document: step 4, method 2",
     fix="Set the live value (EST-4, EST-5); if it is already correct, find what resets it.",
     evidence=("counters", "stats.0", "stats.2", "module"),
+    proves=True,
     remediable=True,
 )
 def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:

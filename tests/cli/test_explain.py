@@ -106,7 +106,7 @@ def test_names_that_are_no_text_do_no_harm(tmp_path: Path) -> None:
     directory.mkdir(parents=True)
     (directory / os.fsdecode(b"\xff\xfe.conf")).write_bytes(b"\xff\x00 = \x80\n")
     assert explain.main([str(tmp_path)]) == 0
-    assert explain.main([str(directory), "--format", "jsonl"]) == 0
+    assert explain.main([str(tmp_path), "--format", "jsonl"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def test_the_document_is_that_of_the_design(tmp_path: Path) -> None:
         "assessed": 6,
         "unreachable": 1,
         "excluded": 1,
+        "not_selected": 0,
         "left_out": 0,
     }
     assert sum(counts["hosts"].values()) == 2 * counts["hosts"]["inventory"]

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from ipvs_audit.model.verdict import Result
 
 
-def excluded_host(target: Target, test_id: str) -> HostResult:
-    """A host that the inventory excludes, for the reason that it gives."""
+def uncollected_host(target: Target, test_id: str, state: HostState, reason: str) -> HostResult:
+    """A host that was not contacted: excluded by the inventory, or not selected."""
     return HostResult(
         name=target.name,
         id=test_id,
         groups=target.groups,
-        state=HostState.EXCLUDED,
-        reason=target.excluded or "",
+        state=state,
+        reason=reason,
         kernel="",
         policy=target.policy,
     )

@@ -53,6 +53,8 @@ _ALIKE: tuple[tuple[str, Callable[[Run], object], str], ...] = (
     ("policy", lambda run: run.policy_sha256, "audit all shards by one policy file"),
     ("inventory", lambda run: run.inventory_sha256, "audit all shards from one inventory"),
     ("waivers", lambda run: run.waivers_sha256, "audit all shards with one waiver file"),
+    ("set of required controls", lambda run: " ".join(run.required), "give all the same checks"),
+    ("number of waivers", lambda run: str(len(run.waivers)), "take the runs as they were written"),
     (
         "run to compare with",
         lambda run: f"{run.baseline.id} {run.baseline.sha256}" if run.baseline else "",
@@ -86,7 +88,7 @@ def _whole(shards: Sequence[tuple[int, ShardRun]]) -> list[tuple[int, str]]:
     """The hosts of all shards within one limit, in their places; none is missing."""
     _, first = shards[0]
     there: dict[int, ShardRun] = {}
-    places: list[tuple[int, str] | None] = [None] * first.part.total
+    places: dict[int, tuple[int, str]] = {}
     for number, one in shards:
         if (one.part.count, one.part.total, one.part.sha256) != (
             *(first.part.count, first.part.total),
@@ -108,12 +110,12 @@ def _whole(shards: Sequence[tuple[int, ShardRun]]) -> list[tuple[int, str]]:
                 f" {len(one.part.places):,}"
             )
         for place, name in zip(one.part.places, one.names, strict=True):
-            if place >= first.part.total or places[place] or not one.part.shard.holds(name):
+            if place >= first.part.total or place in places or not one.part.shard.holds(name):
                 raise MergeError(
                     f"{one.where}: {name} does not belong to this shard, by name or position"
                 )
             places[place] = (number, name)
-    found = [each for each in places if each is not None]
+    found = [places[place] for place in sorted(places)]
     absent = [number for number in range(1, first.part.count + 1) if number not in there]
     if absent:
         named = ", ".join(f"{number}/{first.part.count}" for number in absent[:_MOST_NAMED])

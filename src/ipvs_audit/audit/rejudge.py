@@ -83,6 +83,8 @@ def rejudge(
     """
     found = Rejudgement()
     policy = _policy(run)
+    if policy.estimation != run.estimation:
+        found.wrong.append(f"run.estimation is {run.estimation}, its policy {policy.estimation}")
     waivers = _waivers(run)
     by_host = {one.target: one for one in evidence}
     earlier = {one.target: one for one in before}

@@ -15,7 +15,7 @@ from ipvs_audit import __version__
 from ipvs_audit.audit.baseline import Baseline, compare, find_baseline
 from ipvs_audit.audit.engine import dask_address, refuse_plain_secrets
 from ipvs_audit.audit.evidence_age import recent_enough
-from ipvs_audit.audit.host_result import collected_host, excluded_host
+from ipvs_audit.audit.host_result import collected_host, uncollected_host
 from ipvs_audit.audit.options import Options, redact
 from ipvs_audit.audit.resume import EarlierRun, ResumeError, RunIdentity, find_earlier
 from ipvs_audit.audit.saved_inventory import saved_inventory
@@ -27,7 +27,7 @@ from ipvs_audit.model.ci_job import job_link
 from ipvs_audit.model.clock import stamp, utc_now, utc_timestamp
 from ipvs_audit.model.operator_name import operator_name
 from ipvs_audit.model.policy import Policy, load_policy, policy_for
-from ipvs_audit.model.results import HostResult, Run
+from ipvs_audit.model.results import HostResult, HostState, Run
 from ipvs_audit.model.shard import ShardPlace, names_digest
 from ipvs_audit.model.target import Target, safe_ids
 from ipvs_audit.model.verdict import Result, Verdict
@@ -228,7 +228,10 @@ class AuditSession:
     def _host(self, target: Target, expected: dict[str, set[str]]) -> HostResult:
         test_id = self.ids[target.name]
         if target.excluded is not None:
-            return excluded_host(target, test_id)
+            return uncollected_host(target, test_id, HostState.EXCLUDED, target.excluded)
+        if target.name not in self.collected and target.name not in expected:
+            why = "no check was selected for it"
+            return uncollected_host(target, test_id, HostState.NOT_SELECTED, why)
         evidence = self.evidence_of(target.name)
         results = dict(self.results.get(target.name, {}))
         for missing in expected.get(target.name, set()) - results.keys():

@@ -88,6 +88,7 @@ def control(
     fix: str,
     evidence: tuple[str, ...] = (),
     required: bool = True,
+    proves: bool = False,
     remediable: bool = False,
 ) -> Callable[[_C], _C]:
     """Mark a test function as the check of a control. Its docstring is the rationale.
@@ -101,6 +102,8 @@ def control(
         evidence: names of the snapshot's sections that it rests on. One that is brought only on
             request (:data:`ipvs_audit.snapshot.ON_REQUEST`) makes the control one on request.
         required: whether "Compliant" needs it.
+        proves: whether a pass shows that estimation is as the policy demands; a host on which no
+            such control passes is not called compliant.
         remediable: whether ``--remediate`` can remediate a failure.
 
     Raises:
@@ -115,6 +118,7 @@ def control(
             *(id, name, severity, source, rationale, fix),
             evidence=evidence,
             required=required,
+            proves=proves,
             remediable=remediable,
         )
         check.__ipvs_control__ = about  # type: ignore[attr-defined]
@@ -141,6 +145,8 @@ def was_requested(about: Control, evidence: Snapshot | Failure) -> bool:
     return not ON_REQUEST.isdisjoint(evidence.sections)
 
 
+#: ``pytest.skip`` and ``pytest.fail`` in a check.
+_PYTEST_OUTCOMES = {"Skipped": Verdict.INCONCLUSIVE, "Failed": Verdict.FAIL}
 _EXPECTED = {"too-old": "evidence that is recent enough"}
 
 
@@ -175,6 +181,13 @@ def judge(check: Check, evidence: Snapshot | Failure, policy: Policy, **fixtures
         verdict, message = Verdict.ERROR, str(garbled)
     except AssertionError as failed:
         verdict, message = Verdict.FAIL, str(failed).split("\nassert ", 1)[0]
+    except SystemExit as left:
+        raise RuntimeError("the check called sys.exit()") from left
+    except BaseException as outcome:
+        # pytest's own outcomes, told by name: nothing here knows of pytest.
+        if type(outcome).__name__ not in _PYTEST_OUTCOMES:
+            raise
+        verdict, message = _PYTEST_OUTCOMES[type(outcome).__name__], str(outcome)
     return Result(
         about.id,
         about.name,

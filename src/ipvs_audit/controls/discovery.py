@@ -39,7 +39,7 @@ def find_checks(folder: Path) -> dict[str, Check]:
     if not folder.is_dir():
         raise ChecksError(f"{folder}: no such folder of checks; name one with --checks DIR")
     found: dict[str, Check] = {}
-    for path in sorted(folder.glob("test_*.py")):
+    for path in sorted({*folder.rglob("test_*.py"), *folder.rglob("*_test.py")}):
         for one in vars(_loaded(path)).values():
             about = control_of(one)
             if about is not None and found.setdefault(about.id, one) is not one:

@@ -29,6 +29,9 @@ class Control:
     required: Annotated[
         bool, Field(description="whether 'Compliant' needs it; a run without it is incomplete")
     ] = True
+    proves: Annotated[
+        bool, Field(description="whether a pass shows that estimation is as the policy demands")
+    ] = False
     remediable: Annotated[
         bool, Field(description="whether --remediate can remediate a failure")
     ] = False

@@ -119,6 +119,13 @@ class HostState(StrEnum):
     ASSESSED = "assessed"
     UNREACHABLE = "unreachable"
     EXCLUDED = "excluded"
+    #: Left out by pytest's own selection: -k, -m, --deselect, --lf, a path.
+    NOT_SELECTED = "not_selected"
+
+    @property
+    def word(self) -> str:
+        """As people read it."""
+        return self.value.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +136,7 @@ class HostResult:
     id: Annotated[Name, Field(description="test id: the name made safe")]
     groups: tuple[Name, ...]
     state: HostState
-    reason: Annotated[Text, Field(description="why it is unreachable or excluded; else empty")]
+    reason: Annotated[Text, Field(description="why it was not assessed; else empty")]
     kernel: Annotated[Name, Field(description="kernel release; empty where unknown")]
     facts: Annotated[
         Mapping[Name, Text], Field(description="what else is known, in the order to show")
@@ -155,11 +162,13 @@ class HostResult:
         """The worst raw verdict among the controls; waived failures count as what they are."""
         return worst([result.verdict for result in self.controls])
 
-    @computed_field(description="null where the host was excluded, so never contacted")  # type: ignore[prop-decorator]
+    @computed_field(description="null where the host was never contacted")  # type: ignore[prop-decorator]
     @property
     def reachable(self) -> bool | None:
-        """Whether the host could be collected; None where it was excluded."""
-        return None if self.state is HostState.EXCLUDED else self.state is HostState.ASSESSED
+        """Whether the host could be collected; None where it was not contacted."""
+        if self.state in (HostState.EXCLUDED, HostState.NOT_SELECTED):
+            return None
+        return self.state is HostState.ASSESSED
 
     def result(self, control: str) -> Result | None:
         """What the control of that id found here; None where it was not evaluated."""
@@ -168,12 +177,15 @@ class HostResult:
 
 @dataclass(frozen=True, slots=True)
 class HostCounts:
-    """The reconciliation: inventory = assessed + unreachable + excluded + left out."""
+    """The reconciliation: the inventory is the sum of all others."""
 
     inventory: Count
     assessed: Count
     unreachable: Count
     excluded: Count
+    not_selected: Annotated[
+        Count, Field(description="hosts of which pytest's own selection leaves out every check")
+    ]
     left_out: Annotated[Count, Field(description="hosts that --limit and --shard leave out")]
 
 

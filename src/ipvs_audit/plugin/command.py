@@ -6,6 +6,7 @@ it is given ours, and the folder of the checks as its root.
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +76,7 @@ def run_pytest(arguments: Sequence[str], checks: Sequence[str], words: tuple[str
 def is_checkout(folder: Path) -> bool:
     """Whether plain ``pytest`` runs the audit in a folder: its pyproject.toml loads our plugin."""
     try:
-        return _PLUGIN in (folder / "pyproject.toml").read_text("utf-8", "replace")
-    except OSError:
+        settings = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
+        return _PLUGIN in settings["tool"]["pytest"]["ini_options"]["addopts"]
+    except (OSError, ValueError, LookupError, TypeError):
         return False

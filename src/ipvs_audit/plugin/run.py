@@ -306,7 +306,11 @@ class AuditRun:
         if (kept := self._extra_files.get("snapshots-before.jsonl.gz")) is not None:
             kept.unlink(missing_ok=True)
         self._outcome = (run, self.directory)
-        return ExitCode.INTERRUPTED if self.audit.interrupted else exitstatus
+        if self.audit.interrupted:
+            return ExitCode.INTERRUPTED
+        # A check that is skipped or marked as an expected failure still has its verdict.
+        bad = any(one.verdict.bad and not one.waived for host in run.hosts for one in host.controls)
+        return exitstatus or (ExitCode.FINDINGS if bad else ExitCode.OK)
 
     def _note_unknown_severities(self) -> None:
         named = {control for policy in self.audit.policies.values() for control in policy.severity}

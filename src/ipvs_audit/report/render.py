@@ -39,7 +39,7 @@ def render(directory: Path, asked: Outputs, into: Path | None = None) -> None:
     place = directory if into is None else into
     if into is not None and into.exists():
         raise ReportError(f"{into}: already exists; name another directory")
-    kept = [directory / name for name in _kept(directory)]
+    kept = [directory / name for name in _kept(directory, in_place=into is None)]
     run = results_json.load(directory / "results.json")
     had = found_in(directory)
     outputs = replace(
@@ -57,12 +57,24 @@ def render(directory: Path, asked: Outputs, into: Path | None = None) -> None:
         put(staging, place)
 
 
-def _kept(directory: Path) -> list[str]:
+def _kept(directory: Path, *, in_place: bool) -> list[str]:
+    """What a run found, as its manifest names it. In place, no other file may be there."""
     said = manifest.entries(directory)
+    if not said:
+        raise ReportError(
+            f"{directory / manifest.NAME}: no such file; only a run as it was written is rendered"
+        )
     names = [name for name in FOUND if (directory / name).exists()]
     for name in names:
-        if said and said.get(name) != manifest.sha256(directory / name):
+        if said.get(name) != manifest.sha256(directory / name):
             raise ReportError(f"{directory / name}: differs from the digest in the manifest")
+    known = {*said, manifest.NAME, manifest.SIGNATURE}
+    others = sorted(path.name for path in directory.iterdir() if path.name not in known)
+    if in_place and others:
+        raise ReportError(
+            f"{directory / others[0]}: is not of the run and would be lost; move it away, or"
+            " render into another directory with --into"
+        )
     return names
 
 

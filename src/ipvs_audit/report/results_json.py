@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from ipvs_audit.model.results import SCHEMA, Counts, Document, HostResult, Run
+from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.report.errors import ReportError
 
 if TYPE_CHECKING:
@@ -76,6 +77,12 @@ def load(path: Path) -> Run:
             " written; take it from the run again"
         )
     for host, said in zip(run.hosts, raw["hosts"], strict=True):
+        for result in host.controls:
+            if not result.evaluated and result.verdict is not Verdict.ERROR:
+                raise ReportError(
+                    f"{path}: {host.name} {result.control} was not evaluated, yet its verdict is"
+                    f" {result.verdict.word}: the file was changed after it was written"
+                )
         if said.get("verdict") != host.verdict:
             raise ReportError(
                 f"{path}: the verdict of {host.name} says {said.get('verdict')}, but the worst of"

@@ -105,8 +105,13 @@ def parsed(line: bytes) -> HostResult:
 
     Raises:
         ValidationError: it is not one.
+        ReportError: its verdict is not that of its controls.
     """
-    return HOST.validate_json(line)
+    host = HOST.validate_json(line)
+    said = f'"verdict":"{host.verdict}","reachable":{json.dumps(host.reachable)}}}'
+    if not line.endswith(said.encode()):
+        raise ReportError(f"{host.name}: its verdict is not the worst of its controls")
+    return host
 
 
 def without_evidence(host: HostResult, path: Path, offset: int) -> HostResult:

@@ -5,12 +5,14 @@ Every host of the inventory has one status, so that the statuses add up to the i
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.remediation_status import RemediationStatus
+from ipvs_audit.model.results import HostState
 from ipvs_audit.model.text import counted
 from ipvs_audit.model.verdict import Result, Verdict
 
@@ -61,8 +63,8 @@ def host_status(host: HostResult) -> Status:
 
 def why_not_evaluated(host: HostResult) -> str:
     """Why a host has no verdict, in words."""
-    if host.state == "excluded":
-        return f"excluded: {host.reason}"
+    if host.state in (HostState.EXCLUDED, HostState.NOT_SELECTED):
+        return f"{host.state.word}: {host.reason}"
     return "not evaluated in this run"
 
 
@@ -128,13 +130,14 @@ def _proven(run: Run, count: dict[Status, int]) -> Headline:
         waived = count.pop(Status.WAIVED)
         lead = f"{waived:,} of {_hosts(total)} {_verb(waived, 'fails', 'fail')} under a waiver"
         return _headline(run, Status.WAIVED, "Compliant with waivers", lead, count)
-    aside = sum(_proves_nothing(run, host) for host in run.hosts)
-    passing = count.pop(Status.PASS, 0) - aside
+    proven = [host for host in run.hosts if _is_proven(run, host)]
+    passing = len(proven)
+    aside = count.pop(Status.PASS, 0) - passing
     if passing:
         count[Status.NOT_APPLICABLE] = count.get(Status.NOT_APPLICABLE, 0) + aside
         count = {one: hosts for one, hosts in count.items() if hosts}
         scope = _all(total) if passing == total else f"{passing:,} of {_hosts(total)}"
-        lead = f"IPVS estimation is {run.estimation}, proven on {scope}"
+        lead = f"IPVS estimation is {_direction(run, proven)}, proven on {scope}"
         return _headline(run, Status.PASS, "Compliant", lead, count)
     count.pop(Status.NOT_APPLICABLE, 0)
     if total == 1:
@@ -149,10 +152,20 @@ def _why_not_applicable(host: HostResult) -> str:
     return next(messages, "none was evaluated").rstrip(".")
 
 
-def _proves_nothing(run: Run, host: HostResult) -> bool:
-    """Whether all that passes there is not required: steady round trips prove no setting."""
+def _is_proven(run: Run, host: HostResult) -> bool:
+    """Whether a host passes by a control that proves estimation: not by steady round trips."""
+    proving = {control.id for control in run.controls if control.proves}
     passed = {one.control for one in host.controls if one.verdict is Verdict.PASS}
-    return host_status(host) is Status.PASS and passed.isdisjoint(run.required)
+    return host_status(host) is Status.PASS and not passed.isdisjoint(proving)
+
+
+def _direction(run: Run, hosts: list[HostResult]) -> str:
+    """What these hosts' policies demand: the inventory can turn the run's policy for a host."""
+    count = Counter(str(host.policy.get("estimation", run.estimation)) for host in hosts)
+    if len(count) == 1:
+        return next(iter(count))
+    each = " and ".join(f"{word} on {number:,}" for word, number in sorted(count.items()))
+    return f"as each host's policy demands ({each})"
 
 
 def _headline(run: Run, status: Status, claim: str, lead: str, rest: dict[Status, int]) -> Headline:
@@ -239,7 +252,10 @@ def reconciliation(run: Run) -> str:
 def accounted(run: Run) -> dict[str, int]:
     """Where every host of the inventory went; they add up to it."""
     left_out = {"left out by --limit or --shard": run.left_out} if run.left_out else {}
-    return run.states() | left_out
+    states = {HostState(name).word: count for name, count in run.states().items()}
+    if not run.states()[HostState.NOT_SELECTED]:
+        del states[HostState.NOT_SELECTED.word]
+    return states | left_out
 
 
 def collected(run: Run) -> tuple[str, str] | None:
