@@ -42,10 +42,10 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessm
     assessment.expect(
         "per-CPU counters grow and the totals " + ("stand still" if off else "follow")
     )
+    census = snapshot.census
     if not snapshot.module.loaded:
         assessment.not_applicable("ip_vs is not loaded: nothing is counted")
 
-    census = snapshot.census
     contradiction = ack_contradiction(census, policy)
     judged = [census.host] if census.host.holds_rules else []
     # Where the switch itself reads wrong, EST-5 has proven it; here it is what reads right.

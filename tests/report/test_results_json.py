@@ -143,3 +143,12 @@ def test_readers_pass_over_fields_that_a_later_version_adds(tmp_path: Path) -> N
     document["hosts"][0]["later"] = document["run"]["later"] = 1
     path.write_text(json.dumps(document))
     assert results_json.load(path) == sample_run.run()
+
+
+def test_a_pass_that_was_not_evaluated_is_no_pass(tmp_path: Path) -> None:
+    path = written(sample_run.run(), tmp_path)
+    text = path.read_text()
+    assert '"evaluated":true' in text
+    path.write_text(text.replace('"evaluated":true', '"evaluated":false', 1))
+    with pytest.raises(ReportError, match="was not evaluated, yet its verdict is"):
+        results_json.load(path)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sample_run
 
+from ipvs_audit.model.control import Control
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.report.summary import (
     Status,
@@ -177,3 +178,23 @@ def test_groups_that_tear_the_fleet_to_pieces_are_left_out() -> None:
         replace(host, groups=(f"rack{number}",)) for number, host in enumerate(sample_run.fleet(20))
     )
     assert list(grouped(own)) == ["all hosts"]
+
+
+OPS = Control("OPS-1", "swap-off", "low", "house rules", "why", "swapoff -a")
+
+
+def test_a_check_of_ones_own_proves_nothing_of_estimation() -> None:
+    own = replace(sample_run.result("EST-4"), control="OPS-1", name="swap-off")
+    host = replace(CONCERNS_NOTHING, controls=(*CONCERNS_NOTHING.controls, own))
+    run = sample_run.run((host,))
+    run = replace(run, controls=(*run.controls, OPS), required=(*run.required, "OPS-1"))
+    assert headline(run).claim == "Not applicable"
+
+
+def test_the_direction_is_that_of_each_hosts_own_policy() -> None:
+    turned = replace(LAB["compliant"], name="turned", policy={"estimation": "enabled"})
+    assert said(turned) == "Compliant: IPVS estimation is enabled, proven on the one host."
+    assert said(turned, LAB["compliant"]).startswith(
+        "Compliant: IPVS estimation is as each host's policy demands"
+        " (disabled on 1 and enabled on 1), proven on all 2 hosts"
+    )

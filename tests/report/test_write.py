@@ -11,6 +11,8 @@ import sample_run
 from ipvs_audit.report import junit
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.html import index_page
+from ipvs_audit.report.options import Outputs
+from ipvs_audit.report.render import render
 from ipvs_audit.report.write import point_latest, write_reports
 
 
@@ -136,3 +138,18 @@ def test_a_directory_named_latest_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="is not a symbolic link"):
         point_latest(tmp_path, tmp_path / "run")
     assert (tmp_path / "latest").is_dir()
+
+
+def test_render_deletes_no_file_that_is_not_of_the_run(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    write_reports(sample_run.run(), None, run)
+    (run / "ticket.txt").write_text("keep me")
+    with pytest.raises(ReportError, match=r"ticket\.txt: is not of the run"):
+        render(run, Outputs())
+    assert (run / "ticket.txt").read_text() == "keep me"
+    render(run, Outputs(), tmp_path / "elsewhere")
+    (run / "ticket.txt").unlink()
+    render(run, Outputs())
+    (run / "manifest.sha256").unlink()
+    with pytest.raises(ReportError, match="no such file; only a run as it was written"):
+        render(run, Outputs())

@@ -140,7 +140,12 @@ class Snapshot:
     @cached_property
     def census(self) -> Census:
         """Its network namespaces."""
-        return parse_census(self.section("netns"), self.module.kthreads)
+        census = parse_census(self.section("netns"), self.module.kthreads)
+        if census.host.raw is not None and not self.module.loaded:
+            raise GarbledEvidenceError(
+                "module", "it shows no loaded ip_vs, and run_estimation can be read"
+            )
+        return census
 
     @cached_property
     def counters(self) -> Counters:
