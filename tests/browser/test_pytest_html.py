@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PROJECT = """
 import json, pathlib, pytest
-from ipvs_audit import pytest_html_columns
+from ipvs_audit.plugin import pytest_html_columns
 
 TOLD = json.loads((pathlib.Path(__file__).parent / "told.json").read_text())
 

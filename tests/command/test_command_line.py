@@ -40,7 +40,7 @@ class TestExitCode:
         assert ran.status == 1
         assert ran.verdicts()["drifted"]["EST-4"] == "fail"
         assert re.search(
-            r"collected 5 of 5 hosts in [\d.]+ s, 3 failing, 0 unreachable", ran.output
+            r"collected 5 of 5 hosts in [\d.]+ m?s, 3 failing, 0 unreachable", ran.output
         )
 
     def test_of_an_inconclusive_host_is_0_and_1_with_strict(

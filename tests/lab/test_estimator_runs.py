@@ -127,7 +127,7 @@ def test_the_timer_is_seen_and_nothing_stays_behind(timer: Guest) -> None:
 
 
 def test_root_by_sudo_sees_the_same(timer: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimator_trace, "LONGEST", 200.0)  # of an emulated guest, beside others
+    monkeypatch.setattr(estimator_trace, "TIMEOUT", 200.0)  # of an emulated guest, beside others
     bare = Snapshot(timer.name, CollectionInfo("", "", "ssh", "", ""), {})
     connection = connected(timer, "audit", Become())
     seen = estimator_trace.with_runs(bare, lambda: connection).estimator_runs

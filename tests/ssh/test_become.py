@@ -79,7 +79,7 @@ def fake(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Any:
 def run(
     connection: Connection, script: bytes = b"echo hello; cat", timeout: float = 10.0
 ) -> Output:
-    return connection.run_script(script, timeout=timeout, max_output=100_000)
+    return connection.run_script(script, timeout=timeout, max_output=4_000_000)
 
 
 def failure(connection: Connection, timeout: float = 10.0) -> TransportError:

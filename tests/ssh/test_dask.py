@@ -95,7 +95,7 @@ def test_a_lost_worker_costs_no_host(cluster: Cluster, start: Start) -> None:
         evidence = []
         with engine(cluster.address, 64, 60) as where:
             assert where.forks == 8
-            assert "2 Dask workers, 8 hosts at a time" in where.told
+            assert "2 Dask workers, 8 hosts at a time" in where.note
             for one in collect(
                 targets,
                 settings=settings,
