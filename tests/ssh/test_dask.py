@@ -160,7 +160,7 @@ def test_a_scheduler_that_is_not_there_is_said_soon(monkeypatch: pytest.MonkeyPa
     ["", "dask", "dask://", "dask://host", "tcp://host:1", "dask://host:x", "dask://u:p@host:1"],
 )
 def test_what_is_no_engine_is_refused(text: str) -> None:
-    with pytest.raises(EngineError, match="say dask://HOST:PORT"):
+    with pytest.raises(EngineError, match="give dask://HOST:PORT"):
         dask_address(text)
 
 

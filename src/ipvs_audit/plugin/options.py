@@ -143,7 +143,7 @@ def read_options(config: pytest.Config) -> Options:
         value = get(name)
         return Path(value).expanduser() if value else None
 
-    if (ssh_config := path("ssh_config")) is not None and not ssh_config.is_file():
+    if (ssh_config := path("ssh_config")) is not None and not ssh_config.exists():
         raise pytest.UsageError(f"--ssh-config {ssh_config}: no such file")
 
     policy, localhost = path("policy"), shipped("inventories") / "localhost.yml"
