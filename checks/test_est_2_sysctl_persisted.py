@@ -15,7 +15,7 @@ from ipvs_audit.snapshot import Snapshot
     severity="high",
     source="vendor document: step 2",
     fix="Keep one line, net.ipv4.vs.run_estimation = 0 (or 1, if the policy enables estimation), "
-    "in /etc/sysctl.conf, and remove the other lines that are named here.",
+    "in /etc/sysctl.conf, and remove other lines for the key.",
     evidence=("sysctl", "sysctl-named", "modprobe", "loaders"),
     proves=True,
     remediable=True,

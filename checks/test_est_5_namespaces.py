@@ -17,7 +17,8 @@ from ipvs_audit.snapshot.namespaces import Netns
     "namespaces",
     severity="high",
     source="vendor document: step 3, network namespace containers",
-    fix="In each namespace named: nsenter --net=... sysctl -w net.ipv4.vs.run_estimation=0",
+    fix="In each namespace named: nsenter --net=... sysctl -w net.ipv4.vs.run_estimation=0 "
+    "(or 1, if the policy enables estimation).",
     evidence=("netns", "module"),
     proves=True,
     remediable=True,
