@@ -48,7 +48,7 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessm
 
     contradiction = ack_contradiction(census, policy)
     judged = [census.host] if census.host.holds_rules else []
-    # Where the switch itself reads wrong, EST-5 has proven it; here it is what reads right.
+    # A wrong value is a failure of EST-5 already: here the namespaces with the right value count.
     judged += [
         netns
         for netns in judged_namespaces(census, policy)
