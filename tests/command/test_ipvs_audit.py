@@ -140,7 +140,7 @@ def test_version(tmp_path: Path) -> None:
 def test_pytest_outside_a_checkout_says_the_way_out(tmp_path: Path) -> None:
     done = run(tmp_path, PYTEST, "--inventory", "hosts.yml")
     assert done.returncode == 4
-    assert "from any folder: ipvs-audit audit" in done.stderr
+    assert "from any directory use: ipvs-audit audit" in done.stderr
 
 
 def test_pytest_in_a_checkout_takes_an_inventory_from_anywhere(tmp_path: Path) -> None:

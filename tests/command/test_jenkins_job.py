@@ -156,6 +156,7 @@ def test_two_nights_and_the_second_is_compared_with_the_first(workspace: Workspa
         "assessed": 1,
         "unreachable": 1,
         "excluded": 1,
+        "not_selected": 0,
         "left_out": 0,
     }
 

@@ -199,7 +199,7 @@ class TestRefused:
     ) -> None:
         assert "audit each with --shard K/N" in self.refused(fleet.whole, *parts)
         assert "holds no run" in self.refused(tmp_path)
-        assert "only 1 of the 2 directories" in self.refused(parts[0], parts[0])
+        assert "a directory is named twice" in self.refused(parts[0], parts[0])
 
     def test_a_run_that_nobody_signed(self, parts: list[Path], tmp_path: Path) -> None:
         (tmp_path / "allowed").write_text("")

@@ -137,7 +137,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("option", "value", "says"),
         [
-            ("--waivers", "waivers.yml", "waivers.yml:3: expires must be a day"),
+            ("--waivers", "waivers.yml", "waivers.yml:3: expires must be a date"),
             ("--waivers", "none.yml", "none.yml: cannot read the waivers"),
             ("--baseline", "nowhere", "--baseline nowhere: No such file"),
             ("--format", "pdf", "'pdf' is not a format; formats are csv, sarif, hdf, prometheus"),
