@@ -14,7 +14,16 @@ import pytest
 from program import ROOT, Audit
 
 #: What the wheel is built from: nothing else of the checkout.
-SOURCES = ("src", "checks", "inventories", "pyproject.toml", "setup.py", "README.md", "LICENSE")
+SOURCES = (
+    "src",
+    "checks",
+    "inventories",
+    "docs/controls",
+    "pyproject.toml",
+    "setup.py",
+    "README.md",
+    "LICENSE",
+)
 ENVIRONMENTS = ROOT / ".cache" / "pythons"
 PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check")
 
@@ -59,6 +68,8 @@ def test_the_wheel_carries_what_the_audit_needs_and_nothing_else(wheel: Path) ->
     source = {str(path.relative_to(ROOT / "src")) for path in wanted}
     source = {name for name in source if "__pycache__" not in name}
     shipped = {f"ipvs_audit/checks/{path.name}" for path in (ROOT / "checks").glob("*.py")}
+    pages = (ROOT / "docs/controls").glob("*.md")
+    shipped |= {f"ipvs_audit/control_pages/{path.name}" for path in pages}
     assert package == source | shipped | {"ipvs_audit/inventories/localhost.yml"}
 
 

@@ -136,8 +136,9 @@ def test_stalls_are_attributed_and_end_with_the_remedy(jittery: Jittery) -> None
     assert remedied["remedy"]["status"] == "remediated"
     assert jittery.guest.ssh(f"cat {VALUE}").stdout.strip() == "0"
     before, after = remedied["latency_before"], remedied["latency"]
-    # Within one run, on one machine: a stall of eighty times the CPUs' work is gone.
-    assert before["highest"] > 2 * after["highest"]
+    # Within one run, on one machine: a stall of eighty times the CPUs' work is gone. Not by the
+    # longest delay, which may be the machine's own.
+    assert before["p99"] > 2 * after["p99"]
     for traced in (before["trace"], after["trace"]):
         assert (traced["kind"], traced["unseen"], traced["left"]) == ("timer", "", [])
     # Still fires, and returns at once.
