@@ -32,6 +32,7 @@ GUEST = Loaders(
     kmod=30,
     modprobe="/usr/sbin/modprobe",
     masked_units=(),
+    udevd="/usr/lib/systemd/systemd-udevd",
 )
 _KEYS = {"net.bogus.key": False, "kernel.panic": True, "net.ipv4.vs.drop_entry": True}
 

@@ -32,6 +32,7 @@ LOADERS = Loaders(
     kmod=30,
     modprobe="/usr/sbin/modprobe",
     masked_units=(),
+    udevd="/usr/lib/systemd/systemd-udevd",
 )
 
 CONF = "/etc/sysctl.conf"

@@ -35,6 +35,7 @@ class HostConfig:
         has_switch: whether the kernel has the key once ip_vs is loaded; None where unknown.
         key: the key in question.
         softdep: what modules.softdep says of ip_vs, as the snapshot's module has it.
+        kernel: release of the running kernel; empty where there is none, as for a tree on disk.
     """
 
     tree: ConfigTree
@@ -43,6 +44,7 @@ class HostConfig:
     has_switch: bool | None = None
     key: Key = RUN_ESTIMATION
     softdep: str = ""
+    kernel: str = ""
     _resolved: dict[Loader, Resolution] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -118,8 +120,8 @@ def host_config_of(snapshot: Snapshot, key: Key = RUN_ESTIMATION) -> HostConfig:
     elif module.loaded and host.why_unread == "absent":
         has_switch = False
     loaders = replace(snapshot.loaders, os_id=snapshot.host.os_id)
-    shared = _Identical(snapshot.config, module.softdep), loaders, module.state, has_switch, key
-    return _host_config(*shared)
+    shared = _Identical(snapshot.config, module.softdep, snapshot.kernel.release)
+    return _host_config(shared, loaders, module.state, has_switch, key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class _Identical:
 
     tree: ConfigTree
     softdep: str
+    kernel: str
 
     def __hash__(self) -> int:
         return id(self.tree)
@@ -136,7 +139,7 @@ class _Identical:
         return (
             isinstance(other, _Identical)
             and other.tree is self.tree
-            and other.softdep == self.softdep
+            and (other.softdep, other.kernel) == (self.softdep, self.kernel)
         )
 
 
@@ -149,4 +152,4 @@ def _host_config(
     key: Key,
 ) -> HostConfig:
     """One object for all hosts with the same configuration, so that each is resolved once."""
-    return HostConfig(same.tree, loaders, module, has_switch, key, same.softdep)
+    return HostConfig(same.tree, loaders, module, has_switch, key, same.softdep, same.kernel)

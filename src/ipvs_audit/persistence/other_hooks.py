@@ -10,7 +10,10 @@ from ipvs_audit.persistence.hook_programs import run_program
 from ipvs_audit.persistence.hook_state import Command
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.prediction import is_compliant
-from ipvs_audit.persistence.udev_rules import rules, unreadable
+from ipvs_audit.persistence.udev_rules import discarded, rules, unreadable
+from ipvs_audit.persistence.uevent_order import early_uevent
+
+_UNIT = "systemd-udevd.service"
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.hook_state import State
@@ -29,11 +32,44 @@ def with_udev(config: HostConfig, by_hook: Prediction, *, written: bool) -> Pred
         by_hook: what is left without them.
         written: whether the hook has written the key.
     """
-    if by_hook.fault or config.loaders.init != "systemd":
-        return by_hook
-    if by_hook.value is None and not by_hook.doubt:
+    if by_hook.fault or (by_hook.value is None and not by_hook.doubt):
         return by_hook  # no key came, so nothing that was added can set it
-    prediction, run = by_hook, rules(config)
+    why_none = no_udev(config)
+    if why_none:
+        idle = any(rule.own_event for rule in rules(config)) and not written
+        return replace(by_hook, because=f"{by_hook.because}; {why_none}") if idle else by_hook
+    prediction = _with_rules(config, by_hook, written=written)
+    ignored = "; ".join(discarded(config))
+    if ignored and prediction.because == by_hook.because and not written:
+        return replace(prediction, because=f"{prediction.because}; {ignored}")
+    return prediction
+
+
+def no_udev(config: HostConfig) -> str:
+    """Why no rule runs on this host; empty where udev runs."""
+    loaders = config.loaders
+    if loaders.init != "systemd":
+        return ""
+    if loaders.udevd is None:
+        return "udev's rules do not run: the host has no systemd-udevd"
+    if _UNIT in loaders.masked_units:
+        return f"udev's rules do not run: {_UNIT} is masked"
+    return ""
+
+
+def _rules(config: HostConfig) -> tuple[Rule, ...]:
+    """The rules, each with a doubt where it is not certain that it runs, or runs in time."""
+    found = () if no_udev(config) else rules(config)
+    doubt = early_uevent(config.kernel)
+    if config.loaders.init != "systemd":
+        doubt = f"whether udev runs under {config.loaders.init or 'this init'} is not known"
+    if not doubt:
+        return found
+    return tuple(replace(rule, doubt=rule.doubt or doubt) for rule in found)
+
+
+def _with_rules(config: HostConfig, by_hook: Prediction, *, written: bool) -> Prediction:
+    prediction, run = by_hook, _rules(config)
     for rule in run:
         if rule.own_event:
             prediction = _by_rule(config, prediction, rule, written=written)
@@ -100,9 +136,7 @@ def _other_values(ends: tuple[State, ...], value: Value | None) -> list[Value]:
 
 def udev_race(config: HostConfig, value: Value | None) -> str:
     """Why udev may still write another value after systemd-sysctl has run; empty for nothing."""
-    if config.loaders.init != "systemd":
-        return ""
-    for rule in rules(config):
+    for rule in _rules(config):
         if sets := _other_values(_ends(config, rule), value):
             return (
                 f"{rule.where} runs {rule.text!r}, which sets {sets[0]}, while systemd-sysctl sets "

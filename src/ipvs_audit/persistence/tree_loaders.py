@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SYSCTL, MODPROBE = "/usr/sbin/sysctl", "/usr/sbin/modprobe"
 SYSTEMD_SYSCTL = "/usr/lib/systemd/systemd-sysctl"
 _MODULES_LOAD = "/usr/lib/systemd/systemd-modules-load"
+_UDEVD = "/usr/lib/systemd/systemd-udevd"
 _LIBRARIES = (
     "/usr/lib",
     "/usr/lib64",
@@ -34,7 +35,7 @@ _PROCPS_LIBRARIES = (
     (re.compile(r"libprocps\.so\.7"), (3, 3, 15)),
     (re.compile(r"libprocps\.so\.[1-6]"), (3, 3, 10)),
 )
-_UNITS = ("systemd-sysctl.service", "systemd-modules-load.service")
+_UNITS = ("systemd-sysctl.service", "systemd-modules-load.service", "systemd-udevd.service")
 
 
 def detect_loaders(top: Path) -> Loaders:
@@ -50,6 +51,7 @@ def detect_loaders(top: Path) -> Loaders:
     modprobe = _first(root, MODPROBE, "/sbin/modprobe")
     systemd = _first(root, SYSTEMD_SYSCTL, "/lib/systemd/systemd-sysctl")
     load = _first(root, _MODULES_LOAD, "/lib/systemd/systemd-modules-load")
+    udevd = _first(root, _UDEVD, "/lib/systemd/systemd-udevd")
     bare = not (sysctl or modprobe or systemd)
     box = {path for path in (sysctl, modprobe) if path and root.real(path).endswith("/busybox")}
     version = next((match[1] for name in shared if (match := _SYSTEMD.match(name))), None)
@@ -68,6 +70,7 @@ def detect_loaders(top: Path) -> Loaders:
         modprobe=modprobe or (MODPROBE if bare else None),
         masked_units=tuple(unit for unit in _UNITS if _masked(root, unit)),
         os_id=_os_id(root),
+        udevd=udevd or (_UDEVD if bare else None),
     )
 
 

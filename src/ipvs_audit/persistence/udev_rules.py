@@ -1,4 +1,7 @@
-"""What udev runs when the module is added: rules on ``ACTION=="add"``, ``SUBSYSTEM=="module"``."""
+"""What udev runs when the module is added: rules on ``ACTION=="add"``, ``SUBSYSTEM=="module"``.
+
+Source: udev(7); systemd's src/udev/udev-rules.c, as in :mod:`~ipvs_audit.persistence.udev_line`.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,16 @@ from typing import TYPE_CHECKING
 from ipvs_audit.persistence.hook_programs import UDEV_PROGRAMS
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.shell_parser import Simple, Word
+from ipvs_audit.persistence.udev_line import read_udev_line
 from ipvs_audit.snapshot.config_paths import UDEV, first_unreadable
 from ipvs_audit.snapshot.sysctl_config import files_by_name
-from ipvs_audit.snapshot.sysctl_key import name_matches
+from ipvs_audit.snapshot.sysctl_key import loader_path, name_matches, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ipvs_audit.persistence.host_config import HostConfig
+    from ipvs_audit.persistence.udev_line import Part
     from ipvs_audit.snapshot.config_files import ConfigFile
 
 _EVENT = {
@@ -29,13 +34,11 @@ _EVENT = {
     "DRIVER": "",
     "DRIVERS": "",
 }
-_TOKEN = re.compile(r'\s*,?\s*([A-Z_]+)(\{[^}]*\})?\s*(==|!=|\+=|-=|:=|=)\s*e?"((?:[^"\\]|\\.)*)"')
 _PIECE = re.compile(r"'([^']*)'|\"([^\"]*)\"|(\S+)")
-_CONCERNS = re.compile(r"ip[_-]vs|sysctl")
+_CONCERNS = re.compile(r"ip[_-]vs|sysctl|SYSCTL|run_estimation")
 _JUMPS = re.compile(r"\b(GOTO|LABEL|RUN)\b")
-_MATCHES = ("==", "!=")
-_ALSO_MATCH = ("PROGRAM", "IMPORT", "TEST")
 _SETS = ("=", ":=")
+_RESULTS = ("PROGRAM", "IMPORT")
 _REMOVALS = frozenset(("remove", "unbind", "offline"))
 
 
@@ -49,6 +52,7 @@ class Rule:
         where: file and line.
         doubt: a condition whose result is not known; empty where the rule surely matches.
         own_event: whether it runs when ip_vs itself is added; else on some other event.
+        at_once: whether it is done while the rules are read, before all programs of RUN.
     """
 
     command: Simple
@@ -56,6 +60,24 @@ class Rule:
     where: str
     doubt: str
     own_event: bool = True
+    at_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A RUN, or what is done while the line is read (SYSCTL, PROGRAM, IMPORT).
+
+    Attributes:
+        operator: ``+=`` adds to the list, ``=`` and ``:=`` replace it.
+        value: as written.
+        command: what runs; None where that is nothing of interest.
+        at_once: it is done while udev reads the line, so that nothing removes it again.
+    """
+
+    operator: str
+    value: str
+    command: Simple | None
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +89,19 @@ class _Line:
         specific: it names the device or its subsystem.
         doubt: a condition whose result is not known.
         removal_only: it matches only the removal of a device.
-        runs: operator and value of each RUN, and whether that is a program.
+        runs: what it runs.
         goto, label: of the line; mostly empty.
+        discarded: why udev throws the line away.
     """
 
-    matches: bool
-    specific: bool
-    doubt: str
-    removal_only: bool
-    runs: tuple[tuple[str, str, bool], ...]
-    goto: str
-    label: str
+    matches: bool = False
+    specific: bool = False
+    doubt: str = ""
+    removal_only: bool = False
+    runs: tuple[_Run, ...] = ()
+    goto: str = ""
+    label: str = ""
+    discarded: str = ""
 
 
 def rules(config: HostConfig) -> tuple[Rule, ...]:
@@ -89,9 +113,23 @@ def rules(config: HostConfig) -> tuple[Rule, ...]:
     files, _ = files_by_name(config.tree, UDEV.directories, *UDEV.endings)
     programs = _Programs()
     for file in files:
-        for where, line, skipped, doubt in _reached(file):
+        for where, line, skipped, doubt in _reached(file, config.loaders.systemd_version):
             programs.take(where, line, skipped=skipped, doubt=doubt)
-    return tuple(programs.found)
+    return tuple(sorted(programs.found, key=lambda rule: not rule.at_once))
+
+
+def discarded(config: HostConfig) -> tuple[str, ...]:
+    """The lines on ip_vs or sysctl that udev throws away: place and reason, a sentence each."""
+    files, _ = files_by_name(config.tree, UDEV.directories, *UDEV.endings)
+    found = (
+        (f"{file.path}:{line.number}", read_udev_line(line.text, config.loaders.systemd_version))
+        for file in files
+        for line in file.lines or ()
+        if not line.text.lstrip().startswith("#") and _CONCERNS.search(line.text)
+    )
+    return tuple(
+        f"udev ignores {where}: {line.discarded}" for where, line in found if line.discarded
+    )
 
 
 class _Programs:
@@ -104,24 +142,24 @@ class _Programs:
 
     def take(self, where: str, line: _Line, *, skipped: bool, doubt: str) -> None:
         """What one line does to the list."""
-        for operator, value, is_program in line.runs:
-            here = line.matches and not skipped and not self._final
-            if here and operator in _SETS:
+        for run in line.runs:
+            here = line.matches and not skipped and (run.at_once or not self._final)
+            if here and run.operator in _SETS:
                 self._reset(where, doubt or ("" if line.specific else "it names no device"))
-            if is_program and value and operator != "-=" and not line.removal_only:
+            if run.command is not None and not line.removal_only:
                 own_event = here and line.specific
-                also = doubt or (self._uncertain if own_event else "")
-                self.found.append(Rule(_command(value), value, where, also, own_event))
-            if here and operator == ":=":
+                also = doubt or (self._uncertain if own_event and not run.at_once else "")
+                self.found.append(Rule(run.command, run.value, where, also, own_event, run.at_once))
+            if here and run.operator == ":=":
                 self._close(where, doubt or ("" if line.specific else "it names no device"))
 
     def _reset(self, where: str, doubt: str) -> None:
         if not doubt:
-            self.found = [rule for rule in self.found if not rule.own_event]
+            self.found = [rule for rule in self.found if rule.at_once or not rule.own_event]
             return
         why = f"{where} may remove it again: {doubt}"
         self.found = [
-            replace(rule, doubt=rule.doubt or why) if rule.own_event else rule
+            replace(rule, doubt=rule.doubt or why) if rule.own_event and not rule.at_once else rule
             for rule in self.found
         ]
 
@@ -132,10 +170,10 @@ class _Programs:
             self._final = True
 
 
-def _reached(file: ConfigFile) -> Iterator[tuple[str, _Line, bool, str]]:
+def _reached(file: ConfigFile, version: int | None) -> Iterator[tuple[str, _Line, bool, str]]:
     """Each line that matters: its place, whether ip_vs's event skips it, and what is unsure."""
     lines = [
-        (f"{file.path}:{line.number}", _read(line.text))
+        (f"{file.path}:{line.number}", _read(line.text, version))
         for line in file.lines or ()
         if not line.text.lstrip().startswith("#")
         and (_CONCERNS.search(line.text) or _JUMPS.search(line.text))
@@ -163,33 +201,48 @@ def unreadable(config: HostConfig) -> str:
     return hit or first_unreadable(UDEV, config.tree.unreadable)
 
 
-def _read(text: str) -> _Line:
+def _read(text: str, version: int | None) -> _Line:
     """Match a line against ip_vs's event.
 
-    A rule that names no device at all is taken for another event's: snapshots of earlier versions
-    do not hold what may jump over it.
+    A rule that names no device at all is taken for another event's: the probe does not bring what
+    may jump over it.
     """
-    doubt, specific, matches, removal_only = "", False, True, False
-    runs: list[tuple[str, str, bool]] = []
-    names = {"GOTO": "", "LABEL": ""}
-    for key, attribute, operator, raw in _TOKEN.findall(text):
-        value = raw.replace('\\"', '"')
-        if key == "RUN" and operator not in _MATCHES:
-            is_program = attribute in ("", "{program}") and bool(_CONCERNS.search(text))
-            runs.append((operator, value, is_program))
-        elif key in names:
-            names[key] = value
-        elif key in _EVENT and not attribute and operator in _MATCHES:
-            values = value.split("|")
+    line = read_udev_line(text, version)
+    if line.discarded:
+        return _Line(discarded=line.discarded)
+    doubt, specific, matches, removal_only = line.doubt, False, True, False
+    runs: list[_Run] = []
+    jumps = {"GOTO": "", "LABEL": ""}
+    for part in line.parts:
+        if part.key in jumps:
+            jumps[part.key] = part.value
+        elif part.key in _EVENT:
+            values = part.value.split("|")
             removal_only = removal_only or (
-                key == "ACTION" and operator == "==" and set(values) <= _REMOVALS
+                part.key == "ACTION" and part.operator == "==" and set(values) <= _REMOVALS
             )
-            hit = any(name_matches(each, _EVENT[key]) for each in values)
-            matches = matches and hit == (operator == "==")
-            specific = specific or key in ("KERNEL", "SUBSYSTEM", "DEVPATH")
-        elif operator in _MATCHES or key in _ALSO_MATCH:
-            doubt = doubt or f"the result of its condition {key}{attribute} is not known"
-    return _Line(matches, specific, doubt, removal_only, tuple(runs), names["GOTO"], names["LABEL"])
+            hit = any(name_matches(each, _EVENT[part.key]) for each in values)
+            matches = matches and hit == (part.operator == "==")
+            specific = specific or part.key in ("KERNEL", "SUBSYSTEM", "DEVPATH")
+        elif (run := _run_of(part, concerns=bool(_CONCERNS.search(text)))) is not None:
+            runs.append(run)
+        elif part.matching or part.key in _RESULTS:
+            doubt = doubt or f"the result of its condition {part.named} is not known"
+        if part.key in _RESULTS and part.attribute in (None, "program"):
+            runs.append(_Run("+=", part.value, _command(part.value), at_once=True))
+    return _Line(matches, specific, doubt, removal_only, tuple(runs), jumps["GOTO"], jumps["LABEL"])
+
+
+def _run_of(part: Part, *, concerns: bool) -> _Run | None:
+    """What a part does to the list of programs, or to a key directly; None for neither."""
+    if part.key == "RUN":
+        is_program = part.attribute != "builtin" and concerns and bool(part.value)
+        return _Run(part.operator, part.value, _command(part.value) if is_program else None)
+    if part.key == "SYSCTL" and not part.matching:
+        path = resolved(loader_path(part.attribute or ""))
+        write = Simple((Word("echo"), Word(part.value)), (("", ">", f"/proc/sys/{path}"),))
+        return _Run("+=", f'{part.named}="{part.value}"', write, at_once=True)
+    return None
 
 
 def _command(text: str) -> Simple:

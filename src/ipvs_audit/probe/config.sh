@@ -50,7 +50,7 @@ function take(k, number, text) {
   if (k == 1) { if (text ~ /^[ \t\r]*$/ || text ~ /^[ \t]*[#;][^\r]*\r?$/) return }
   else if (text ~ /^[ \t]*#/) return
   else if (k == 2) { split(text, word, " "); if (text !~ /[iI][pP][_-][vV][sS]/ && word[2] !~ /[*?\[]/) return }
-  else if (k == 3) { if (text !~ /ip[_-]vs|sysctl|GOTO|LABEL/) return }
+  else if (k == 3) { if (text !~ /ip[_-]vs|sysctl|SYSCTL|run_estimation|GOTO|LABEL/) return }
   else if (text !~ /ip[_-]?vs/) return
   gsub(/\036/, "?", text)
   if (k == 1) key_of(text)
@@ -190,7 +190,7 @@ ignored() {
 
 config() {
   marks1='' marks2='' marks3='' marks4='' only='' strays=''
-  matched=$(grep -lsE 'ip[_-]?vs|sysctl' /etc/udev/rules.d/*.rules /run/udev/rules.d/*.rules \
+  matched=$(grep -lsE 'ip[_-]?vs|sysctl|SYSCTL|run_estimation' /etc/udev/rules.d/*.rules /run/udev/rules.d/*.rules \
     /usr/local/lib/udev/rules.d/*.rules /usr/lib/udev/rules.d/*.rules /lib/udev/rules.d/*.rules \
     /etc/modules-load.d/*.conf /run/modules-load.d/*.conf /usr/local/lib/modules-load.d/*.conf \
     /usr/lib/modules-load.d/*.conf /lib/modules-load.d/*.conf /etc/modules)
@@ -235,7 +235,7 @@ config() {
   split_told
   frame sysctl - 'cat /etc/sysctl.conf {/etc,/run,/usr/local/lib,/usr/lib,/lib}/sysctl.d/*.conf' "$marks1${part1}end$nl"
   frame modprobe - 'cat /etc/modprobe.conf {/etc,/run,/usr/local/lib,/usr/lib,/lib}/modprobe.d/*.conf' "$marks2${part2}end$nl"
-  frame udev - "grep -E 'ip[_-]vs|sysctl|GOTO|LABEL' {/etc,/run,/usr/local/lib,/usr/lib,/lib}/udev/rules.d/*.rules" "$marks3${part3}end$nl"
+  frame udev - "grep -E 'ip[_-]vs|sysctl|SYSCTL|run_estimation|GOTO|LABEL' {/etc,/run,/usr/local/lib,/usr/lib,/lib}/udev/rules.d/*.rules" "$marks3${part3}end$nl"
   frame modules-load - "grep -E 'ip[_-]?vs' /etc/modules {/etc,/run,/usr/local/lib,/usr/lib,/lib}/modules-load.d/*.conf" "$marks4${part4}end$nl"
   keys=$part5 missing=''
   set --

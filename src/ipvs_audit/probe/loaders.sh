@@ -29,7 +29,7 @@ loaders() {
   text=''
   get /proc/1/comm && text="${text}init=$got$nl"
   for path in /usr/lib/systemd /lib/systemd; do
-    for name in systemd-sysctl systemd-modules-load; do
+    for name in systemd-sysctl systemd-modules-load systemd-udevd; do
       case $nl$text in *"$nl$name="*) ;; *) [ ! -x "$path/$name" ] || text="$text$name=$path/$name$nl" ;; esac
     done
   done

@@ -70,6 +70,7 @@ class Loaders:
         procps_release, systemd_release, kmod_release: the packages' releases, e.g. ``8.el8``;
             empty where not known. Builds of one version differ: procps 3.3.15 and 3.3.17.
         os_id: ``ID`` of os-release; tells what an unknown release may be.
+        udevd: path of systemd-udevd, or None.
     """
 
     init: str
@@ -86,6 +87,7 @@ class Loaders:
     systemd_release: str = ""
     kmod_release: str = ""
     os_id: str = ""
+    udevd: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,7 @@ def parse_loaders(section: Section) -> Loaders:
         procps_release=release.release if release and release.upstream == upstream else "",
         systemd_release=packages["systemd"].release if "systemd" in packages else "",
         kmod_release=packages["kmod"].release if "kmod" in packages else "",
+        udevd=facts.get("systemd-udevd"),
     )
 
 
