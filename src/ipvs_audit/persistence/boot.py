@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.early_loading import EarlyLoad, find_early_load
+from ipvs_audit.persistence.early_loading import EarlyLoad, find_early_load, unloadable_lines
 from ipvs_audit.persistence.other_hooks import udev_race
 from ipvs_audit.persistence.prediction import Accepts, Prediction
 from ipvs_audit.persistence.reload import after_reload, without_switch
 from ipvs_audit.persistence.run_files import lost_at_boot, without_run
+from ipvs_audit.snapshot.kernel import upstream_version
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
 
 _CMDLINE = "sysctl."
+_CMDLINE_SINCE = (5, 8)
 
 
 def after_boot(config: HostConfig, accepts: Accepts) -> Prediction:
@@ -44,7 +46,7 @@ def _after_boot(config: HostConfig, accepts: Accepts) -> Prediction:
         later = after_reload(config, accepts)
         when = "ip_vs is loaded on demand, after systemd-sysctl has run; then "
         when = when if config.systemd_runs else "ip_vs is loaded on demand; then "
-        return replace(later, because=when + later.because)
+        return replace(later, because="; ".join((when + later.because, *unloadable_lines(config))))
     return without_switch(config, _after_early_load(config, early, accepts), accepts)
 
 
@@ -80,6 +82,9 @@ def _builtin(config: HostConfig) -> Prediction:
     """What the kernel starts with: 1, or what ``sysctl.`` on its command line says."""
     value: int | str | None = 1 if config.has_switch is not False else None
     because = "the kernel's default is 1"
+    version = upstream_version(config.kernel)
+    if version is not None and version < _CMDLINE_SINCE:
+        return Prediction(value, because)  # it knows no sysctl. on its command line
     for word in config.tree.cmdline:
         name, equals, text = word.removeprefix(_CMDLINE).partition("=")
         if word.startswith(_CMDLINE) and equals and name.replace("/", ".") == config.key.dotted:

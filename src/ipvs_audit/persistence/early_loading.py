@@ -16,6 +16,25 @@ if TYPE_CHECKING:
 
 _UNIT = "systemd-modules-load.service"
 _CMDLINE = re.compile(r"modules[-_]load=(.*)")
+_BLACKLIST = re.compile(r"(?:modprobe\.blacklist|module_blacklist)=(.*)")
+#: Modules that need ip_vs and that every kernel with it may have; others are not known to exist.
+_SCHEDULERS = (
+    "dh",
+    "fo",
+    "lblc",
+    "lblcr",
+    "lc",
+    "mh",
+    "nq",
+    "ovf",
+    "rr",
+    "sed",
+    "sh",
+    "wlc",
+    "wrr",
+)
+_DEPENDENTS = frozenset((*(f"{MODULE}_{name}" for name in _SCHEDULERS), f"{MODULE}_ftp", "xt_ipvs"))
+_LIKE_A_DEPENDENT = re.compile(r"ip_vs_[a-z0-9_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +68,69 @@ def find_early_load(config: HostConfig) -> EarlyLoad:
     return _from_files(config)
 
 
+def kept_out(config: HostConfig) -> bool:
+    """Whether the kernel refuses to load ip_vs: ``module_blacklist=`` on its command line."""
+    given = (word.partition("=") for word in config.tree.cmdline)
+    return any(
+        name == "module_blacklist" and MODULE in names.split(",") for name, _, names in given
+    )
+
+
 def _from_files(config: HostConfig) -> EarlyLoad:
+    """What modules-load.d names: systemd takes a whole line, less blanks around it, for a name."""
     files, _ = files_by_name(config.tree, MODULES_LOAD.directories, *MODULES_LOAD.endings)
+    doubt = ""
     for file in files:
         if file.lines is None and not file.masks and file.real:
             return EarlyLoad("", doubt=f"{file.path} could not be read")
         for line in file.lines or ():
             name = line.text.strip()
-            if name[:1] not in ("#", ";", "") and _needs(config, name):
+            if name[:1] in ("#", ";", ""):
+                continue
+            if _needs(config, name):
                 return EarlyLoad(f"{file.path}:{line.number}")
+            if _may_need(config, name):
+                doubt = doubt or f"whether {file.path}:{line.number} loads ip_vs is not known"
     closed = first_unreadable(MODULES_LOAD, config.tree.unreadable)
-    return EarlyLoad("", doubt=f"could not be read: {closed}" if closed else "")
+    return EarlyLoad("", doubt=f"could not be read: {closed}" if closed else doubt)
+
+
+def unloadable_lines(config: HostConfig) -> tuple[str, ...]:
+    """Lines of modules-load.d that are meant to load ip_vs and name no module, a sentence each."""
+    files, _ = files_by_name(config.tree, MODULES_LOAD.directories, *MODULES_LOAD.endings)
+    return tuple(
+        f"{file.path}:{line.number} loads nothing: the whole line is taken for one name"
+        for file in files
+        for line in file.lines or ()
+        if line.text.strip()[:1] not in ("#", ";", "")
+        and len(words := line.text.split()) > 1
+        and any(_is_dependent(underscored(word)) for word in words)
+    )
+
+
+def _is_dependent(name: str) -> bool:
+    return name == MODULE or name in _DEPENDENTS
 
 
 def _needs(config: HostConfig, spelled: str) -> bool:
     """Whether loading a module by this name loads ip_vs; a blacklisted name is passed over."""
     name = underscored(spelled.strip())
-    if name != MODULE and not name.startswith(f"{MODULE}_") and name != "xt_ipvs":
-        return False
-    return not any(
-        directive.module == name
-        for directive in config.modprobe.directives
-        if directive.verb == "blacklist"
-    )
+    return _is_dependent(name) and name not in _blacklisted(config)
+
+
+def _may_need(config: HostConfig, spelled: str) -> bool:
+    """Whether a name may be a module that needs ip_vs, or an alias of one."""
+    name = underscored(spelled)
+    alias = config.modprobe.first("alias", name) if name else None
+    if alias is not None and underscored(alias.rest.strip()).startswith(MODULE):
+        return True
+    unknown = _LIKE_A_DEPENDENT.fullmatch(name) is not None and name not in _DEPENDENTS
+    return unknown and name not in _blacklisted(config)
+
+
+def _blacklisted(config: HostConfig) -> frozenset[str]:
+    """Names that a ``blacklist`` line or the kernel command line keeps from being loaded."""
+    found = (_BLACKLIST.fullmatch(word) for word in config.tree.cmdline)
+    names = {underscored(name) for match in found if match for name in match[1].split(",")}
+    lines = (each for each in config.modprobe.directives if each.verb == "blacklist")
+    return frozenset(names | {each.module for each in lines})

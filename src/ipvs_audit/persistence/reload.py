@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ipvs_audit.persistence.early_loading import kept_out
 from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook_state import Command, State
 from ipvs_audit.persistence.host_config import MODULE, HostConfig
@@ -22,6 +23,8 @@ def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
     """Predict the value after ``modprobe -r ip_vs; modprobe ip_vs``, or after a load on demand."""
     if config.module == "builtin":
         return Prediction(None, "ip_vs is built into the kernel and cannot be reloaded")
+    if kept_out(config):
+        return Prediction(None, "the kernel loads no ip_vs: module_blacklist= on its command line")
     hook, why_none = find_hook(config)
     if hook is None:
         by_hook = Prediction(*_default(config), doubt=_hidden_doubt(config))

@@ -7,11 +7,10 @@ stable kernels 5.10.5 and 4.19.165 as well; others may have taken it over too.
 
 from __future__ import annotations
 
-import re
+from ipvs_audit.snapshot.kernel import upstream_version
 
 _SINCE = (5, 11)
-_BACKPORTS = {(5, 10): 5, (4, 19): 165}
-_RELEASE = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,5}))?")
+_BACKPORTS: dict[tuple[int, ...], int] = {(5, 10): 5, (4, 19): 165}
 
 
 def early_uevent(release: str) -> str:
@@ -20,11 +19,11 @@ def early_uevent(release: str) -> str:
     >>> early_uevent("6.1.0-40-amd64")
     ''
     """
-    found = _RELEASE.match(release)
     if not release:
         return ""
-    if found is not None:
-        series, patch = (int(found[1]), int(found[2])), int(found[3] or 0)
+    version = upstream_version(release)
+    if version is not None:
+        series, patch = version[:2], version[2] if len(version) > len(_SINCE) else 0
         if series >= _SINCE or patch >= _BACKPORTS.get(series, patch + 1):
             return ""
     return (

@@ -9,6 +9,7 @@ from typing import Literal
 from ipvs_audit.snapshot.section import Section, number
 
 _RELEASE = re.compile(r"[!-~]{1,128}")
+_UPSTREAM = re.compile(r"[0-9]{1,5}(\.[0-9]{1,5}){1,3}", re.ASCII)
 
 
 State = Literal["loaded", "builtin", "available", "absent", "unknown"]
@@ -49,6 +50,16 @@ class Module:
     def loaded(self) -> bool:
         """Whether ip_vs runs, as a module or built in."""
         return self.state in ("loaded", "builtin")
+
+
+def upstream_version(release: str) -> tuple[int, ...] | None:
+    """The numbers that a release starts with; None where it does not start with two.
+
+    >>> upstream_version("5.10.134-16.3.al8.aarch64")
+    (5, 10, 134)
+    """
+    found = _UPSTREAM.match(release)
+    return None if found is None else tuple(int(number) for number in found[0].split("."))
 
 
 def parse_kernel(host: Section) -> Kernel:

@@ -1,0 +1,106 @@
+"""What loads ip_vs before systemd-sysctl runs: modules-load.d and the kernel command line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from configured import CONF, DROP_IN, HOOK, LOADERS, OFF, RECIPE, config, off
+
+from ipvs_audit.persistence.boot import after_boot
+from ipvs_audit.persistence.early_loading import find_early_load
+from ipvs_audit.persistence.reload import after_reload
+from ipvs_audit.snapshot.kernel import upstream_version
+
+if TYPE_CHECKING:
+    from ipvs_audit.persistence.host_config import HostConfig
+
+LOAD = "/etc/modules-load.d/ipvs.conf"
+
+
+def with_cmdline(files: dict[str, str], *words: str, **more: object) -> HostConfig:
+    about = config(files, **more)
+    return replace(about, tree=replace(about.tree, cmdline=words))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["ip_vs", "  ip_vs\t", "ip-vs", "ip_vs\r", "ip_vs_rr", "ip-vs-wlc", "ip_vs_mh", "xt_ipvs"],
+)
+def test_a_line_with_one_name_loads_it(line: str) -> None:
+    found = after_boot(config({DROP_IN: OFF, LOAD: f"{line}\n"}), off)
+    assert found.holds(off) is True
+    assert f"{LOAD}:1" in found.because
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["ip_vs_rr  # round robin", "ip_vs ip_vs_rr", "modprobe ip_vs", "ip_vs, ip_vs_rr", "ip_vs;"],
+)
+def test_a_line_with_more_than_a_name_loads_nothing(line: str) -> None:
+    found = after_boot(config({DROP_IN: OFF, LOAD: f"{line}\n"}), off)
+    assert found.holds(off) is False
+    assert (f"{LOAD}:1 loads nothing" in found.reason) is (" " in line)
+    another = after_boot(config({DROP_IN: OFF, LOAD: f"{line}\nip_vs\n"}), off)
+    assert another.holds(off) is True
+
+
+def test_comments_load_nothing_and_are_not_mentioned() -> None:
+    found = after_boot(config({DROP_IN: OFF, LOAD: "# ip_vs ip_vs_rr\n; ip_vs rr\n"}), off)
+    assert "loads nothing" not in found.reason
+
+
+def test_a_name_that_may_be_a_module_or_an_alias_is_a_doubt() -> None:
+    assert find_early_load(config({LOAD: "ip_vs_other\n"})).doubt
+    assert find_early_load(config({LOAD: "ipvs\n", HOOK: "alias ipvs ip_vs\n"})).doubt
+    assert not find_early_load(config({LOAD: "ipvs\n"})).doubt
+
+
+@pytest.mark.parametrize(
+    ("words", "early"),
+    [
+        (("modules_load=ip_vs",), True),
+        (("modules-load=nf_conntrack,ip_vs_rr",), True),
+        (("rd.modules_load=ip_vs",), False),
+        (("modules_load=ip_vs", "modprobe.blacklist=ip_vs"), False),
+        (("modules_load=ip_vs", "modprobe.blacklist=floppy"), True),
+        (("modules_load=ip_vs_rr", "module_blacklist=ip_vs_rr"), False),
+    ],
+)
+def test_the_kernel_command_line_loads_and_blacklists(words: tuple[str, ...], early: bool) -> None:
+    found = after_boot(with_cmdline({DROP_IN: OFF}, *words), off)
+    assert found.holds(off) is early
+
+
+def test_a_kernel_that_refuses_ip_vs_runs_no_estimation() -> None:
+    refused = with_cmdline({}, "module_blacklist=floppy,ip_vs")
+    for found in (after_reload(refused, off), after_boot(refused, off)):
+        assert found.holds(off) is True
+        assert "module_blacklist=" in found.because
+    only_by_alias = with_cmdline({}, "modprobe.blacklist=ip_vs")
+    assert after_boot(only_by_alias, off).holds(off) is False
+
+
+def test_a_sysctl_on_the_command_line_needs_a_kernel_that_knows_it() -> None:
+    word = "sysctl.net.ipv4.vs.run_estimation=0"
+    for kernel, holds in (("5.10.134-16.al8.x86_64", True), ("4.18.0-553.el8.x86_64", False)):
+        about = with_cmdline({}, word, module="builtin", kernel=kernel)
+        assert after_boot(about, off).holds(off) is holds
+    assert after_boot(with_cmdline({}, word), off).holds(off) is False  # a module has no key yet
+
+
+def test_another_init_is_a_doubt_that_names_it() -> None:
+    loaders = replace(LOADERS, init="openrc-init", systemd_modules_load=None)
+    found = after_boot(config({DROP_IN: OFF, CONF: OFF, LOAD: "ip_vs\n"}, loaders=loaders), off)
+    assert found.holds(off) is not True
+    hooked = {CONF: OFF, HOOK: RECIPE, LOAD: "ip_vs\n"}
+    assert after_boot(config(hooked, loaders=loaders), off).holds(off) is True
+
+
+@pytest.mark.parametrize(
+    ("release", "numbers"),
+    [("6.1.0-40-amd64", (6, 1, 0)), ("5.10", (5, 10)), ("odd", None), ("6", None), ("", None)],
+)
+def test_the_numbers_of_a_release(release: str, numbers: tuple[int, ...] | None) -> None:
+    assert upstream_version(release) == numbers
