@@ -8,7 +8,7 @@ from ipvs_audit.controls.judged_namespaces import (
 )
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Snapshot
-from ipvs_audit.snapshot.counters import Movement, Series
+from ipvs_audit.snapshot.counters import Counters, Movement, Series, Switch
 from ipvs_audit.snapshot.namespaces import Netns
 
 #: What the samples of a namespace show, in an operator's words.
@@ -17,7 +17,10 @@ _WORDS = {
     Movement.RUNNING: "the totals grew: estimation runs",
     Movement.NO_TRAFFIC: "no counter moved: no traffic, so nothing is proven",
     Movement.TOO_LATE: "packets came only at the end of the sample: the totals had no time to move",
-    Movement.ZEROED: "the totals went down: somebody zeroed them (ipvsadm -Z) during the sample",
+    Movement.WENT_DOWN: "counters went down during the sample: somebody zeroed the totals"
+    " (ipvsadm -Z), or they are not the same counters any more",
+    Movement.RELOADED: "ip_vs was unloaded or loaded anew during the sample: run the audit again",
+    Movement.MOVED: "the process that it was sampled through ended or left it: run the audit again",
     Movement.TOO_FEW: "too few samples",
 }
 
@@ -36,7 +39,8 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessm
     """The value says what was asked for; the counters say what happens.
 
     The packet path counts per CPU; the estimator sums these up every 2 s. Frozen totals prove
-    something only if the per-CPU counters grew at least one period before the last look.
+    something only if the per-CPU counters grew at least one period before the last look. The switch
+    is read before and after: it must say the same both times.
     """
     off = policy.estimation == "disabled"
     assessment.expect(
@@ -63,23 +67,43 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessm
     proven, disproven = (
         (Movement.FROZEN, Movement.RUNNING) if off else (Movement.RUNNING, Movement.FROZEN)
     )
-    wrong = [netns for netns, movement in seen if movement is disproven]
+    wrong = [
+        netns
+        for netns, movement in seen
+        # Totals that stand still while the switch says on: the estimator may be starting, or late.
+        if movement is disproven and (off or not _agrees(netns, off=False))
+    ]
     open_ = [(netns, movement) for netns, movement in seen if movement is not proven]
-    assert not wrong, f"{contradiction}{_WORDS[disproven]}, in " + ", ".join(
-        netns.name for netns in wrong[:_MOST]
+    assert not wrong, (
+        f"{contradiction}{_WORDS[disproven]}, in "
+        + ", ".join(netns.name for netns in wrong[:_MOST])
+        + _despite(wrong, snapshot.counters, off=off)
     )
     if not judged:
         assessment.inconclusive("no namespace holds IPVS rules: there is no traffic to count")
     if open_:
         assessment.inconclusive(
             contradiction
-            + "; ".join(f"{netns.name}: {_WORDS[movement]}" for netns, movement in open_[:_MOST])
+            + "; ".join(
+                f"{netns.name}: {_WORDS[movement] if movement is not disproven else _LATE}"
+                for netns, movement in open_[:_MOST]
+            )
         )
-    if at_odds := [netns.name for netns in judged if not _switch_agrees(netns, off=off)]:
-        why = "somebody may have zeroed the totals (ipvsadm -Z)" if off else "it may have been set"
+    if at_odds := [
+        f"{netns.name}: {doubt}"
+        for netns in judged
+        if (doubt := _doubt(netns, snapshot.counters[netns.inode].switch, off=off))
+    ]:
         assessment.inconclusive(
-            f"{contradiction}{_WORDS[proven]}, but the switch does not read so in"
-            f" {', '.join(at_odds[:_MOST])}: {why} meanwhile"
+            f"{contradiction}{_WORDS[proven]}, but the switch does not say so all the time, in"
+            f" {'; '.join(at_odds[:_MOST])}"
+        )
+    if any(snapshot.counters[netns.inode].same_module is None for netns in judged) and (
+        snapshot.module.state == "loaded"
+    ):
+        assessment.inconclusive(
+            f"{contradiction}{_WORDS[proven]}, but whether ip_vs was reloaded meanwhile could not"
+            " be seen (/sys/module/ip_vs)"
         )
     if off and (threads := census.contradicting_threads):
         assessment.inconclusive(
@@ -96,14 +120,51 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessm
 _MOST = 20
 
 
-def _switch_agrees(netns: Netns, *, off: bool) -> bool:
-    """Whether what was read says the same as the counters: either may have changed meanwhile.
+#: Of totals that stand still while estimation is wanted and the switch says that it is on.
+_LATE = (
+    "the totals stood still although the switch says that estimation is on: the estimator may just"
+    " have been started, or have got no CPU time; run the audit again"
+)
 
-    A kernel that shows no switch estimates, so what stands still there was zeroed in between.
+
+def _agrees(one: Netns | Switch, *, off: bool) -> bool:
+    """Whether what was read of the switch says the same as the counters.
+
+    A kernel that shows no switch estimates.
     """
-    if off:
-        return netns.value == 0 or netns.stopped
-    return netns.value != 0 and not netns.stopped
+    stopped = one.est_cpulist is not None and not one.est_cpulist.strip()
+    is_off = stopped or (one.raw is not None and int(one.raw) == 0)
+    return is_off if off else not is_off
+
+
+def _doubt(netns: Netns, after: Switch | None, *, off: bool) -> str:
+    """Why the switch does not bear out the counters, at the beginning or at the end; or nothing."""
+    if after is None:
+        return f"it {_read(netns)} at first and was not read again"
+    if _agrees(netns, off=off) and _agrees(after, off=off):
+        return ""
+    if _read(netns) == _read(after):
+        return f"it {_read(netns)}"
+    return f"it {_read(netns)} at first and {_read(after)} at the end: something sets it"
+
+
+def _despite(wrong: list[Netns], counters: Counters, *, off: bool) -> str:
+    """That the switch said otherwise, both times, where it did so in all that are wrong."""
+    after = [counters[netns.inode].switch for netns in wrong]
+    if not all(one is not None and _agrees(one, off=off) for one in (*wrong, *after)):
+        return ""
+    return (
+        f"; but the switch says {'off' if off else 'on'} there: it was set only just before, or"
+        " something changes it again and again"
+    )
+
+
+def _read(one: Netns | Switch) -> str:
+    """What was read of the switch."""
+    if one.raw is None:
+        return "could not be read"
+    empty = one.est_cpulist is not None and not one.est_cpulist.strip()
+    return f"reads {one.raw}" + (", with est_cpulist empty" if empty else "")
 
 
 def _movement(series: Series | None) -> Movement:
@@ -114,8 +175,11 @@ def _shown(netns: Netns, series: Series | None) -> str:
     if series is None or not series.samples:
         return f"{netns.name}: not sampled"
     first, last = series.samples[0], series.samples[-1]
+    switch = f"; the switch {_read(netns)}"
+    if series.switch is not None:
+        switch += f", and at the end {_read(series.switch)}"
     return (
         f"{netns.name}, over {last.at - first.at:.1f} s:"
         f" per-CPU packets in {first.raw.in_pkts} -> {last.raw.in_pkts},"
-        f" totals {first.total.in_pkts} -> {last.total.in_pkts}"
+        f" totals {first.total.in_pkts} -> {last.total.in_pkts}{switch}"
     )

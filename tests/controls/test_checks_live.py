@@ -12,7 +12,7 @@ from made import HOST, LOADED, OFF, ON, SILENT, census, netns, series, snapshot,
 from ipvs_audit.controls.control import judge
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Failure
-from ipvs_audit.snapshot.counters import Movement
+from ipvs_audit.snapshot.counters import Movement, Series
 from ipvs_audit.snapshot.kernel import Kernel, Module
 from ipvs_audit.snapshot.namespaces import Census, parse_census
 from ipvs_audit.snapshot.section import Section
@@ -221,8 +221,65 @@ def test_est_6(
 )
 def test_est_6_does_not_pass_against_the_switch(cpulist: str | None, expected: str) -> None:
     """Totals that were zeroed in between may stand still by chance."""
-    evidence = snapshot(census=census(netns(raw="1", est_cpulist=cpulist)))
+    counters = {1: series(1, *OFF, switch="1", est_cpulist=cpulist)}
+    evidence = snapshot(census=census(netns(raw="1", est_cpulist=cpulist)), counters=counters)
     assert verdict("EST-6", evidence).verdict.value == expected
+
+
+ON_AFTER = series(1, *OFF, switch="1")
+
+
+@pytest.mark.parametrize(
+    ("before", "found", "expected", "said"),
+    [
+        ("0", series(1, *OFF), "pass", ""),
+        # Switched on after the last tick that the samples cover, or only for the first reading.
+        ("0", ON_AFTER, "inconclusive", "reads 0 at first and reads 1 at the end"),
+        ("1", series(1, *OFF), "inconclusive", "reads 1 at first and reads 0 at the end"),
+        # An est_cpulist that was empty for a while, with the switch on all the time.
+        ("1", ON_AFTER, "inconclusive", "it reads 1"),
+        ("0", replace(ON_AFTER, switch=None), "inconclusive", "was not read again"),
+        ("0", series(1, *OFF, switch=None), "inconclusive", "could not be read at the end"),
+        # Loaded anew, or not known whether it was.
+        ("0", replace(series(1, *OFF), same_module=False), "inconclusive", "loaded anew"),
+        ("0", replace(series(1, *OFF), same_module=None), "inconclusive", "/sys/module/ip_vs"),
+        ("0", replace(series(1, *OFF), moved=True), "inconclusive", "ended or left it"),
+        ("0", replace(series(1, *ON), moved=True), "inconclusive", "ended or left it"),
+        # The totals grew although the switch reads 0 both times: a fail that names the oddity.
+        ("0", series(1, *ON), "fail", "but the switch says off there"),
+        ("1", series(1, *ON, switch="1"), "fail", ""),
+    ],
+)
+def test_est_6_passes_only_where_the_switch_reads_off_before_and_after(
+    before: str, found: Series, expected: str, said: str
+) -> None:
+    evidence = snapshot(census=census(netns(raw=before)), counters={1: found})
+    result = verdict("EST-6", evidence)
+    assert result.verdict.value == expected, result.message
+    assert said in result.message
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (series(1, *ON, switch="1"), "pass"),
+        (series(1, *ON, switch="0"), "inconclusive"),
+        (series(1, *ON, switch="1", est_cpulist=""), "inconclusive"),
+        # Not a fail: the estimator starts some seconds after the first service is added.
+        (series(1, *OFF, switch="1"), "inconclusive"),
+    ],
+)
+def test_est_6_where_estimation_is_wanted_and_the_switch_is_on_at_first(
+    found: Series, expected: str
+) -> None:
+    evidence = snapshot(census=census(netns(raw="1")), counters={1: found})
+    assert verdict("EST-6", evidence, ENABLED).verdict.value == expected
+
+
+def test_a_built_in_ip_vs_cannot_be_loaded_anew() -> None:
+    found = replace(series(1, *OFF), same_module=None)
+    evidence = snapshot(module=replace(LOADED, state="builtin"), counters={1: found})
+    assert verdict("EST-6", evidence).verdict.value == "pass"
 
 
 def test_est_6_never_passes_on_an_incomplete_census() -> None:
@@ -242,7 +299,9 @@ MOVEMENTS: dict[Movement, tuple[tuple[float, int, int], ...]] = {
     Movement.RUNNING: ON,
     Movement.NO_TRAFFIC: SILENT,
     Movement.TOO_LATE: ((0.0, 10, 3), (2.0, 10, 3), (5.2, 20, 3)),
-    Movement.ZEROED: ((0.0, 10, 3), (2.0, 14, 0), (5.2, 20, 0)),
+    Movement.WENT_DOWN: ((0.0, 10, 3), (2.0, 14, 0), (5.2, 20, 0)),
+    Movement.RELOADED: OFF,
+    Movement.MOVED: OFF,
     Movement.TOO_FEW: ((0.0, 10, 3),),
 }
 
@@ -255,7 +314,12 @@ def test_est_6_passes_only_where_counters_and_switch_prove_the_same(
     movement: Movement, policy: Policy, raw: str | None, cpulist: str | None
 ) -> None:
     host = netns(raw=raw, why_unread="" if raw else "absent", est_cpulist=cpulist)
-    found = series(1, *MOVEMENTS[movement])
+    found = series(1, *MOVEMENTS[movement], switch=raw, est_cpulist=cpulist)
+    found = replace(
+        found,
+        moved=movement is Movement.MOVED,
+        same_module=movement is not Movement.RELOADED,
+    )
     assert found.movement is movement
     result = verdict("EST-6", snapshot(census=census(host), counters={1: found}), policy)
     off = raw == "0" or cpulist == ""
@@ -263,7 +327,12 @@ def test_est_6_passes_only_where_counters_and_switch_prove_the_same(
     if policy is ENABLED:
         proven, disproven = disproven, proven
     agrees = off == (policy is not ENABLED)
-    expected = {proven: "pass" if agrees else "inconclusive", disproven: "fail"}
+    # Frozen totals against a switch that says on may be an estimator that is about to start.
+    late = policy is ENABLED and agrees
+    expected = {
+        proven: "pass" if agrees else "inconclusive",
+        disproven: "inconclusive" if late else "fail",
+    }
     assert result.verdict.value == expected.get(movement, "inconclusive"), result.message
 
 

@@ -48,13 +48,16 @@ def percpu(rows: list[Row], total: Row) -> str:
     )
 
 
-def sampled(awk: list[str], folder: Path) -> Series | None:
+def sampled(
+    awk: list[str], folder: Path, sample: int = 0, keys: tuple[Path, ...] = ()
+) -> Series | None:
+    told = {"SAMPLE": str(sample), "RS": "\x1e", "watched": " ".join(map(str, keys))}
     ran = subprocess.run(
         [*awk, part("sample_awk"), f"4026531840={folder}"],
         capture_output=True,
         check=True,
         text=True,
-        env={**os.environ, "SAMPLE": "0", "RS": "\x1e", "LC_ALL": "C"},
+        env={**os.environ, **told, "LC_ALL": "C"},
     )
     assert ran.stderr == ""
     lines = ran.stdout.partition("\x1e")[0]
@@ -119,6 +122,33 @@ def test_a_file_of_another_form_gives_no_sample(
 
 
 @pytest.mark.parametrize("awk", AWKS.values(), ids=AWKS)
+@pytest.mark.parametrize(
+    ("files", "switch"),
+    [
+        ({"run_estimation": "0\n", "est_cpulist": "0-3\n"}, ("0", "0-3")),
+        ({"run_estimation": "-1\n"}, ("-1", None)),
+        ({"run_estimation": "1\n", "est_cpulist": "\n"}, ("1", "")),
+        ({"est_cpulist": "0\n"}, (None, None)),
+    ],
+)
+def test_the_switch_is_read_with_the_last_sample_of_a_namespace_that_is_entered(
+    awk: list[str], files: dict[str, str], switch: tuple[str | None, str | None], tmp_path: Path
+) -> None:
+    folder = tmp_path / "self"
+    folder.mkdir()
+    (folder / "ip_vs_stats").write_text(stats((1, 2, 3, 4, 5)))
+    (folder / "ip_vs_stats_percpu").write_text(percpu([(1, 2, 3, 4, 5)], (1, 2, 3, 4, 5)))
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    keys = (tmp_path / "run_estimation", *(tmp_path / name for name in list(files)[1:]))
+    for sample, expected in ((0, None), (2, switch)):
+        series = sampled(awk, folder, sample, keys)
+        assert series is not None
+        found = series.switch
+        assert (found and (found.raw, found.est_cpulist)) == expected
+
+
+@pytest.mark.parametrize("awk", AWKS.values(), ids=AWKS)
 def test_a_namespace_that_is_gone_gives_no_sample(awk: list[str], tmp_path: Path) -> None:
     series = sampled(awk, tmp_path / "nowhere")
     assert series is None or series.samples == ()
@@ -145,6 +175,19 @@ def counters(text: str) -> object:
         "0 1 2.00 gone\nend\n",
         "0 1 2.00 1 1 1 1 1 1 A A A A A =\nend\nmore\n",
         "0 1 2.00 1 \u0661 1 1 1 1 A A A A A =\nend\n",
+        "switch 1 2.00\nend\n",
+        "switch 1 2.00 \nend\n",
+        "switch 1 x unread\nend\n",
+        "switch 1 2.00 unread run_estimation=0\nend\n",
+        "switch 1 2.00 est_cpulist=0\nend\n",
+        "switch 1 2.00 run_estimation=\nend\n",
+        "switch 1 2.00 run_estimation=banana\nend\n",
+        "switch 1 2.00 run_estimation=0 run_estimation=1\nend\n",
+        "switch 1 2.00 run_estimation=0\nswitch 1 2.00 run_estimation=1\nend\n",
+        "module same\nmodule changed\nend\n",
+        "module other\nend\n",
+        "moved x\nend\n",
+        "moved 1 2\nend\n",
     ],
 )
 def test_what_is_garbled_or_cut_is_refused(text: str) -> None:

@@ -37,9 +37,9 @@ def series(*samples: tuple[float, int, int], cpus: int = 2) -> Series:
     ([(0, 5, 5), (2, 5, 5), (5.1, 9, 5)], Movement.TOO_LATE),
     ([(0, 5, 5), (2.2, 9, 5), (5.1, 9, 5)], Movement.TOO_LATE),
     ([(0, 5, 5), (5.1, 9, 5)], Movement.TOO_LATE),
-    ([(0, 5, 5), (2, 9, 0), (5.1, 12, 0)], Movement.ZEROED),
+    ([(0, 5, 5), (2, 9, 0), (5.1, 12, 0)], Movement.WENT_DOWN),
     ([(0, 5, 5), (2, 9, 0), (5.1, 12, 3)], Movement.RUNNING),
-    ([(0, 5, 5), (2, 9, 5), (5.1, 2, 5)], Movement.ZEROED),
+    ([(0, 5, 5), (2, 9, 5), (5.1, 2, 5)], Movement.WENT_DOWN),
     ([(0, 5, 5)], Movement.TOO_FEW),
     ([], Movement.TOO_FEW),
     ([(0, 5, 5), (1, 9, 5), (2.9, 9, 5)], Movement.TOO_FEW),
@@ -51,7 +51,7 @@ def test_movement(samples: list[tuple[float, int, int]], movement: Movement) -> 
 
 
 def test_a_wrap_at_64_bits_is_not_growth() -> None:
-    assert series((0, BIG, 0), (2, 3, 0), (5.1, 9, 0)).movement is Movement.ZEROED
+    assert series((0, BIG, 0), (2, 3, 0), (5.1, 9, 0)).movement is Movement.WENT_DOWN
 
 
 WRAP = 2**32
@@ -61,11 +61,11 @@ WRAP = 2**32
     ("samples", "movement"),
     [
         # Estimation runs, and the sums wrap: they went down, as after ipvsadm -Z.
-        ([(0, WRAP - 4, WRAP - 4), (2, 2, 2), (5.1, 9, 2)], Movement.ZEROED),
+        ([(0, WRAP - 4, WRAP - 4), (2, 2, 2), (5.1, 9, 2)], Movement.WENT_DOWN),
         ([(0, WRAP - 4, WRAP - 6), (2, WRAP - 2, WRAP - 4), (5.1, 9, 5)], Movement.RUNNING),
         # Estimation is off, and the raw counters wrap.
-        ([(0, WRAP - 4, 3), (2, 2, 3), (5.1, 9, 3)], Movement.ZEROED),
-        ([(0, WRAP - 4, 3), (2, WRAP - 2, 3), (5.1, 9, 3)], Movement.ZEROED),
+        ([(0, WRAP - 4, 3), (2, 2, 3), (5.1, 9, 3)], Movement.WENT_DOWN),
+        ([(0, WRAP - 4, 3), (2, WRAP - 2, 3), (5.1, 9, 3)], Movement.WENT_DOWN),
     ],
 )
 def test_a_wrap_at_32_bits_never_reads_frozen(
@@ -103,7 +103,7 @@ def test_the_other_account_of_the_totals_is_believed_too() -> None:
     moved = replace(third, tilde=pkts(6))
     assert replace(one, samples=(first, second, moved)).movement is Movement.RUNNING
     shrunk = replace(third, tilde=pkts(4))
-    assert replace(one, samples=(first, second, shrunk)).movement is Movement.ZEROED
+    assert replace(one, samples=(first, second, shrunk)).movement is Movement.WENT_DOWN
     unknown = replace(third, tilde=None)
     assert replace(one, samples=(first, second, unknown)).movement is Movement.FROZEN
 
@@ -115,21 +115,24 @@ PERIOD = 2.0
 def observed(
     times: list[float], packets: list[float], ticks: list[float], zeroed: float | None
 ) -> Series:
-    """Samples of a kernel where packets come at some moments and the estimator runs at others."""
+    """Samples of a kernel where packets come at some moments and the estimator runs at others.
+
+    ipvsadm -Z sets a base that is subtracted from the totals.
+    """
 
     def counted(until: float) -> int:
         return sum(1 for packet in packets if packet <= until)
 
     def summed(until: float) -> int:
         tick = max((tick for tick in ticks if tick <= until), default=None)
-        total = 0 if tick is None else counted(tick)
-        base = 0
-        if zeroed is not None and zeroed <= until:
-            before = max((tick for tick in ticks if tick <= zeroed), default=None)
-            base = 0 if before is None else counted(before)
-        return total - base
+        return 0 if tick is None else counted(tick)
 
-    return series(*[(at, counted(at), summed(at)) for at in times])
+    def sample(at: float) -> Sample:
+        base = 0 if zeroed is None or zeroed > at else summed(zeroed)
+        total = pkts(summed(at) - base)
+        return Sample(at=at, raw=pkts(counted(at)), total=total, cpus=2, tilde=total)
+
+    return Series(1, tuple(map(sample, times)))
 
 
 @given(
@@ -154,6 +157,17 @@ def test_what_is_off_never_reads_running(
 ) -> None:
     ticks = [-3.0]
     assert observed([0, middle, 5.1], packets, ticks, zeroed).movement is not Movement.RUNNING
+
+
+def test_growth_across_a_reload_of_the_module_proves_nothing_frozen() -> None:
+    one = series((0, 5, 0), (2, 9, 0), (5.1, 12, 0))
+    assert one.movement is Movement.FROZEN
+    assert replace(one, same_module=False).movement is Movement.RELOADED
+
+
+def test_samples_of_another_namespace_prove_nothing() -> None:
+    for other in (series((0, 5, 0), (2, 9, 0), (5.1, 12, 0)), series((0, 5, 5), (5.1, 9, 9))):
+        assert replace(other, moved=True).movement is Movement.MOVED
 
 
 @given(st.lists(st.tuples(st.floats(0, 20), st.integers(0, 9), st.integers(0, 9)), max_size=5))

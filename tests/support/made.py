@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ipvs_audit.controls.control import Check, control_of, judge
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import CollectionInfo, Snapshot
-from ipvs_audit.snapshot.counters import Counts, Sample, Series
+from ipvs_audit.snapshot.counters import Counts, Sample, Series, Switch
 from ipvs_audit.snapshot.host import Host
 from ipvs_audit.snapshot.kernel import Kernel, Module
 from ipvs_audit.snapshot.namespaces import Census, Netns
@@ -60,14 +60,21 @@ def census(host: Netns | None = None, *others: Netns, gaps: tuple[str, ...] = ()
     return Census(host=host or netns(), others=others, complete=not gaps, gaps=gaps)
 
 
-def series(inode: int, *samples: tuple[float, int, int]) -> Series:
-    """Samples as (time, raw packets, total packets)."""
+def series(
+    inode: int,
+    *samples: tuple[float, int, int],
+    switch: str | None = "0",
+    est_cpulist: str | None = None,
+) -> Series:
+    """Samples as (time, raw packets, total packets), and the switch as it read at their end."""
     return Series(
         inode,
         tuple(
             Sample(at, Counts(0, raw, 0, 0, 0), Counts(0, total, 0, 0, 0), cpus=2)
             for at, raw, total in samples
         ),
+        Switch(samples[-1][0] if samples else 0.0, switch, est_cpulist),
+        same_module=True,
     )
 
 

@@ -1,9 +1,10 @@
 # shellcheck shell=sh
-# The IPVS counters, three times.
+# The IPVS counters, three times; and at the end of the last time the switch once more.
 
 # One line a namespace: sample, inode, uptime, CPU rows, the sums of the rows (high:low half), the
 # totals as they stand in ip_vs_stats, and those of the ~ row where they differ. The totals are
 # read first: a total must never know of a packet that the rows read with it do not.
+# With the last sample, of the namespace that awk itself is in: a line `switch inode uptime key=value...`.
 # shellcheck disable=SC2016 # awk's dollars
 sample_awk='
 function value(h,   i, n) { n = 0; for (i = 1; i <= length(h); i++) n = n * 16 + index("0123456789ABCDEF", substr(h, i, 1)) - 1; return n }
@@ -40,24 +41,54 @@ function one(inode, dir,   file, line, n, i, at, total, tilde, cpus, w) {
   for (i = 1; i <= 5; i++) line = line " " (hi[i] ? sprintf("%.0f:%.0f", hi[i], lo[i]) : sprintf("%.0f", lo[i]))
   print line, total, (tilde == total) ? "=" : tilde
 }
+function again(inode,   n, i, key, name, line, got, words) {
+  getline at < "/proc/uptime"; close("/proc/uptime"); sub(/ .*/, "", at)
+  n = split(ENVIRON["watched"], key, " ")
+  for (i = 1; i <= n; i++) {
+    got = (getline line < key[i]) > 0
+    close(key[i])
+    name = key[i]; sub(/.*\//, "", name); gsub(/[^-0-9,]/, "", line)
+    if (got) words = words " " name "=" line
+    else if (i == 1) words = " unread"
+  }
+  print "switch", inode, at words
+}
 BEGIN {
   S = ENVIRON["SAMPLE"]
   for (a = 1; a < ARGC; a++) {
     cut = index(ARGV[a], "=")
     one(substr(ARGV[a], 1, cut - 1), substr(ARGV[a], cut + 1))
-    if (ARGV[a] ~ /self/ && length(raw) < 16384) own = raw
+    if (ARGV[a] !~ /self/) continue
+    if (length(raw) < 16384) own = raw
+    if (S == 2) again(substr(ARGV[a], 1, cut - 1))
   }
   if (ENVIRON["RS"] != "") printf "%s%s", ENVIRON["RS"], own
   exit
 }'
 
+# sample 0, 1 or 2. The last one enters each namespace: the switch is seen from within only. And it
+# says whether ip_vs is still the module that it was: the folder held open keeps its inode number taken.
 sample() {
   [ -n "$tasks$mounts" ] || return 0
   SAMPLE=$1
-  export SAMPLE
-  seen=''
+  [ "$1" != 0 ] || watched=$keys # a name that others use as well
+  export SAMPLE watched
+  outside=$tasks seen='' told=''
+  if [ "$1" = 2 ]; then
+    outside='' inside=''
+    for task in $tasks; do
+      case $able:$task in
+        1:*/task/*) inside="$inside $task" ;;
+        *) outside="$outside $task" ;;
+      esac
+    done
+  fi
   # shellcheck disable=SC2086 # a list of inode=/proc/N/task/N/net
-  [ -z "$tasks" ] || seen=$(RS=$rs awk "$sample_awk" $tasks)
+  [ -z "$outside" ] || seen=$(RS=$rs awk "$sample_awk" $outside)
+  case $1 in
+    0) held='' && [ -d /sys/module/ip_vs ] && { command exec 9</sys/module/ip_vs; } 2>/dev/null && held=1 ;;
+    2) enter_tasks && still ;;
+  esac
   set -f
   for line in $mounts; do
     mount_path "${line#*=}"
@@ -68,7 +99,31 @@ sample() {
   set -- $seen
   set +f
   unset IFS
-  counters="$counters$1$nl" raw=${2-}
+  counters="$counters$told$1$nl" raw=${2-}
+}
+
+# Samples those in $inside from within, and adds to $told which of them are no longer there: a process
+# may end, or move to another namespace, and its number be used again.
+enter_tasks() {
+  set --
+  for task in $inside; do
+    dir=${task#*=}
+    set -- "$@" "${dir%net}ns/net"
+    one=$(nsenter --net="${dir%net}ns/net" awk "$sample_awk" "${task%%=*}=/proc/self/net" 2>/dev/null)
+    told="$told${one:-$SAMPLE ${task%%=*} $up unread}$nl"
+  done
+  [ $# -gt 0 ] || return 0
+  there=$nl$(stat -Lc '%i %n' "$@" 2>/dev/null)$nl
+  for task in $inside; do
+    dir=${task#*=}
+    case $there in *"$nl${task%%=*} ${dir%net}ns/net$nl"*) ;; *) told="${told}moved ${task%%=*}$nl" ;; esac
+  done
+}
+
+still() {
+  [ -n "$held" ] || return 0
+  if [ /proc/self/fd/9 -ef /sys/module/ip_vs ]; then told="${told}module same$nl"; else told="${told}module changed$nl"; fi
+  exec 9<&-
 }
 
 # Waits until hundredths $1 of uptime.

@@ -2,7 +2,8 @@
 
 Raw counters are the per-CPU rows of ``/proc/net/ip_vs_stats_percpu``, incremented by the packet
 path; totals are what the estimator last summed up (the ``~`` row there, and
-``/proc/net/ip_vs_stats``). Source: net/netfilter/ipvs/ip_vs_ctl.c and ip_vs_est.c.
+``/proc/net/ip_vs_stats``). Source: net/netfilter/ipvs/ip_vs_ctl.c and ip_vs_est.c. All are 64 bits
+wide since Linux 4.1; before, connections and packets were 32.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ class Sample:
         raw: sum over the per-CPU rows.
         total: the estimator's sum, from ``ip_vs_stats``, read before the rows.
         cpus: number of per-CPU rows.
-        tilde: the estimator's sum once more, from the ``~`` row below the per-CPU rows. It may
-            differ from ``total`` by what ``ipvsadm -Z`` took away, and by a tick in between.
+        tilde: the estimator's sum once more, from the ``~`` row below the per-CPU rows. It differs
+            from ``total`` by a tick in between, and before Linux 4.1 by what ``ipvsadm -Z`` took
+            away; since then that is taken from both (``ip_vs_copy_stats``).
     """
 
     at: float
@@ -54,8 +56,25 @@ class Movement(Enum):
     RUNNING = "running"  # the totals grew
     NO_TRAFFIC = "no traffic"  # neither moved
     TOO_LATE = "too late"  # raw counters grew only in the last period: the totals had no time
-    ZEROED = "zeroed"  # the totals went down: somebody ran ipvsadm -Z
+    WENT_DOWN = "went down"  # ipvsadm -Z, a counter that wrapped, or not the same counters any more
+    RELOADED = "reloaded"  # ip_vs was taken out or loaded anew
+    MOVED = "moved"  # the process through which they were read is in another namespace, or ended
     TOO_FEW = "too few"  # fewer than two samples, or too short a time
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """The switch as it was read from within a namespace right after the last sample.
+
+    Attributes:
+        at: seconds of the host's uptime.
+        raw: ``run_estimation`` as read; None where the namespace does not show it.
+        est_cpulist: as read; None where there is none.
+    """
+
+    at: float
+    raw: str | None
+    est_cpulist: str | None
 
 
 #: Seconds that the totals may lag behind the raw counters while estimation runs: the period of
@@ -65,10 +84,21 @@ LAG = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The samples of one namespace, in order of time."""
+    """The samples of one namespace, in order of time.
+
+    Attributes:
+        inode: the namespace's number.
+        samples: the counters.
+        switch: the switch after the last sample; None where it was not read.
+        moved: the last sample may be of another namespace.
+        same_module: whether ip_vs was the same module all the time; None where not known.
+    """
 
     inode: int
     samples: tuple[Sample, ...]
+    switch: Switch | None = None
+    moved: bool = False
+    same_module: bool | None = None
 
     @property
     def movement(self) -> Movement:
@@ -78,22 +108,36 @@ class Series:
         still prove that it did not, if the raw counters grew at least :data:`LAG` before the last
         sample: then a tick came after the growth, and would have added it. That needs each
         sample's totals read before its raw counters, in which no packet of the totals is missing.
+        Totals that ``ipvsadm -Z`` zeroes between two samples may stand still by chance, or because
+        it runs again and again; that shows nowhere, so EST-6 asks the switch too.
         """
-        samples = self.samples
-        steps = tuple(pairwise(samples))
+        steps = tuple(pairwise(self.samples))
+        if self.moved:
+            return Movement.MOVED
         if not steps or any(later.at <= sooner.at for sooner, later in steps):
             return Movement.TOO_FEW
         if any(_grew(sums, others) for step in steps for sums, others in _totals(*step)):
             return Movement.RUNNING
-        first, last = samples[0], samples[-1]
-        if any(sample.cpus != first.cpus for sample in samples) or last.at - first.at < LAG:
-            return Movement.TOO_FEW
-        shrank = any(_grew(others, sums) for step in steps for sums, others in _totals(*step))
-        if shrank or any(_grew(later.raw, sooner.raw) for sooner, later in steps):
-            return Movement.ZEROED
-        if any(_grew(first.raw, sample.raw) for sample in samples if last.at - sample.at >= LAG):
-            return Movement.FROZEN
-        return Movement.TOO_LATE if _grew(first.raw, last.raw) else Movement.NO_TRAFFIC
+        if self.same_module is False:
+            return Movement.RELOADED
+        went_down = any(
+            _grew(after, before)
+            for sooner, later in steps
+            for before, after in ((sooner.raw, later.raw), *_totals(sooner, later))
+        )
+        return _of_still_totals(self.samples, went_down=went_down)
+
+
+def _of_still_totals(samples: tuple[Sample, ...], *, went_down: bool) -> Movement:
+    """What samples prove in which no total grew."""
+    first, last = samples[0], samples[-1]
+    if any(sample.cpus != first.cpus for sample in samples) or last.at - first.at < LAG:
+        return Movement.TOO_FEW
+    if went_down:
+        return Movement.WENT_DOWN
+    if any(_grew(first.raw, sample.raw) for sample in samples if last.at - sample.at >= LAG):
+        return Movement.FROZEN
+    return Movement.TOO_LATE if _grew(first.raw, last.raw) else Movement.NO_TRAFFIC
 
 
 _COUNTED = tuple(each.name for each in fields(Counts))
@@ -119,6 +163,8 @@ Counters = Mapping[int, Series]
 _HEX = re.compile(r"[0-9A-F]{1,16}")
 _HALVES = re.compile(r"(?:([0-9]{1,20}):)?([0-9]{1,20})")
 _SUMS, _TOTALS, _TILDE = slice(4, 9), slice(9, 14), slice(14, None)
+_KEY = re.compile(r"([a-z_]{1,40})=([-0-9,]{0,4096})")
+_VALUE = re.compile(r"-?[0-9]{1,10}")
 
 
 def parse_counters(section: Section) -> Counters:
@@ -126,23 +172,61 @@ def parse_counters(section: Section) -> Counters:
 
     A line is ``sample inode uptime cpus``, five sums of the per-CPU rows (decimal; the high and
     low 32 bits summed each by itself, ``high:low``, where the high ones are not 0), the five hex
-    numbers of ``ip_vs_stats``, and those of the ``~`` row, or ``=`` where they are the same.
+    numbers of ``ip_vs_stats``, and those of the ``~`` row, or ``=`` where they are the same. Others
+    are ``switch inode uptime`` with ``key=value`` words or ``unread``, ``moved inode``, and
+    ``module same`` or ``module changed``.
 
     Raises:
         GarbledEvidenceError: the section is not whole, or a line is not of its form.
     """
     found: dict[int, list[Sample]] = {}
+    switches: dict[int, Switch] = {}
+    moved: set[int] = set()
+    same_module: bool | None = None
     for line in section.whole_lines():
         words = line.split(" ")
-        unread = words[3:] == ["unread"]
-        if not unread and len(words) not in (15, 19):
-            raise section.garbled(f"line {line[:60]!r} is not of its form")
-        number(section, "the sample", words[0])
-        series = found.setdefault(number(section, "a namespace", words[1]), [])
-        at = decimal(section, "the uptime", words[2])
-        if not unread:
-            series.append(_sample(section, at, words))
-    return {inode: Series(inode, tuple(series)) for inode, series in found.items()}
+        if words[0] == "switch" and len(words) > 3:  # noqa: PLR2004
+            inode = number(section, "a namespace", words[1])
+            if inode in switches:
+                raise section.garbled(f"the switch of namespace {inode} is there twice")
+            switches[inode] = _switch(section, words)
+        elif words[0] == "moved" and len(words) == 2:  # noqa: PLR2004
+            moved.add(number(section, "a namespace", words[1]))
+        elif words in (["module", "same"], ["module", "changed"]) and same_module is None:
+            same_module = words[1] == "same"
+        else:
+            inode, sample = _sampled(section, line, words)
+            found.setdefault(inode, []).extend([sample] if sample else [])
+    return {
+        inode: Series(inode, tuple(samples), switches.get(inode), inode in moved, same_module)
+        for inode, samples in found.items()
+    }
+
+
+def _switch(section: Section, words: list[str]) -> Switch:
+    at = decimal(section, "the uptime", words[2])
+    if words[3:] == ["unread"]:
+        return Switch(at, None, None)
+    keys: dict[str, str] = {}
+    for word in words[3:]:
+        pair = _KEY.fullmatch(word)
+        if pair is None or pair[1] in keys:
+            raise section.garbled(f"{word[:60]!r} is not a key and its value")
+        keys[pair[1]] = pair[2]
+    raw = keys.get("run_estimation", "")
+    if not _VALUE.fullmatch(raw):
+        raise section.garbled(f"run_estimation is {raw[:40]!r}")
+    return Switch(at, raw, keys.get("est_cpulist"))
+
+
+def _sampled(section: Section, line: str, words: list[str]) -> tuple[int, Sample | None]:
+    unread = words[3:] == ["unread"]
+    if not unread and len(words) not in (15, 19):
+        raise section.garbled(f"line {line[:60]!r} is not of its form")
+    number(section, "the sample", words[0])
+    inode = number(section, "a namespace", words[1])
+    at = decimal(section, "the uptime", words[2])
+    return inode, None if unread else _sample(section, at, words)
 
 
 def _sample(section: Section, at: float, words: list[str]) -> Sample:
