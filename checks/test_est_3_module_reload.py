@@ -18,7 +18,16 @@ from ipvs_audit.snapshot import Snapshot
     fix="In /etc/modprobe.d/ipvs.conf: install ip_vs /sbin/modprobe --ignore-install ip_vs && "
     "/sbin/sysctl -p; and the value in the file that this command reads, /etc/sysctl.conf. "
     "On a kernel without the key (EST-1) remove the hook: it breaks modprobe there.",
-    evidence=("modprobe", "udev", "modules-load", "sysctl", "sysctl-named", "loaders", "module"),
+    evidence=(
+        "modprobe",
+        "udev",
+        "modules-load",
+        "sysctl",
+        "sysctl-named",
+        "loaders",
+        "programs",
+        "module",
+    ),
     proves=True,
     remediable=True,
 )

@@ -67,7 +67,7 @@ def test_what_only_running_would_tell_is_named_not_guessed(command: str) -> None
         (f"{LOAD}; exit 0; {WRITE}", False),
         (f"{LOAD} && exec {WRITE}", True),
         (f"{LOAD} && sh -ec '{WRITE}'", True),
-        (f"{LOAD} && sleep 1 && logger done && {WRITE}", True),
+        (f"{LOAD} && sleep 1 && {WRITE} && logger done", True),
         (f"{LOAD} && timeout 5 {WRITE}", True),
         (f"{LOAD} && /usr/bin/env {WRITE}", True),
         (f"{LOAD} -q && {WRITE} >/dev/null 2>&1", True),

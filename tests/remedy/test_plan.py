@@ -118,7 +118,7 @@ def test_a_hook_that_cannot_be_judged_is_never_replaced() -> None:
     ("there", "then"),
     [
         ("&& /sbin/sysctl -p", f"&& /sbin/sysctl -p && /sbin/sysctl -p {DROP_IN}"),
-        ("&& logger loaded", f"&& logger loaded && /sbin/sysctl -p {DROP_IN}"),
+        ("&& logger loaded", f"&& logger loaded; /sbin/sysctl -p {DROP_IN}"),
         (
             "; ip link set lb0 up || true",
             f"; ip link set lb0 up || true && /sbin/sysctl -p {DROP_IN}",

@@ -18,6 +18,7 @@ PARTS = (
     "kernel",
     "module",
     "loaders",
+    "programs",
     "consumers",
     "census",
     "counters",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from made import census, netns, snapshot
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.persistence.file_tree import parse_lines, read_tree
 from ipvs_audit.persistence.host_config import HostConfig
+from ipvs_audit.persistence.tree_programs import read_programs, standard_programs
 from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
 from ipvs_audit.snapshot.config_paths import continues_lines
 from ipvs_audit.snapshot.host import Loaders
@@ -43,6 +45,10 @@ ON = "net.ipv4.vs.run_estimation = 1\n"
 RECIPE = "install ip_vs /sbin/modprobe --ignore-install ip_vs && /sbin/sysctl -p\n"
 
 
+#: A Debian host's usual programs.
+PROGRAMS = standard_programs("debian")
+
+
 def file(path: str, text: str, real: str | None = None) -> ConfigFile:
     """A file with content; ``real`` where it is a link."""
     lines = parse_lines(text.encode(), continued=continues_lines(path))
@@ -66,7 +72,7 @@ def off(value: int) -> bool:
 
 def config(files: dict[str, str], *, loaders: Loaders = LOADERS, **more: Any) -> HostConfig:
     """A subject over a tree of files."""
-    return HostConfig(tree(files), loaders, **more)
+    return HostConfig(tree(files), loaders, **{"programs": PROGRAMS} | more)
 
 
 def scenario(folder: Path) -> tuple[Snapshot, Policy]:
@@ -80,6 +86,7 @@ def scenario(folder: Path) -> tuple[Snapshot, Policy]:
     if "masked_units" in loaders:
         loaders["masked_units"] = tuple(loaders["masked_units"])
     files = read_tree(folder)
+    all_loaders = Loaders(**{name: getattr(LOADERS, name) for name in fields} | loaders)
     switch = given.get("has_switch", True)
     return (
         snapshot(
@@ -90,7 +97,8 @@ def scenario(folder: Path) -> tuple[Snapshot, Policy]:
                 files.unreadable,
                 files.ignored,
             ),
-            loaders=Loaders(**{name: getattr(LOADERS, name) for name in fields} | loaders),
+            loaders=all_loaders,
+            programs=replace(read_programs(folder, files, all_loaders), shell="dash"),  # noqa: S604
             module=Module(given.get("module", "loaded"), None, switch, 1, ()),
             census=census(netns(raw="0" if switch else None)),
         ),

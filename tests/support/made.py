@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipvs_audit.controls.control import Check, control_of, judge
 from ipvs_audit.model.policy import Policy
+from ipvs_audit.persistence.tree_programs import standard_programs
 from ipvs_audit.snapshot import CollectionInfo, Snapshot
 from ipvs_audit.snapshot.counters import Counts, Sample, Series, Switch
 from ipvs_audit.snapshot.host import Host
@@ -92,6 +93,7 @@ def snapshot(**parts: Any) -> Snapshot:
         "census": census(),
         "counters": {1: series(1, *OFF)},
         "consumers": (),
+        "programs": standard_programs("debian"),
     }
     made.__dict__.update(defaults | parts)
     return made

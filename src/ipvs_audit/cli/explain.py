@@ -23,6 +23,7 @@ from ipvs_audit.persistence.explanation import Explanation, explain, with_versio
 from ipvs_audit.persistence.file_tree import read_tree
 from ipvs_audit.persistence.host_config import HostConfig, host_config_of
 from ipvs_audit.persistence.tree_loaders import detect_loaders
+from ipvs_audit.persistence.tree_programs import read_programs
 from ipvs_audit.snapshot import Failure, GarbledEvidenceError
 from ipvs_audit.snapshot.store import NAME, StoreError, read
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, Key, is_glob, parse_key
@@ -139,7 +140,9 @@ def _host_configs(path: Path, key: Key) -> Iterator[tuple[str, HostConfig | str]
         if path.is_dir() and not (path / "etc").is_dir():
             yield "", "holds no etc/ and no saved run; name the root of a file tree, or a run"
             return
-        yield "", HostConfig(read_tree(path), detect_loaders(path), key=key)
+        tree, loaders = read_tree(path), detect_loaders(path)
+        programs = read_programs(path, tree, loaders)
+        yield "", HostConfig(tree, loaders, key=key, programs=programs)
         return
     for evidence in read(path):
         if isinstance(evidence, Failure):

@@ -106,8 +106,9 @@ def with_versions(
 
     A program that is given is there: a tree without one, or with busybox instead, gets it.
     """
-    loaders = config.loaders
+    loaders, programs = config.loaders, config.programs
     if procps:
+        programs = programs.having("sysctl", "sysctl")
         loaders = replace(
             loaders,
             procps=procps.upstream,
@@ -124,10 +125,11 @@ def with_versions(
             systemd_sysctl=loaders.systemd_sysctl or SYSTEMD_SYSCTL,
         )
     if kmod:
+        programs = programs.having("modprobe", "modprobe", "insmod", "rmmod")
         loaders = replace(
             loaders,
             kmod=kmod.upstream[0],
             kmod_release=kmod.release,
             modprobe=loaders.modprobe or MODPROBE,
         )
-    return replace(config, loaders=loaders)
+    return replace(config, loaders=loaders, programs=programs)

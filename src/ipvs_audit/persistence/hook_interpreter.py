@@ -2,95 +2,198 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence import shell_parser
 from ipvs_audit.persistence.hook_programs import run_program
+from ipvs_audit.persistence.hook_redirections import opened
 from ipvs_audit.persistence.hook_state import Command, State
+from ipvs_audit.persistence.shell_words import UnsupportedShellError
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
 
 _MOST_STATES = 32
+_CUT = "[cut]"  # where the probe cut a long line
 
 
 @lru_cache(maxsize=4096)
-def run_shell(config: HostConfig, command: Command, state: State) -> tuple[State, ...]:
-    """The states that a hook's command may end in: one, where nothing depends on the unknown."""
+def run_shell(
+    config: HostConfig, command: Command, state: State, shell: str | None = None
+) -> tuple[State, ...]:
+    """The states that a hook's command may end in: one, where nothing depends on the unknown.
+
+    Args:
+        config: the host.
+        command: what runs.
+        state: before it.
+        shell: which shell reads it; None for the host's ``/bin/sh``.
+    """
     options = " ".join(entry.rest for entry in config.modprobe.all("options", "ip_vs"))
     text = command.text.replace("$CMDLINE_OPTS", options)
+    read_by = config.programs.shell if shell is None else shell
+    cannot = f"{command.where} runs a command that this audit cannot read"
+    if text.endswith(_CUT):
+        return (state.never_certain(f"{cannot}: it is longer than the probe brings"),)
     try:
-        body = shell_parser.parse(text, {"MODPROBE_MODULE": "ip_vs"})
-    except shell_parser.UnsupportedShellError as unsupported:
-        return (
-            state.doubtful(
-                f"{command.where} runs a command that this audit cannot read: {unsupported}"
-            ),
-        )
+        body = shell_parser.parse(text, {"MODPROBE_MODULE": "ip_vs"}, read_by)
+    except UnsupportedShellError as unsupported:
+        return (state.never_certain(f"{cannot}: {unsupported}"),)
     runner = _Runner(config, command)
-    return tuple({replace(end, ended=False): None for end in runner.sequence(body, (state,))})
+    ends = runner.sequence(body, (state,), guarded=False)
+    return tuple({replace(end, ended=False): None for end in ends})
 
 
 @dataclass(frozen=True, slots=True)
 class _Runner:
+    """Runs a parsed command; ``guarded`` is where ``set -e`` does not count."""
+
     config: HostConfig
     command: Command
 
-    def sequence(self, body: shell_parser.Sequence, states: tuple[State, ...]) -> tuple[State, ...]:
-        for item in body.items:
-            states = self._and_or(item, states)
-            if item.background:
-                why = f"{self.command.where} runs a command in the background"
-                states = tuple(state.doubtful(why) if state.steps else state for state in states)
-        return states
-
-    def _and_or(self, item: shell_parser.AndOr, states: tuple[State, ...]) -> tuple[State, ...]:
-        states = self._pipeline(item.first, states)
-        for operator, pipeline in item.rest:
-            on_success = operator == "&&"
-            going = tuple(state for state in states if (state.status == 0) == on_success)
-            stay = tuple(state for state in states if (state.status == 0) != on_success)
-            states = (*stay, *self._pipeline(pipeline, going))
-        return states
-
-    def _pipeline(
-        self, pipeline: shell_parser.Pipeline, states: tuple[State, ...]
+    def sequence(
+        self, body: shell_parser.Sequence, states: tuple[State, ...], *, guarded: bool
     ) -> tuple[State, ...]:
-        states = tuple(replace(state, stdout=None) for state in states)
-        for command in pipeline.commands:
+        for item in body.items:
+            if item.background:
+                states = tuple(end for state in states for end in self._background(item, state))
+            else:
+                states = self._and_or(item, states, guarded=guarded)
+            states = self._bounded(states)
+        return states
+
+    def _background(self, item: shell_parser.AndOr, state: State) -> tuple[State, ...]:
+        """A command that runs beside those that follow; its own redirections fail unnoticed."""
+        if state.ended:
+            return (state,)
+        for end in self._and_or(replace(item, background=False), (state,), guarded=True):
+            same = (end.loaded, end.value, end.written) == (
+                state.loaded,
+                state.value,
+                state.written,
+            )
+            if not same or end.doubt != state.doubt or end.steps != state.steps or end.fault:
+                why = f"{self.command.where} runs a command in the background"
+                return (replace(state.never_certain(why), status=0, fault=end.fault),)
+        return (replace(state, status=0),)
+
+    def _and_or(
+        self, item: shell_parser.AndOr, states: tuple[State, ...], *, guarded: bool
+    ) -> tuple[State, ...]:
+        last = not item.rest
+        states = self._pipeline(item.first, states, guarded=guarded or not last)
+        for place, (operator, pipeline) in enumerate(item.rest, 1):
+            last = place == len(item.rest)
+            on_success = operator == "&&"
             states = tuple(
                 end
                 for state in states
-                for end in ((state,) if state.ended else self._command(command, state))
-            )
-            if len(states) > _MOST_STATES:
-                why = f"{self.command.where} has more possible outcomes than this audit follows"
-                states = (states[0].doubtful(why),)
-        if pipeline.negated:
-            states = tuple(
-                state if state.ended else replace(state, status=int(state.status == 0))
-                for state in states
+                for end in (
+                    (state,)
+                    if state.ended or (state.status == 0) != on_success
+                    else self._pipeline(pipeline, (state,), guarded=guarded or not last)
+                )
             )
         return states
 
+    def _pipeline(
+        self, pipeline: shell_parser.Pipeline, states: tuple[State, ...], *, guarded: bool
+    ) -> tuple[State, ...]:
+        found = tuple(replace(state, stdout=None) for state in states if not state.ended)
+        ended = tuple(state for state in states if state.ended)
+        guarded = guarded or pipeline.negated
+        if len(pipeline.commands) > 1:
+            found = tuple(end for state in found for end in self._piped(pipeline, state))
+        else:
+            found = tuple(
+                end
+                for state in found
+                for end in self._command(pipeline.commands[0], state, guarded=guarded)
+            )
+        if pipeline.negated:
+            found = tuple(
+                state if state.ended else replace(state, status=int(state.status == 0))
+                for state in found
+            )
+        elif not guarded:
+            found = tuple(
+                replace(state, ended=True) if state.errexit and state.status else state
+                for state in found
+            )
+        return self._bounded((*ended, *found))
+
+    def _piped(self, pipeline: shell_parser.Pipeline, before: State) -> tuple[State, ...]:
+        """Commands of a pipe run at the same time, each in a subshell."""
+        states: tuple[State, ...] = (before,)
+        acting = 0
+        for command in pipeline.commands:
+            after = tuple(
+                replace(end, ended=before.ended, errexit=before.errexit)
+                for state in states
+                for end in self._command(command, replace(state, ended=False), guarded=True)
+            )
+            acting += any(
+                end.steps != state.steps or end.loaded != state.loaded or end.doubt != state.doubt
+                for end in after
+                for state in states[:1]
+            )
+            if acting and command is not pipeline.commands[-1]:
+                why = f"{self.command.where} pipes what a command prints to one that may end it"
+                reader = pipeline.commands[pipeline.commands.index(command) + 1]
+                if not _reads_all(reader):
+                    after = tuple(end.never_certain(why) for end in after)
+            states = self._bounded(after)
+        if acting > 1:
+            why = f"{self.command.where} runs commands in a pipe, so at the same time"
+            states = tuple(state.never_certain(why) for state in states)
+        return states
+
+    def _bounded(self, states: tuple[State, ...]) -> tuple[State, ...]:
+        states = tuple(dict.fromkeys(states))
+        if len(states) > _MOST_STATES:
+            why = f"{self.command.where} has more possible outcomes than this audit follows"
+            return (states[0].never_certain(why),)
+        return states
+
     def _command(
-        self, command: shell_parser.Simple | shell_parser.Group, state: State
+        self, command: shell_parser.Simple | shell_parser.Group, state: State, *, guarded: bool
     ) -> tuple[State, ...]:
         if isinstance(command, shell_parser.Simple):
             return run_program(self.config, command, state, self.nested)
-        ends = self.sequence(command.body, (state,))
+        can, why, before = opened(self.config, command.redirections, state)
+        failed = before.exits(1, why).assuming(why)
+        if can is False:
+            return (failed,)
+        ends = self.sequence(command.body, (before,), guarded=guarded)
         if command.subshell:
-            ends = tuple(replace(end, ended=False) for end in ends)
-        return ends
+            ends = tuple(replace(end, ended=False, errexit=state.errexit) for end in ends)
+        return ends if can else (*ends, failed)
 
-    def nested(self, text: str, state: State) -> tuple[State, ...]:
+    def nested(self, text: str, state: State, shell: str, *, errexit: bool) -> tuple[State, ...]:
         """Run the command of a ``sh -c``."""
         inner = Command(text, self.command.where, self.command.kind)
         if len(text) >= len(self.command.text):
-            return (state.doubtful(f"{self.command.where} starts shells in an endless loop"),)
-        return run_shell(self.config, inner, state)
+            return (state.never_certain(f"{self.command.where} starts shells in an endless loop"),)
+        ends = run_shell(self.config, inner, replace(state, errexit=errexit), shell)
+        back = tuple(replace(end, errexit=state.errexit) for end in ends)
+        if any(end.lasting != state.lasting for end in back):
+            return tuple(replace(end, status=status) for end in back for status in (0, 1))
+        return back
+
+
+#: Programs that read their input to its end.
+_READERS = frozenset(("cat", "tee", "logger", "grep", "egrep", "sort", "wc", "systemd-cat"))
+_QUITS = re.compile(r"-[A-Za-z]*[qm]|--(quiet|silent|max-count)")  # grep, at the first match
+
+
+def _reads_all(command: shell_parser.Simple | shell_parser.Group) -> bool:
+    if isinstance(command, shell_parser.Group) or not command.words:
+        return False
+    name = command.words[0].text.rpartition("/")[2]
+    return name in _READERS and not any(_QUITS.match(word.text) for word in command.words[1:])
 
 
 def loaded(config: HostConfig) -> State:

@@ -2,96 +2,214 @@
 
 ``sysctl``: :mod:`~ipvs_audit.persistence.sysctl_command`; ``modprobe``:
 :mod:`~ipvs_audit.persistence.modprobe_command`; ``echo``, ``tee``:
-:mod:`~ipvs_audit.persistence.write_commands`.
+:mod:`~ipvs_audit.persistence.write_commands`; what a shell does itself:
+:mod:`~ipvs_audit.persistence.shell_builtins`.
+
+A program that the host lacks fails and does nothing; of one that the evidence does not tell about,
+both are followed. So is success and failure of a command that may do either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from ipvs_audit.persistence import shell_builtins
+from ipvs_audit.persistence.hook_redirections import opened, writes_key_blindly
 from ipvs_audit.persistence.hook_state import State, Step
 from ipvs_audit.persistence.modprobe_command import run_insmod, run_modprobe
 from ipvs_audit.persistence.sysctl_command import run_sysctl, run_systemd_sysctl
-from ipvs_audit.persistence.write_commands import (
-    key_exists,
-    names_key,
-    redirected_to,
-    run_echo,
-    run_tee,
-)
+from ipvs_audit.persistence.write_commands import names_key, redirected_to, run_echo, run_tee
+from ipvs_audit.snapshot.config_paths import CONFIGURATION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.persistence.shell_parser import Simple
+    from ipvs_audit.snapshot.programs import Located
 
-Nested = Callable[[str, State], "tuple[State, ...]"]
+
+class Nested(Protocol):
+    """Runs the command of a ``sh -c``."""
+
+    def __call__(self, text: str, state: State, shell: str, *, errexit: bool) -> tuple[State, ...]:
+        """The states that it may end in, as a shell of that name reads it."""
+        ...
+
 
 UDEV_PROGRAMS = "/usr/lib/udev/"
 _DIRECTORIES = frozenset(
     ("", "/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/")
 )
 _SYSTEMD_SYSCTL = ("/lib/systemd/systemd-sysctl", "/usr/lib/systemd/systemd-sysctl")
-_WITHOUT_EFFECT = frozenset(
-    ("sleep", "logger", "date", "touch", "udevadm", "mkdir", "wall", "chmod", "chown", "sync")
-)
-_QUERIES = frozenset(
-    ("grep", "egrep", "lsmod", "cat", "ls", "stat", "pidof", "pgrep", "ipvsadm", "ip")
-)
-_WRAPPERS = frozenset(("exec", "nohup", "command", "env", "nice", "ionice", "sudo", "setsid"))
+#: Programs that leave the key alone and may fail.
+_HARMLESS = frozenset(
+    ("logger", "date", "touch", "udevadm", "mkdir", "wall", "chmod", "chown", "sync", "grep",
+     "egrep", "lsmod", "cat", "ls", "stat", "pidof", "pgrep", "ipvsadm", "ip", "systemd-cat",
+     "id", "uname", "which")
+)  # fmt: skip
+#: Programs that run another one, and how many of their words stand before it.
+_WRAPPERS = {"nohup": 1, "env": 1, "nice": 1, "ionice": 1, "setsid": 1, "timeout": 2}
 _SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh"))
+#: Programs that are kmod's or procps' own where they are the very file that the host uses.
+_OWN = {"sysctl": "sysctl", "modprobe": "modprobe", "insmod": "modprobe"}
+#: Shells that may run a program of their own for a bare name; "": one that is not known.
+_WITH_APPLETS = ("busybox", "toybox", "")
+_SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")
 
 
 def run_program(
     config: HostConfig, command: Simple, state: State, nested: Nested
 ) -> tuple[State, ...]:
     """Run one simple command: every state that it may end in."""
+    command, why = shell_builtins.without_assignments(command)
+    if why:
+        state = state.never_certain(why)
+    name = command.words[0].text.rpartition("/")[2] if command.words else ""
+    if _echoes_into_key(config, command, name):
+        return _named(config, command, name, state, nested)
+    can, why, before = opened(config, command.redirections, state)
+    failed = before.exits(1, f"{command.text!r}: {why}").assuming(why)
+    if shell_builtins.is_special(name):
+        failed = replace(failed, ended=True)
+    if can is False:
+        return (failed,)
     if not command.words:
+        ends: tuple[State, ...] = (replace(before, status=0),)
+    else:
+        ends = _named(config, command, name, before, nested)
+    if target := writes_key_blindly(config, name, command.redirections):
+        ends = tuple(
+            end.unknown_effect(f"what {command.text!r} writes to {target}") for end in ends
+        )
+    return ends if can else (*ends, failed)
+
+
+def _echoes_into_key(config: HostConfig, command: Simple, name: str) -> bool:
+    """Whether this is no more than ``echo VALUE > KEY``, which says itself what goes wrong."""
+    alone = len(command.redirections) == 1 and name in ("echo", "printf")
+    return alone and names_key(config, redirected_to(command))
+
+
+def _named(
+    config: HostConfig, command: Simple, name: str, state: State, nested: Nested
+) -> tuple[State, ...]:
+    """Run what a command's first word names: the shell's own, or a program that may be missing."""
+    word = command.words[0].text
+    own = shell_builtins.find(name) if "/" not in word else None
+    if own is not None:
+        return own(config, command, state)
+    if word in ("exec", "command"):
+        return _through(config, command, state, nested)
+    directory = word[: word.rfind("/") + 1]
+    located = config.programs.locate(word)
+    usual = directory in _DIRECTORIES or word in _SYSTEMD_SYSCTL
+    missing = state.lacking_program(located.why)
+    if located.there is False:
+        if name in _PROGRAMS:
+            missing = missing.with_step(Step(command.text, f"cannot run: {located.why}"))
+        return (missing,)
+    if not usual and located.same not in _OWN.values():
+        return _outside_search_path(command, state)
+    if why := _not_the_own(config, word, name, located):
+        ends = _unknown(state, why)
+    else:
+        ends = _present(config, command, name, state, nested)
+    return ends if located.there else (*ends, missing.assuming(located.why))
+
+
+def _through(
+    config: HostConfig, command: Simple, state: State, nested: Nested
+) -> tuple[State, ...]:
+    """``exec`` and ``command``, which run another command."""
+    word, rest = command.words[0].text, command.words[1:]
+    if word == "exec" and not rest:
         return (replace(state, status=0),)
-    path = command.words[0].text
-    directory, name = path[: path.rfind("/") + 1], path.rpartition("/")[2]
-    if directory not in _DIRECTORIES:
-        return _outside_search_path(config, command, state)
-    inner = _wrapped(command, name)
+    if word == "command" and [each.text for each in rest[:-1]] == ["-v"]:
+        return _looked_up(config, command, state)
+    inner = _without(command, 1)
+    if inner is None:
+        return (state.never_certain(f"what {command.text!r} does is not known to this audit"),)
+    ends = run_program(config, inner, state, nested)
+    return tuple(replace(end, ended=True) for end in ends) if word == "exec" else ends
+
+
+def _not_the_own(config: HostConfig, word: str, name: str, located: Located) -> str:
+    """Why a ``sysctl`` or ``modprobe`` is not the one that this audit knows; empty where it is."""
+    if name not in _OWN:
+        return ""
+    if located.there and located.same != _OWN[name]:
+        return located.why or f"{word}, which is not the {_OWN[name]} that this audit knows,"
+    if "/" not in word and config.programs.shell in _WITH_APPLETS:
+        shell = config.programs.shell or "an unknown shell"
+        return f"{word} in {shell}, which may have one of its own,"
+    return ""
+
+
+def _present(
+    config: HostConfig, command: Simple, name: str, state: State, nested: Nested
+) -> tuple[State, ...]:
+    """Run a program that is there."""
+    word = command.words[0].text
+    inner = _without(command, _WRAPPERS.get(name, 0))
     if inner is not None:
-        ends = run_program(config, inner, state, nested)
-        return tuple(replace(end, ended=True) for end in ends) if name == "exec" else ends
+        return run_program(config, inner, state, nested)
+    if word in _SYSTEMD_SYSCTL:
+        return run_systemd_sysctl(config, command, state)
     known = _PROGRAMS.get(name)
     if known is not None:
         return known(config, command, state)
     return (
-        _shell(command, state, nested) if name in _SHELLS else _other_program(name, command, state)
+        _shell(config, command, state, nested)
+        if name in _SHELLS
+        else _other_program(name, command, state)
     )
 
 
-def _outside_search_path(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
-    """A program outside the search path: systemd-sysctl, one that is not there, or unknown."""
+def _looked_up(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
+    """``command -v NAME``: whether there is such a command."""
+    name = command.words[-1].text
+    there = shell_builtins.find(name) is not None or config.programs.locate(name).there
+    states = replace(state, status=0, stdout=None), replace(state, status=1, stdout=None)
+    if there is None:
+        return (states[0], states[1].assuming(f"this host has no {name}"))
+    return states[:1] if there else states[1:]
+
+
+def _outside_search_path(command: Simple, state: State) -> tuple[State, ...]:
+    """A program outside the usual directories: one that is not there, or unknown."""
     path = command.words[0].text
-    if path in _SYSTEMD_SYSCTL:
-        return run_systemd_sysctl(config, command, state)
     name = path.removeprefix(UDEV_PROGRAMS)
     if name in _PROGRAMS or name in _SHELLS:
         why = f"udev looks for {name} in {UDEV_PROGRAMS} only; the rule must give its full path"
         return (state.with_step(Step(name, f"sets nothing: {why}")).exits(1, why),)
-    return _unknown(state, path)
+    return _other_program(path, command, state)
 
 
 def _other_program(name: str, command: Simple, state: State) -> tuple[State, ...]:
-    """Programs that leave the key alone; those that ask something may answer either way."""
-    states = (replace(state, status=0, stdout=None), replace(state, status=1, stdout=None))
-    if name in _QUERIES:
-        return states
-    return states[:1] if name in _WITHOUT_EFFECT else _unknown(state, command.words[0].text)
+    """Programs that leave the key alone, and unknown ones; they succeed or fail."""
+    if name == "sleep" and all(_SECONDS.fullmatch(word.text) for word in command.words[1:]):
+        return (replace(state, status=0, stdout=None),)
+    if name in _HARMLESS:
+        return state.either(command.text)
+    rewrites = [word.text for word in command.words[1:] if _is_configuration(word.text)]
+    if rewrites:
+        state = state.never_certain(f"{command.text!r} may rewrite {rewrites[0]}")
+    return _unknown(state, command.words[0].text)
 
 
-def _wrapped(command: Simple, name: str) -> Simple | None:
+def _is_configuration(text: str) -> bool:
+    return text.startswith("/") and any(part in text for part in CONFIGURATION)
+
+
+def _without(command: Simple, skipped: int) -> Simple | None:
     """What a wrapper such as ``exec`` or ``timeout 5`` runs; None for no or an unclear one."""
-    skipped = {"timeout": 2}.get(name, 1 if name in _WRAPPERS else 0)
     words = command.words[skipped:]
     if not skipped or not words or any(word.text.startswith("-") for word in command.words[1:2]):
         return None
-    return None if "=" in words[0].text else replace(command, words=words)
+    return None if "=" in words[0].text else replace(command, words=words, redirections=())
 
 
 def _unknown(state: State, name: str) -> tuple[State, ...]:
@@ -99,27 +217,17 @@ def _unknown(state: State, name: str) -> tuple[State, ...]:
     return (replace(uncertain, status=0), replace(uncertain, status=1))
 
 
-def _shell(command: Simple, state: State, nested: Nested) -> tuple[State, ...]:
+def _shell(config: HostConfig, command: Simple, state: State, nested: Nested) -> tuple[State, ...]:
     texts = [word.text for word in command.words[1:]]
+    errexit = False
     while texts and texts[0] in ("-e", "-u", "-x"):
+        errexit = errexit or texts[0] == "-e"
         texts = texts[1:]
     if len(texts) > 1 and texts[0] in ("-c", "-ec"):
-        return nested(texts[1], state)
+        name = command.words[0].text.rpartition("/")[2]
+        shell = config.programs.shell if name == "sh" else name
+        return nested(texts[1], state, shell, errexit=errexit or texts[0] == "-ec")
     return _unknown(state, command.text)
-
-
-def _true(_host_config: HostConfig, _command: Simple, state: State) -> tuple[State, ...]:
-    return (replace(state, status=0, stdout=""),)
-
-
-def _false(_host_config: HostConfig, _command: Simple, state: State) -> tuple[State, ...]:
-    return (state.exits(1, "'false' is called"),)
-
-
-def _exit(_host_config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
-    given = [word.text for word in command.words[1:2] if word.text.isdecimal()]
-    status = int(given[0][:9]) % 256 if given else state.status
-    return (replace(state, status=min(status, 1), ended=True),)
 
 
 def _unreachable(_host_config: HostConfig, _command: Simple, state: State) -> tuple[State, ...]:
@@ -140,19 +248,19 @@ def _systemctl(config: HostConfig, command: Simple, state: State) -> tuple[State
     )
 
 
-def _test(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
-    texts = [word.text for word in command.words[1:] if word.text != "]"]
-    asks = len(texts) == 2 and texts[0] in ("-e", "-f", "-r", "-w")  # noqa: PLR2004  # -e FILE
-    if asks and names_key(config, texts[1]):
-        return (replace(state, status=int(not key_exists(config, state)), stdout=""),)
-    return (replace(state, status=0, stdout=None), replace(state, status=1, stdout=None))
-
-
-def _cat(_host_config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
+def _cat(_config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """``cat`` may write what it reads, which is not known."""
     if redirected_to(command).startswith("/proc/sys/"):
         return _unknown(state, command.text)
-    return (replace(state, status=0, stdout=None),)
+    return _other_program("cat", command, state)
+
+
+def _true(_host_config: HostConfig, _command: Simple, state: State) -> tuple[State, ...]:
+    return (replace(state, status=0, stdout=""),)
+
+
+def _false(_host_config: HostConfig, _command: Simple, state: State) -> tuple[State, ...]:
+    return (state.exits(1, "'false' is called"),)
 
 
 _PROGRAMS: dict[str, Callable[[HostConfig, Simple, State], tuple[State, ...]]] = {
@@ -164,11 +272,9 @@ _PROGRAMS: dict[str, Callable[[HostConfig, Simple, State], tuple[State, ...]]] =
     "echo": run_echo,
     "printf": run_echo,
     "tee": run_tee,
-    "true": _true,
-    ":": _true,
-    "false": _false,
-    "exit": _exit,
-    "test": _test,
-    "[": _test,
     "cat": _cat,
+    "true": _true,
+    "false": _false,
+    "test": shell_builtins.run_test,
+    "[": shell_builtins.run_test,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -58,6 +58,10 @@ class State:
         failed: why commands failed, one sentence each.
         stdout: what the last command printed, for the next one in a pipe; None where unknown.
         ended: ``exit`` was reached.
+        lasting: a doubt that no later command settles, e.g. one that runs in the background.
+        errexit: ``set -e`` is in force.
+        lacks: why a program could not be run, where the host lacks one; the first.
+        assumed: what was taken for this state rather than another one, a sentence each.
     """
 
     loaded: bool = False
@@ -71,21 +75,45 @@ class State:
     failed: tuple[str, ...] = ()
     stdout: str | None = None
     ended: bool = False
+    lasting: str = ""
+    errexit: bool = False
+    lacks: str = ""
+    assumed: tuple[str, ...] = field(default=(), compare=False)
 
     def exits(self, status: int, why: str = "") -> State:
         """This state with an exit status, and why it is not 0."""
         return replace(self, status=status, failed=(*self.failed, why) if why else self.failed)
 
+    def lacking_program(self, why: str) -> State:
+        """This state after a command whose program is not there."""
+        return replace(self.exits(1, why), lacks=self.lacks or why, stdout=None)
+
     def doubtful(self, why: str) -> State:
         """This state with a value that is not certain."""
         return replace(self, doubt=self.doubt or why)
+
+    def never_certain(self, why: str) -> State:
+        """This state with a value that is not certain, whatever runs later."""
+        return replace(self.doubtful(why), lasting=self.lasting or why)
+
+    def assuming(self, what: str) -> State:
+        """This state as one of several, and what makes it this one."""
+        return replace(self, assumed=(*self.assumed, what))
+
+    def either(self, text: str) -> tuple[State, State]:
+        """This state after a command that may succeed, and that may fail."""
+        open_ = f"whether {text!r} succeeds is not known"
+        after = replace(self, stdout=None)
+        return replace(after, status=0), replace(after, status=1).assuming(open_)
 
     def unknown_effect(self, what: str) -> State:
         """This state after a command of which it is not known what it does."""
         return replace(self.doubtful(f"{what} is not known to this audit"), unknown=True)
 
     def broken(self, why: str) -> State:
-        """This state with a fault: the hook breaks outright."""
+        """This state with a fault: the hook breaks outright, unless that is not certain either."""
+        if self.lasting:
+            return replace(self, status=1, ended=True)
         return replace(self, fault=self.fault or why, status=1, ended=True)
 
     def with_step(self, step: Step) -> State:
@@ -97,7 +125,7 @@ class State:
         return replace(
             self,
             value=step.writes,
-            doubt="",
+            doubt=self.lasting,
             unknown=False,
             written=True,
             status=0,

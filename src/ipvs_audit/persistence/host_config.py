@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from ipvs_audit.persistence.resolution import Resolution, resolve
 from ipvs_audit.snapshot.config_paths import SYSCTL_CONF, why_ignored
 from ipvs_audit.snapshot.modprobe_config import ModprobeConfig, read_modprobe
+from ipvs_audit.snapshot.programs import Programs
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, Key
 from ipvs_audit.snapshot.sysctl_loader import Loader
 
@@ -36,6 +37,7 @@ class HostConfig:
         key: the key in question.
         softdep: what modules.softdep says of ip_vs, as the snapshot's module has it.
         kernel: release of the running kernel; empty where there is none, as for a tree on disk.
+        programs: what hooks and rules name, and whether it is there; nothing is known without.
     """
 
     tree: ConfigTree
@@ -45,6 +47,7 @@ class HostConfig:
     key: Key = RUN_ESTIMATION
     softdep: str = ""
     kernel: str = ""
+    programs: Programs = field(default_factory=Programs)
     _resolved: dict[Loader, Resolution] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -120,17 +123,18 @@ def host_config_of(snapshot: Snapshot, key: Key = RUN_ESTIMATION) -> HostConfig:
     elif module.loaded and host.why_unread == "absent":
         has_switch = False
     loaders = replace(snapshot.loaders, os_id=snapshot.host.os_id)
-    shared = _Identical(snapshot.config, module.softdep, snapshot.kernel.release)
-    return _host_config(shared, loaders, module.state, has_switch, key)
+    same = _Identical(snapshot.config, module.softdep, snapshot.kernel.release, snapshot.programs)
+    return _host_config(same, loaders, module.state, has_switch, key)
 
 
 @dataclass(frozen=True, slots=True)
 class _Identical:
-    """A tree that equals only itself: hosts of one image share one object."""
+    """A tree that equals only itself: hosts of one image share one object, and so programs."""
 
     tree: ConfigTree
     softdep: str
     kernel: str
+    programs: Programs
 
     def __hash__(self) -> int:
         return id(self.tree)
@@ -139,6 +143,7 @@ class _Identical:
         return (
             isinstance(other, _Identical)
             and other.tree is self.tree
+            and other.programs is self.programs
             and (other.softdep, other.kernel) == (self.softdep, self.kernel)
         )
 
@@ -152,4 +157,13 @@ def _host_config(
     key: Key,
 ) -> HostConfig:
     """One object for all hosts with the same configuration, so that each is resolved once."""
-    return HostConfig(same.tree, loaders, module, has_switch, key, same.softdep, same.kernel)
+    return HostConfig(
+        same.tree,
+        loaders,
+        module,
+        has_switch,
+        key,
+        softdep=same.softdep,
+        kernel=same.kernel,
+        programs=same.programs,
+    )

@@ -1,4 +1,4 @@
-"""What ``modprobe`` and ``insmod`` do when a hook calls them."""
+"""What ``modprobe`` and ``insmod`` do when a hook calls them (kmod's tools/modprobe.c)."""
 
 from __future__ import annotations
 
@@ -9,50 +9,107 @@ from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.snapshot.modprobe_config import underscored
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ipvs_audit.persistence.hook_state import State
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.persistence.shell_parser import Simple
 
 _IGNORE = "--ignore-install"
-_SHORTEST_IGNORE = "--ignore-i"  # what getopt_long takes for it; --ignore-r is --ignore-remove
-_DRY = ("--dry-run", "--show", "--show-depends", "--showconfig", "--resolve-alias")
-_WITH_VALUE = ("-C", "-d", "-S", "--config", "--dirname", "--set-version")
+_LONG = {
+    "all": "a", "remove": "r", "remove-dependencies": "", "remove-holders": "", "wait": "w",
+    "resolve-alias": "R", "first-time": "1", "ignore-install": "i", "ignore-remove": "",
+    "use-blacklist": "b", "force": "f", "force-modversion": "f", "force-vermagic": "f",
+    "show-depends": "D", "showconfig": "c", "show-config": "c", "show-modversions": "D",
+    "dump-modversions": "D", "show-exports": "D", "dry-run": "n", "show": "n", "config": "C",
+    "dirname": "d", "set-version": "S", "syslog": "", "quiet": "", "verbose": "", "version": "V",
+    "help": "h",
+}  # fmt: skip
+_SHORT = frozenset("arRibfDcnCdSsqvVhw")
+_WITH_VALUE = frozenset("CdSw")
+_DRY = frozenset("RDcnVh")
 
 
 @dataclass(slots=True)
 class _Call:
-    """How modprobe was called."""
+    """How modprobe was called: the short forms of its options, values, modules, what is wrong."""
 
-    ignoring: bool = False
-    removing: bool = False
-    dry: bool = False
-    module: str = ""
+    options: str = ""
+    config: str | None = None
+    elsewhere: bool = False
+    words: tuple[str, ...] = ()
+    unknown: str = ""
+
+    def has(self, *letters: str) -> bool:
+        return any(letter in self.options for letter in letters)
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules to load; without ``-a`` or ``-r`` what follows the first are parameters."""
+        words = self.words if self.has("a", "r") else self.words[:1]
+        return tuple(map(underscored, words))
 
 
 def run_modprobe(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """Run modprobe: it may load ip_vs, remove it, or run the hook again."""
     call = _parsed([word.text for word in command.words[1:]])
     state = replace(state, stdout=None)
-    if call.removing and not call.dry and call.module == MODULE:
-        return (
-            replace(
-                state, loaded=False, value=None, doubt="", unknown=False, written=False, status=0
-            ),
-        )
-    concerned = call.module == MODULE or call.module.startswith((f"{MODULE}_", "xt_ipvs"))
-    if call.dry or call.removing or state.loaded or not concerned:
+    if call.unknown:
+        return (state.exits(1, f"modprobe has no option {call.unknown}"),)
+    if call.has(*_DRY):
         return (replace(state, status=0),)
-    return (_first_load(config, command, call, state),)
+    if not call.modules:
+        return (state.exits(1, f"{command.text!r} names no module"),)
+    if call.elsewhere or call.config not in (None, "/dev/null"):
+        return state.unknown_effect(f"what {command.text!r} loads").either(command.text)
+    if call.has("r"):
+        return _remove(command, call, state)
+    states: tuple[State, ...] = (state,)
+    for module in call.modules:
+        states = tuple(end for each in states for end in _load(config, command, call, module, each))
+    return states
 
 
-def _first_load(config: HostConfig, command: Simple, call: _Call, state: State) -> State:
-    alias = config.modprobe.first("alias", MODULE)
-    if call.module == MODULE and alias is not None:
+def _remove(command: Simple, call: _Call, state: State) -> tuple[State, ...]:
+    if MODULE not in call.modules:
+        return state.either(command.text)
+    gone = replace(
+        state, loaded=False, value=None, doubt=state.lasting, unknown=False, written=False, status=0
+    )
+    return gone, state.exits(1, "ip_vs is in use").either(command.text)[1]
+
+
+def _load(
+    config: HostConfig, command: Simple, call: _Call, module: str, state: State
+) -> tuple[State, ...]:
+    concerned = module == MODULE or module.startswith((f"{MODULE}_", "xt_ipvs"))
+    if concerned and not state.loaded:
+        first = _first_load(config, command, call, module, state)
+        if module == MODULE or first.fault or not first.loaded:
+            return (first,)
+        state = first
+    if module == MODULE:
+        return state.either(command.text) if call.has("1") else (replace(state, status=0),)
+    there = config.programs.modules.get(module)
+    hooked = config.modprobe.first("install", module) is not None
+    barred = call.has("b", "1")
+    if there and not hooked and not barred:
+        return (replace(state, status=0),)
+    why = f"whether this host can load {module} is not known"
+    return replace(state, status=0), state.exits(1, why).assuming(why)
+
+
+def _first_load(
+    config: HostConfig, command: Simple, call: _Call, module: str, state: State
+) -> State:
+    bare = call.config is not None  # an empty configuration: no hook, no alias, no soft dependency
+    alias = None if bare else config.modprobe.first("alias", MODULE)
+    if module == MODULE and alias is not None:
         return state.doubtful(f"{alias.where} makes {MODULE} an alias").exits(1)
-    ignoring = call.ignoring and call.module == MODULE
-    if ignoring or config.modprobe.bypass(MODULE) is not None:
+    ignoring = call.has("i") and module == MODULE
+    if ignoring or bare or config.modprobe.bypass(MODULE) is not None:
         return loads(config, state)
-    if call.ignoring:
+    if call.has("i"):
         why = f"{command.text!r} loads {MODULE} first, which runs the hook again: an endless loop"
     else:
         why = f"{command.text!r} has no {_IGNORE}, so it runs the hook again: an endless loop"
@@ -60,35 +117,58 @@ def _first_load(config: HostConfig, command: Simple, call: _Call, state: State) 
 
 
 def _parsed(texts: list[str]) -> _Call:
+    """The call as getopt_long sees it: options anywhere, long ones by any unique beginning."""
     call = _Call()
     words = iter(texts)
     for word in words:
-        if word in _WITH_VALUE:
-            next(words, None)
-        elif word.startswith("--") and word != "--":
-            call.ignoring = call.ignoring or (
-                _IGNORE.startswith(word) and word.startswith(_SHORTEST_IGNORE)
-            )
-            call.removing = call.removing or word == "--remove"
-            call.dry = call.dry or word in _DRY
-        elif word.startswith("-") and word != "--":
-            call.ignoring = call.ignoring or "i" in word
-            call.removing = call.removing or "r" in word
-            call.dry = call.dry or any(letter in word for letter in "nDcRV")
-        elif word != "--":
-            call.module = call.module or underscored(word)
+        if word == "--":
+            call.words += tuple(words)
+        elif word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            found = {letter for long, letter in _LONG.items() if long.startswith(name)}
+            letter = _LONG.get(name, next(iter(found)) if len(found) == 1 else "?")
+            if letter == "?":
+                call.unknown = call.unknown or word
+            elif letter in _WITH_VALUE and letter:
+                _take(call, letter, value if equals else next(words, None))
+            call.options += letter
+        elif word.startswith("-") and word != "-":
+            _short_options(call, word, words)
+        else:
+            call.words += (word,)
     return call
 
 
+def _short_options(call: _Call, word: str, words: Iterator[str]) -> None:
+    for place, letter in enumerate(word[1:], 2):
+        if letter not in _SHORT:
+            call.unknown = call.unknown or word
+            return
+        call.options += letter
+        if letter in _WITH_VALUE:
+            _take(call, letter, word[place:] or next(words, None))
+            return
+
+
+def _take(call: _Call, letter: str, value: str | None) -> None:
+    if value is None:
+        call.unknown = call.unknown or f"-{letter} without a value"
+    elif letter == "C":
+        call.config = value
+    elif letter in "dS":
+        call.elsewhere = True
+
+
 def run_insmod(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
-    """Run insmod, which runs no hook."""
+    """Run insmod, which runs no hook; whether that file fits this kernel is not known."""
     named = [word.text for word in command.words[1:] if not word.text.startswith("-")]
     file = named[0].rpartition("/")[2] if named else ""
+    state = replace(state, stdout=None)
     if underscored(file.partition(".")[0]) != MODULE:
-        return (replace(state, status=0, stdout=None),)
+        return state.either(command.text)
     if state.loaded:
         return (state.exits(1, "ip_vs is loaded already"),)
-    return (loads(config, state),)
+    return loads(config, state), state.either(command.text)[1]
 
 
 def loads(config: HostConfig, state: State) -> State:
@@ -99,7 +179,7 @@ def loads(config: HostConfig, state: State) -> State:
     return replace(
         state,
         value=1 if config.has_switch is not False else None,
-        doubt="",
+        doubt=state.lasting,
         unknown=False,
         written=False,
         steps=(),

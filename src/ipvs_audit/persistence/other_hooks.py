@@ -83,8 +83,9 @@ def _with_rules(config: HostConfig, by_hook: Prediction, *, written: bool) -> Pr
 
 
 def _ends(config: HostConfig, rule: Rule) -> tuple[State, ...]:
-    def nested(text: str, state: State) -> tuple[State, ...]:
-        return run_shell(config, Command(text, rule.where, "udev"), state)
+    def nested(text: str, state: State, shell: str, *, errexit: bool) -> tuple[State, ...]:
+        before = replace(state, errexit=errexit)
+        return run_shell(config, Command(text, rule.where, "udev"), before, shell)
 
     return run_program(config, rule.command, loaded(config), nested)
 

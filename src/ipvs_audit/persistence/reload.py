@@ -100,18 +100,22 @@ def _predict_hook(
     config: HostConfig, hook: Directive, ends: tuple[State, ...], accepts: Accepts
 ) -> Prediction:
     """The prediction for a host whose hook runs."""
-    state = ends[0]
-    values = {end.value for end in ends}
     doubt = next((end.doubt for end in ends if end.doubt), "")
-    if len(values) > 1 and not doubt:
-        doubt = f"{hook.where} sets the value only if a command succeeds whose result is not known"
-    closed = _hidden_doubt(config)
+    closed = _hidden_doubt(config) or _helper_doubt(config)
     fault = next((end.fault for end in ends if end.fault), "")
-    if fault:
+    if fault and not all(end.fault for end in ends):
+        doubt = doubt or f"{hook.where} may break, by {fault}: {_open_question(ends)}"
+    elif fault:
         return Prediction(None, "", fault=f"{hook.where}: {fault}")
-    if not state.loaded:
+    loading = tuple(end for end in ends if end.loaded)
+    if not loading:
+        if all(end.lacks and end.status for end in ends):
+            why = f"{hook.where}: {ends[0].lacks}, so ip_vs cannot be loaded"
+            return Prediction(None, "", doubt=doubt, fault=why)
         because = f"{hook.where} does not load ip_vs: it runs {hook.rest.strip()!r} instead"
         return Prediction(None, because, doubt=doubt or closed)
+    state = loading[0]
+    doubt = doubt or _differing(hook, loading)
     notes, broken = _consequences(config, hook, ends)
     return Prediction(
         state.value,
@@ -119,6 +123,41 @@ def _predict_hook(
         doubt=doubt or closed,
         fault=broken,
         notes=notes,
+    )
+
+
+def _differing(hook: Directive, ends: tuple[State, ...]) -> str:
+    """Why the value is one of several; empty where it is one."""
+    other = next((end for end in ends if end.value != ends[0].value), None)
+    if other is None:
+        return ""
+    return f"{hook.where} leaves {ends[0].value} or {other.value}: {_open_question((other, *ends))}"
+
+
+def _open_question(ends: tuple[State, ...]) -> str:
+    """What would have to be known to tell which of several ends it is."""
+    asked = next((end.assumed[0] for end in ends if end.assumed), "")
+    return asked or "whether a command succeeds is not known"
+
+
+def _helper_doubt(config: HostConfig) -> str:
+    """Why the kernel's own loads may run another command than the hook.
+
+    It starts the program that /proc/sys/kernel/modprobe names (kernel/module/kmod.c); where that is
+    empty, or no program, nothing is loaded on demand.
+    """
+    helper = config.programs.helper
+    if helper is None:
+        return "by which program the kernel loads modules on demand is not known"
+    if not helper:
+        return ""
+    at = config.programs.at(helper)
+    own = at is not None and at.same == "modprobe" and helper.endswith("/modprobe")
+    if own or (at is not None and at.exists is False):
+        return ""
+    return (
+        f"the kernel loads modules on demand through {helper} (/proc/sys/kernel/modprobe), which "
+        "is not the modprobe that this audit knows: the hook may not run"
     )
 
 

@@ -1,8 +1,9 @@
 """A hook's command as a POSIX shell parses it; nothing is ever run.
 
 modprobe gives an ``install`` line to ``/bin/sh -c``. Read here are words with their quoting,
-``&&``, ``||``, ``;``, ``&``, pipes, redirections, groups and ``!``. What decides at run time
-(substitutions, loops, conditions) raises :class:`BeyondReadingError`, which names it.
+``&&``, ``||``, ``;``, ``&``, pipes, redirections, assignments, groups and ``!``. What decides at
+run time (substitutions, loops, conditions), and what shells read differently, raises
+:class:`UnsupportedShellError`, which names it.
 
 >>> parse("modprobe -i ip_vs && sysctl -p >/dev/null").items[0].rest[0][0]
 '&&'
@@ -10,32 +11,27 @@ modprobe gives an ``install`` line to ``/bin/sh -c``. Read here are words with t
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from ipvs_audit.persistence.shell_words import (
+    REDIRECTIONS,
+    Token,
+    UnsupportedShellError,
+    Word,
+    operators_of,
+    tokens,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _COMPOUNDS = frozenset(
     ("if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac")
-)
-_OPERATORS = ("&&", "||", ";;", ">>", ">&", "<&", "<<", ">|", "&", "|", ";", "(", ")", "<", ">")
-_REDIRECTIONS = frozenset((">", ">>", "<", ">&", "<&", ">|"))
-_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
+) | frozenset(("function", "select", "time", "coproc", "[["))
+_DESCRIPTOR = re.compile(r"[0-9]{1,9}|-")
 _DEEPEST = 20
-
-
-class UnsupportedShellError(ValueError):
-    """The command decides something at run time, or is no valid shell; the text says what."""
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One word after quoting; ``pattern`` where an unquoted ``*``, ``?`` or ``[`` is in it."""
-
-    text: str
-    pattern: bool = False
-    bare: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +49,11 @@ class Simple:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """``{ ...; }`` or ``( ... )``."""
+    """``{ ...; }`` or ``( ... )``, with its redirections."""
 
     body: Sequence
     subshell: bool
+    redirections: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,135 +80,37 @@ class Sequence:
     items: tuple[AndOr, ...]
 
 
-_Token = Word | str
-
-
-def parse(command: str, variables: Mapping[str, str] | None = None) -> Sequence:
+def parse(
+    command: str, variables: Mapping[str, str] | None = None, shell: str = "dash"
+) -> Sequence:
     """Parse a command.
 
     Args:
         command: as ``/bin/sh -c`` gets it.
         variables: those whose value is known; any other raises.
+        shell: what reads it: ``dash``, ``bash``, ``busybox``; another is one that is not known.
 
     Raises:
-        BeyondReadingError: the command cannot be followed without running it.
+        UnsupportedShellError: the command cannot be followed without running it.
     """
-    parser = _Parser(_tokens(command, variables or {}))
+    parser = _Parser(tokens(command, variables or {}, operators_of(command, shell)))
     found = parser.sequence(depth=0)
     if parser.peek() is not None:
         raise UnsupportedShellError(f"it has a stray {parser.peek()!r}")
     return found
 
 
-def _tokens(command: str, variables: Mapping[str, str]) -> list[_Token]:
-    tokens: list[_Token] = []
-    at = 0
-    while at < len(command):
-        character = command[at]
-        if character in " \t":
-            at += 1
-        elif character == "\n":
-            tokens.append(";")
-            at += 1
-        elif character == "#":
-            at = command.find("\n", at) if "\n" in command[at:] else len(command)
-        elif operator := next((op for op in _OPERATORS if command.startswith(op, at)), ""):
-            if operator in ("<<", ";;"):
-                raise UnsupportedShellError(f"it uses {operator!r}")
-            tokens.append(operator)
-            at += len(operator)
-        else:
-            word, end = _word(command, at, variables)
-            follows = command[end : end + 1]
-            if command[at:end].isdigit() and follows and follows in "<>":
-                tokens.append(f"fd {word.text}")
-            else:
-                tokens.append(word)
-            at = end
-    return tokens
-
-
-def _word(command: str, at: int, variables: Mapping[str, str]) -> tuple[Word, int]:
-    """One word from a place on, and where it ends."""
-    text: list[str] = []
-    pattern, bare = False, True
-    while at < len(command) and command[at] not in " \t\n;&|()<>":
-        character = command[at]
-        if character == "'":
-            end = command.find("'", at + 1)
-            if end < 0:
-                raise UnsupportedShellError("a single quote is not closed")
-            text.append(command[at + 1 : end])
-            at, bare = end + 1, False
-        elif character == '"':
-            inner, at = _double_quoted(command, at + 1, variables)
-            text.append(inner)
-            bare = False
-        elif character == "\\":
-            text.append(command[at + 1 : at + 2])
-            at, bare = at + 2, False
-        elif character in "$`":
-            value, at = _expanded(command, at, variables)
-            text.append(value)
-        else:
-            pattern = pattern or character in "*?["
-            text.append(character)
-            at += 1
-    return Word("".join(text), pattern, bare), min(at, len(command))
-
-
-def _double_quoted(command: str, at: int, variables: Mapping[str, str]) -> tuple[str, int]:
-    text: list[str] = []
-    while at < len(command):
-        character = command[at]
-        if character == '"':
-            return "".join(text), at + 1
-        if character == "\\" and command[at + 1 : at + 2] in ('"', "\\", "$", "`"):
-            text.append(command[at + 1])
-            at += 2
-        elif character in "$`":
-            value, at = _expanded(command, at, variables)
-            text.append(value)
-        else:
-            text.append(character)
-            at += 1
-    raise UnsupportedShellError("a double quote is not closed")
-
-
-def _expanded(command: str, at: int, variables: Mapping[str, str]) -> tuple[str, int]:
-    """The value of a ``$name``, and where its name ends."""
-    if command[at] == "`" or command.startswith("$(", at):
-        raise UnsupportedShellError("it substitutes a command's output")
-    at += 1
-    braced = command[at : at + 1] == "{"
-    end = at = at + braced
-    while end < len(command) and command[end] in _NAME:
-        end += 1
-    name = command[at:end]
-    if braced:
-        if command[end : end + 1] != "}":
-            raise UnsupportedShellError("it uses a parameter expansion")
-        end += 1
-    if not name:
-        if command[at : at + 1] in (" ", "\t", ""):
-            return "$", at
-        raise UnsupportedShellError(f"it uses the variable ${command[at]}")
-    if name not in variables:
-        raise UnsupportedShellError(f"it uses the variable ${name}")
-    return variables[name], end
-
-
 class _Parser:
     """Recursive descent over the tokens."""
 
-    def __init__(self, tokens: list[_Token]) -> None:
-        self._tokens = tokens
+    def __init__(self, given: list[Token]) -> None:
+        self._tokens = given
         self._at = 0
 
-    def peek(self) -> _Token | None:
+    def peek(self) -> Token | None:
         return self._tokens[self._at] if self._at < len(self._tokens) else None
 
-    def _next(self) -> _Token:
+    def _next(self) -> Token:
         token = self._tokens[self._at]
         self._at += 1
         return token
@@ -232,8 +131,16 @@ class _Parser:
             if self.peek() == "&":
                 self._next()
                 item = AndOr(item.first, item.rest, background=True)
+            elif self.peek() not in (None, ";", ")"):
+                raise UnsupportedShellError(
+                    f"it defines a function, or lacks a separator before {self._shown()}"
+                )
             items.append(item)
         return Sequence(tuple(items))
+
+    def _shown(self) -> str:
+        token = self.peek()
+        return repr(token.text if isinstance(token, Word) else token)
 
     def _and_or(self, depth: int) -> AndOr:
         first = self._pipeline(depth)
@@ -262,9 +169,10 @@ class _Parser:
             if not closed:
                 raise UnsupportedShellError("a group is not closed")
             self._next()
-            while (token := self.peek()) in _REDIRECTIONS or str(token).startswith("fd "):
-                self._redirection()
-            return Group(body, subshell)
+            after: list[tuple[str, str, str]] = []
+            while (token := self.peek()) in REDIRECTIONS or str(token).startswith("fd "):
+                after.append(self._redirection())
+            return Group(body, subshell, tuple(after))
         if (word := self._reserved()) in _COMPOUNDS:
             raise UnsupportedShellError(f"it uses {word!r}")
         words: list[Word] = []
@@ -273,7 +181,7 @@ class _Parser:
             if isinstance(token, Word):
                 words.append(token)
                 self._next()
-            elif token in _REDIRECTIONS or token.startswith("fd "):
+            elif token in REDIRECTIONS or token.startswith("fd "):
                 redirections.append(self._redirection())
             else:
                 break
@@ -290,4 +198,10 @@ class _Parser:
         if not isinstance(token, str) or not isinstance(target, Word):
             raise UnsupportedShellError("a redirection has no target")
         self._next()
+        if token in (">&", "<&") and not _DESCRIPTOR.fullmatch(target.text):
+            raise UnsupportedShellError(
+                f"it uses {token!r} with a file, which shells read differently"
+            )
+        if target.pattern:
+            raise UnsupportedShellError("it redirects to a pattern")
         return descriptor, token, target.text

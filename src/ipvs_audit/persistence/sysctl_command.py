@@ -17,7 +17,8 @@ from ipvs_audit.snapshot.sysctl_key import is_glob, loader_path, name_matches, r
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.persistence.resolution import Resolution
-    from ipvs_audit.persistence.shell_parser import Simple, Word
+    from ipvs_audit.persistence.shell_parser import Simple
+    from ipvs_audit.persistence.shell_words import Word
     from ipvs_audit.snapshot.sysctl_loader import Loader
 
 _PLAIN = frozenset("bneNwqox")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.hook_programs import UDEV_PROGRAMS
 from ipvs_audit.persistence.host_config import MODULE
-from ipvs_audit.persistence.shell_parser import Simple, Word
+from ipvs_audit.persistence.shell_parser import Simple
+from ipvs_audit.persistence.shell_words import Word
 from ipvs_audit.persistence.udev_line import read_udev_line
 from ipvs_audit.snapshot.config_paths import UDEV, first_unreadable
 from ipvs_audit.snapshot.sysctl_config import files_by_name

@@ -44,11 +44,16 @@ def _formatted(texts: list[str]) -> str | None:
 def run_tee(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """Run ``tee``: what came through the pipe goes to each file."""
     printed, status = state.stdout, 0
+    others = False
     for word in command.words[1:]:
         if not word.text.startswith("-"):
+            others = others or not names_key(config, word.text)
             state = write(config, command.text, printed, word.text, state)
             status = max(status, state.status)
-    return (replace(state, status=status, stdout=printed),)
+    end = replace(state, status=status, stdout=printed)
+    if not others or status:
+        return (end,)
+    return end, replace(end.either(command.text)[1], stdout=printed)
 
 
 def redirected_to(command: Simple) -> str:
@@ -91,7 +96,7 @@ def write(config: HostConfig, text: str, printed: str | None, target: str, state
 def _write_other_file(config: HostConfig, text: str, target: str, state: State) -> State:
     """Write to a file that is not the key."""
     if any(part in target for part in CONFIGURATION):
-        return state.doubtful(f"{text!r} rewrites {target}")
+        return state.never_certain(f"{text!r} rewrites {target}")
     if target.startswith(f"{_PROC_SYS}{config.key.path}"):
         return state.exits(1, f"{text!r}: {target!r} does not exist")
     return state

@@ -11,8 +11,8 @@ function shown(path,   i, c, out) {
   return out
 }'
 
-# Prints the four sections, the keys, and the files that a hook names, with $RS between them. Takes
-# the readable files as arguments, what stat and sha256sum said of them (a line each, in the same
+# Prints the four sections, the keys, the files that a hook names, and the words of hooks and rules
+# for programs.sh, with $RS between them. Takes the readable files as arguments, what stat and sha256sum said of them (a line each, in the same
 # order) and their real paths (a line each, empty = the same) from the environment.
 # shellcheck disable=SC2016 # awk's dollars
 files_awk='
@@ -45,16 +45,36 @@ function hook_of(text,   w, n, i, path, on) {
     if (on && path ~ "^/[A-Za-z0-9_.@+/-]+$" && path !~ "^/dev/|bin/[^/]*$") named = named path "\n"
   }
 }
-function take(k, number, text) {
+# The programs, files and modules that a command may mean; kmod drops each backslash.
+function words_of(text, from,   w, n, i, load, name) {
+  gsub(/\\/, "", text); gsub(/[;&|<>(){}"`\047$]+/, " ; ", text)
+  n = split(text, w, " ")
+  for (i = from; i <= n; i++) {
+    if (w[i] == ";") { load = 0; continue }
+    if (length(w[i]) > 200 || w[i] !~ "^[A-Za-z0-9_/.][A-Za-z0-9_.@+:/-]*$" || w[i] !~ /[a-z]/) continue
+    name = w[i]; gsub(/-/, "_", name)
+    if (load && name !~ /[^A-Za-z0-9_]/ && name != "ip_vs" && !(("m " name) in asked)) {
+      asked["m " name] = 1; words = words "m " name; gsub(/_/, "[-_]", name); words = words " " name "\n"
+    }
+    if (w[i] ~ "(^|/)modprobe$") load = 1
+    if (w[i] in asked || w[i] !~ "^/" && w[i] ~ "/") continue
+    asked[w[i]] = 1; words = words "w " w[i] "\n"
+  }
+}
+function take(k, number, text,   bare) {
   # A comment with a carriage return is kept: systemd ends the line there.
   if (k == 1) { if (text ~ /^[ \t\r]*$/ || text ~ /^[ \t]*[#;][^\r]*\r?$/) return }
   else if (text ~ /^[ \t]*#/) return
-  else if (k == 2) { split(text, word, " "); if (text !~ /[iI][pP][_-][vV][sS]/ && word[2] !~ /[*?\[]/) return }
+  else if (k == 2) {
+    bare = text; gsub(/\\/, "", bare); split(bare, word, " ")
+    if (bare !~ /[iI][pP][_-][vV][sS]|sysctl/ && word[1] != "install" && word[2] !~ /[*?\[]/) return
+  }
   else if (k == 3) { if (text !~ /ip[_-]vs|sysctl|SYSCTL|run_estimation|GOTO|LABEL/) return }
   else if (text !~ /ip[_-]?vs/) return
   gsub(/\036/, "?", text)
   if (k == 1) key_of(text)
-  if (k == 2) hook_of(text)
+  if (k == 2) hook_of(bare)
+  if (k == 2 && word[1] == "install" && bare ~ /ip[_-]vs|sysctl|[*?\[]/ || k == 3 && text ~ /RUN.*(ip[_-]vs|sysctl)|(ip[_-]vs|sysctl).*RUN/) words_of(text, k == 2 ? 3 : 1)
   if (length(text) > 4096) text = substr(text, 1, 4096) "[cut]"
   put(k, "line " number " " text)
 }
@@ -88,7 +108,7 @@ BEGIN {
     lines(k, path)
   }
   rs = ENVIRON["RS"]
-  printf "%s%s%s%s%s%s%s%s%s%s%s", "-", out[1], rs "-", out[2], rs "-", out[3], rs "-", out[4], rs "-" keys, rs "-" named, rs
+  printf "%s%s%s%s%s%s%s%s%s%s%s%s", "-", out[1], rs "-", out[2], rs "-", out[3], rs "-", out[4], rs "-" keys, rs "-" named, rs "-" words, rs
   exit
 }'
 
@@ -210,7 +230,7 @@ config() {
         # shellcheck disable=SC2086 # a pattern, in a directory of a fixed name
         for file in "$dir"/* $hidden; do
           case $file in
-            *".$ending")
+            *".$ending" | /etc/modprobe.d/*.alias | /run/modprobe.d/*.alias | /usr/local/lib/modprobe.d/*.alias | /usr/lib/modprobe.d/*.alias | /lib/modprobe.d/*.alias)
               look_at "$file"
               [ "$worth" = 0 ] || set -- "$@" "$file"
               ;;
@@ -237,7 +257,7 @@ config() {
   frame modprobe - 'cat /etc/modprobe.conf {/etc,/run,/usr/local/lib,/usr/lib,/lib}/modprobe.d/*.conf' "$marks2${part2}end$nl"
   frame udev - "grep -E 'ip[_-]vs|sysctl|SYSCTL|run_estimation|GOTO|LABEL' {/etc,/run,/usr/local/lib,/usr/lib,/lib}/udev/rules.d/*.rules" "$marks3${part3}end$nl"
   frame modules-load - "grep -E 'ip[_-]?vs' /etc/modules {/etc,/run,/usr/local/lib,/usr/lib,/lib}/modules-load.d/*.conf" "$marks4${part4}end$nl"
-  keys=$part5 missing=''
+  keys=$part5 words=$part7 missing=''
   set --
   set -f
   IFS=$nl
@@ -278,7 +298,7 @@ config() {
   frame cmdline - 'cat /proc/cmdline' "${text}end$nl"
 }
 
-# Takes $told apart into $part1 ... $part6.
+# Takes $told apart into $part1 ... $part7.
 split_told() {
   set -f
   IFS=$rs
@@ -286,8 +306,8 @@ split_told() {
   set -- $told
   unset IFS
   set +f
-  part1=${1#-} part2=${2#-} part3=${3#-} part4=${4#-} part5=${5#-} part6=${6#-}
-  [ "$wanted" = 0 ] || [ $# -ge 6 ] || for k in 1 2 3 4; do
+  part1=${1#-} part2=${2#-} part3=${3#-} part4=${4#-} part5=${5#-} part6=${6#-} part7=${7#-}
+  [ "$wanted" = 0 ] || [ $# -ge 7 ] || for k in 1 2 3 4; do
     mark "unreadable /: awk is missing or failed while it read the files"
   done
 }

@@ -26,7 +26,7 @@ packages() {
 }
 
 loaders() {
-  text=''
+  text='' sysctl_at='' modprobe_at=''
   get /proc/1/comm && text="${text}init=$got$nl"
   for path in /usr/lib/systemd /lib/systemd; do
     for name in systemd-sysctl systemd-modules-load systemd-udevd; do
@@ -49,6 +49,7 @@ loaders() {
     kind=''
     case $path in /*) ;; *) kind=busybox ;; esac # an applet of the shell itself
     text="$text$name=$path$nl"
+    case $name in sysctl) sysctl_at=$path ;; *) modprobe_at=$path ;; esac
     for box in /bin/busybox /usr/bin/busybox /sbin/busybox /bin/toybox /usr/bin/toybox; do
       [ "$path" -ef "$box" ] && kind=${box##*/}
     done
@@ -65,7 +66,6 @@ loaders() {
       [ -e "$path/$name.service" ] && [ ! -s "$path/$name.service" ] && text="${text}masked=$name.service$nl"
     done
   done
-  get /proc/sys/kernel/modprobe && text="${text}kernel-helper=$got$nl"
   get /proc/sys/kernel/modules_disabled && text="${text}modules-disabled=$got$nl"
   frame loaders - 'cat /proc/1/comm; ls /lib/systemd/systemd-sysctl; sysctl --version; modprobe --version; rpm -q procps-ng systemd kmod; ls -l /etc/systemd/system' "${text}end$nl"
 }

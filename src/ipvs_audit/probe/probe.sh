@@ -59,7 +59,7 @@ main() {
   unset IFS
   set +e +u +f
   who
-  comms=$(grep -HsE '^(ipvs-e:|node_exporter|prometheus-node|keepalived|kube-proxy|kubeskoop|inspector$|procipvs|ipvsadm|ipvs[_-]exporter|netdata$|telegraf$|collectd$)' /proc/[0-9]*/comm)
+  comms=$(grep -HsE '^(ipvs-e:|node_exporter|prometheus-node|keepalived|kube-proxy|kube-router|kubeskoop|inspector$|procipvs|ipvsadm|ipvs[_-]exporter|netdata$|telegraf$|collectd$)' /proc/[0-9]*/comm)
   host
   module
   find_namespaces
@@ -71,6 +71,7 @@ main() {
   values
   config
   loaders
+  programs
   consumers
   editable_files
   if [ -n "$tasks$mounts" ]; then

@@ -16,7 +16,7 @@ from importlib.resources import files
 from ipvs_audit.model import limits
 
 #: The parts of the script beside probe.sh, in order: functions only.
-PARTS = ("host.sh", "namespaces.sh", "counters.sh", "config.sh", "loaders.sh")
+PARTS = ("host.sh", "namespaces.sh", "counters.sh", "config.sh", "loaders.sh", "programs.sh")
 
 #: Parts more, for a plan: the files that may have to change, whole, and where they lie.
 EDITABLE_FILES = ("root_only.sh", "editable_files.sh")
@@ -67,7 +67,7 @@ def render(
     every_namespace: bool = False,
     editable_files: bool = False,
 ) -> bytes:
-    """The script as it goes to a host, to be fed to ``sh``; about 20 KiB.
+    """The script as it goes to a host, to be fed to ``sh``; about 35 KiB.
 
     Args:
         nonce: from :func:`new_nonce`, for one host and one time.

@@ -31,6 +31,7 @@ from ipvs_audit.snapshot.host import (
 )
 from ipvs_audit.snapshot.kernel import Kernel, Module, parse_kernel, parse_module
 from ipvs_audit.snapshot.namespaces import Census, parse_census
+from ipvs_audit.snapshot.programs import Programs, parse_programs
 from ipvs_audit.snapshot.section import Section
 
 if TYPE_CHECKING:
@@ -131,6 +132,11 @@ class Snapshot:
     def loaders(self) -> Loaders:
         """What applies settings and loads modules there."""
         return parse_loaders(self.section("loaders"))
+
+    @cached_property
+    def programs(self) -> Programs:
+        """What hooks and udev rules name, and who else loads modules."""
+        return parse_programs(self.sections)
 
     @cached_property
     def consumers(self) -> tuple[Consumer, ...]:

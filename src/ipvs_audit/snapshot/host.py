@@ -123,6 +123,7 @@ _READERS = {
     "netdata": ("netdata", "its proc plugin reads /proc/net/ip_vs_stats", True),
     "telegraf": ("telegraf", "reads statistics if its ipvs input is on", True),
     "collectd": ("collectd", "reads statistics if its ipvs plugin is on", True),
+    "kube-router": ("kube-router", "reads the statistics of services for its metrics", True),
     "kube-proxy": ("kube-proxy", "writes rules, reads no statistics", False),
 }
 
