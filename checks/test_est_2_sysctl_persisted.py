@@ -3,6 +3,7 @@
 from ipvs_audit.controls.control import Assessment, control
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.verdict import Verdict
+from ipvs_audit.persistence.host_answers import sysctl_answer_lines
 from ipvs_audit.persistence.host_config import host_config_of
 from ipvs_audit.persistence.persisted_value import persisted_value
 from ipvs_audit.persistence.policy_verdicts import judge_persisted
@@ -16,7 +17,7 @@ from ipvs_audit.snapshot import Snapshot
     source="vendor document: step 2",
     fix="Keep one line, net.ipv4.vs.run_estimation = 0 (or 1, if the policy enables estimation), "
     "in /etc/sysctl.conf, and remove other lines for the key.",
-    evidence=("sysctl", "sysctl-named", "modprobe", "loaders"),
+    evidence=("sysctl", "sysctl-named", "modprobe", "loaders", "asked"),
     proves=True,
     remediable=True,
 )
@@ -33,7 +34,7 @@ def test_sysctl_persisted(snapshot: Snapshot, policy: Policy, assessment: Assess
         assessment.not_applicable("this host has no ip_vs: no module file, not built in")
     config = host_config_of(snapshot)
     found = persisted_value(config, policy.accepts)
-    assessment.observe("\n".join([*found.lines, *config.ignored]))
+    assessment.observe("\n".join([*found.lines, *config.ignored, *sysctl_answer_lines(config)]))
 
     verdict, why = judge_persisted(config, policy)
     assert verdict is not Verdict.FAIL, why

@@ -4,6 +4,7 @@ from ipvs_audit.controls.control import Assessment, control
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.persistence.boot import after_boot
+from ipvs_audit.persistence.host_answers import load_answer_lines
 from ipvs_audit.persistence.host_config import host_config_of
 from ipvs_audit.persistence.policy_verdicts import judge_reload
 from ipvs_audit.persistence.reload import after_reload
@@ -27,6 +28,7 @@ from ipvs_audit.snapshot import Snapshot
         "loaders",
         "programs",
         "module",
+        "asked",
     ),
     proves=True,
     remediable=True,
@@ -45,7 +47,7 @@ def test_module_reload(snapshot: Snapshot, policy: Policy, assessment: Assessmen
     config = host_config_of(snapshot)
     reload, boot = (after(config, policy.accepts) for after in (after_reload, after_boot))
     predicted = f"after a module reload: {reload.summary}", f"after a boot: {boot.summary}"
-    assessment.observe("\n".join([*predicted, *config.ignored]))
+    assessment.observe("\n".join([*predicted, *config.ignored, *load_answer_lines(config)]))
 
     verdict, why = judge_reload(config, policy)
     assert verdict is not Verdict.FAIL, why

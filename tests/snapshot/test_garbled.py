@@ -19,6 +19,7 @@ PARTS = (
     "module",
     "loaders",
     "programs",
+    "host_answers",
     "consumers",
     "census",
     "counters",

@@ -13,6 +13,7 @@ from ipvs_audit.persistence.tree_programs import standard_programs
 from ipvs_audit.snapshot import CollectionInfo, Snapshot
 from ipvs_audit.snapshot.counters import Counts, Sample, Series, Switch
 from ipvs_audit.snapshot.host import Host
+from ipvs_audit.snapshot.host_answers import HostAnswers
 from ipvs_audit.snapshot.kernel import Kernel, Module
 from ipvs_audit.snapshot.namespaces import Census, Netns
 
@@ -94,6 +95,7 @@ def snapshot(**parts: Any) -> Snapshot:
         "counters": {1: series(1, *OFF)},
         "consumers": (),
         "programs": standard_programs("debian"),
+        "host_answers": HostAnswers(),
     }
     made.__dict__.update(defaults | parts)
     return made

@@ -66,6 +66,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     first: Path | None = None,
     only: Path | None = None,
+    instead: Mapping[str, str] | None = None,
 ) -> dict[str, Section]:
     """The sections that the probe brings.
 
@@ -77,6 +78,7 @@ def run(
         environment: variables beside the usual ones.
         first: a folder whose programs go before the system's.
         only: a folder whose programs are the only ones.
+        instead: text of the script -> what stands in its place.
     """
     nonce = script.new_nonce()
     text = script.render(nonce)
@@ -86,6 +88,9 @@ def run(
         text = text.replace(b"\nPATH=", b"\nPATH=" + os.fsencode(first) + b":")
     if only is not None:
         text = re.sub(rb"\nPATH=.*\n", b"\nPATH=" + os.fsencode(only) + b"\n", text)
+    for old, new in (instead or {}).items():
+        assert old.encode() in text, old
+        text = text.replace(old.encode(), new.encode())
     argv, stdin = command(shell, way, text)
     ran = subprocess.run(
         [*before, *argv],

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from ipvs_audit.persistence.resolution import Resolution, resolve
+from ipvs_audit.persistence.resolution import Resolution, one_of, resolve, resolve_builds
+from ipvs_audit.persistence.sysctl_answers import settled
 from ipvs_audit.snapshot.config_paths import SYSCTL_CONF, why_ignored
 from ipvs_audit.snapshot.modprobe_config import ModprobeConfig, read_modprobe
 from ipvs_audit.snapshot.programs import Programs
@@ -17,12 +18,29 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot import Snapshot
     from ipvs_audit.snapshot.config_files import ConfigTree
     from ipvs_audit.snapshot.host import Loaders
+    from ipvs_audit.snapshot.host_answers import HostAnswers
 
 MODULE = "ip_vs"
 #: Distributions that build procps' sysctl as upstream released it.
 _UNPATCHED = ("debian", "ubuntu")
 
 ModuleState = Literal["loaded", "builtin", "available", "absent", "unknown"]
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What the host's programs answered, of which files and by which programs.
+
+    Attributes:
+        answers: the answers.
+        root: whether root asked.
+        tree, loaders: what they hold for. With other files or programs nobody has asked.
+    """
+
+    answers: HostAnswers
+    root: bool
+    tree: ConfigTree
+    loaders: Loaders
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +56,7 @@ class HostConfig:
         softdep: what modules.softdep says of ip_vs, as the snapshot's module has it.
         kernel: release of the running kernel; empty where there is none, as for a tree on disk.
         programs: what hooks and rules name, and whether it is there; nothing is known without.
+        asked: what the host's own programs answered; None for a tree on disk.
     """
 
     tree: ConfigTree
@@ -48,6 +67,7 @@ class HostConfig:
     softdep: str = ""
     kernel: str = ""
     programs: Programs = field(default_factory=Programs)
+    asked: Asked | None = None
     _resolved: dict[Loader, Resolution] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -73,7 +93,8 @@ class HostConfig:
             self.loaders.procps or (),
             (SYSCTL_CONF,),
             release=self.loaders.procps_release,
-            unpatched=self.loaders.os_id in _UNPATCHED,
+            unpatched=self.loaders.os_id in _UNPATCHED or self.loaders.helps_dry_run is False,
+            patched=self.loaders.helps_dry_run is True,
         )
 
     @cached_property
@@ -102,12 +123,27 @@ class HostConfig:
             and "systemd-sysctl.service" not in self.loaders.masked_units
         )
 
+    @property
+    def answers(self) -> HostAnswers | None:
+        """What the host's own programs answered of these very files; None where nobody asked."""
+        asked = self.asked
+        if asked is None or asked.tree is not self.tree or asked.loaders is not self.loaders:
+            return None
+        return asked.answers
+
     def resolve(self, loader: Loader) -> Resolution:
         """What a loader makes of the key; each loader is resolved once."""
         found = self._resolved.get(loader)
         if found is None:
-            found = self._resolved[loader] = resolve(self.tree, loader, self.key)
+            found = self._resolved[loader] = self._resolve(loader)
         return found
+
+    def _resolve(self, loader: Loader) -> Resolution:
+        if self.asked is None or self.answers is None:
+            return resolve(self.tree, loader, self.key)
+        builds = resolve_builds(self.tree, loader, self.key)
+        model = one_of(builds, loader)
+        return settled(model, builds, self.answers, self.key, root=self.asked.root)
 
 
 def host_config_of(snapshot: Snapshot, key: Key = RUN_ESTIMATION) -> HostConfig:
@@ -122,9 +158,13 @@ def host_config_of(snapshot: Snapshot, key: Key = RUN_ESTIMATION) -> HostConfig:
         has_switch = True
     elif module.loaded and host.why_unread == "absent":
         has_switch = False
-    loaders = replace(snapshot.loaders, os_id=snapshot.host.os_id)
+    answers = snapshot.host_answers
+    loaders = replace(
+        snapshot.loaders, os_id=snapshot.host.os_id, helps_dry_run=answers.helps_dry_run
+    )
     same = _Identical(snapshot.config, module.softdep, snapshot.kernel.release, snapshot.programs)
-    return _host_config(same, loaders, module.state, has_switch, key)
+    asked = (answers, snapshot.host.root) if key == RUN_ESTIMATION else None
+    return _host_config((same, asked), loaders, module.state, has_switch, key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +190,15 @@ class _Identical:
 
 @lru_cache(maxsize=256)
 def _host_config(
-    same: _Identical,
+    collected: tuple[_Identical, tuple[HostAnswers, bool] | None],
     loaders: Loaders,
     module: ModuleState,
     has_switch: bool | None,
     key: Key,
 ) -> HostConfig:
     """One object for all hosts with the same configuration, so that each is resolved once."""
+    same, asked = collected
+    about = None if asked is None else Asked(*asked, same.tree, loaders)
     return HostConfig(
         same.tree,
         loaders,
@@ -166,4 +208,5 @@ def _host_config(
         softdep=same.softdep,
         kernel=same.kernel,
         programs=same.programs,
+        asked=about,
     )

@@ -24,7 +24,7 @@ class PersistedValue:
 
     Attributes:
         resolutions: one for each active loader.
-        conflicting: those whose value the policy does not accept.
+        conflicting: those whose value the policy does not accept, and the host does not contradict.
         compliant: those whose value the policy accepts.
         doubts: why some resolution is not certain.
         hook_writes: what a hook writes by itself, without a file: the step and its place.
@@ -102,7 +102,11 @@ def persisted_value(config: HostConfig, accepts: Accepts) -> PersistedValue:
     valued = [found for found in resolutions if found.value is not None]
     return PersistedValue(
         resolutions,
-        conflicting=tuple(found for found in valued if not is_compliant(accepts, found.value)),
+        conflicting=tuple(
+            found
+            for found in valued
+            if not is_compliant(accepts, found.value) and not found.differs
+        ),
         compliant=tuple(found for found in valued if is_compliant(accepts, found.value)),
         doubts=tuple(dict.fromkeys(found.doubt for found in resolutions if found.doubt)),
         hook_writes=tuple(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ipvs_audit.persistence.early_loading import kept_out
 from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook_state import Command, State
+from ipvs_audit.persistence.host_answers import load_difference
 from ipvs_audit.persistence.host_config import MODULE, HostConfig
 from ipvs_audit.persistence.other_hooks import with_dependent_hooks, with_udev
 from ipvs_audit.persistence.prediction import Accepts, Prediction, is_compliant
@@ -36,6 +37,8 @@ def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
         state = ends[0]
     prediction = with_udev(config, by_hook, written=hook is not None and state.written)
     prediction = with_dependent_hooks(config, prediction, accepts)
+    if differs := load_difference(config, hook):
+        prediction = replace(prediction, doubt=differs, fault="")
     return without_switch(config, prediction, accepts)
 
 

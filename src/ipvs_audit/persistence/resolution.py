@@ -69,6 +69,7 @@ class Resolution:
         files: the paths read, in order.
         missing: named files that are not there.
         doubt: why this may not be all, e.g. an unreadable file; empty where it is certain.
+        differs: whether the doubt is that the host's own program answers otherwise.
     """
 
     loader: Loader
@@ -76,6 +77,7 @@ class Resolution:
     files: tuple[str, ...]
     missing: tuple[str, ...]
     doubt: str
+    differs: bool = False
 
     @property
     def winner(self) -> Assignment | None:
@@ -94,18 +96,37 @@ class Resolution:
 
 
 def resolve(tree: ConfigTree, loader: Loader, key: Key) -> Resolution:
-    """Resolve a key as a loader does.
+    """Resolve a key as a loader does, by the files alone."""
+    return one_of(resolve_builds(tree, loader, key), loader)
+
+
+def resolve_builds(tree: ConfigTree, loader: Loader, key: Key) -> tuple[Resolution, ...]:
+    """Resolve a key as each program does that the loader may be.
 
     The key is taken to exist when the loader runs; whether it does is the reload's and the
-    boot's question. Where only the package's release tells how the program reads, and it is not
-    known, builds that give other values are a doubt.
+    boot's question.
     """
-    found, *others = [_resolved(tree, build, key) for build in loader.builds]
+    return tuple(_resolved(tree, build, key) for build in loader.builds)
+
+
+def one_of(builds: tuple[Resolution, ...], loader: Loader) -> Resolution:
+    """What a loader makes of the key, by what each program does that it may be.
+
+    Where only the package's release tells how the program reads, and it is not known, builds that
+    give other values are a doubt.
+    """
+    found, *others = builds
     doubt = found.doubt or next((other.doubt for other in others if other.doubt), "")
     if not doubt and any(other.value != found.value for other in others):
         known = "the release of the procps package is not known"
         doubt = f"{known}, and builds of {loader.version_text} differ in what they read here"
     return replace(found, loader=loader, doubt=doubt)
+
+
+def resolve_files(files: tuple[ConfigFile, ...], loader: Loader, key: Key) -> Assignment | None:
+    """The line that decides where systemd-sysctl reads these files, in this order."""
+    judged = _systemd(_settings(files, loader, key), loader, key)
+    return next((entry for entry in judged if entry.wins), None)
 
 
 def _resolved(tree: ConfigTree, loader: Loader, key: Key) -> Resolution:

@@ -37,7 +37,7 @@ host() {
   frame host - 'cat /proc/sys/kernel/osrelease /etc/os-release /etc/machine-id; uname -m; date -u +%s; ...' "$text"
 }
 
-# Sets loaded=1 where ip_vs runs. Reads its file only where it does not.
+# Sets loaded=1 where ip_vs runs, and have_module=1 where it may. Reads its file only where it does not.
 module() {
   loaded=0 text='' lib=/lib/modules/$release builtin=0 file=''
   for pair in initstate:/sys/module/ip_vs/initstate refcnt:/sys/module/ip_vs/refcnt; do
@@ -67,6 +67,8 @@ module() {
     [ -z "$file" ] && [ -f "$path" ] && file=$path
   done
   [ -z "$file" ] || text="${text}file=$file$nl"
+  have_module=0
+  [ "$loaded" = 0 ] && [ -z "$file" ] || have_module=1
   if [ "$loaded" = 0 ] && [ -n "$file" ]; then
     case $file in
       *.gz) unpack='gzip -dc' ;;

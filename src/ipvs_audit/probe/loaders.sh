@@ -1,15 +1,12 @@
 # shellcheck shell=sh
 # Which programs apply settings and load modules here, and who reads IPVS statistics.
 
-# Which build of procps, systemd and kmod this is. Asked only where it matters: builds of other versions
-# of procps do not differ. rpm gets two seconds: its database may be locked.
+# Which build of procps, systemd and kmod this is, where dpkg installed them. Asked only where it matters:
+# builds of other versions of procps do not differ. rpm is not asked: as root it may write (a database
+# of Berkeley DB's makes __db.* files, one of SQLite's -wal and -shm).
 packages() {
   case $text in *'procps-ng 3.3.15'* | *'procps-ng 3.3.17'*) ;; *) return ;; esac
-  got='' name=''
-  if have rpm && have timeout; then
-    got=$(timeout 2 rpm -q --qf 'Package: %{NAME}\nVersion: %{VERSION}-%{RELEASE}\n' procps-ng systemd kmod 2>/dev/null)
-  fi
-  case $got in *Version:*) ;; *) got=$(grep -sxE -A12 'Package: (procps|systemd|kmod)' /var/lib/dpkg/status) ;; esac
+  got=$(grep -sxE -A12 'Package: (procps|systemd|kmod)' /var/lib/dpkg/status) name=''
   set -f
   IFS=$nl
   for line in $got; do
@@ -26,7 +23,7 @@ packages() {
 }
 
 loaders() {
-  text='' sysctl_at='' modprobe_at=''
+  text='' sysctl_at='' modprobe_at='' sysctl_version='' modprobe_version=''
   get /proc/1/comm && text="${text}init=$got$nl"
   for path in /usr/lib/systemd /lib/systemd; do
     for name in systemd-sysctl systemd-modules-load systemd-udevd; do
@@ -44,6 +41,7 @@ loaders() {
     version=$(systemctl --version 2>/dev/null)
     text="${text}systemd-version=${version%%"$nl"*}$nl"
   fi
+  systemd_version=${version#systemd }
   for name in sysctl modprobe; do
     path=$(command -v "$name") || continue
     kind=''
@@ -58,6 +56,8 @@ loaders() {
       kind=${kind%%"$nl"*}
     fi
     text="$text$name-version=$kind$nl"
+    case $path in *[!A-Za-z0-9/._+-]*) kind='' ;; esac # a path that would need quoting: asked.sh leaves it
+    case $name in sysctl) sysctl_version=$kind ;; *) modprobe_version=$kind ;; esac
   done
   packages
   for name in systemd-sysctl systemd-modules-load systemd-udevd systemd-udev-trigger procps kmod; do
@@ -67,7 +67,7 @@ loaders() {
     done
   done
   get /proc/sys/kernel/modules_disabled && text="${text}modules-disabled=$got$nl"
-  frame loaders - 'cat /proc/1/comm; ls /lib/systemd/systemd-sysctl; sysctl --version; modprobe --version; rpm -q procps-ng systemd kmod; ls -l /etc/systemd/system' "${text}end$nl"
+  frame loaders - 'cat /proc/1/comm; ls /lib/systemd/systemd-sysctl; sysctl --version; modprobe --version; grep Package:.procps -A12 /var/lib/dpkg/status; ls -l /etc/systemd/system' "${text}end$nl"
 }
 
 # Names only, and of node_exporter the two kinds of flag that matter: a command line may hold secrets.

@@ -72,6 +72,7 @@ main() {
   config
   loaders
   programs
+  asked
   consumers
   editable_files
   if [ -n "$tasks$mounts" ]; then

@@ -16,7 +16,15 @@ from importlib.resources import files
 from ipvs_audit.model import limits
 
 #: The parts of the script beside probe.sh, in order: functions only.
-PARTS = ("host.sh", "namespaces.sh", "counters.sh", "config.sh", "loaders.sh", "programs.sh")
+PARTS = (
+    "host.sh",
+    "namespaces.sh",
+    "counters.sh",
+    "config.sh",
+    "loaders.sh",
+    "programs.sh",
+    "asked.sh",
+)
 
 #: Parts more, for a plan: the files that may have to change, whole, and where they lie.
 EDITABLE_FILES = ("root_only.sh", "editable_files.sh")

@@ -29,6 +29,7 @@ from ipvs_audit.snapshot.host import (
     parse_host,
     parse_loaders,
 )
+from ipvs_audit.snapshot.host_answers import HostAnswers, parse_host_answers
 from ipvs_audit.snapshot.kernel import Kernel, Module, parse_kernel, parse_module
 from ipvs_audit.snapshot.namespaces import Census, parse_census
 from ipvs_audit.snapshot.programs import Programs, parse_programs
@@ -137,6 +138,11 @@ class Snapshot:
     def programs(self) -> Programs:
         """What hooks and udev rules name, and who else loads modules."""
         return parse_programs(self.sections)
+
+    @cached_property
+    def host_answers(self) -> HostAnswers:
+        """What its own programs say that they would do."""
+        return parse_host_answers(self.section("asked"))
 
     @cached_property
     def consumers(self) -> tuple[Consumer, ...]:

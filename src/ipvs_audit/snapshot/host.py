@@ -71,6 +71,7 @@ class Loaders:
             empty where not known. Builds of one version differ: procps 3.3.15 and 3.3.17.
         os_id: ``ID`` of os-release; tells what an unknown release may be.
         udevd: path of systemd-udevd, or None.
+        helps_dry_run: whether ``sysctl --help`` names ``--dry-run``; None where it was not asked.
     """
 
     init: str
@@ -88,6 +89,7 @@ class Loaders:
     kmod_release: str = ""
     os_id: str = ""
     udevd: str | None = None
+    helps_dry_run: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

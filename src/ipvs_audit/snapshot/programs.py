@@ -101,7 +101,7 @@ class Programs:
         return self.paths.get(path)
 
     def having(self, same: str, *names: str) -> Programs:
-        """The same with the host's own sysctl or modprobe in /sbin and /usr/sbin, as these names."""
+        """The same with the host's sysctl or modprobe in /sbin and /usr/sbin, as these names."""
         own = AtPath("program", writable=True, same=same)
         paths = {f"{top}/{name}": own for top in ("/sbin", "/usr/sbin") for name in names}
         return replace(self, paths={**self.paths, **paths}, names=self.names | set(names))

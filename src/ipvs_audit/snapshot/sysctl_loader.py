@@ -44,7 +44,8 @@ class Loader:
         program: ``procps`` (also for an unknown sysctl), ``busybox`` or ``systemd``.
         version: of the program, e.g. ``(4, 0, 2)`` or ``(252,)``; the newest where empty.
         release: of its package, e.g. ``8.el8``; empty where not known.
-        unpatched: the distribution builds upstream's source as it is (Debian, Ubuntu).
+        unpatched: built from upstream's source as it is (Debian, Ubuntu, or by its ``--help``).
+        patched: knows patterns by its ``--help``: it names ``--dry-run``, as el9's does.
         files: the files that it is told to read; None reads the system's directories.
         prefixes: ``--prefix`` of systemd-sysctl: only keys below one of them.
         ignores_unknown_keys: a key that the kernel lacks is no error (``-e``, ``--system``).
@@ -57,6 +58,7 @@ class Loader:
     ignores_unknown_keys: bool = False
     release: str = ""
     unpatched: bool = False
+    patched: bool = False
 
     @property
     def name(self) -> str:
@@ -82,7 +84,8 @@ class Loader:
         [False, True]
         """
         release = _PATCHED.get(self.version)
-        if self.program != "procps" or self.release or self.unpatched or release is None:
+        known = self.release or self.unpatched or self.patched
+        if self.program != "procps" or known or release is None:
             return (self,)
         return replace(self, unpatched=True), replace(self, release=release)
 
@@ -150,6 +153,8 @@ class Loader:
 
     def _patched(self, version: Version) -> bool:
         """Whether this is a later build of a version, with a distribution's patch."""
+        if self.patched and self.version == version:
+            return True
         found = _RHEL_RELEASE.match(self.release)
         if self.program != "procps" or self.version != version or found is None:
             return False
