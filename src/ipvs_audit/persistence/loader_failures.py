@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _REFUSALS_FAIL = (4, 0, 0)  # before, procps reports it and exits 0
 _LONGEST_NAME = 255
+#: Keys that come with a module, which may not be loaded.
+_OF_MODULES = re.compile(
+    r"net/(bridge|netfilter|mptcp|rds|sctp|nf_conntrack_max|ipv4/(vs|netfilter))(/|$)|sunrpc/|fs/nfs/"
+)
 _NO_KEY = re.compile(r"^-|[\s\x00-\x1f]")
 
 
@@ -65,7 +69,8 @@ def exit_status_unknown(config: HostConfig, loader: Loader, *, key_exists: bool)
     """
     reasons = [_reasons(config, build, key_exists=key_exists) for build in loader.builds]
     if not any(reasons):
-        return any(_pattern_may_fail(config, build) for build in loader.builds)
+        builds = loader.builds
+        return any(_pattern_may_fail(config, build) or _untold(config, build) for build in builds)
     return not all(reasons)
 
 
@@ -74,6 +79,21 @@ def _pattern_may_fail(config: HostConfig, loader: Loader) -> bool:
         setting.value is not None and is_glob(setting.path.rpartition("/")[2])
         for file in loader_files(config.tree, loader).files
         for line in candidate_lines(file, config.key)
+        for setting in settings(file, line, loader)
+    )
+
+
+def _untold(config: HostConfig, loader: Loader) -> bool:
+    """Whether a line sets a key of a module, of which it is not known whether it is there."""
+    if loader.program == "systemd" or loader.ignores_unknown_keys:
+        return False
+    return any(
+        _OF_MODULES.match(setting.path) is not None
+        and setting.spelled not in config.tree.keys
+        and setting.value is not None
+        and resolved(setting.path) != config.key.path
+        for file in loader_files(config.tree, loader).files
+        for line in file.lines or ()
         for setting in settings(file, line, loader)
     )
 

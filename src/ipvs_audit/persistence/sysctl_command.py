@@ -163,6 +163,8 @@ def _files(config: HostConfig, call: _Call) -> tuple[tuple[str, ...], str]:
         directory = path.rpartition("/")[0]
         if pattern and directory in SYSCTL.directories:
             found = sorted(each for each in config.tree.files if _glob(path, each))
+            if other := next((each for each in config.tree.ignored if _glob(path, each)), ""):
+                return (), f"it reads {other}, which was not collected"
             files += found or [path]
         elif path in config.tree.files or directory in SYSCTL.directories or path == SYSCTL_CONF:
             files.append(path)
