@@ -29,6 +29,7 @@ from ipvs_audit.snapshot import Snapshot
         "programs",
         "module",
         "asked",
+        "next-boot",
     ),
     proves=True,
     remediable=True,

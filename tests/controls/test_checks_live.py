@@ -15,6 +15,7 @@ from ipvs_audit.snapshot import Failure
 from ipvs_audit.snapshot.counters import Movement, Series
 from ipvs_audit.snapshot.kernel import Kernel, Module
 from ipvs_audit.snapshot.namespaces import Census, parse_census
+from ipvs_audit.snapshot.next_boot import BootKernel, NextBoot
 from ipvs_audit.snapshot.section import Section
 
 NO_KEY = netns(raw=None, why_unread="absent")
@@ -33,6 +34,12 @@ def alinux3(release: str) -> dict[str, Any]:
     }
 
 
+FILE = "/lib/modules/x/ip_vs.ko"
+NOW = BootKernel("6.1.0-40-cloud-amd64", "the default entry", running=True)
+WITH = BootKernel("6.12.0", "the default entry", module="available", file=FILE, knows_switch=True)
+WITHOUT = replace(WITH, release="5.10.0", knows_switch=False)
+UNREAD_ONE = replace(WITH, knows_switch=None)
+NO_IP_VS = BootKernel("6.12.0", "the default entry", module="absent")
 OLD, NEW = "5.10.112-11.2.al8.x86_64", "5.10.134-16.3.al8.x86_64"
 ELREPO = "6.1.0-1.el8.elrepo.x86_64"
 
@@ -50,7 +57,7 @@ ELREPO = "6.1.0-1.el8.elrepo.x86_64"
         (
             {"module": available(None), "census": census(NO_KEY)} | alinux3(NEW),
             Policy(),
-            "pass",
+            "inconclusive",
             "5.10.134-14, is reached",
         ),
         (
@@ -63,7 +70,7 @@ ELREPO = "6.1.0-1.el8.elrepo.x86_64"
             {"module": available(None), "census": census(NO_KEY)} | alinux3(ELREPO),
             Policy(),
             "inconclusive",
-            "whether it reaches 5.10.134-14 cannot be determined from its release",
+            "reaches the documented minimum, 5.10.134-14, cannot be told from its release",
         ),
         (alinux3(OLD), Policy(), "pass", "yet the documented minimum is 5.10.134-14"),
         (
@@ -83,6 +90,60 @@ ELREPO = "6.1.0-1.el8.elrepo.x86_64"
             Policy(),
             "inconclusive",
             "hides",
+        ),
+        (
+            {"module": replace(LOADED, livepatches=("kpatch_1",))},
+            Policy(),
+            "inconclusive",
+            "kpatch_1",
+        ),
+        (
+            {"module": replace(LOADED, livepatches=("kpatch_1",)), "census": census(NO_KEY)},
+            Policy(),
+            "inconclusive",
+            "live-patched",
+        ),
+        (
+            {"module": replace(LOADED, file="/lib/modules/x/updates/dkms/ip_vs.ko")},
+            Policy(),
+            "pass",
+            "/lib/modules/x/updates/dkms/ip_vs.ko is not the kernel's own module",
+        ),
+        ({"module": replace(LOADED, taint="OE")}, Policy(), "pass", "out of the kernel's tree"),
+        ({"next_boot": NextBoot((WITHOUT,))}, Policy(), "fail", "kernel 5.10.0 boots next"),
+        ({"next_boot": NextBoot((NOW, WITHOUT))}, Policy(), "fail", "cannot switch estimation off"),
+        (
+            {"next_boot": NextBoot((WITHOUT,))},
+            ENABLED,
+            "not_applicable",
+            "wants estimation enabled",
+        ),
+        ({"next_boot": NextBoot((WITH,))}, Policy(), "pass", "kernel 6.12.0 boots next"),
+        ({"next_boot": NextBoot((UNREAD_ONE,))}, Policy(), "inconclusive", "could not be read"),
+        ({"next_boot": NextBoot((NO_IP_VS,))}, Policy(), "pass", "it has no ip_vs"),
+        (
+            {"next_boot": NextBoot((), untold="no loader")},
+            Policy(),
+            "pass",
+            "cannot be told (no loader): this speaks of the running one",
+        ),
+        ({"next_boot": NextBoot((NOW,), kexec="kexec")}, Policy(), "inconclusive", "kexec"),
+        (
+            {"next_boot": NextBoot((WITH,)), "census": census(NO_KEY)},
+            Policy(),
+            "fail",
+            "a reboot helps: kernel 6.12.0 boots next",
+        ),
+        ({"module": ABSENT, "next_boot": NextBoot((WITHOUT,))}, Policy(), "fail", "5.10.0"),
+        (
+            {
+                "module": Module("unknown", None, None, None, ()),
+                "census": census(NO_KEY),
+                "next_boot": NextBoot((), untold="x", modules_gone=True),
+            },
+            Policy(),
+            "inconclusive",
+            "cannot be before the next boot: /lib/modules/6.1.0-40-cloud-amd64 is gone",
         ),
     ],
 )

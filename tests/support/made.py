@@ -16,6 +16,7 @@ from ipvs_audit.snapshot.host import Host
 from ipvs_audit.snapshot.host_answers import HostAnswers
 from ipvs_audit.snapshot.kernel import Kernel, Module
 from ipvs_audit.snapshot.namespaces import Census, Netns
+from ipvs_audit.snapshot.next_boot import BootKernel, NextBoot
 
 if TYPE_CHECKING:
     from ipvs_audit.model.verdict import Result
@@ -96,6 +97,7 @@ def snapshot(**parts: Any) -> Snapshot:
         "consumers": (),
         "programs": standard_programs("debian"),
         "host_answers": HostAnswers(),
+        "next_boot": NextBoot((BootKernel("6.1.0-40-cloud-amd64", "", running=True),)),
     }
     made.__dict__.update(defaults | parts)
     return made

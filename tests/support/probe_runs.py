@@ -45,7 +45,7 @@ AWKS = {
 #: The ways a transport may hand the script over.
 WAYS = ("stdin, whole", "stdin, as it comes", "argument")
 
-_SYSTEM = re.compile(rb"(?<![\w.}])/(etc|run|usr/local/lib|usr/lib|lib)(?=[/ ;\"])")
+_SYSTEM = re.compile(rb"(?<![\w.}])/(etc|run|usr/local/lib|usr/lib|lib|boot|efi)(?=[/ ;\"])")
 
 
 def command(shell: Sequence[str], way: str, text: bytes) -> tuple[list[str], bytes]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.early_loading import EarlyLoad, find_early_load, unloadable_lines
+from ipvs_audit.persistence.next_boot import by_next_boot
 from ipvs_audit.persistence.other_hooks import udev_race
 from ipvs_audit.persistence.prediction import Accepts, Prediction
 from ipvs_audit.persistence.reload import after_reload, without_switch
@@ -22,8 +23,13 @@ _CMDLINE_SINCE = (5, 8)
 def after_boot(config: HostConfig, accepts: Accepts) -> Prediction:
     """Predict the value after a boot, once ip_vs is loaded, early or on demand.
 
-    By the files that the boot will find: those in /run are gone, and named where that matters.
+    By the kernel and the files that the boot will find: those in /run are gone, and named where
+    that matters.
     """
+    return by_next_boot(config, lambda files: _without_run(files, accepts), accepts)
+
+
+def _without_run(config: HostConfig, accepts: Accepts) -> Prediction:
     found = _after_boot(without_run(config), accepts)
     lost = lost_at_boot(config, lambda files: _after_boot(files, accepts).holds(accepts))
     if not lost:

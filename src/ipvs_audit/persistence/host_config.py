@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.config_files import ConfigTree
     from ipvs_audit.snapshot.host import Loaders
     from ipvs_audit.snapshot.host_answers import HostAnswers
+    from ipvs_audit.snapshot.next_boot import NextBoot
 
 MODULE = "ip_vs"
 #: Distributions that build procps' sysctl as upstream released it.
@@ -57,6 +58,7 @@ class HostConfig:
         kernel: release of the running kernel; empty where there is none, as for a tree on disk.
         programs: what hooks and rules name, and whether it is there; nothing is known without.
         asked: what the host's own programs answered; None for a tree on disk.
+        next_boot: what the next boot will find; None for a tree on disk.
     """
 
     tree: ConfigTree
@@ -68,6 +70,7 @@ class HostConfig:
     kernel: str = ""
     programs: Programs = field(default_factory=Programs)
     asked: Asked | None = None
+    next_boot: NextBoot | None = None
     _resolved: dict[Loader, Resolution] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -162,7 +165,8 @@ def host_config_of(snapshot: Snapshot, key: Key = RUN_ESTIMATION) -> HostConfig:
     loaders = replace(
         snapshot.loaders, os_id=snapshot.host.os_id, helps_dry_run=answers.helps_dry_run
     )
-    same = _Identical(snapshot.config, module.softdep, snapshot.kernel.release, snapshot.programs)
+    release, boot = snapshot.kernel.release, snapshot.next_boot
+    same = _Identical(snapshot.config, module.softdep, release, snapshot.programs, boot)
     asked = (answers, snapshot.host.root) if key == RUN_ESTIMATION else None
     return _host_config((same, asked), loaders, module.state, has_switch, key)
 
@@ -175,6 +179,7 @@ class _Identical:
     softdep: str
     kernel: str
     programs: Programs
+    next_boot: NextBoot
 
     def __hash__(self) -> int:
         return id(self.tree)
@@ -185,6 +190,7 @@ class _Identical:
             and other.tree is self.tree
             and other.programs is self.programs
             and (other.softdep, other.kernel) == (self.softdep, self.kernel)
+            and other.next_boot == self.next_boot
         )
 
 
@@ -209,4 +215,5 @@ def _host_config(
         kernel=same.kernel,
         programs=same.programs,
         asked=about,
+        next_boot=same.next_boot,
     )

@@ -28,7 +28,8 @@ def judge_persisted(config: HostConfig, policy: Policy) -> tuple[Verdict, str]:
         return verdict, why
     lost = lost_at_boot(config, lambda files: _judge_persisted(files, policy)[0])
     if not lost:
-        return verdict, why
+        volatile = config.next_boot.volatile if config.next_boot else ""
+        return (Verdict.INCONCLUSIVE, volatile) if volatile else (verdict, why)
     later, why = _judge_persisted(without_run(config), policy)
     return later, f"{lost}; then {why}"
 

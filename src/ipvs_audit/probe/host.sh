@@ -37,11 +37,31 @@ host() {
   frame host - 'cat /proc/sys/kernel/osrelease /etc/os-release /etc/machine-id; uname -m; date -u +%s; ...' "$text"
 }
 
+# knows_switch FILE: sets $knows, which holds run_estimation, or is empty, where the module file could be
+# read; and $unpack, the command that reads it.
+knows_switch() {
+  case $1 in
+    *.gz) unpack='gzip -dc' ;;
+    *.xz) unpack='xz -dc' ;;
+    *.zst) unpack='zstd -dcq' ;;
+    *) unpack='cat --' ;;
+  esac
+  have "${unpack%% *}" || ! have busybox || unpack="busybox $unpack"
+  # shellcheck disable=SC2086 # the words of a command
+  knows=$(
+    IFS=' '
+    { $unpack "$1" 2>/dev/null || echo probe-cannot-unpack; } | grep -aoE 'run_estimation|probe-cannot-unpack'
+  )
+}
+
 # Sets loaded=1 where ip_vs runs, and have_module=1 where it may. Reads its file only where it does not.
 module() {
   loaded=0 text='' lib=/lib/modules/$release builtin=0 file=''
-  for pair in initstate:/sys/module/ip_vs/initstate refcnt:/sys/module/ip_vs/refcnt; do
+  for pair in initstate:/sys/module/ip_vs/initstate refcnt:/sys/module/ip_vs/refcnt taint:/sys/module/ip_vs/taint; do
     get "${pair#*:}" && text="$text${pair%%:*}=$got$nl"
+  done
+  for path in /sys/kernel/livepatch/*/ip_vs /sys/kernel/kpatch/*/ip_vs /sys/kernel/kpatch/patches/*/ip_vs; do
+    [ ! -d "$path" ] || path=${path%/ip_vs} text="${text}livepatch=${path##*/}$nl"
   done
   for path in /sys/module/ip_vs /proc/net/ip_vs "$vs"; do
     [ -e "$path" ] && loaded=1 text="${text}exists=$path$nl"
@@ -70,17 +90,8 @@ module() {
   have_module=0
   [ "$loaded" = 0 ] && [ -z "$file" ] || have_module=1
   if [ "$loaded" = 0 ] && [ -n "$file" ]; then
-    case $file in
-      *.gz) unpack='gzip -dc' ;;
-      *.xz) unpack='xz -dc' ;;
-      *.zst) unpack='zstd -dcq' ;;
-      *) unpack='cat --' ;;
-    esac
-    have "${unpack%% *}" || ! have busybox || unpack="busybox $unpack"
+    knows_switch "$file"
     have "${unpack%% *}" || blind "${unpack%% *} is missing on this host: the module file cannot be read"
-    # shellcheck disable=SC2086 # the words of a command
-    knows=$({ $unpack "$file" 2>/dev/null || echo probe-cannot-unpack; } |
-      grep -aoE 'run_estimation|probe-cannot-unpack')
     case $knows in
       *run_estimation*) text="${text}switch=yes$nl" ;;
       '') text="${text}switch=no$nl" ;;

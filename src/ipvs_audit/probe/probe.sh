@@ -73,6 +73,7 @@ main() {
   loaders
   programs
   asked
+  next_boot
   consumers
   editable_files
   if [ -n "$tasks$mounts" ]; then

@@ -24,6 +24,7 @@ PARTS = (
     "loaders.sh",
     "programs.sh",
     "asked.sh",
+    "next_boot.sh",
 )
 
 #: Parts more, for a plan: the files that may have to change, whole, and where they lie.
@@ -75,7 +76,7 @@ def render(
     every_namespace: bool = False,
     editable_files: bool = False,
 ) -> bytes:
-    """The script as it goes to a host, to be fed to ``sh``; about 35 KiB.
+    """The script as it goes to a host, to be fed to ``sh``; some 40 KiB.
 
     Args:
         nonce: from :func:`new_nonce`, for one host and one time.

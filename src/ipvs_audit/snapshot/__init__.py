@@ -32,6 +32,7 @@ from ipvs_audit.snapshot.host import (
 from ipvs_audit.snapshot.host_answers import HostAnswers, parse_host_answers
 from ipvs_audit.snapshot.kernel import Kernel, Module, parse_kernel, parse_module
 from ipvs_audit.snapshot.namespaces import Census, parse_census
+from ipvs_audit.snapshot.next_boot import NextBoot, parse_next_boot
 from ipvs_audit.snapshot.programs import Programs, parse_programs
 from ipvs_audit.snapshot.section import Section
 
@@ -128,6 +129,11 @@ class Snapshot:
     def module(self) -> Module:
         """The state of ip_vs."""
         return parse_module(self.section("module"))
+
+    @cached_property
+    def next_boot(self) -> NextBoot:
+        """What its next boot will find."""
+        return parse_next_boot(self.section("next-boot"), self.kernel.release)
 
     @cached_property
     def loaders(self) -> Loaders:

@@ -36,6 +36,10 @@ class Module:
         refcount: users of the loaded module; None where not loaded.
         softdep: the line of modules.softdep that gives ip_vs soft dependencies, with its number in
             front (``12:softdep ip_vs pre: nf_conntrack``); empty for none.
+        livepatches: names of the live patches of the kernel that change ip_vs
+            (/sys/kernel/livepatch/NAME/ip_vs).
+        taint: what the kernel says of how the loaded module was built, e.g. ``OE``: out of tree,
+            unsigned (Documentation/admin-guide/tainted-kernels.rst).
         kthreads: names of the estimator threads seen (``ipvs-e:0:0``), empty before Linux 6.2.
     """
 
@@ -45,6 +49,19 @@ class Module:
     refcount: int | None
     kthreads: tuple[str, ...]
     softdep: str = ""
+    livepatches: tuple[str, ...] = ()
+    taint: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Where ip_vs comes from, where it is not the kernel's own; empty where it is.
+
+        depmod.d(5): modules in updates/, extra/ and weak-updates/ go before the kernel's own.
+        """
+        folder = re.search(r"/(updates|extra|weak-updates)/", self.file or "")
+        if folder:
+            return f"{self.file} is not the kernel's own module ({folder[1]}/)"
+        return "the loaded ip_vs was built out of the kernel's tree" if "O" in self.taint else ""
 
     @property
     def loaded(self) -> bool:
@@ -90,6 +107,8 @@ def parse_module(section: Section) -> Module:
         refcount=number(section, "the reference count", refcount) if refcount else None,
         kthreads=facts.get("kthread", ()),
         softdep=facts.get("softdep", ("",))[0],
+        livepatches=facts.get("livepatch", ()),
+        taint=facts.get("taint", ("",))[0],
     )
 
 

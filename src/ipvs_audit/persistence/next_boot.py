@@ -1,0 +1,119 @@
+"""What the next boot changes: another kernel, ip_vs in the initramfs, an /etc that is not kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ipvs_audit.persistence.early_loading import find_early_load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ipvs_audit.persistence.host_config import HostConfig
+    from ipvs_audit.persistence.prediction import Accepts, Prediction
+    from ipvs_audit.snapshot.next_boot import BootKernel
+
+
+def by_next_boot(
+    config: HostConfig, predict: Callable[[HostConfig], Prediction], accepts: Accepts
+) -> Prediction:
+    """A prediction for the kernel and the files that the next boot will have.
+
+    Where a one-shot entry boots another kernel first, the kernel with the worse result decides. On
+    a tree on disk, where nothing of this is known, the prediction stays as it is.
+
+    Args:
+        config: the files as they are now.
+        predict: the prediction for files and a kernel.
+        accepts: the values that the policy accepts.
+    """
+    boot = config.next_boot
+    if boot is None or not config.needs_module:
+        return predict(config)
+    kernels = boot.kernels if boot.others else ()
+    found = [_on(kernel, predict(_with_kernel(config, kernel)), accepts) for kernel in kernels]
+    worst = min(found or [predict(config)], key=lambda one: _RANKS[one.holds(accepts)])
+    worst = _with_initramfs(config, worst, accepts)
+    notes = [*worst.notes]
+    if not boot.others:
+        notes.append(boot.summary)
+    if boot.read_only:
+        notes.append(f"{boot.read_only} is mounted read-only: files under /etc cannot be changed")
+    doubt = boot.volatile or boot.kexec
+    if worst.holds(accepts) and doubt:
+        worst = replace(worst, doubt=doubt)
+    return replace(worst, notes=tuple(notes))
+
+
+#: What a prediction says of the value, worst first.
+_RANKS = {False: 0, None: 1, True: 2}
+
+
+@lru_cache(maxsize=256)
+def _with_kernel(config: HostConfig, kernel: BootKernel) -> HostConfig:
+    """The same files under another kernel, for which modprobe was not asked what a load runs."""
+    if kernel.running:
+        return config
+    asked = config.asked
+    if asked is not None:
+        answers = replace(asked.answers, load=None, dependent_load=None)
+        asked = replace(asked, answers=answers)
+    return replace(
+        config,
+        asked=asked,
+        kernel=kernel.release,
+        module=kernel.module,
+        has_switch=kernel.knows_switch,
+        softdep=kernel.softdep,
+    )
+
+
+def _on(kernel: BootKernel, prediction: Prediction, accepts: Accepts) -> Prediction:
+    """The same, saying which kernel it speaks of."""
+    if kernel.running:
+        return prediction
+    if kernel.module == "absent":
+        return replace(
+            prediction, value=None, because=f"{kernel}: it has no ip_vs", doubt="", fault=""
+        )
+    doubt = prediction.doubt or (kernel.doubt if prediction.holds(accepts) else "")
+    return replace(
+        prediction,
+        because=f"{kernel}; {prediction.because}",
+        doubt=doubt and (doubt if doubt == kernel.doubt else f"{kernel}; {doubt}"),
+        fault=prediction.fault and f"{kernel}; {prediction.fault}",
+    )
+
+
+def _with_initramfs(config: HostConfig, prediction: Prediction, accepts: Accepts) -> Prediction:
+    """What changes where the initramfs loads ip_vs: no hook sets the value then.
+
+    dracut and initramfs-tools copy modprobe.d into it, not the programs that a hook runs. The
+    host's systemd-sysctl runs later.
+    """
+    boot = config.next_boot
+    if boot is None or not prediction.holds(accepts) or prediction.value is None:
+        return prediction
+    early = find_early_load(config).source
+    if boot.initramfs:
+        where, certain = boot.initramfs[0], True
+    elif boot.dracut and "/modules-load.d/" in early:
+        where, certain = early, False
+    else:
+        return prediction
+    applied = config.resolve(config.systemd_sysctl) if config.systemd_runs else None
+    if applied is not None and applied.value is not None and not applied.doubt:
+        return prediction
+    if certain:
+        because = (
+            f"{where} makes the initramfs load ip_vs, where no hook can set the value, and "
+            "systemd-sysctl, which runs later, sets nothing: the value is the kernel's default, 1"
+        )
+        return replace(prediction, value=1, because=because)
+    doubt = (
+        f"dracut may have the initramfs load ip_vs ({where}), where no hook can set the value, and "
+        "systemd-sysctl, which runs later, sets nothing; a line in /etc/sysctl.d settles it"
+    )
+    return replace(prediction, doubt=doubt)
