@@ -99,6 +99,7 @@ def test_only_the_package_of_that_version_tells_the_release(package: str, releas
     ("BusyBox v1.36.1 multi-call binary.", None, "busybox"),
     ("toybox", None, "toybox"),
     ("sysctl: unknown option", None, "unknown"),
+    ("sysctl from procps-ng UNKNOWN", None, "procps"),
 ])  # fmt: skip
 def test_versions_of_sysctl(said: str, procps: tuple[int, ...] | None, kind: str) -> None:
     text = f"sysctl=/sbin/sysctl\nsysctl-version={said}\nend\n"
@@ -106,13 +107,15 @@ def test_versions_of_sysctl(said: str, procps: tuple[int, ...] | None, kind: str
     assert (found.procps, found.sysctl_kind) == (procps, kind)
 
 
-@pytest.mark.parametrize(("said", "kmod"), [
-    ("kmod version 30", 30), ("kmod version 31.1", 31), ("busybox", None), ("", None),
-    ("module-init-tools version 3.9", None),
+@pytest.mark.parametrize(("said", "kmod", "kind"), [
+    ("kmod version 30", 30, "kmod"), ("kmod version 31.1", 31, "kmod"),
+    ("busybox", None, "busybox"), ("toybox", None, "toybox"), ("", None, "unknown"),
+    ("module-init-tools version 3.9", None, "unknown"),
 ])  # fmt: skip
-def test_versions_of_modprobe(said: str, kmod: int | None) -> None:
+def test_versions_of_modprobe(said: str, kmod: int | None, kind: str) -> None:
     text = f"modprobe=/sbin/modprobe\nmodprobe-version={said}\nend\n"
-    assert parse_loaders(section("loaders", text)).kmod == kmod
+    found = parse_loaders(section("loaders", text))
+    assert (found.kmod, found.modprobe_kind) == (kmod, kind)
 
 
 @pytest.mark.parametrize(("flags", "loses"), [

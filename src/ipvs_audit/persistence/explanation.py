@@ -131,5 +131,6 @@ def with_versions(
             kmod=kmod.upstream[0],
             kmod_release=kmod.release,
             modprobe=loaders.modprobe or MODPROBE,
+            modprobe_kind="kmod",
         )
     return replace(config, loaders=loaders, programs=programs)

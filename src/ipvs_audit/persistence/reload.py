@@ -52,7 +52,7 @@ def without_switch(config: HostConfig, prediction: Prediction, accepts: Accepts)
 
 def find_hook(config: HostConfig) -> tuple[Directive | None, str]:
     """The ``install`` line that modprobe runs for ip_vs, or None and why there is none."""
-    if config.loaders.kmod is None and config.loaders.modprobe is not None:
+    if config.loaders.modprobe_kind == "busybox" and config.loaders.modprobe is not None:
         return (
             None,
             f"{config.loaders.modprobe} is not kmod's modprobe and does not run install commands",
@@ -95,6 +95,9 @@ def _alias_doubt(config: HostConfig) -> str:
 def _hidden_doubt(config: HostConfig) -> str:
     if alias := _alias_doubt(config):
         return alias
+    loaders = config.loaders
+    if loaders.modprobe is not None and loaders.modprobe_kind not in ("kmod", "busybox"):
+        return f"{loaders.modprobe} is not kmod's modprobe, and whether it runs hooks is not known"
     closed = config.modprobe.unreadable
     return f"{closed[0]} could not be read and may hold a hook" if closed else ""
 

@@ -118,8 +118,13 @@ def one_of(builds: tuple[Resolution, ...], loader: Loader) -> Resolution:
     found, *others = builds
     doubt = found.doubt or next((other.doubt for other in others if other.doubt), "")
     if not doubt and any(other.value != found.value for other in others):
-        known = "the release of the procps package is not known"
-        doubt = f"{known}, and builds of {loader.version_text} differ in what they read here"
+        doubt = (
+            f"the release of the procps package is not known, and builds of {loader.version_text} "
+            "differ in what they read here"
+            if loader.version
+            else f"the version of {loader.program} is not known, and versions differ in what they "
+            "read here"
+        )
     return replace(found, loader=loader, doubt=doubt)
 
 

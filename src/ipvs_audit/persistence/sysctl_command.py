@@ -46,8 +46,10 @@ def run_sysctl(config: HostConfig, command: Simple, state: State) -> tuple[State
     call = _parsed(command.words[1:])
     if config.loaders.sysctl_path is None:
         return (state.exits(1, "the host has no sysctl program"),)
-    if call.unsupported:
-        return (state.unknown_effect(f"sysctl's option {call.unsupported}"),)
+    another = config.loaders.sysctl_kind in ("toybox", "unknown")
+    if another or call.unsupported:
+        what = "what this host's sysctl does" if another else f"sysctl's option {call.unsupported}"
+        return (state.unknown_effect(what),)
     if call.shows:
         return (state,)
     if call.load or call.system:

@@ -35,6 +35,7 @@ _PROCPS_LIBRARIES = (
     (re.compile(r"libprocps\.so\.7"), (3, 3, 15)),
     (re.compile(r"libprocps\.so\.[1-6]"), (3, 3, 10)),
 )
+_NEWEST_SYSTEMD = 257
 _UNITS = ("systemd-sysctl.service", "systemd-modules-load.service", "systemd-udevd.service")
 
 
@@ -61,13 +62,14 @@ def detect_loaders(top: Path) -> Loaders:
     return Loaders(
         init="systemd" if bare or systemd else "",
         systemd_sysctl=systemd or (SYSTEMD_SYSCTL if bare else None),
-        systemd_version=int(version) if version else None,
+        systemd_version=int(version) if version else _NEWEST_SYSTEMD if bare else None,
         systemd_modules_load=load or (_MODULES_LOAD if bare else None),
         procps=None if sysctl in box and sysctl else procps,
         sysctl_path=sysctl or (SYSCTL if bare else None),
         sysctl_kind="busybox" if sysctl in box and sysctl else "procps",
         kmod=None if modprobe in box and modprobe else 34,
         modprobe=modprobe or (MODPROBE if bare else None),
+        modprobe_kind="busybox" if modprobe in box and modprobe else "kmod",
         masked_units=tuple(unit for unit in _UNITS if _masked(root, unit)),
         os_id=_os_id(root),
         udevd=udevd or (_UDEVD if bare else None),

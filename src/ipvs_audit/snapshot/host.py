@@ -60,11 +60,13 @@ class Loaders:
         systemd_sysctl: path of the systemd-sysctl program, or None.
         systemd_version: e.g. 252, or None.
         systemd_modules_load: path of systemd-modules-load, or None.
-        procps: version of procps' sysctl, e.g. ``(4, 0, 2)``; None where there is none.
+        procps: version of procps' sysctl, e.g. ``(4, 0, 2)``; None where there is none or it does
+            not tell.
         sysctl_path: path of sysctl, or None.
         sysctl_kind: what it is: ``procps``, ``busybox``, ``toybox`` or ``unknown``.
         kmod: version of kmod's modprobe, e.g. 30; None for another modprobe, or none.
         modprobe: path of modprobe, or None.
+        modprobe_kind: what it is: ``kmod``, ``busybox``, ``toybox`` or ``unknown``.
         masked_units: units of the boot that a link to /dev/null or an empty file masks, e.g.
             ``systemd-sysctl.service``.
         procps_release, systemd_release, kmod_release: the packages' releases, e.g. ``8.el8``;
@@ -90,6 +92,7 @@ class Loaders:
     os_id: str = ""
     udevd: str | None = None
     helps_dry_run: bool | None = None
+    modprobe_kind: str = "kmod"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +184,8 @@ def parse_loaders(section: Section) -> Loaders:
         systemd_modules_load=facts.get("systemd-modules-load"),
         procps=upstream,
         sysctl_path=facts.get("sysctl"),
-        sysctl_kind="procps" if procps else _kind(sysctl),
+        sysctl_kind="procps" if "procps" in sysctl else _kind(sysctl),
+        modprobe_kind="kmod" if kmod else _kind(modprobe),
         kmod=int(kmod[1]) if kmod else None,
         modprobe=facts.get("modprobe"),
         masked_units=section.fields().get("masked", ()),

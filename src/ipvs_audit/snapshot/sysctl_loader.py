@@ -18,6 +18,14 @@ Version = tuple[int, ...]
 #: Builds of one upstream version that differ: the first release that reads /etc/sysctl.d before
 #: /run/sysctl.d, or that knows patterns, as RHEL and its rebuilds (el, al, an) number it.
 _PATCHED: dict[Version, str] = {(3, 3, 15): "8.el8", (3, 3, 17): "11.el9"}
+#: Versions that stand for all, with the release where builds differ; the newest comes first.
+_VERSIONS: dict[str, tuple[tuple[Version, str], ...]] = {
+    "procps": (
+        ((4, 0, 4), ""), ((3, 3, 17), "11.el9"), ((3, 3, 17), "1"), ((3, 3, 16), ""),
+        ((3, 3, 15), "8.el8"), ((3, 3, 15), "1"), ((3, 3, 10), ""),
+    ),
+    "systemd": tuple(((one,), "") for one in (257, 255, 252, 249, 239, 219)),
+}  # fmt: skip
 _RHEL_RELEASE = re.compile(r"([0-9]{1,9})[\w.~+^]*?\.(?:el|al|an|fc)([0-9]{1,9})", re.ASCII)
 _FEDORA_PATCHED = 5  # of 3.3.17
 
@@ -42,7 +50,8 @@ class Loader:
 
     Attributes:
         program: ``procps`` (also for an unknown sysctl), ``busybox`` or ``systemd``.
-        version: of the program, e.g. ``(4, 0, 2)`` or ``(252,)``; the newest where empty.
+        version: of the program, e.g. ``(4, 0, 2)`` or ``(252,)``; empty where not known: then it
+            may be any, of which the newest is taken where one must be.
         release: of its package, e.g. ``8.el8``; empty where not known.
         unpatched: built from upstream's source as it is (Debian, Ubuntu, or by its ``--help``).
         patched: knows patterns by its ``--help``: it names ``--dry-run``, as el9's does.
@@ -78,11 +87,15 @@ class Loader:
 
     @property
     def builds(self) -> tuple[Loader, ...]:
-        """What this program may be: itself, or two builds where only the release tells which.
+        """What this program may be: itself, two builds where only the release tells which, or any.
 
         >>> [build.globs for build in Loader("procps", (3, 3, 17)).builds]
         [False, True]
         """
+        if not self.version and self.program in _VERSIONS:
+            return tuple(
+                replace(self, version=one, release=rel) for one, rel in _VERSIONS[self.program]
+            )
         release = _PATCHED.get(self.version)
         known = self.release or self.unpatched or self.patched
         if self.program != "procps" or known or release is None:
