@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ipvs_audit.persistence.container_loads import load_from_container
 from ipvs_audit.persistence.early_loading import EarlyLoad, find_early_load, unloadable_lines
 from ipvs_audit.persistence.next_boot import by_next_boot
 from ipvs_audit.persistence.other_hooks import udev_race
 from ipvs_audit.persistence.prediction import Accepts, Prediction
-from ipvs_audit.persistence.reload import after_reload, without_switch
+from ipvs_audit.persistence.reload import after_reload, why_not_surely_loaded, without_switch
 from ipvs_audit.persistence.run_files import lost_at_boot, without_run
 from ipvs_audit.snapshot.kernel import upstream_version
 
@@ -52,15 +53,21 @@ def _after_boot(config: HostConfig, accepts: Accepts) -> Prediction:
         later = after_reload(config, accepts)
         when = "ip_vs is loaded on demand, after systemd-sysctl has run; then "
         when = when if config.systemd_runs else "ip_vs is loaded on demand; then "
-        return replace(later, because="; ".join((when + later.because, *unloadable_lines(config))))
+        later = replace(later, because="; ".join((when + later.because, *unloadable_lines(config))))
+        if later.holds(accepts) and (container := load_from_container(config)):
+            return replace(later, doubt=container)
+        return later
     return without_switch(config, _after_early_load(config, early, accepts), accepts)
 
 
 def _after_early_load(config: HostConfig, early: EarlyLoad, accepts: Accepts) -> Prediction:
     if early.through_modprobe:
         first = after_reload(config, accepts)
-        if first.fault or (first.value is None and not first.doubt):
-            return first
+        never = first.fault or (first.value is None and not first.doubt)
+        why = why_not_surely_loaded(config)
+        if never or why:
+            open_ = first.doubt or f"{early.source} may not load ip_vs: {why}"
+            return first if never else replace(first, doubt=open_)
         how = f"{early.source} loads ip_vs early"
     else:
         first = _builtin(config)

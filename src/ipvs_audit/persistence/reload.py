@@ -42,6 +42,17 @@ def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
     return without_switch(config, prediction, accepts)
 
 
+def why_not_surely_loaded(config: HostConfig) -> str:
+    """Why the hook may leave ip_vs unloaded; empty where ``modprobe ip_vs`` surely loads it."""
+    hook, _ = find_hook(config)
+    if hook is None:
+        return ""
+    ends = run_shell(config, Command(hook.rest, hook.where), State())
+    if all(end.loaded and not end.lasting for end in ends):
+        return ""
+    return next((end.lasting or end.doubt for end in ends if end.doubt), "") or _open_question(ends)
+
+
 def without_switch(config: HostConfig, prediction: Prediction, accepts: Accepts) -> Prediction:
     """On a kernel without the key estimation always runs, whatever the files say."""
     if config.has_switch is not False or prediction.fault or accepts(1):

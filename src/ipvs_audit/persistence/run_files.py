@@ -50,11 +50,22 @@ def _in_run(config: HostConfig) -> tuple[str, ...]:
 @lru_cache(maxsize=256)
 def _without(config: HostConfig, paths: tuple[str, ...]) -> HostConfig:
     closed = tuple(each for each in config.tree.unreadable if not each.startswith(_RUN))
-    if not paths and closed == config.tree.unreadable:
+    told = config.programs.paths
+    kept = {path: at for path, at in told.items() if not _is_volatile(path)}
+    if not paths and closed == config.tree.unreadable and len(kept) == len(told):
         return config
     files = {
         path: replace(file, real="", lines=()) if path in paths else file
         for path, file in config.tree.files.items()
         if path not in paths or not path.startswith(_RUN)
     }
-    return replace(config, tree=replace(config.tree, files=files, unreadable=closed))
+    return replace(
+        config,
+        tree=replace(config.tree, files=files, unreadable=closed),
+        programs=replace(config.programs, paths=kept),
+    )
+
+
+def _is_volatile(path: str) -> bool:
+    """Whether a path is in a directory of /run or /tmp, which the next boot may not have."""
+    return path.startswith((*_RUN, "/tmp/")) and path.count("/") > 2  # noqa: PLR2004, S108
