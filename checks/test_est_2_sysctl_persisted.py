@@ -17,7 +17,7 @@ from ipvs_audit.snapshot import Snapshot
     source="vendor document: step 2",
     fix="Keep one line, net.ipv4.vs.run_estimation = 0 (or 1, if the policy enables estimation), "
     "in /etc/sysctl.conf, and remove other lines for the key.",
-    evidence=("sysctl", "sysctl-named", "modprobe", "loaders", "asked"),
+    evidence=("sysctl", "sysctl-named", "modprobe", "loaders", "next-boot", "asked"),
     proves=True,
     remediable=True,
 )
@@ -30,7 +30,7 @@ def test_sysctl_persisted(snapshot: Snapshot, policy: Policy, assessment: Assess
     unchanged, and is only shown.
     """
     assessment.expect(f"every loader that sets net.ipv4.vs.run_estimation sets it {policy.demand}")
-    if snapshot.module.state == "absent":
+    if snapshot.module.state == "absent" and not snapshot.next_boot.brings_ip_vs:
         assessment.not_applicable("this host has no ip_vs: no module file, not built in")
     config = host_config_of(snapshot)
     found = persisted_value(config, policy.accepts)

@@ -135,6 +135,23 @@ ELREPO = "6.1.0-1.el8.elrepo.x86_64"
             "a reboot helps: kernel 6.12.0 boots next",
         ),
         ({"module": ABSENT, "next_boot": NextBoot((WITHOUT,))}, Policy(), "fail", "5.10.0"),
+        ({"module": ABSENT, "next_boot": NextBoot((WITH,))}, Policy(), "pass", "6.12.0 boots next"),
+        (
+            {"module": ABSENT, "next_boot": NextBoot((NO_IP_VS,))},
+            Policy(),
+            "not_applicable",
+            "no ip_vs",
+        ),
+        (
+            {
+                "module": Module("available", FILE, True, None, ()),
+                "census": census(NO_KEY),
+                "next_boot": NextBoot((), untold="x", modules_gone=True),
+            },
+            Policy(),
+            "pass",
+            "holds the key's name",
+        ),
         (
             {
                 "module": Module("unknown", None, None, None, ()),

@@ -316,6 +316,15 @@ def test_this_machine_keeps_its_etc(shell: str) -> None:
     assert (found.volatile == "") == (kind in {"ext4", "xfs", "btrfs"})
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_is_mounted_over_a_folder_of_settings_is_seen(shell: str) -> None:
+    mount = 'mount -t tmpfs none /etc/sysctl.d && exec "$@"'
+    before = ("unshare", "-m", "sh", "-c", mount, "sh")
+    found = parse_next_boot(run(SHELLS[shell], before=before)["next-boot"], RUNNING)
+    assert "/etc/sysctl.d is a mount of its own" in found.volatile
+
+
 def told(*lines: str) -> NextBoot:
     text = "".join(f"{line}\n" for line in (*lines, "end"))
     return parse_next_boot(Section("next-boot", "", text, None, 1.0), "6.1.0")
@@ -329,6 +338,7 @@ def told(*lines: str) -> NextBoot:
     (("mount / ext4 rw", "mount /etc tmpfs rw"), "/etc is a tmpfs"),
     (("mount / overlay rw upper=tmpfs",), "/ is an overlay over a tmpfs"),
     (("mount / overlay rw upper=unseen",), "is not known"),
+    (("mount / ext4 rw", "mount /etc/modprobe.d tmpfs rw"), "/etc/modprobe.d is a mount"),
     ((), "could not be seen"),
 ])  # fmt: skip
 def test_whether_etc_is_kept(mounts: tuple[str, ...], volatile: str) -> None:

@@ -86,7 +86,7 @@ def _of_file(snapshot: Snapshot) -> tuple[bool | None, str]:
     module = snapshot.module
     if module.state == "absent":
         return None, "it has no ip_vs"
-    if snapshot.next_boot.modules_gone:
+    if module.state == "unknown" and snapshot.next_boot.modules_gone:
         gone = f"/lib/modules/{snapshot.kernel.release} is gone"
         return None, f"ip_vs is not loaded, and cannot be before the next boot: {gone}"
     holds = {

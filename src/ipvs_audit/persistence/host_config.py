@@ -58,7 +58,7 @@ class HostConfig:
         kernel: release of the running kernel; empty where there is none, as for a tree on disk.
         programs: what hooks and rules name, and whether it is there; nothing is known without.
         asked: what the host's own programs answered; None for a tree on disk.
-        next_boot: what the next boot will find; None for a tree on disk.
+        next_boot: what the next boot will find; None where nothing is known of it.
     """
 
     tree: ConfigTree

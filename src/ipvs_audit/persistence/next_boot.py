@@ -37,7 +37,7 @@ def by_next_boot(
     worst = min(found or [predict(config)], key=lambda one: _RANKS[one.holds(accepts)])
     worst = _with_initramfs(config, worst, accepts)
     notes = [*worst.notes]
-    if not boot.others:
+    if not boot.others and boot.summary:
         notes.append(boot.summary)
     if boot.read_only:
         notes.append(f"{boot.read_only} is mounted read-only: files under /etc cannot be changed")

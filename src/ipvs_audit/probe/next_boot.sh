@@ -14,6 +14,14 @@ function newer(a, b,   x, y, n, m, i) {
 }
 function say(text) { if (++said < 400) print substr(text, 1, 400); else cut = 1 }
 function under(path, top) { return top == "/" || path == top || index(path, top "/") == 1 }
+function mounted(p,   over, best, m) {
+  if (!(p in type)) return
+  if (upper[p] != "") {
+    for (m in type) if (m != p && under(upper[p], m) && length(m) >= length(best)) best = m
+    over = " upper=" (best == "" || (best == "/" && type["/"] == "overlay") ? "unseen" : type[best])
+  }
+  say("mount " p " " type[p] (flags[p] ~ ",ro," ? " ro" : " rw") over)
+}
 FNR == 1 {
   what = FILENAME; sub(".*/", "", what)
   if (FILENAME ~ "/mountinfo$") what = "mountinfo"
@@ -46,16 +54,8 @@ what == "loader.conf" && $1 == "default" { say("loader " $0); named = named $0 }
 what == "modules" && $0 ~ "^[ \t]*ip[_-]vs" { say("initramfs " FILENAME ":" FNR) }
 what == "dracut" && $0 ~ "^[ \t]*force_drivers.*ip[_-]vs" { say("initramfs " FILENAME ":" FNR) }
 END {
-  n = split("/ /etc", points, " ")
-  for (i = 1; i <= n; i++) if ((p = points[i]) in type) {
-    over = ""
-    if (upper[p] != "") {
-      best = ""
-      for (m in type) if (m != p && under(upper[p], m) && length(m) >= length(best)) best = m
-      over = " upper=" (best == "" || (best == "/" && type["/"] == "overlay") ? "unseen" : type[best])
-    }
-    print "mount " p " " type[p] (flags[p] ~ ",ro," ? " ro" : " rw") over
-  }
+  mounted("/"); mounted("/etc")
+  for (p in type) if (p ~ "^/(etc|usr/lib|usr/local/lib|lib)/(sysctl|modprobe|modules-load|udev)") mounted(p)
   if (cut) print "cut"
   n = split(ENVIRON["RELEASES"], release, "\n")
   for (i = 1; i <= n; i++) if (newest == "" || newer(release[i], newest)) newest = release[i]

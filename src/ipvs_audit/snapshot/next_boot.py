@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.section import Section
 
 _RELEASE = re.compile(r"[!-.0-~]{1,128}")
-_MOUNT = re.compile(r"(/|/etc) ([!-~]{1,64}) (ro|rw)(?: upper=([!-~]{1,64}))?")
+_BELOW = r"/(?:etc|lib|usr/lib|usr/local/lib)/(?:sysctl|modprobe|modules-load|udev)[!-~]*"
+_MOUNT = re.compile(rf"(/|/etc|{_BELOW}) ([!-~]{{1,64}}) (ro|rw)(?: upper=([!-~]{{1,64}}))?")
+_WHOLE = ("/etc", "/")
 _IN_MEMORY = ("tmpfs", "ramfs", "rootfs")
 
 
@@ -76,6 +78,7 @@ class NextBoot:
             ``/etc/initramfs-tools/modules:12``.
         dracut: whether dracut makes the initramfs: it takes over what modules-load.d names.
         modules_gone: whether /lib/modules holds kernels, and not the running one.
+        assumed: what is taken for granted instead, for a tree on disk; empty for a host.
     """
 
     kernels: tuple[BootKernel, ...]
@@ -86,11 +89,17 @@ class NextBoot:
     initramfs: tuple[str, ...] = ()
     dracut: bool = False
     modules_gone: bool = False
+    assumed: str = ""
 
     @property
     def others(self) -> tuple[BootKernel, ...]:
         """Kernels that boot next and do not run now."""
         return tuple(one for one in self.kernels if not one.running)
+
+    @property
+    def brings_ip_vs(self) -> bool:
+        """Whether a kernel that boots next, and does not run now, has an ip_vs."""
+        return any(one.module in ("available", "builtin") for one in self.others)
 
     @property
     def have_key(self) -> bool:
@@ -103,6 +112,8 @@ class NextBoot:
         if self.untold:
             why = f"which kernel boots next cannot be told ({self.untold})"
             return f"{why}: this speaks of the running one"
+        if not self.kernels:
+            return self.assumed
         if not self.others:
             return f"the running kernel boots next ({self.kernels[0].why})"
         return "; ".join(map(_described, self.others))
@@ -149,7 +160,7 @@ def parse_next_boot(section: Section, running: str) -> NextBoot:
         untold=untold,
         kexec=kexec if read.kexec and not read.files.is_only_kernel(running) else "",
         volatile=_volatile(read.mounts),
-        read_only=next((point for point, (_, ro, _) in read.mounts.items() if ro), ""),
+        read_only=next((point for point in _WHOLE if read.mounts.get(point, ("", False))[1]), ""),
         initramfs=tuple(read.initramfs),
         dracut=read.dracut,
         modules_gone=bool(read.files.installed) and running not in read.files.installed,
@@ -157,9 +168,12 @@ def parse_next_boot(section: Section, running: str) -> NextBoot:
 
 
 def _volatile(mounts: dict[str, tuple[str, bool, str]]) -> str:
-    """Why /etc may not be kept: where it, or else /, lies in memory."""
-    point = "/etc" if "/etc" in mounts else "/"
-    if point not in mounts:
+    """Why the files that decide may not be kept: they lie in memory, or on a mount of their own."""
+    below = next((point for point in mounts if point not in _WHOLE), "")
+    if below:
+        return f"{below} is a mount of its own: whether it is there after a boot is not known"
+    point = next((point for point in _WHOLE if point in mounts), "")
+    if not point:
         return "where /etc is mounted could not be seen, so whether a boot keeps it is not known"
     kind, _, upper = mounts[point]
     if kind in _IN_MEMORY:
