@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROUNDS = 5
+MOUNTS = 300
 MOST_SECONDS = 3.0
 _TICK = os.sysconf("SC_CLK_TCK")
 _SAMPLED = Path("/proc/net/ip_vs_stats").exists()
@@ -41,11 +42,21 @@ _TOLD = b"\nread -r ticks </proc/$$/stat; echo; echo ticks $ticks\n"
 
 
 @contextlib.contextmanager
-def namespaces(count: int) -> Iterator[None]:
-    """Keep that many network namespaces, each held by a process that does nothing."""
-    hold = f"i=0; while [ $i -lt {count} ]; do unshare -n sleep 600 & i=$((i+1)); done; echo; wait"
+def namespaces(count: int, mounts: int = 0) -> Iterator[None]:
+    """Keep that many network namespaces, and mount namespaces beside.
+
+    Four of five are held by a process that does nothing, the fifth by a mount that only these mount
+    namespaces show.
+    """
+    mounted = count // 5
+    hold = f"""mount -t tmpfs none /run
+seq {mounted} | sed 's/^/netns add bench/' | ip -batch - || exit
+i=0; while [ $i -lt {count - mounted} ]; do unshare -n sleep 600 & i=$((i+1)); done
+i=0; while [ $i -lt {mounts} ]; do unshare -m sleep 600 & i=$((i+1)); done
+sleep 5; echo; wait"""
     holder = subprocess.Popen(
-        ["unshare", "--pid", "--fork", "--kill-child", "sh", "-c", hold], stdout=subprocess.PIPE
+        ["unshare", "-m", "--pid", "--fork", "--kill-child", "sh", "-c", hold],
+        stdout=subprocess.PIPE,
     )
     assert holder.stdout is not None
     try:
@@ -96,8 +107,9 @@ def main(count: int) -> int:
         with serve(room, {"ed25519": keygen(room / "host")}, keygen(room / "user")) as server:
             rows.append(("as it is", *measure(server)))
             if os.geteuid() == 0:
-                with namespaces(count):
-                    rows.append((f"with {count} namespaces more", *measure(server)))
+                with namespaces(count, MOUNTS):
+                    what = f"with {count} network and {MOUNTS} mount namespaces more"
+                    rows.append((what, *measure(server)))
             else:
                 note("not root: not measured with more namespaces")
     table(

@@ -5,6 +5,7 @@ from ipvs_audit.controls.judged_namespaces import (
     ack_contradiction,
     is_exempt,
     judged_namespaces,
+    uninspected,
 )
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Snapshot
@@ -39,7 +40,11 @@ def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
     if is_exempt(census, policy):
         assessment.not_applicable(
             "exempt: an ACK host, where kube-proxy keeps all IPVS rules in the host's namespace"
-            + ("" if census.complete else f"; the census is incomplete: {'; '.join(census.gaps)}")
+            + (
+                f"; the census is incomplete: {gaps}"
+                if (gaps := uninspected(census, policy))
+                else ""
+            )
         )
     if census.host.raw is None and census.host.why_unread == "absent":
         assessment.not_applicable("this kernel has no net.ipv4.vs.run_estimation (see EST-1)")
@@ -73,10 +78,8 @@ def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
             f"{contradiction}whether they hold rules could not be seen: "
             + "; ".join(map(_shown, unseen[:_MOST]))
         )
-    if not census.complete:
-        assessment.inconclusive(
-            f"{contradiction}not every namespace could be inspected: {'; '.join(census.gaps)}"
-        )
+    if gaps := uninspected(census, policy):
+        assessment.inconclusive(f"{contradiction}not every namespace could be inspected: {gaps}")
     if not judged:
         assessment.not_applicable(f"there is no {asked.removeprefix('every ')}")
 

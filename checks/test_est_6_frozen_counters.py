@@ -5,6 +5,7 @@ from ipvs_audit.controls.judged_namespaces import (
     ack_contradiction,
     is_exempt,
     judged_namespaces,
+    uninspected,
 )
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Snapshot
@@ -109,10 +110,10 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessm
         assessment.inconclusive(
             f"{contradiction}{_WORDS[proven]}, but the estimator's thread {threads[0]} runs"
         )
-    if not census.complete and not is_exempt(census, policy):
+    if (gaps := uninspected(census, policy)) and not is_exempt(census, policy):
         assessment.inconclusive(
             f"{contradiction}{_WORDS[proven]}, where it could be seen; but not every namespace"
-            f" could be inspected: {'; '.join(census.gaps)}"
+            f" could be inspected: {gaps}"
         )
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from probe_runs import SHELLS, WAYS, run
 
-import ipvs_audit.probe
 from ipvs_audit.probe.script import digest, render
 from ipvs_audit.snapshot import CollectionInfo, Section, Snapshot
 
@@ -132,38 +131,6 @@ def test_a_thread_in_a_namespace_of_its_own_is_found(tmp_path: Path) -> None:
         names = {one.inode: one.name for one in snapshot(run()).census.others}
         process.kill()
     assert names[inode].startswith(f"pid {process.pid} (")
-
-
-@needs_root
-@pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
-@pytest.mark.parametrize(
-    ("hide", "said"),
-    [
-        ("mount -t tmpfs none /run/netns", "unentered"),
-        ("$ip netns del probe-hidden", "gone"),
-    ],
-)
-def test_a_namespace_that_is_listed_and_cannot_be_entered_is_not_gone(
-    shell: list[str], hide: str, said: str
-) -> None:
-    """The part that enters namespaces, as if ip_vs were loaded, in a mount namespace of its own."""
-    program = f"""
-ip={shutil.which("ip")} # not busybox's
-mount -t tmpfs none /run && $ip netns add probe-hidden
-inode=$(stat -Lc %i /run/netns/probe-hidden)
-{hide}
-nl='
-'
-peek=1 loaded=1 able=1 others=1 gaps='' text='' vs=/proc/sys/net/ipv4/vs keys=/proc/uptime
-frame() {{ printf '%s' "$4"; }}
-{Path(ipvs_audit.probe.__file__).with_name("namespaces.sh").read_text()}
-pending="$inode - /run/netns/probe-hidden - - ip netns probe-hidden$nl"
-values
-"""
-    ran = subprocess.run(
-        ["unshare", "-m", *shell, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert re.match(rf"netns [0-9]+ unread={said} name=ip netns probe-hidden\n", ran.stdout), ran
 
 
 @needs_root

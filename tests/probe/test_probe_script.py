@@ -64,11 +64,12 @@ def test_every_shell_takes_its_syntax(shell: list[str]) -> None:
     assert (ran.returncode, ran.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize("name", ["census_awk", "sample_awk", "files_awk"])
+@pytest.mark.parametrize("name", ["census_awk", "inside_awk", "sample_awk", "files_awk"])
 @pytest.mark.parametrize("awk", AWKS.values(), ids=AWKS)
 def test_every_awk_takes_its_programs(awk: list[str], name: str) -> None:
+    functions = part("mounts_awk" if name == "census_awk" else "shown_awk")
     ran = subprocess.run(
-        [*awk, part("shown_awk") + part(name)],
+        [*awk, functions + part(name)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,

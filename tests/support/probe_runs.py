@@ -47,6 +47,14 @@ WAYS = ("stdin, whole", "stdin, as it comes", "argument")
 
 _SYSTEM = re.compile(rb"(?<![\w.}])/(etc|run|usr/local/lib|usr/lib|lib|boot|efi)(?=[/ ;\"])")
 
+#: As long as the key itself, so that frames keep their lengths.
+_STAND_IN = b"ip_early_demux"
+_STAND_INS = {
+    b"/proc/sys/net/ipv4/vs": b"/proc/sys/net/ipv4",
+    b"run_estimation": _STAND_IN,
+    b"/sys/module/ip_vs /proc/net/ip_vs ": b"/proc/net/dev ",
+}
+
 
 def command(shell: Sequence[str], way: str, text: bytes) -> tuple[list[str], bytes]:
     """The command line and the standard input."""
@@ -67,6 +75,8 @@ def run(
     first: Path | None = None,
     only: Path | None = None,
     instead: Mapping[str, str] | None = None,
+    loaded: bool = False,
+    meanwhile: str = "",
 ) -> dict[str, Section]:
     """The sections that the probe brings.
 
@@ -79,6 +89,9 @@ def run(
         first: a folder whose programs go before the system's.
         only: a folder whose programs are the only ones.
         instead: text of the script -> what stands in its place.
+        loaded: as if ip_vs were loaded: another key that starts at 1 in each network namespace
+            stands in for run_estimation.
+        meanwhile: a command that the script runs when it has made its census.
     """
     nonce = script.new_nonce()
     text = script.render(nonce)
@@ -91,6 +104,11 @@ def run(
     for old, new in (instead or {}).items():
         assert old.encode() in text, old
         text = text.replace(old.encode(), new.encode())
+    if loaded:
+        for key, other in _STAND_INS.items():
+            text = text.replace(key, other)
+    if meanwhile:
+        text = text.replace(b"\nfind_namespaces\n", b"\nfind_namespaces\n%b\n" % meanwhile.encode())
     argv, stdin = command(shell, way, text)
     ran = subprocess.run(
         [*before, *argv],
@@ -100,7 +118,8 @@ def run(
         timeout=60,
         env={**os.environ, **(environment or {})},
     )
-    return framing.parse(ran.stdout, nonce, stderr=ran.stderr)
+    out = ran.stdout.replace(_STAND_IN, b"run_estimation") if loaded else ran.stdout
+    return framing.parse(out, nonce, stderr=ran.stderr)
 
 
 def part(name: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ipvs_audit.snapshot.namespaces import open_places
+
 if TYPE_CHECKING:
     from ipvs_audit.model.policy import Policy
     from ipvs_audit.snapshot.namespaces import Census, Netns
@@ -45,3 +47,9 @@ def ack_contradiction(census: Census, policy: Policy) -> str:
     if threads := census.other_threads:
         return f"exempt as an ACK host, but {threads[0]} runs for another namespace; "
     return ""
+
+
+def uninspected(census: Census, policy: Policy) -> str:
+    """Why a namespace that the policy judges may not have been seen; empty where none can be."""
+    estimating_only = policy.estimation == "disabled" and policy.namespaces != "every"
+    return "; ".join(open_places(census, estimating_only=estimating_only))

@@ -18,7 +18,9 @@ from ipvs_audit.model import limits
 #: The parts of the script beside probe.sh, in order: functions only.
 PARTS = (
     "host.sh",
+    "mount_namespaces.sh",
     "namespaces.sh",
+    "namespace_values.sh",
     "counters.sh",
     "config.sh",
     "loaders.sh",

@@ -12,7 +12,8 @@ _LINE = re.compile(r"(host|netns) ([0-9]{1,20}) ((?:[a-z_]+=[^ ]* )*)name=(.*)",
 _VALUE = re.compile(r"-?[0-9]{1,10}")
 _KTHREAD = re.compile(r"ipvs-e:([0-9]+):[0-9]+")
 #: The number in the threads' names of the first namespace that ip_vs set up, which is the initial
-#: one: ``ipvs->gen`` in net/netfilter/ipvs/ip_vs_core.c.
+#: one, also after a reload: ``ipvs->gen`` in net/netfilter/ipvs/ip_vs_core.c counts from 0 over the
+#: time that the module is loaded; later namespaces have larger ones (tests/lab/test_census.py).
 _HOST_NUMBER = "0"
 _MOST_NAMED = 5
 _UNREAD = ("absent", "denied", "gone", "unentered")
@@ -25,7 +26,8 @@ class Netns:
     Attributes:
         inode: its number, as in ``net:[4026531840]``; 0 where it could not be read.
         name: what an operator knows it by: ``host``, ``ip netns blue``, ``container 1f3c...``,
-            ``pid 812 (nginx)``.
+            ``pod 6f1c... (container 1f3c...)``, ``unit keepalived.service``, ``pid 812 (nginx)``,
+            ``ip netns hid (mount namespace of pid 812, hid.service)``.
         raw: the value as read from ``run_estimation``, e.g. ``0``; None where not read.
         why_unread: why ``raw`` is None: ``absent`` (no such key here), ``denied``, ``gone`` (the
             namespace ended meanwhile), ``unentered`` (no rights to enter); empty otherwise.
@@ -70,6 +72,8 @@ class Census:
         complete: whether the probe could look at every process and mount, and into every namespace.
         gaps: why it is not complete, one sentence each.
         threads: names of the estimator's threads: each proves that an estimator runs.
+        hidden: places that may keep a namespace and that the probe could not look into, such as a
+            mount namespace without a process.
     """
 
     host: Netns
@@ -77,6 +81,7 @@ class Census:
     complete: bool
     gaps: tuple[str, ...]
     threads: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
 
     @property
     def contradicting_threads(self) -> tuple[str, ...]:
@@ -89,6 +94,22 @@ class Census:
     def other_threads(self) -> tuple[str, ...]:
         """Threads that run for other namespaces than the host's."""
         return tuple(name for name in self.threads if _number(name) not in ("", _HOST_NUMBER))
+
+
+def open_places(census: Census, *, estimating_only: bool) -> tuple[str, ...]:
+    """Why the census may lack a namespace: its gaps, and the hidden places that nothing settles.
+
+    Where the estimator runs in threads (Linux 6.2 and later; ``est_cpulist`` tells), those are all
+    listed, wherever the namespace is kept: a hidden one that estimates has a thread that no
+    namespace accounts for, which is a gap of its own.
+
+    Args:
+        census: the namespaces that were found.
+        estimating_only: whether only a namespace that holds rules and estimates matters.
+    """
+    if estimating_only and census.host.est_cpulist is not None:
+        return census.gaps
+    return (*census.gaps, *census.hidden)
 
 
 def parse_census(netns: Section, kthreads: tuple[str, ...] = ()) -> Census:
@@ -106,9 +127,12 @@ def parse_census(netns: Section, kthreads: tuple[str, ...] = ()) -> Census:
     hosts: list[Netns] = []
     others: list[Netns] = []
     gaps: list[str] = []
+    hidden: list[str] = []
     for line in netns.whole_lines():
         if line.startswith("gap "):
             gaps.append(line[4:])
+        elif line.startswith("hidden "):
+            hidden.append(line[7:])
         elif (found := _LINE.fullmatch(line)) is None:
             raise netns.garbled(f"line {line[:60]!r} is not of its form")
         else:
@@ -119,7 +143,9 @@ def parse_census(netns: Section, kthreads: tuple[str, ...] = ()) -> Census:
     if len(set(inodes)) != len(inodes):
         raise netns.garbled("a namespace is listed twice")
     others.sort(key=lambda one: one.inode)
-    census = Census(hosts[0], tuple(others), complete=False, gaps=(), threads=kthreads)
+    census = Census(
+        hosts[0], tuple(others), complete=False, gaps=(), threads=kthreads, hidden=tuple(hidden)
+    )
     gaps += [*_thread_gaps(census), *_unseen_gaps(census)]
     return replace(census, complete=not gaps, gaps=tuple(gaps))
 
@@ -150,7 +176,8 @@ def _thread_gaps(census: Census) -> list[str]:
         gaps.append(
             f"estimator threads ({_named(census.other_threads)}) run for"
             f" {counted(len(running), 'namespace')} other than the host's, of which the census saw"
-            f" {len(possible)} that may hold rules and have estimation on"
+            f" {len(possible)} that may hold rules and have estimation on (one whose"
+            " rules were removed keeps its threads until its run_estimation is set to 0)"
         )
     return gaps
 
