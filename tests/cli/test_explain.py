@@ -142,6 +142,7 @@ def test_jsonl_has_a_line_for_each_path_with_all_facts(
         "boot": found["boot"],
         "verdicts": {"EST-2": "fail", "EST-3": "pass"},
         "ignored": [],
+        "answers": [],
     }
     for predicted in (found["reload"], found["boot"]):
         assert (predicted["value"], predicted["holds"], predicted["doubt"]) == (0, True, "")

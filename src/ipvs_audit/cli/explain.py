@@ -183,7 +183,7 @@ def _print_text(path: Path, host: str, found: Explanation | str, *, heading: boo
     for resolution in found.resolutions:
         console.print(_table(resolution))
     lines = [f"after a reload: {found.reload.summary}"] if found.reload else []
-    lines += [f"after a boot: {found.boot.summary}", *found.ignored]
+    lines += [f"after a boot: {found.boot.summary}", *found.ignored, *found.answers]
     lines += [
         f"{control}: {verdict.word}" for control, verdict in found.verdicts.items() if verdict
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.persistence.boot import after_boot
+from ipvs_audit.persistence.host_answers import answer_lines
 from ipvs_audit.persistence.persisted_value import active_loaders
 from ipvs_audit.persistence.policy_verdicts import judge_persisted, judge_reload
 from ipvs_audit.persistence.reload import after_reload, find_hook
@@ -37,6 +38,7 @@ class Explanation:
         boot: the value after a boot.
         verdicts: what EST-2 and EST-3 give; None for another key than run_estimation.
         ignored: notes on files that no loader reads.
+        answers: what the host's own programs say that they would do; empty for a tree on disk.
     """
 
     resolutions: tuple[Resolution, ...]
@@ -45,6 +47,7 @@ class Explanation:
     boot: Prediction
     verdicts: dict[str, Verdict | None]
     ignored: tuple[str, ...]
+    answers: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         """The explanation as ``--format jsonl`` writes it; docs/explain.md describes the fields."""
@@ -59,6 +62,7 @@ class Explanation:
             "boot": self._predicted(self.boot),
             "verdicts": self.verdicts,
             "ignored": list(self.ignored),
+            "answers": list(self.answers),
         }
 
     def _predicted(self, prediction: Prediction) -> dict[str, Any]:
@@ -85,6 +89,7 @@ def explain(config: HostConfig, loaders: tuple[Loader, ...] = ()) -> Explanation
         boot=after_boot(config, POLICY.accepts),
         verdicts=_verdicts(config),
         ignored=config.ignored,
+        answers=tuple(answer_lines(config)),
     )
 
 

@@ -45,7 +45,7 @@ def _same_load(config: HostConfig, hook: Directive | None, answer: LoadAnswer) -
         module, dot, option = word.partition(".")
         if dot and module.replace("-", "_") == MODULE:
             options.append(option)
-    return shown == options
+    return sorted(shown) == sorted(options)
 
 
 def _load_said(answer: LoadAnswer) -> str:
@@ -79,6 +79,11 @@ def load_answer_lines(config: HostConfig) -> list[str]:
     if answers.load is not None:
         lines.append(f"this host's modprobe --show-depends {MODULE} {_load_said(answers.load)}")
     return lines + _not_asked(answers, "show-depends", "everything")
+
+
+def answer_lines(config: HostConfig) -> list[str]:
+    """All answers of the host's own programs, for people; empty for a tree on disk."""
+    return list(dict.fromkeys([*sysctl_answer_lines(config), *load_answer_lines(config)]))
 
 
 def _not_asked(answers: HostAnswers, *questions: str) -> list[str]:
