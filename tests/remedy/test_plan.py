@@ -23,12 +23,16 @@ from ipvs_audit.remedy.plan import make_plan
 from ipvs_audit.snapshot import Failure
 from ipvs_audit.snapshot.host import Consumer
 from ipvs_audit.snapshot.kernel import Module
+from ipvs_audit.snapshot.next_boot import BootKernel, NextBoot
 
 if TYPE_CHECKING:
     from ipvs_audit.remedy.plan_steps import Plan
 
 KEY = "net.ipv4.vs.run_estimation"
 EXPORTER = Consumer("node_exporter", 812, "its ipvs collector reads ip_vs_stats", loses=True)
+WITHOUT_KEY = BootKernel(
+    "5.10.0", "the default entry", module="available", file="/x/ip_vs.ko", knows_switch=False
+)
 WRONG_VENDOR = {"/usr/lib/sysctl.d/95-vendor.conf": ON}
 
 
@@ -178,6 +182,22 @@ def test_without_the_key_no_hook_is_written_and_a_breaking_one_is_taken_away() -
     made = planned({CONF: OFF, HOOK: RECIPE}, **old)
     assert contents(made) == {HOOK: b"# ipvs-audit: " + RECIPE.encode()}
     assert "update the kernel" in made.notes[0]
+
+
+@pytest.mark.parametrize(("boot", "said"), [
+    (NextBoot((WITHOUT_KEY,)), "kernel 5.10.0 boots next (the default entry): /x/ip_vs.ko"),
+    (NextBoot((), untold="x", volatile="/ is a tmpfs"), "/ is a tmpfs"),
+    (NextBoot((), untold="x", kexec="a kernel is loaded"), "a kernel is loaded"),
+])  # fmt: skip
+def test_what_the_next_boot_takes_away_cannot_be_remediated(boot: NextBoot, said: str) -> None:
+    made = planned({CONF: ""}, next_boot=boot)
+    assert made.status == "cannot_be_remediated"
+    assert said in made.blocked
+
+
+def test_a_drop_in_remedies_what_an_initramfs_loads_without_a_hook() -> None:
+    boot = NextBoot((), untold="x", initramfs=("/etc/initramfs-tools/modules:3",))
+    assert contents(planned({CONF: OFF, HOOK: RECIPE}, next_boot=boot)) == {DROP_IN: OFF.encode()}
 
 
 def test_an_unknown_kernel_gets_no_hook() -> None:

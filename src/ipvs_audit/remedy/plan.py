@@ -100,7 +100,8 @@ def _persistent_files(
         return (), _UNKNOWN_KERNEL, ()
     found = find_passing_draft(config, editable, policy)
     if found.why_none:
-        why = _hook_in_the_way(config) or found.why_none
+        in_the_way = config.next_boot.in_the_way if config.next_boot else ""
+        why = _hook_in_the_way(config) or in_the_way or found.why_none
         return (), f"no change to files under /etc would make the value persistent: {why}", ()
     steps = _writes(found.draft, editable)
     then = replace(config, tree=with_contents(config.tree, found.draft.contents))

@@ -102,6 +102,12 @@ class NextBoot:
         return any(one.module in ("available", "builtin") for one in self.others)
 
     @property
+    def in_the_way(self) -> str:
+        """What no change of files under /etc can mend; empty for nothing."""
+        lacking = next((_described(one) for one in self.others if one.lacks_key or one.doubt), "")
+        return lacking or self.volatile or self.kexec
+
+    @property
     def have_key(self) -> bool:
         """Whether each kernel that boots next, and does not run now, is seen to have the key."""
         return all(one.knows_switch for one in self.others)
