@@ -127,6 +127,7 @@ def test_jsonl_has_a_line_for_each_path_with_all_facts(
     assert explain.main([str(none), str(image), "--format", "jsonl"]) == ExitCode.USAGE
     missing, found = lines(capsys)
     assert missing == {"path": str(none), "error": "cannot be read: No such file or directory"}
+    assert found["assumed"][1:] == ["the kernel loads modules through /sbin/modprobe"]
     assert found == {
         "path": str(image),
         "loaders": [
@@ -143,6 +144,7 @@ def test_jsonl_has_a_line_for_each_path_with_all_facts(
         "verdicts": {"EST-2": "fail", "EST-3": "pass"},
         "ignored": [],
         "answers": [],
+        "assumed": found["assumed"],
     }
     for predicted in (found["reload"], found["boot"]):
         assert (predicted["value"], predicted["holds"], predicted["doubt"]) == (0, True, "")

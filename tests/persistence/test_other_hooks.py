@@ -93,3 +93,27 @@ def test_the_hook_of_a_scheduler_may_spoil_a_right_value(command: str, holds: bo
 def test_the_hook_of_a_scheduler_does_not_put_a_wrong_value_right() -> None:
     hooks = f"install ip_vs_rr /sbin/modprobe -i ip_vs_rr && {SETS.format(0)}\n"
     assert after_reload(config({CONF: OFF, HOOK: hooks}), off).holds(off) is False
+
+
+@pytest.mark.parametrize(
+    ("command", "holds"),
+    [
+        ("/sbin/modprobe -i br_netfilter && /sbin/sysctl --system", None),
+        ("/sbin/modprobe -i br_netfilter && /sbin/sysctl -p", True),
+        ("/sbin/modprobe -i br_netfilter && sysctl -q --system --pattern ^net.bridge", True),
+        (f"/sbin/modprobe -i br_netfilter; {SETS.format(1)}", None),
+        ("/opt/tune-bridges", True),
+        ("/bin/true", True),
+    ],
+)
+def test_the_hook_of_another_module_may_set_another_value_later(
+    command: str, holds: bool | None
+) -> None:
+    """sysctl --system reads /usr/lib/sysctl.d too, which sysctl -p does not."""
+    files = {
+        CONF: OFF.replace("run_estimation", "conntrack"),
+        DROP_IN: OFF.replace("0", "1"),
+        HOOK: f"install ip_vs /sbin/modprobe -i ip_vs && {SETS.format(0)}\n"
+        f"install br_netfilter {command}\n",
+    }
+    assert after_reload(config(files), off).holds(off) is holds

@@ -184,6 +184,7 @@ def _print_text(path: Path, host: str, found: Explanation | str, *, heading: boo
         console.print(_table(resolution))
     lines = [f"after a reload: {found.reload.summary}"] if found.reload else []
     lines += [f"after a boot: {found.boot.summary}", *found.ignored, *found.answers]
+    lines += [f"assumed: {each}" for each in found.assumed]
     lines += [
         f"{control}: {verdict.word}" for control, verdict in found.verdicts.items() if verdict
     ]

@@ -39,6 +39,7 @@ class Explanation:
         verdicts: what EST-2 and EST-3 give; None for another key than run_estimation.
         ignored: notes on files that no loader reads.
         answers: what the host's own programs say that they would do; empty for a tree on disk.
+        assumed: what the result takes for granted, where there was no probe to tell.
     """
 
     resolutions: tuple[Resolution, ...]
@@ -48,6 +49,7 @@ class Explanation:
     verdicts: dict[str, Verdict | None]
     ignored: tuple[str, ...]
     answers: tuple[str, ...]
+    assumed: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The explanation as ``--format jsonl`` writes it; docs/explain.md describes the fields."""
@@ -63,6 +65,7 @@ class Explanation:
             "verdicts": self.verdicts,
             "ignored": list(self.ignored),
             "answers": list(self.answers),
+            "assumed": list(self.assumed),
         }
 
     def _predicted(self, prediction: Prediction) -> dict[str, Any]:
@@ -90,6 +93,7 @@ def explain(config: HostConfig, loaders: tuple[Loader, ...] = ()) -> Explanation
         verdicts=_verdicts(config),
         ignored=config.ignored,
         answers=tuple(answer_lines(config)),
+        assumed=config.programs.assumptions,
     )
 
 

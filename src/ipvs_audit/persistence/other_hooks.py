@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ipvs_audit.persistence.udev_rules import Rule
     from ipvs_audit.snapshot.modprobe_config import Directive
     from ipvs_audit.snapshot.sysctl_key import Value
+
+_SETS = re.compile(r"sysctl|run_estimation")
 
 
 def with_udev(config: HostConfig, by_hook: Prediction, *, written: bool) -> Prediction:
@@ -154,11 +157,19 @@ def with_dependent_hooks(config: HostConfig, before: Prediction, accepts: Accept
     """
     if before.fault or before.doubt or not is_compliant(accepts, before.value):
         return before
-    for hook in _dependent_hooks(config):
+    for hook in _hooks(config, dependent=True):
         state = replace(loaded(config), value=before.value)
         ends = run_shell(config, Command(hook.rest, hook.where), state)
         if harm := _harm(ends, before.value):
             why = f"the hook in {hook.where}, for a module that needs {MODULE}, {harm}"
+            return replace(before, doubt=why)
+    for hook in _hooks(config, dependent=False):
+        state = replace(loaded(config), value=before.value)
+        ends = run_shell(config, Command(hook.rest, hook.where), state)
+        if sets := _other_values(ends, before.value):
+            why = (
+                f"the hook in {hook.where}, for another module, sets {sets[0]} when that is loaded"
+            )
             return replace(before, doubt=why)
     return before
 
@@ -173,11 +184,17 @@ def _harm(ends: tuple[State, ...], value: Value | None) -> str:
     return f"may change the value: {doubt}" if doubt else ""
 
 
-def _dependent_hooks(config: HostConfig) -> list[Directive]:
-    """The ``install`` lines for modules that need ip_vs; the first for a name counts."""
+def _hooks(config: HostConfig, *, dependent: bool) -> list[Directive]:
+    """The ``install`` lines for modules that need ip_vs, or for others; of a name the first.
+
+    Of others only those that run sysctl or name the key.
+    """
     found: dict[str, Directive] = {}
     for directive in config.modprobe.directives:
         name = directive.module
-        if directive.verb == "install" and name.startswith((f"{MODULE}_", "xt_ipvs")):
+        needs = name.startswith((f"{MODULE}_", "xt_ipvs"))
+        if directive.verb != "install" or needs is not dependent or directive.concerns(MODULE):
+            continue
+        if dependent or _SETS.search(directive.rest):
             found.setdefault(name, directive)
     return list(found.values())

@@ -34,10 +34,10 @@ _SHELLS = ("dash", "bash", "busybox", "ksh", "mksh", "yash", "zsh", "toybox")
 _SHELL_OF = {"debian": "dash", "ubuntu": "dash", "alpine": "busybox"}
 _WORD = re.compile(r"[^\s;&|<>(){}\"'`$=,]+")
 _PROGRAM = AtPath("program", writable=True)
-_ASSUMED_HELPER = f"the kernel is taken to load modules through {_HELPER}"
+_ASSUMED_HELPER = f"the kernel loads modules through {_HELPER}"
 _ASSUMED_PROGRAMS = (
-    "no programs in this tree: modprobe, sysctl and the usual commands are taken to be in /sbin, "
-    "/usr/sbin, /bin and /usr/bin, and no program is taken to be missing"
+    "modprobe, sysctl and the usual commands are in /sbin, /usr/sbin, /bin and /usr/bin (this tree "
+    "holds no programs)"
 )
 
 
