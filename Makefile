@@ -14,7 +14,7 @@ help:
 	@echo 'make dev                    the same with what lint and tests need (CONTRIBUTING.md)'
 	@echo 'make check | lint           for every save: lint and the quick tests, some minutes'
 	@echo 'make test                   all tests of the suite, with real kernels (under an hour)'
-	@echo 'make oracle N=500           hold EST-2 and EST-3 against the real loaders, in lab guests'
+	@echo 'make oracle N=500           hold EST-2 and EST-3 against the real loaders of Debian 11, 12, 13'
 	@echo 'make fuzz | bench           random input for the parsers; measured figures (docs/performance.md)'
 	@echo 'make soak HOSTS=1000        a fleet of which a third misbehaves'
 	@echo 'make latency-study          the figures of docs/latency.md (long)'
@@ -72,8 +72,8 @@ faults: dev
 .PHONY: oracle
 oracle: dev
 	@./tools/lab-packages.sh
-	@$(BIN)/python -m lab.oracle --cases $(or $(N),100) --reboots $(or $(REBOOTS),12) \
-		$(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m lab.oracle --cases $(or $(N),500) --guest-cases $(or $(RELOADS),50) \
+		--reboots $(or $(REBOOTS),20) $(if $(SEED),--seed $(SEED))
 
 .PHONY: soak
 soak: dev

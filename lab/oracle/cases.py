@@ -15,6 +15,9 @@ CONF = "etc/sysctl.conf"
 RULES = "etc/udev/rules.d/90-oracle.rules"
 SYSCTL = ("etc", "run", "usr/local/lib", "usr/lib")
 
+MISSING_MODULES = ("nf_conntrack_ipv4", "no_such_module")
+"""Modules that cases name and no kernel of the lab has."""
+
 _OTHER_DIRECTIVES = ("softdep ip_vs_rr",)
 _NAMES = (
     *("10-a.conf", "50-b.conf", "90-ipvs.conf", "90-ipvs.conf", "99-sysctl.conf", "99-z.conf"),
@@ -53,12 +56,14 @@ class TrialCase:
         files: content by path without leading slash.
         links: target by path.
         trigger: what is loaded: ``ip_vs`` or a module that needs it.
+        softdep: what modules.softdep beside modules.dep says of ip_vs, ``pre: nf_nat``.
     """
 
     number: int
     files: dict[str, str] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     trigger: str = "ip_vs"
+    softdep: str = ""
 
 
 def make_case(seed: int, number: int) -> TrialCase:

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.boot import after_boot
 from ipvs_audit.persistence.file_tree import read_tree
 from ipvs_audit.persistence.host_config import HostConfig
-from ipvs_audit.persistence.loader_failures import failure_reasons
-from ipvs_audit.persistence.reload import after_reload
-from ipvs_audit.snapshot.host import Loaders
+from ipvs_audit.persistence.loader_failures import exit_status_unknown, failure_reasons
+from ipvs_audit.persistence.reload import after_reload, find_hook
+from ipvs_audit.persistence.tree_programs import read_programs
+from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, loader_path, resolved
+from lab.oracle.cases import MISSING_MODULES
+from lab.oracle.fake_modules import DEPENDS
+from lab.oracle.userlands import GUEST, USERLANDS, ensure
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ipvs_audit.persistence.prediction import Prediction
+    from ipvs_audit.snapshot.config_files import ConfigTree
+    from ipvs_audit.snapshot.modprobe_config import Directive
     from ipvs_audit.snapshot.sysctl_loader import Loader
+    from lab.oracle.cases import TrialCase
+    from lab.oracle.userlands import Userland
 
 MARK = 77
 """The key's value before a loader runs, as guest.sh sets it: what none of the cases writes."""
 
-GUEST = Loaders(
-    init="systemd",
-    systemd_sysctl="/usr/lib/systemd/systemd-sysctl",
-    systemd_version=252,
-    systemd_modules_load="/usr/lib/systemd/systemd-modules-load",
-    procps=(4, 0, 2),
-    sysctl_path="/usr/sbin/sysctl",
-    sysctl_kind="procps",
-    kmod=30,
-    modprobe="/usr/sbin/modprobe",
-    masked_units=(),
-    udevd="/usr/lib/systemd/systemd-udevd",
-)
-_KEYS = {"net.bogus.key": False, "kernel.panic": True, "net.ipv4.vs.drop_entry": True}
+NO_HOOK = "loads the file"
+_KEYS = (RUN_ESTIMATION.path, "kernel/panic", "net/ipv4/vs/drop_entry", "net/ipv4/vs/conntrack")
+"""Those of the cases that the machine has."""
+
+_MODULES = dict.fromkeys(DEPENDS, True) | dict.fromkeys(MISSING_MODULES, False)
+
+#: What the probe does not ask the kernel for.
+_ODD = re.compile(r"[*?\[ \t\x01-\x1f\x7f]|\.\.|^\.|^/|^$")
 
 
 @dataclass(frozen=True)
@@ -45,36 +49,68 @@ class ExpectedResult:
         value: as guest.sh prints it; None where the model says that it does not know.
         fails: whether the program should exit non-zero; None where that is not predicted.
         why: the model's reasons, for the report of a mismatch.
+        fault: whether the audit says that the setting does not hold, whatever the value.
     """
 
     value: str | None
     fails: bool | None
     why: str
+    fault: bool = False
 
 
-def predict(folder: Path, trigger: str = "ip_vs") -> dict[str, ExpectedResult]:
-    """The predictions for a tree on disk, by the name that guest.sh gives to each try.
+def predict(
+    folder: Path, case: TrialCase, userland: Userland = USERLANDS[GUEST]
+) -> dict[str, ExpectedResult]:
+    """The predictions for a case, by the name of each try.
 
     Args:
-        folder: the tree.
-        trigger: the module that is asked for, ip_vs or one that needs it.
+        folder: where its tree is written.
+        case: the case.
+        userland: whose programs read it; a guest's are those of Debian 12.
     """
-    tree = replace(read_tree(folder), keys=_KEYS)
-    config = HostConfig(tree, GUEST, has_switch=True)
+    tree, loaders = _read(folder), userland.loaders
+    programs = replace(read_programs(ensure(userland), tree, loaders), modules=_MODULES)
+    config = HostConfig(
+        tree,
+        loaders,
+        has_switch=True,
+        softdep=case.softdep,
+        kernel="6.1.0",
+        programs=programs,
+    )
+    hook, _ = find_hook(config)
     found = {
         "sysctl-p": _loader(config, config.sysctl_p),
-        "sysctl-system": _loader(config, config.sysctl_system),
+        "sysctl-system": _loader(config, config.sysctl_system)
+        if loaders.sysctl_kind == "procps"
+        else ExpectedResult(str(MARK), None, "busybox has no --system"),
         "systemd-sysctl": _loader(config, config.systemd_sysctl),
         "reload": _from_prediction(after_reload(config, _off)),
         # Its status is that of a later modprobe, which finds ip_vs loaded where that is early.
         "boot": replace(_from_prediction(after_boot(config, _off)), fails=None),
+        "shown": ExpectedResult(_shown(config, hook), None, hook.where if hook else "no hook"),
     }
     for name in ("reload", "boot"):
-        found[name] = _with_hook_of(config, trigger, found[name])
-    old = HostConfig(tree, replace(GUEST, procps=(3, 3, 17)), has_switch=True)
-    found["sysctl-p-3.3.17"] = _loader(old, old.sysctl_p)
-    found["sysctl-system-3.3.17"] = _loader(old, old.sysctl_system)
+        found[name] = _with_hook_of(config, case.trigger, found[name])
     return found
+
+
+def _read(folder: Path) -> ConfigTree:
+    """The tree as on a host with a merged /usr, with the probe's answers: which keys there are."""
+    link = folder / "lib"
+    link.symlink_to("usr/lib")
+    tree = read_tree(folder)
+    link.unlink()
+    lines = [line.text for file in tree.files.values() for line in file.lines or ()]
+    return replace(tree, keys=dict(answer for text in lines for answer in _asked(text)))
+
+
+def _asked(line: str) -> Iterator[tuple[str, bool]]:
+    """What the probe says of the key that a line sets."""
+    name, equals, _ = line.partition("=")
+    key = re.sub(r"^[ \t]*-?[ \t]*", "", name).rstrip(" \t")
+    if equals and not _ODD.search(key) and len(key) <= 256:  # noqa: PLR2004  # as the probe
+        yield key, resolved(loader_path(key)) in _KEYS
 
 
 def _off(value: int) -> bool:
@@ -91,6 +127,14 @@ def _with_hook_of(config: HostConfig, trigger: str, expected: ExpectedResult) ->
     return replace(expected, value=expected.value if expected.value == "0" else None, fails=None)
 
 
+def _shown(config: HostConfig, hook: Directive | None) -> str:
+    """The command that modprobe would run for ip_vs, with the module's options after it."""
+    if hook is None:
+        return NO_HOOK
+    options = [entry.rest for entry in config.modprobe.all("options", "ip_vs")]
+    return " ".join(" ".join([hook.rest, *options]).split())
+
+
 def _loader(config: HostConfig, loader: Loader) -> ExpectedResult:
     resolution = config.resolve(loader)
     why = "; ".join(
@@ -100,11 +144,16 @@ def _loader(config: HostConfig, loader: Loader) -> ExpectedResult:
         return ExpectedResult(None, None, resolution.doubt)
     value = MARK if resolution.value is None else resolution.value
     printed = failure_reasons(config, loader, key_exists=True)
-    return ExpectedResult(str(value), bool(printed) or None, "; ".join([why, *printed]))
+    unknown = exit_status_unknown(config, loader, key_exists=True)
+    return ExpectedResult(
+        str(value), None if unknown else bool(printed), "; ".join([why, *printed])
+    )
 
 
 def _from_prediction(prediction: Prediction) -> ExpectedResult:
-    if prediction.doubt or prediction.fault:
+    if prediction.fault:
+        return ExpectedResult(None, None, prediction.reason, fault=True)
+    if prediction.doubt:
         return ExpectedResult(None, None, prediction.reason)
     value = "absent" if prediction.value is None else str(prediction.value)
     fails = any("reports a failure" in note for note in prediction.notes)

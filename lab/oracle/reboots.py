@@ -45,7 +45,7 @@ def run(guest: Guest, seed: int, count: int) -> Iterator[trial.TrialResult]:
         with tempfile.TemporaryDirectory(prefix="oracle-") as name:
             root = Path(name)
             trial.write_tree(case, root)
-            expected = predict(root, case.trigger)["boot"]
+            expected = predict(root, case)["boot"]
             if expected.value is None:
                 continue
             _install(guest, root)

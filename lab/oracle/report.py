@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Tally:
-    """Counts tries by kernel and kind, and keeps the mismatches."""
+    """Counts tries by userland or kernel, and by kind, and keeps the mismatches."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -18,18 +18,18 @@ class Tally:
         self.unpredicted: Counter[tuple[str, str]] = Counter()
         self.mismatches: list[tuple[str, TrialResult]] = []
 
-    def add(self, kernel: str, result: TrialResult) -> None:
+    def add(self, where: str, result: TrialResult) -> None:
         """Count one try."""
-        self.tries[kernel, result.what] += 1
-        if result.expected.value is None:
-            self.unpredicted[kernel, result.what] += 1
+        self.tries[where, result.what] += 1
+        if result.expected.value is None and not result.expected.fault:
+            self.unpredicted[where, result.what] += 1
         if result.mismatch:
-            self.mismatches.append((kernel, result))
-            print(f"{kernel}: {self.explain(result)}", flush=True)
+            self.mismatches.append((where, result))
+            print(f"{where}: {self.explain(result)}", flush=True)
 
-    def of(self, kernel: str) -> list[TrialResult]:
-        """A kernel's mismatches, one for each kind of try first."""
-        found = [result for on, result in self.mismatches if on == kernel]
+    def of(self, where: str) -> list[TrialResult]:
+        """The mismatches of one of them, one for each kind of try first."""
+        found = [result for on, result in self.mismatches if on == where]
         kinds: dict[str, list[TrialResult]] = {}
         for result in found:
             kinds.setdefault(result.what, []).append(result)
@@ -38,21 +38,21 @@ class Tally:
             ones[place] for place in range(longest) for ones in kinds.values() if place < len(ones)
         ]
 
-    def line(self, kernel: str, seconds: float) -> str:
-        """How far a kernel's trials are."""
-        tries = sum(count for (on, _), count in self.tries.items() if on == kernel)
-        mismatch = len(self.of(kernel))
+    def line(self, where: str, seconds: float) -> str:
+        """How far its trials are."""
+        tries = sum(count for (on, _), count in self.tries.items() if on == where)
+        mismatch = len(self.of(where))
         return f"{tries} tries in {seconds:.0f} s, {mismatch} mismatches"
 
     def summary(self) -> str:
-        """A line for each kernel and kind of try, and the way to repeat the run."""
+        """A line for each userland or kernel and each kind of try; the seed repeats them."""
         lines = [f"seed {self.seed}"]
-        for (kernel, what), count in sorted(self.tries.items()):
-            mismatch = sum(on == kernel and result.what == what for on, result in self.mismatches)
-            unpredicted = self.unpredicted[kernel, what]
+        for (where, what), count in sorted(self.tries.items()):
+            mismatch = sum(on == where and result.what == what for on, result in self.mismatches)
+            unpredicted = self.unpredicted[where, what]
             lines.append(
-                f"{kernel:5} {what:22} {count:5} tried, {mismatch:4} mismatches, "
-                f"{unpredicted:4} not predicted"
+                f"{where:9} {what:14} {count:5} tried, {mismatch:4} mismatches, "
+                f"{unpredicted:4} not predicted ({unpredicted / count:.0%})"
             )
         return "\n".join(lines)
 
@@ -64,6 +64,6 @@ class Tally:
             f"  the model: {result.expected.why}",
             f"  modprobe {result.case.trigger}, exit status {result.status}",
         ]
-        lines += [f"  {path}: {text!r}" for path, text in sorted(result.case.files.items())]
+        lines += [f"  {path}: {text!r:.400}" for path, text in sorted(result.case.files.items())]
         lines += [f"  {path} -> {target}" for path, target in sorted(result.case.links.items())]
         return "\n".join(lines)

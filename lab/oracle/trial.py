@@ -15,7 +15,7 @@ from lab import fleet
 from lab.oracle.predict import ExpectedResult, predict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from lab.guest import Guest
     from lab.oracle.cases import TrialCase
@@ -46,11 +46,16 @@ class TrialResult:
 
     @property
     def mismatch(self) -> str:
-        """How prediction and guest differ; empty where they agree or none was made."""
+        """How prediction and truth differ; empty where they agree or none was made."""
+        if self.value == "absent" and self.status and self.expected.value not in (None, "0"):
+            return ""  # a fail either way: the load itself fails
         if self.expected.value is not None and self.expected.value != self.value:
-            return f"predicted {self.expected.value}, the guest has {self.value}"
-        if self.expected.fails and self.status == 0:
-            return "predicted a failure, the guest's program exited 0"
+            return f"predicted {self.expected.value}, the truth is {self.value}"
+        if self.expected.fault and self.value == "0" and not self.status:
+            return "predicted that the setting does not hold, and it does"
+        if self.expected.fails is not None and self.expected.fails != bool(self.status):
+            ends = "a failure" if self.expected.fails else "success"
+            return f"predicted {ends}, the program exited {self.status}"
         return ""
 
 
@@ -92,7 +97,7 @@ def run(guest: Guest, cases: Iterable[TrialCase]) -> list[TrialResult]:
             root = top / number
             root.mkdir()
             write_tree(case, root)
-            expected[number] = predict(root, case.trigger)
+            expected[number] = predict(root, case)
             (top / f"{number}.tar").write_bytes(packed(root))
             (top / f"{number}.trigger").write_text(f"{case.trigger}\n")
             shutil.rmtree(root)
@@ -125,13 +130,13 @@ def _as_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     return entry
 
 
-def shrink(guest: Guest, seen: TrialResult) -> TrialResult:
+def shrink(run: Callable[[TrialCase], list[TrialResult]], seen: TrialResult) -> TrialResult:
     """A smallest case that still differs in the same try: files and lines taken away in turn."""
     smaller = True
     while smaller:
         smaller = False
         for case in _smaller(seen.case):
-            again = [one for one in run(guest, [case]) if one.what == seen.what and one.mismatch]
+            again = [one for one in run(case) if one.what == seen.what and one.mismatch]
             if again:
                 seen, smaller = again[0], True
                 break

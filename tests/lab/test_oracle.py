@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
-from lab.oracle import reboots, trial
+from lab.oracle import native, reboots, trial
 from lab.oracle.cases import make_case
 from lab.oracle.report import Tally
+from lab.oracle.userlands import USERLANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lab.guest import Guest
 
-SEED = 20261123
-CASES = 30
+SEED = 20261126
+CASES = 150
+RELOADS = 20
 REBOOTS = {"6.1": 2, "6.12": 1}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and mounts need root")
+@pytest.mark.parametrize("name", USERLANDS)
+def test_predictions_come_true_in_a_real_userland(name: str) -> None:
+    tally = Tally(SEED)
+    with native.sandbox(USERLANDS[name]) as box:
+        for number in range(CASES):
+            for seen in box.run(make_case(SEED, number)):
+                tally.add(name, seen)
+    print(f"\n{tally.summary()}")  # noqa: T201
+    assert not tally.mismatches, "\n".join(tally.explain(seen) for seen in tally.of(name)[:5])
+    assert tally.tries[name, "sysctl-p"] == CASES
 
 
 @pytest.mark.parametrize("kernel", REBOOTS)
 def test_predictions_come_true_in_a_real_guest(kernel: str, boot: Callable[..., Guest]) -> None:
     guest, tally = boot(kernel, name=f"oracle-{kernel}"), Tally(SEED)
-    for batch in trial.batches([make_case(SEED, number) for number in range(CASES)]):
+    for batch in trial.batches([make_case(SEED, number) for number in range(RELOADS)]):
         for seen in trial.run(guest, batch):
             tally.add(kernel, seen)
     for seen in reboots.run(guest, SEED, REBOOTS[kernel]):
         tally.add(kernel, seen)
     assert not tally.mismatches, "\n".join(tally.explain(seen) for seen in tally.of(kernel))
-    assert tally.tries[kernel, "reload"] == CASES
+    assert tally.tries[kernel, "reload"] == RELOADS
     assert tally.tries[kernel, "boot"] == REBOOTS[kernel]

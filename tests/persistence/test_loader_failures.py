@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from configured import CONF, DROP_IN, HOOK, LOADERS, OFF, config, off
 
-from ipvs_audit.persistence.loader_failures import failure_reasons
+from ipvs_audit.persistence.loader_failures import exit_status_unknown, failure_reasons
 from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.snapshot.config_files import ConfigTree
 
@@ -39,6 +39,9 @@ def fails(about: HostConfig, name: str, *, key_exists: bool = True) -> bool:
         ("garbage", False, False, True),
         ("-garbage", False, False, False),
         ("net/ipv4/vs.run_estimation = 0", True, False, False),
+        ("net.ipv4.vs. = 0", False, False, True),
+        ("net.ipv4.vs. = 0\n-net.ipv4.vs.", False, False, False),
+        ("/proc/sys/net/ipv4/vs/run_estimation = 0", True, False, False),
     ],
 )
 def test_what_fails_which_loader(text: str, *, sysctl_p: bool, system: bool, systemd: bool) -> None:
@@ -55,6 +58,32 @@ def test_procps_3_says_that_a_value_is_refused_and_exits_0() -> None:
 def test_a_pattern_is_a_missing_key_to_procps_3() -> None:
     about = given("net.ipv4.*.run_estimation = 0", (3, 3, 17))
     assert fails(about, "sysctl_p")
+
+
+@pytest.mark.parametrize(
+    ("text", "procps"),
+    [
+        ("=", (4, 0, 2)),
+        ("\vnet.ipv4.vs.RUN_ESTIMATION = 0", (4, 0, 2)),
+        ("-net.ipv4.vs.other", (3, 3, 17)),
+    ],
+)
+def test_a_line_may_fail_or_not(text: str, procps: tuple[int, ...]) -> None:
+    about = given(text, procps)
+    assert exit_status_unknown(about, about.sysctl_p, key_exists=True)
+
+
+def test_an_exclusion_of_our_key_is_no_error_to_procps_3() -> None:
+    about = given("-net.ipv4.vs.run_estimation", (3, 3, 17))
+    assert not fails(about, "sysctl_p")
+    assert not exit_status_unknown(about, about.sysctl_p, key_exists=True)
+
+
+def test_a_prefix_keeps_systemd_sysctl_from_refusing_other_lines() -> None:
+    about = given("net/ipv4/../ipv4/vs/run_estimation = 0")
+    assert failure_reasons(about, about.systemd_sysctl, key_exists=True)
+    below = replace(about.systemd_sysctl, prefixes=("net.ipv4.vs",))
+    assert not failure_reasons(about, below, key_exists=True)
 
 
 def test_the_key_itself_may_be_missing() -> None:

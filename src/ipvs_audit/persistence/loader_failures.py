@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.snapshot.config_paths import SYSCTL_CONF
 from ipvs_audit.snapshot.sysctl_config import candidate_lines, loader_files, pieces, settings
-from ipvs_audit.snapshot.sysctl_key import is_glob, resolved
+from ipvs_audit.snapshot.sysctl_key import (
+    is_below,
+    is_glob,
+    loader_path,
+    resolved,
+    simplified,
+)
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
@@ -21,6 +27,7 @@ _LONGEST_NAME = 255
 _OF_MODULES = re.compile(
     r"net/(bridge|netfilter|mptcp|rds|sctp|nf_conntrack_max|ipv4/(vs|netfilter))(/|$)|sunrpc/|fs/nfs/"
 )
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _NO_KEY = re.compile(r"^-|[\s\x00-\x1f]")
 
 
@@ -39,20 +46,24 @@ def _reasons(config: HostConfig, loader: Loader, *, key_exists: bool) -> tuple[s
     found = [f"{path} does not exist" for path in read.missing]
     if loader.needs_sysctl_conf and SYSCTL_CONF not in config.tree.files:
         found.append(f"{SYSCTL_CONF} does not exist")
+    systemd: dict[str, str] = {}
     for file in read.files:
         if not file.real and loader.program == "procps":
             found.append(f"{file.path} is a link to nothing")
         for line in file.lines or ():
             if loader.program == "systemd":
                 why = _not_an_assignment(line, loader)
-                why = why or _not_writable(config, loader, file, line)
+                for setting in settings(file, line, loader):
+                    wrong = _not_writable(config, loader, setting)
+                    systemd[setting.path] = wrong and f"{setting.where} {wrong}"
             elif loader.rejects_garbage and _is_garbage(line, loader):
                 why = "is not an assignment"
             else:
                 why = _missing_key(config, loader, file, line, key_exists=key_exists)
             if why:
                 found.append(f"{file.path}:{line.number} {why}")
-    if key_exists and (loader.program == "systemd" or _refusals_fail(loader)):
+    found += filter(None, systemd.values())
+    if key_exists and (loader.program == "systemd" or refusals_fail(loader)):
         found += [
             f"{entry.where} sets {entry.setting.value!r}, which the kernel rejects"
             for entry in config.resolve(loader).assignments
@@ -68,10 +79,43 @@ def exit_status_unknown(config: HostConfig, loader: Loader, *, key_exists: bool)
     of this version fail.
     """
     reasons = [_reasons(config, build, key_exists=key_exists) for build in loader.builds]
+    if loader.program == "busybox":
+        # What it finds wrong it reports, and exits 0 in some versions.
+        return any(reasons) or any(one.refused for one in config.resolve(loader).assignments)
+    if any(
+        _is_unclear(config, loader, line, last=line is file.lines[-1])
+        for file in loader_files(config.tree, loader).files
+        if file.lines
+        for line in file.lines
+    ):
+        return True
     if not any(reasons):
         builds = loader.builds
         return any(_pattern_may_fail(config, build) or _untold(config, build) for build in builds)
     return not all(reasons)
+
+
+def _is_unclear(config: HostConfig, loader: Loader, line: Line, *, last: bool) -> bool:
+    """Whether a line may fail for what the evidence does not tell.
+
+    procps 4 passes over a lone ``=`` where the file ends without a newline; 3.3.16 and 3.3.17 over
+    ``-KEY`` where the key exists. A name with control characters is not asked for on the host.
+    """
+    text = line.text.strip()
+    if loader.program != "procps" or text[:1] in ("#", ";"):
+        return False
+    if refusals_fail(loader) and text == "=" and last:
+        return True
+    if loader.rejects_garbage and _is_exclusion(text, loader):
+        return resolved(loader_path(text[1:])) != config.key.path
+    name, equals, _ = line.text.partition("=")
+    return bool(equals and _CONTROL.search(name) and config.key.needle not in name)
+
+
+def _is_exclusion(text: str, loader: Loader) -> bool:
+    """Whether a line is ``-KEY`` and no more."""
+    dashed = loader.takes_dash and text[:1] == "-" and text[1:2] not in ("", "-", " ", "\t")
+    return dashed and "=" not in text and not is_glob(text)
 
 
 def _pattern_may_fail(config: HostConfig, loader: Loader) -> bool:
@@ -98,7 +142,8 @@ def _untold(config: HostConfig, loader: Loader) -> bool:
     )
 
 
-def _refusals_fail(loader: Loader) -> bool:
+def refusals_fail(loader: Loader) -> bool:
+    """Whether sysctl fails where the kernel refuses a value: procps 4 does."""
     return loader.program == "procps" and (not loader.version or loader.version >= _REFUSALS_FAIL)
 
 
@@ -113,24 +158,37 @@ def _not_an_assignment(line: Line, loader: Loader) -> str:
 
 def _is_garbage(line: Line, loader: Loader) -> bool:
     text = line.text.strip()
-    excused = "#;-" if loader.takes_dash else "#;"
-    return len(text) > 1 and "=" not in text and text[0] not in excused
+    excused = text[:1] in ("#", ";") or _is_exclusion(text, loader)
+    return len(text) > 1 and "=" not in text and not excused
 
 
-def _not_writable(config: HostConfig, loader: Loader, file: ConfigFile, line: Line) -> str:
+def _not_writable(config: HostConfig, loader: Loader, setting: Setting) -> str:
     """Why systemd-sysctl cannot write to a path; one that is merely missing is no failure."""
-    for setting in settings(file, line, loader):
-        path = setting.path
-        if setting.value is None or setting.ignores_errors:
-            continue
-        if not path:
-            return "names no key"
-        if ".." in path.split("/") and not loader.follows_dots:
-            return f"sets {setting.spelled}, which systemd-sysctl refuses"
-        folder = path.endswith("/") and resolved(path.rstrip("/")) == config.key.path
-        if not loader.simplifies_keys and (folder or _too_long(path)):
-            return f"sets {setting.spelled[:40]}, which is no file name"
+    path = setting.path
+    if setting.value is None or setting.ignores_errors or not _selected(loader, path):
+        return ""
+    if not path:
+        return "names no key"
+    if ".." in path.split("/") and not loader.follows_dots:
+        return f"sets {setting.spelled}, which systemd-sysctl refuses"
+    if _is_folder(config, path):
+        return f"sets {setting.spelled}, which is a directory"
+    below = path.endswith("/") and resolved(path.rstrip("/")) == config.key.path
+    if not loader.simplifies_keys and (below or _too_long(path)):
+        return f"sets {setting.spelled[:40]}, which is no file name"
     return ""
+
+
+def _selected(loader: Loader, path: str) -> bool:
+    """Whether systemd-sysctl, which may be told a prefix, sets this path at all."""
+    prefixes = [simplified(loader_path(prefix)) for prefix in loader.prefixes]
+    return not prefixes or any(is_below(path, prefix) for prefix in prefixes)
+
+
+def _is_folder(config: HostConfig, path: str) -> bool:
+    """Whether a path names a directory that the key is in; procps passes over it in silence."""
+    folder = resolved(path.rstrip("/"))
+    return bool(folder) and config.key.path.startswith(f"{folder}/")
 
 
 def _too_long(path: str) -> bool:
@@ -140,14 +198,14 @@ def _too_long(path: str) -> bool:
 def _missing_key(
     config: HostConfig, loader: Loader, file: ConfigFile, line: Line, *, key_exists: bool
 ) -> str:
-    if _refusals_fail(loader) and line.text.lstrip()[:1] == "=":
+    if refusals_fail(loader) and line.text.lstrip()[:1] == "=":
         return "names no key"
     if loader.ignores_unknown_keys:
         return ""
     for setting in settings(file, line, loader):
         if setting.value is None or (is_glob(setting.path) and loader.globs):
             continue
-        ours = resolved(setting.path) == config.key.path
+        ours = resolved(setting.path) == config.key.path or _is_folder(config, setting.path)
         if not (key_exists if ours else _exists(config, setting)):
             return f"sets {setting.spelled}, which this kernel does not have"
     return ""
@@ -156,6 +214,8 @@ def _missing_key(
 def _exists(config: HostConfig, setting: Setting) -> bool:
     """Whether another key exists; taken to where the probe did not look."""
     known = config.tree.keys.get(setting.spelled)
+    if setting.path.lstrip("/").startswith(("proc/", "sys/")):
+        return False  # every path is one below /proc/sys
     if is_glob(setting.path) or _too_long(setting.path) or _NO_KEY.search(setting.path):
         return False  # no file of that very name
     if known is None:

@@ -148,12 +148,13 @@ def _resolved(tree: ConfigTree, loader: Loader, key: Key) -> Resolution:
         if setting.value is not None and _names(setting.path, key)
     )
     winner = next((entry for entry in judged if entry.wins), None)
+    unusual = _unusual(read.files, key) if loader.program == "busybox" else ""
     return Resolution(
         loader,
         assignments=judged + hidden,
         files=tuple(file.path for file in read.files),
         missing=read.missing,
-        doubt=_doubt(tree, loader, read, winner),
+        doubt=_doubt(tree, loader, read, winner) or unusual,
     )
 
 
@@ -164,6 +165,17 @@ def _settings(files: tuple[ConfigFile, ...], loader: Loader, key: Key) -> list[S
         for line in candidate_lines(file, key)
         for setting in settings(file, line, loader)
     ]
+
+
+def _unusual(files: tuple[ConfigFile, ...], key: Key) -> str:
+    """A line that busybox's sysctl may read in its own way; it is modelled for plain ones only."""
+    for file in files:
+        for line in candidate_lines(file, key):
+            name, _, value = line.text.rstrip("\r").replace(" ", "").partition("=")
+            plain = name in (key.dotted, key.path) and value.isdecimal()
+            if not plain and name[:1] not in ("#", ";"):
+                return f"busybox's sysctl may read {file.path}:{line.number} in another way"
+    return ""
 
 
 def _names(path: str, key: Key) -> bool:

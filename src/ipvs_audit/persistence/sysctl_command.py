@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.hook_state import State, Step
-from ipvs_audit.persistence.loader_failures import exit_status_unknown, failure_reasons
+from ipvs_audit.persistence.loader_failures import (
+    exit_status_unknown,
+    failure_reasons,
+)
+from ipvs_audit.persistence.sysctl_assignments import Assigning, assign
 from ipvs_audit.persistence.sysctl_pattern import lines_that_match, parse_pattern
 from ipvs_audit.persistence.write_commands import key_exists
-from ipvs_audit.snapshot.config_files import ConfigFile, Line
 from ipvs_audit.snapshot.config_paths import SYSCTL, SYSCTL_CONF
-from ipvs_audit.snapshot.sysctl_config import settings
-from ipvs_audit.snapshot.sysctl_key import is_glob, loader_path, name_matches, resolved
+from ipvs_audit.snapshot.sysctl_key import name_matches
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
-    from ipvs_audit.persistence.resolution import Resolution
     from ipvs_audit.persistence.shell_parser import Simple
     from ipvs_audit.persistence.shell_words import Word
     from ipvs_audit.snapshot.sysctl_loader import Loader
@@ -56,7 +57,9 @@ def run_sysctl(config: HostConfig, command: Simple, state: State) -> tuple[State
         return _load_files(config, call, command.text, state)
     if call.pattern:
         return (state.unknown_effect("sysctl's --pattern without --system or -p"),)
-    return (_assign(config, call, command.text, state),)
+    texts = tuple(word.text for word in call.arguments)
+    how = Assigning(command.text, texts, call.write, call.ignores_unknown_keys)
+    return assign(config, how, state)
 
 
 def _load_files(config: HostConfig, call: _Call, text: str, state: State) -> tuple[State, ...]:
@@ -229,8 +232,6 @@ def _applied(config: HostConfig, loader: Loader, text: str, state: State) -> Sta
     """The state after a loader has written the key."""
     found = config.resolve(loader)
     doubt = found.doubt
-    if loader.program == "busybox" and not _plain(found):
-        doubt = doubt or "busybox sysctl may read unusual spellings differently"
     if not key_exists(config, state):
         why = "the key does not exist"
         if not state.loaded and config.needs_module:
@@ -245,49 +246,3 @@ def _applied(config: HostConfig, loader: Loader, text: str, state: State) -> Sta
     return state.after_write(
         Step(text, f"sets {found.value} ({found.winner.where})", found.value, found)
     )
-
-
-def _plain(found: Resolution) -> bool:
-    """Whether all lines are of the form that every loader reads alike."""
-    return all(
-        entry.setting.text.replace(" ", "") == f"{entry.setting.spelled}={entry.stores}"
-        for entry in found.assignments
-    )
-
-
-def _assign(config: HostConfig, call: _Call, text: str, state: State) -> State:
-    """``sysctl key=value ...``: each argument in turn; patterns are not expanded here."""
-    for word in call.arguments:
-        if "=" in word.text or call.write:
-            state = _assign_one(config, word.text, text, call, state)
-        elif resolved(loader_path(word.text)) == config.key.path and not key_exists(config, state):
-            state = state.exits(1, f"{text!r}: the key does not exist")
-    return state if call.arguments else state.exits(1, f"{text!r} names no key")
-
-
-def _assign_one(config: HostConfig, argument: str, text: str, call: _Call, state: State) -> State:
-    place = ConfigFile("the command itself", "", 0, 0, 0, 0, "", None)
-    found = settings(place, Line(0, argument), config.sysctl_p)
-    if not found or found[0].value is None:
-        return state.exits(1, f"{text!r}: {argument!r} is not an assignment")
-    setting = found[0]
-    if resolved(setting.path) != config.key.path:
-        # On the command line a pattern is a name like any other, and no key has it.
-        missing = is_glob(setting.path) or config.tree.keys.get(setting.spelled) is False
-        if missing and not call.ignores_unknown_keys:
-            return state.exits(1, f"{text!r}: the kernel has no {setting.spelled}")
-        return state
-    if not key_exists(config, state):
-        did = "sets nothing: the key does not exist"
-        state = state.with_step(Step(text, did))
-        return (
-            state
-            if call.ignores_unknown_keys
-            else state.exits(1, f"{text!r}: the key does not exist")
-        )
-    stores = config.key.stores(setting.value or "")
-    if stores is None:
-        return state.with_step(Step(text, "sets nothing: the kernel rejects the value")).exits(
-            1, f"{text!r}: the kernel rejects {setting.value!r}"
-        )
-    return state.after_write(Step(text, f"sets {stores}", stores))
