@@ -109,6 +109,12 @@ ELREPO = "6.1.0-1.el8.elrepo.x86_64"
             "pass",
             "/lib/modules/x/updates/dkms/ip_vs.ko is not the kernel's own module",
         ),
+        (
+            {"module": replace(LOADED, file="/lib/modules/x/updates/ip_vs.ko", knows_switch=False)},
+            Policy(),
+            "fail",
+            "updates/ip_vs.ko, which the next load takes, does not hold the key's name",
+        ),
         ({"module": replace(LOADED, taint="OE")}, Policy(), "pass", "out of the kernel's tree"),
         ({"next_boot": NextBoot((WITHOUT,))}, Policy(), "fail", "kernel 5.10.0 boots next"),
         ({"next_boot": NextBoot((NOW, WITHOUT))}, Policy(), "fail", "cannot switch estimation off"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import made
+import planned
 import pytest
 from configured import CONF, DROP_IN, HOOK, OFF, RECIPE, config, off
 
@@ -108,3 +110,11 @@ def test_the_prediction_says_of_which_kernel_it_speaks() -> None:
         assert (boot.summary if not boot.others else str(WITH)) in summary
     read_only = NextBoot((NOW,), read_only="/etc")
     assert "mounted read-only" in after_boot(host(RECIPE_FILES, read_only), off).summary
+
+
+def test_a_file_that_the_next_load_takes_decides_more_than_the_loaded_module() -> None:
+    evidence = planned.host(RECIPE_FILES, census=made.census(made.netns(raw="0")))
+    assert made.verdict("EST-3", evidence).verdict is Verdict.PASS
+    foreign = replace(made.LOADED, file="/lib/modules/x/updates/ip_vs.ko", knows_switch=False)
+    later = planned.host(RECIPE_FILES, module=foreign, census=made.census(made.netns(raw="0")))
+    assert made.verdict("EST-3", later).verdict is Verdict.FAIL

@@ -45,7 +45,9 @@ AWKS = {
 #: The ways a transport may hand the script over.
 WAYS = ("stdin, whole", "stdin, as it comes", "argument")
 
-_SYSTEM = re.compile(rb"(?<![\w.}])/(etc|run|usr/local/lib|usr/lib|lib|boot|efi)(?=[/ ;\"])")
+_SYSTEM = re.compile(
+    rb"(?<![\w.}])/(etc|run|usr/local/lib|usr/lib|lib|boot|efi|sys/kernel/livepatch)(?=[/ ;\"])"
+)
 
 #: As long as the key itself, so that frames keep their lengths.
 _STAND_IN = b"ip_early_demux"

@@ -75,6 +75,9 @@ def kernel_switch(snapshot: Snapshot, policy: Policy) -> KernelSwitch:
 
 def _of_loaded(snapshot: Snapshot) -> tuple[bool | None, str]:
     state, switch = snapshot.module.state, snapshot.census.host
+    if switch.raw is not None and snapshot.module.knows_switch is False:
+        why = f"{snapshot.module.file}, which the next load takes, does not hold the key's name"
+        return False, f"ip_vs is {state} and has the key, but {why}"
     if switch.raw is not None:
         return True, f"ip_vs is {state}, and the kernel has the key"
     if switch.why_unread == "denied":

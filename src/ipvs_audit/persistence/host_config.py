@@ -158,7 +158,8 @@ def host_config_of(snapshot: Snapshot, key: Key = RUN_ESTIMATION) -> HostConfig:
     module, host = snapshot.module, snapshot.census.host
     has_switch = module.knows_switch
     if host.raw is not None:
-        has_switch = True
+        # A file that was installed since ip_vs was loaded is what the next load takes.
+        has_switch = module.knows_switch is not False
     elif module.loaded and host.why_unread == "absent":
         has_switch = False
     answers = snapshot.host_answers

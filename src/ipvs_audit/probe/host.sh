@@ -60,8 +60,13 @@ module() {
   for pair in initstate:/sys/module/ip_vs/initstate refcnt:/sys/module/ip_vs/refcnt taint:/sys/module/ip_vs/taint; do
     get "${pair#*:}" && text="$text${pair%%:*}=$got$nl"
   done
-  for path in /sys/kernel/livepatch/*/ip_vs /sys/kernel/kpatch/*/ip_vs /sys/kernel/kpatch/patches/*/ip_vs; do
-    [ ! -d "$path" ] || path=${path%/ip_vs} text="${text}livepatch=${path##*/}$nl"
+  # A patch's folder holds one for each object that it changes; of a built-in ip_vs, the functions in vmlinux.
+  for path in /sys/kernel/livepatch/*/ip_vs /sys/kernel/livepatch/*/vmlinux/*ip_vs* /sys/kernel/kpatch/*/ip_vs \
+    /sys/kernel/kpatch/patches/*/ip_vs; do
+    [ -e "$path" ] || continue
+    path=${path%%/vmlinux/*} path=${path%/ip_vs}
+    get "$path/enabled"
+    [ "$got" = 0 ] || text="${text}livepatch=${path##*/}$nl"
   done
   for path in /sys/module/ip_vs /proc/net/ip_vs "$vs"; do
     [ -e "$path" ] && loaded=1 text="${text}exists=$path$nl"
@@ -86,17 +91,24 @@ module() {
     "$lib"/weak-updates/ip_vs.ko* "$lib"/weak-updates/*/ip_vs.ko* "$lib"/kernel/net/netfilter/ipvs/ip_vs.ko*; do
     [ -z "$file" ] && [ -f "$path" ] && file=$path
   done
+  case $file in
+    "$lib"/kernel/*) ;;
+    ?*) grep -qsF "${file#"$lib"/}:" "$lib/modules.dep" || file='' ;; # depmod does not know it
+  esac
   [ -z "$file" ] || text="${text}file=$file$nl"
   have_module=0
   [ "$loaded" = 0 ] && [ -z "$file" ] || have_module=1
-  if [ "$loaded" = 0 ] && [ -n "$file" ]; then
-    knows_switch "$file"
-    have "${unpack%% *}" || blind "${unpack%% *} is missing on this host: the module file cannot be read"
-    case $knows in
-      *run_estimation*) text="${text}switch=yes$nl" ;;
-      '') text="${text}switch=no$nl" ;;
-    esac
-  fi
+  # What is not the kernel's own may have come since ip_vs was loaded.
+  case $loaded:$file in
+    0:?* | *:"$lib"/updates/* | *:"$lib"/extra/* | *:"$lib"/weak-updates/*)
+      knows_switch "$file"
+      have "${unpack%% *}" || blind "${unpack%% *} is missing on this host: the module file cannot be read"
+      case $knows in
+        *run_estimation*) text="${text}switch=yes$nl" ;;
+        '') text="${text}switch=no$nl" ;;
+      esac
+      ;;
+  esac
   softdep=$(grep -nsm1 '^softdep ip[_-]vs ' "$lib/modules.softdep")
   [ -z "$softdep" ] || text="${text}softdep=$softdep$nl"
   # Estimator threads: their parent is kthreadd (process 2); a process that only took the name is not.

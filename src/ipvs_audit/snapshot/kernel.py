@@ -32,7 +32,8 @@ class Module:
             loaded), ``absent`` (neither), ``unknown`` (not loaded; /lib/modules not readable).
         file: the module file, or None.
         knows_switch: whether the module file holds the string ``run_estimation``: the switch's
-            name; None where it could not be read.
+            name; None where it was not read: of a loaded module only a file that is not the
+            kernel's own is.
         refcount: users of the loaded module; None where not loaded.
         softdep: the line of modules.softdep that gives ip_vs soft dependencies, with its number in
             front (``12:softdep ip_vs pre: nf_conntrack``); empty for none.
