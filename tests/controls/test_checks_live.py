@@ -255,6 +255,35 @@ def test_est_5(
         assert "pid 10" not in result.message
 
 
+THREADS = netns(est_cpulist="0-1")
+PLACE = ("the mount namespace of pid 9, sh is seen from a chroot only",)
+
+
+@pytest.mark.parametrize(
+    ("host", "policy", "expected"),
+    [
+        (netns(), Policy(), "inconclusive"),
+        # A namespace there that estimates would have a thread.
+        (THREADS, Policy(), "pass"),
+        (THREADS, Policy(namespaces="every"), "inconclusive"),
+        (replace(THREADS, raw="1"), ENABLED, "inconclusive"),
+    ],
+)
+def test_est_5_and_est_6_name_a_place_that_may_keep_a_namespace(
+    host: made.Netns, policy: Policy, expected: str
+) -> None:
+    other = replace(BLUE, raw=host.raw)
+    moving = OFF if host.value == 0 else ON
+    evidence = snapshot(
+        census=replace(census(host, other), hidden=PLACE),
+        counters={one: series(one, *moving, switch=host.raw) for one in (1, other.inode)},
+    )
+    for control in ("EST-5", "EST-6"):
+        result = verdict(control, evidence, policy)
+        assert result.verdict.value == expected, (control, result.message)
+        assert (PLACE[0] in result.message) == (expected == "inconclusive")
+
+
 def test_est_5_does_not_accuse_a_namespace_that_is_right() -> None:
     result = verdict("EST-5", snapshot(census=census(None, BLUE, GREEN)))
     assert "blue" not in result.message

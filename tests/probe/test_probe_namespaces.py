@@ -147,11 +147,11 @@ def test_one_that_ended_is_gone_and_no_gap(shell: list[str]) -> None:
 
 @every_shell
 def test_one_whose_process_ended_is_read_by_its_mount(shell: list[str]) -> None:
-    setup = f"{add('a', 0)}; nsenter --net=/run/netns/a sleep 15 </dev/null >/dev/null 2>&1 & echo $! >/run/pid; wait_for a"
-    setup = setup.replace(
-        "wait_for a",
-        "until [ $(stat -Lc %i /proc/$!/ns/net) = $(stat -Lc %i /run/netns/a) ]; do :; done",
+    inside = (
+        "nsenter --net=/run/netns/a sleep 15 </dev/null >/dev/null 2>&1 & echo $! >/run/pid;"
+        " until [ $(stat -Lc %i /proc/$!/ns/net) = $(stat -Lc %i /run/netns/a) ]; do :; done"
     )
+    setup = f"{add('a', 0)}; {inside}"
     found, _ = census(shell, setup=setup, meanwhile="kill $(cat /run/pid); sleep 0.2")
     assert [one.raw for one in found.others if one.name == "ip netns a"] == ["0"]
 

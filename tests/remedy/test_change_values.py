@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,6 +130,51 @@ def test_a_namespace_that_cannot_be_entered_is_not_called_gone(
     assert spaces[0].value() == "1"
 
 
+@contextlib.contextmanager
+def mounted(setup: str) -> Iterator[tuple[int, list[int]]]:
+    """Namespaces that only the mount namespace of one process shows: its pid, and their inodes."""
+    text = f"ip={shutil.which('ip')}; mount -t tmpfs none /run && {setup}\necho\nexec sleep 300"
+    with subprocess.Popen(
+        ["unshare", "-m", "sh", "-c", text], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        yield process.pid, [int(line) for line in iter(process.stdout.readline, "\n")]
+        process.kill()
+
+
+def seen_at(pid: int, path: str) -> str:
+    asked = ["nsenter", f"--net=/proc/{pid}/root{path}", "cat", STAND_IN]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+
+MAKE = """
+for name in hid 'with space'; do
+  $ip netns add "$name" && nsenter --net="/run/netns/$name" sh -c "echo 1 >{key}" &&
+    stat -Lc %i "/run/netns/$name"
+done""".replace("{key}", STAND_IN)
+
+
+@pytest.mark.parametrize("shell", [["dash"], ["bash"], ["busybox", "sh"]], ids=lambda argv: argv[0])
+def test_a_namespace_that_only_another_mount_namespace_shows_is_set_and_restored(
+    box: Box, shell: list[str]
+) -> None:
+    with mounted(MAKE) as (pid, inodes):
+        paths = ["/run/netns/hid", "/run/netns/with space"]
+        report = box.apply([running_value(one, 1, 0) for one in inodes], shell=shell)
+        assert [answer.outcome for answer in report.steps] == ["set", "set"], report
+        assert [seen_at(pid, path) for path in paths] == ["0", "0"]
+        assert box.undo(shell=shell).undo_complete
+        assert [seen_at(pid, path) for path in paths] == ["1", "1"]
+
+
+def test_a_path_that_leads_to_another_namespace_is_not_written(box: Box) -> None:
+    with mounted(f"{MAKE}; mount --bind '/run/netns/with space' /run/netns/hid") as (pid, inodes):
+        report = box.apply([running_value(inodes[0], 1, 0)])
+        assert report.step(1).outcome == "failed"
+        assert "cannot be entered" in report.problem
+        assert seen_at(pid, "/run/netns/hid") == "1"
+
+
 def test_without_nsenter_a_namespace_is_not_called_gone(box: Box, spaces: list[Space]) -> None:
     box.swap = {"for tool in nsenter xargs": "for tool in no-such-nsenter"}
     report = box.apply([running_value(spaces[0].inode, 1, 0)])
@@ -175,6 +221,7 @@ def test_many_namespaces_are_all_set(box: Box) -> None:
 
 #: Looks twenty of many namespaces up, twenty times; prints the clock ticks, and the last way.
 LOOK_UP = """
+nsenter() { :; }
 clock() { read -r line </proc/$$/stat; set -- ${line##*) }; spent=$((${12} + ${13})); }
 list() {
   i=0
@@ -183,9 +230,9 @@ list() {
 handles=$(list)
 clock; before=$spent
 for again in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-  i=0; while [ $i -lt $many ]; do find_handle $((4026532000 + i)); i=$((i + many / 20)); done
+  i=0; while [ $i -lt $many ]; do try_handles $((4026532000 + i)) 1 0; i=$((i + many / 20)); done
 done
-clock; echo $((spent - before)) $handle
+clock; echo $((spent - before)) $path
 """
 
 

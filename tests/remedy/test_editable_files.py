@@ -161,8 +161,9 @@ def test_shellcheck_finds_nothing(tmp_path: Path) -> None:
     frame = re.sub(r"^editable_files\(\) \{ :; \}.*$", "", frame, flags=re.MULTILINE)
     whole.write_text(frame.replace("# @PARTS@", parts))
     folder = Path(script_answers.__file__).parent
-    names = (SOURCE / script.EDITABLE_FILES[0], folder / "apply.sh", folder / "undo.sh")
-    parts = "\n".join(path.read_text("utf-8") for path in names)
+    shared = (SOURCE / script.EDITABLE_FILES[0], SOURCE / "mount_namespaces.sh")
+    paths = (*shared, folder / "apply.sh", folder / "undo.sh")
+    parts = "\n".join(path.read_text("utf-8") for path in paths)
     change = tmp_path / "change.sh"
     change.write_text((folder / "change.sh").read_text("utf-8").replace("# @PARTS@", parts))
     ran = subprocess.run(

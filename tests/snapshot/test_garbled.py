@@ -158,6 +158,14 @@ def test_a_thread_of_the_host_is_not_explained_by_another_namespace_nor_by_its_o
     assert on.contradicting_threads == ()  # type: ignore[attr-defined]
 
 
+def test_a_place_that_could_not_be_looked_into_is_kept_apart_from_gaps() -> None:
+    found = census(f"{OWN}hidden the mount namespace at /run/x has no process to look through\n")
+    assert found.complete  # type: ignore[attr-defined]
+    assert found.hidden == (  # type: ignore[attr-defined]
+        "the mount namespace at /run/x has no process to look through",
+    )
+
+
 @pytest.mark.parametrize("unread", ["unentered", "denied"])
 def test_a_namespace_that_is_there_and_cannot_be_looked_into_is_a_gap(unread: str) -> None:
     found = census(f"{OWN}netns 5 unread={unread} name=ip netns a\n")

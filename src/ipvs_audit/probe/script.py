@@ -65,6 +65,11 @@ def root_only_function() -> str:
     return strip_comments((files(__package__) / EDITABLE_FILES[0]).read_text("utf-8"))
 
 
+def mount_namespaces_part() -> str:
+    """The part of the script that finds the namespaces which are mounted somewhere."""
+    return strip_comments((files(__package__) / "mount_namespaces.sh").read_text("utf-8"))
+
+
 def strip_comments(text: str) -> str:
     """A script without comments and indentation."""
     lines = (line.strip() for line in text.splitlines())

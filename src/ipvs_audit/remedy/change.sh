@@ -134,33 +134,48 @@ prepare() {
 
 # --- running values
 
-# Sets $handles: an inode and a way into it, for every namespace; one a line. By xargs: the tasks of
-# a busy host are more than fit on one command line.
+# Two tasks of a namespace at most, and its mounts in whatever mount namespace; as the probe finds them.
+# shellcheck disable=SC2016 # awk's dollars
+handles_awk='
+{
+  path = substr($0, index($0, " ") + 1); split(path, p, "/")
+  if (p[4] == "ns") { self[p[3] p[5]] = $1; next }
+  task = "/proc/" p[3] "/task/" p[5]
+  if (p[7] == "mnt") mount_task($1, task, order_of(p))
+  else if (++found[$1] <= 2) print
+}
+END {
+  find_mounts(self["selfmnt"])
+  for (inode in ways) {
+    n = split(ways[inode], way, "\t")
+    for (i = 1; i <= n; i++) print inode, way[i]
+  }
+}'
+
+# Sets $handles: an inode and a way into it, one a line, for every namespace. By xargs: the tasks of a busy
+# host are more than fit on one command line.
 list_handles() {
   listed=$((listed + 1))
-  handles=$(printf '%s\n' /proc/[0-9]*/ns/net /proc/[0-9]*/task/[0-9]*/ns/net | xargs stat -Lc '%i %n' 2>/dev/null | awk '
-    !($1 in seen) { seen[$1] = 1; print }
-    END {
-      while ((getline line < "/proc/self/mountinfo") > 0) {
-        split(line, f, " ")
-        if (f[4] ~ /^net:\[[0-9]+\]$/) print substr(f[4], 6, length(f[4]) - 6), f[5]
-      }
-    }')
+  # shellcheck disable=SC2086,SC2154 # patterns; of mount_namespaces.sh
+  handles=$(printf '%s\n' $namespace_files | xargs stat -Lc '%i %n' 2>/dev/null | awk "$mounts_awk$handles_awk")
 }
 
-# Sets $handle; empty where there is none. By a loop: ${handles#*...} takes dash a time that grows with
-# the square of the list.
-find_handle() {
-  handle=''
+# try_handles INODE FROM TO: sets $result, by the first handle that leads there; $known is 1 where the
+# list has any. By a loop: ${handles#*...} takes dash a time that grows with the square of the list.
+try_handles() {
+  result=gone known=0
   set -f
   IFS=$nl
   for line in $handles; do
-    case $line in "$1 "*) handle=${line#* } && break ;; esac
+    case $line in "$1 "*) ;; *) continue ;; esac
+    unset IFS
+    known=1
+    mount_path "${line#* }"
+    result=$(nsenter --net="$path" sh -c "$in_namespace" - "$1" "$2" "$3" "$key" "$swap_awk" 2>/dev/null)
+    case $result in gone | '') ;; *) break ;; esac
   done
   unset IFS
   set +f
-  # shellcheck disable=SC2059 # mountinfo escapes white space, as printf does
-  case $handle in *\\*) handle=$(printf "$(printf %s "$handle" | sed 's/%/%%/g')") ;; esac
 }
 
 # Runs in the namespace: inode, the value to replace, the value to write, the key's file, and $swap_awk.
@@ -196,17 +211,13 @@ set_value() {
     command -v "$tool" >/dev/null || { result="missing $tool"; return; }
   done
   [ "$listed" != 0 ] || list_handles
-  for again in 0 1; do
-    find_handle "$1"
-    result=gone
-    [ -z "$handle" ] || result=$(nsenter --net="$handle" sh -c "$in_namespace" - "$1" "$2" "$3" "$key" "$swap_awk" 2>/dev/null)
-    case $result in gone | '') ;; *) return ;; esac
-    # Its process may have ended, and others be there still.
-    [ "$again" = 1 ] || list_handles
-  done
-  # Gone only where it cannot be found any more; one that is there and was not entered is not done.
-  find_handle "$1"
-  if [ -z "$handle" ]; then result=gone; else result=unentered; fi
+  try_handles "$1" "$2" "$3"
+  case $result in gone | '') ;; *) return ;; esac
+  # Its process may have ended, and others be there still.
+  list_handles
+  try_handles "$1" "$2" "$3"
+  # Gone only where no list names it any more; one that is there and was not entered is not done.
+  case $known$result in 1gone | 1) result=unentered ;; esac
 }
 
 say_value() {

@@ -19,7 +19,11 @@ from ipvs_audit.model.limits import (
     NAMESPACE_NAME_LIMIT,
     UNDO_LOCK_SECONDS,
 )
-from ipvs_audit.probe.script import root_only_function, strip_comments
+from ipvs_audit.probe.script import (
+    mount_namespaces_part,
+    root_only_function,
+    strip_comments,
+)
 from ipvs_audit.remedy.plan_steps import SetRunningValue, WriteFile
 
 if TYPE_CHECKING:
@@ -88,7 +92,8 @@ def _template(action: str) -> str:
     folder = files(__package__)
     text = (folder / "change.sh").read_text("utf-8")
     part = (folder / f"{action}.sh").read_text("utf-8")
-    return strip_comments(text.replace("# @PARTS@", root_only_function() + part))
+    parts = root_only_function() + mount_namespaces_part() + part
+    return strip_comments(text.replace("# @PARTS@", parts))
 
 
 def _render(
@@ -127,7 +132,7 @@ def _line(number: int, step: Step) -> str:
 
 
 def _running_value_line(number: int, step: SetRunningValue) -> str:
-    name = re.sub(r"[^A-Za-z0-9@._:/ ()-]", "?", step.name)[:NAMESPACE_NAME_LIMIT]
+    name = re.sub(r"[^A-Za-z0-9@._:/ (),-]", "?", step.name)[:NAMESPACE_NAME_LIMIT]
     return (
         f"value {number} {step.inode} {step.before} {step.after}"
         f" {'own' if step.own else 'other'} {shlex.quote(name)}"
