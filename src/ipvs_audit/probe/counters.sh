@@ -87,7 +87,11 @@ sample() {
   [ -z "$outside" ] || seen=$(RS=$rs awk "$sample_awk" $outside)
   case $1 in
     0) held='' && [ -d /sys/module/ip_vs ] && { command exec 9</sys/module/ip_vs; } 2>/dev/null && held=1 ;;
-    2) enter_tasks && still ;;
+    2)
+      enter_tasks
+      same_module
+      same_namespaces
+      ;;
   esac
   set -f
   for line in $mounts; do
@@ -102,25 +106,38 @@ sample() {
   counters="$counters$told$1$nl" raw=${2-}
 }
 
-# Samples those in $inside from within, and adds to $told which of them are no longer there: a process
-# may end, or move to another namespace, and its number be used again.
+# Samples those in $inside from within.
 enter_tasks() {
-  set --
   for task in $inside; do
     dir=${task#*=}
-    set -- "$@" "${dir%net}ns/net"
     one=$(nsenter --net="${dir%net}ns/net" awk "$sample_awk" "${task%%=*}=/proc/self/net" 2>/dev/null)
     told="$told${one:-$SAMPLE ${task%%=*} $up unread}$nl"
   done
-  [ $# -gt 0 ] || return 0
-  there=$nl$(stat -Lc '%i %n' "$@" 2>/dev/null)$nl
-  for task in $inside; do
-    dir=${task#*=}
-    case $there in *"$nl${task%%=*} ${dir%net}ns/net$nl"*) ;; *) told="${told}moved ${task%%=*}$nl" ;; esac
-  done
 }
 
-still() {
+# Adds to $told which namespaces are no longer where they were found: a process may end, or move to
+# another namespace, and its number be used again; a mount may be made anew.
+same_namespaces() {
+  set --
+  places=$nl
+  set -f
+  for place in $inside $mounts; do
+    path=${place#*=}
+    case $path in /proc/*/task/*/net) path=${path%net}ns/net ;; *) mount_path "$path" ;; esac
+    set -- "$@" "$path"
+    places="$places${place%%=*} $path$nl"
+  done
+  there=$nl
+  [ $# = 0 ] || there=$nl$(stat -Lc '%i %n' "$@" 2>/dev/null)$nl
+  IFS=$nl
+  for place in $places; do
+    case $there in *"$nl$place$nl"*) ;; *) told="${told}moved ${place%% *}$nl" ;; esac
+  done
+  set +f
+  unset IFS
+}
+
+same_module() {
   [ -n "$held" ] || return 0
   if [ /proc/self/fd/9 -ef /sys/module/ip_vs ]; then told="${told}module same$nl"; else told="${told}module changed$nl"; fi
   exec 9<&-
