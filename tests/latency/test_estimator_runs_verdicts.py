@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from made import census, netns, verdict
+from made import LOADED, census, netns, verdict
 from test_latency_verdicts import OFF, ON, PACED, RANDOM, STEADY, timed
 
 from ipvs_audit.audit.latency import keep_earlier_traces
@@ -27,6 +27,7 @@ MIDDLE = replace(LONG, runs=(0.003,) * 3, holds=(0.003,) * 3)
 UNSEEN = replace(LONG, runs=(), holds=())
 REFUSED = EstimatorRuns("none", 0.0, (), refused="only root may trace: ansible_become")
 THREADS = EstimatorRuns("threads", 7.1, (0.01, 0.002))
+WORK = replace(LONG, kind="work", symbol="ip_vs:estimation_work")
 HELD = "the estimator's timer was seen to hold a CPU for 90 ms to 110 ms, 3 times in 7.1 s"
 EVERY = {
     "long": LONG,
@@ -35,6 +36,8 @@ EVERY = {
     "unseen": UNSEEN,
     "refused": REFUSED,
     "threads": THREADS,
+    "work": WORK,
+    "idle work": replace(SHORT, kind="work"),
     "doubtful": replace(LONG, doubtful=True),
     "fewer": replace(SHORT, fewer=True),
     "once": replace(LONG, holds=(0.1, 0.0001), runs=(0.1, 0.0001)),
@@ -245,3 +248,48 @@ def test_the_trace_before_a_remedy_stays_beside_the_one_after() -> None:
     assert earlier is not None
     assert earlier.trace is not None
     assert earlier.trace.unseen.endswith("before")
+
+
+BY_WORK = replace(LOADED, symbols=("estimation_work",))
+
+
+def test_delayed_work_is_named_and_what_it_lets_run() -> None:
+    found = judged(PACED, WORK, module=BY_WORK)
+    assert found.verdict is Verdict.FAIL
+    assert found.message.startswith("consistent with the IPVS estimator")
+    assert "the estimator's delayed work was seen to hold a CPU for 90 ms" in found.message
+    assert "(work generation)" in found.observed
+    assert "softirqs still run" in found.observed
+    assert "tasks waited meanwhile, softirqs ran" in found.observed
+
+
+def test_echo_requests_are_answered_while_delayed_work_runs() -> None:
+    """The kernel answers them in a softirq: their delays are somebody else's."""
+    by_icmp = replace(PACED, via="icmp")
+    found = judged(by_icmp, None, module=BY_WORK)
+    assert found.verdict is Verdict.FAIL
+    assert "not attributed" in found.message
+    assert "--latency-via ssh" in found.message
+    assert judged(by_icmp, None).message.startswith("consistent with the IPVS estimator")
+
+
+def test_idle_delayed_work_of_a_host_with_estimation_off_contradicts_nothing() -> None:
+    """With the key at 0 it still runs every 2 s, and does nothing."""
+    idle = judged(STEADY, replace(SHORT, kind="work"), census=OFF, module=BY_WORK)
+    assert idle.verdict is Verdict.PASS
+    assert "contradicts" not in idle.observed
+
+
+@pytest.mark.parametrize(
+    ("symbol", "generation"),
+    [
+        ("ip_vs:estimation_work.isra.0", "work"),
+        ("estimation_timer", "timer"),
+        ("", "timer"),
+    ],
+)
+def test_the_symbol_that_a_trace_found_tells_the_generation_although_it_was_refused(
+    symbol: str, generation: str
+) -> None:
+    evidence = seen(STEADY, replace(REFUSED, symbol=symbol))
+    assert evidence.exposure.generation == generation

@@ -89,6 +89,49 @@ def test_what_was_overwritten_or_cut_off_is_said() -> None:
     assert len(seen.runs) == ESTIMATOR_TRACE_EVENTS // 2
 
 
+def test_delayed_work_is_told_like_a_timer() -> None:
+    told = TIMER.replace("kind=timer", "kind=work\nsymbol=ip_vs:estimation_work")
+    seen, timer = parse(section(told)), parse(section(TIMER))
+    assert (seen.kind, seen.symbol) == ("work", "ip_vs:estimation_work")
+    assert (seen.runs, seen.holds) == (timer.runs, timer.holds)
+
+
+def test_a_symbol_that_is_none_of_the_estimators_is_garbled() -> None:
+    for symbol in ("panic", "ip_vs:estimation_timer; reboot", "estimation_work+4"):
+        with pytest.raises(GarbledEvidenceError):
+            parse(section(TIMER.replace("kind=timer", f"kind=timer\nsymbol={symbol}")))
+
+
+@pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
+@pytest.mark.parametrize(
+    ("kallsyms", "symbol"),
+    [
+        ("t estimation_timer\t[ip_vs]", "ip_vs:estimation_timer"),
+        ("t estimation_timer", "estimation_timer"),
+        ("t estimation_timer.isra.0\t[ip_vs]", "ip_vs:estimation_timer.isra.0"),
+        ("t estimation_work\t[ip_vs]", "ip_vs:estimation_work"),
+        (
+            "t estimation_work.cold\t[ip_vs]\n0 t estimation_work.constprop.0\t[ip_vs]",
+            "ip_vs:estimation_work.constprop.0",
+        ),
+        ("t estimation_timer.part.0\t[ip_vs]", ""),
+        ("d estimation_timer_work\t[ip_vs]", ""),
+        ("t estimation_timer\t[theirs]", ""),
+    ],
+)
+def test_the_function_is_found_by_the_name_that_the_compiler_gave_it(
+    shell: list[str], kallsyms: str, symbol: str, tmp_path: Path
+) -> None:
+    (tmp_path / "kallsyms").write_text(f"0 T _text\n0 {kallsyms}\n0 t ip_vs_out\t[ip_vs]\n")
+    (tmp_path / "mounts").write_text("")
+    text = render(NONCE).decode().replace("/proc/kallsyms", f"{tmp_path}/kallsyms")
+    text = text.replace("/proc/mounts", f"{tmp_path}/mounts").replace("'^ipvs-e:'", "'^none:'")
+    ran = subprocess.run([*shell, "-s"], input=text.encode(), capture_output=True, check=False)
+    seen = parse(framing.parse(ran.stdout, NONCE)["latency.trace"])
+    assert seen.symbol == symbol
+    assert seen.refused
+
+
 def test_threads_are_told_by_the_cpu_time_that_they_took() -> None:
     seen = parse(
         section(

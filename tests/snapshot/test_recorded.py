@@ -82,7 +82,8 @@ def test_an_unloaded_module_tells_by_its_file(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "generation"), [
     ("compliant", "timer"), ("drifted", "timer"), ("legacy", "none"), ("namespaced", "kthread"),
-    ("idle", "kthread"), ("legacy-unloaded", "none"), ("idle-unloaded", "unknown"),
+    ("idle", "kthread"), ("legacy-unloaded", "none"), ("idle-unloaded", "kthread"),
+    ("drifted-unloaded", "timer"),
 ])  # fmt: skip
 def test_the_generation(name: str, generation: str) -> None:
     assert snapshot(name).exposure.generation == generation

@@ -45,7 +45,14 @@ COLLECTED = CollectionInfo(
     fingerprint="SHA256:abc",
     probe="0123456789ab",
 )
-LOADED = Module(state="loaded", file=None, knows_switch=None, refcount=1, kthreads=())
+LOADED = Module(
+    state="loaded",
+    file=None,
+    knows_switch=None,
+    refcount=1,
+    kthreads=(),
+    symbols=("estimation_timer",),
+)
 
 
 def netns(

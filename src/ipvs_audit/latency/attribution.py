@@ -32,8 +32,9 @@ def attribute_delays(
 ) -> str:
     """Say whether the estimator caused the delays, and what to do where it did not.
 
-    Only delays at its period, on a kernel whose timer does the work, while estimation may be on,
-    are called consistent with it; a trace of its own runs strengthens that, or contradicts it.
+    Only delays at its period, on a kernel whose timer or delayed work estimates, while estimation
+    may be on, are called consistent with it; a trace of its own runs strengthens that, or
+    contradicts it.
 
     Raises:
         GarbledEvidenceError: the evidence does not parse.
@@ -113,6 +114,13 @@ def _at_period(
         )
     if short:
         return f"{delays}, but {short}: not attributed; {NEXT}"
+    by_icmp = snapshot.latency is not None and snapshot.latency.via == "icmp"
+    if snapshot.exposure.generation == "work" and by_icmp:
+        return (
+            f"{delays}, but here delayed work estimates, in which softirqs still run, and with them"
+            " the kernel answers echo requests: not attributed; measure what tasks see:"
+            " --latency-via ssh"
+        )
     text = f"consistent with the IPVS estimator, {periodic}"
     if held:
         text += f"; {held}"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Times the estimator's own runs on a Linux host, for some seconds.
 #
-# Up to Linux 6.1: two probe events on estimation_timer, in a tracing instance of our own, so that
-# whatever traces there goes on as it was. Needs root, and tracefs mounted. Both are removed when
+# Up to Linux 6.1: two probe events on estimation_timer (in kernels that estimate in delayed work on
+# estimation_work), in a tracing instance of our own, so that whatever traces there goes on as it was. Needs root, and tracefs mounted. Both are removed when
 # this ends, however it ends: by itself, by a watcher in a session of its own where this was killed,
 # and by the next run where both were; what could not be removed is said. From 6.2 on: the CPU time
 # of the threads ipvs-e:*, which the kernel counts anyway; that reads only.
@@ -196,7 +196,7 @@ switch() {
   say "$1" "$got"
 }
 
-by_timer() {
+by_probes() {
   if ! roomy; then
     say refused "making a tracing instance would take up to $needed kB for a moment, and $free kB are available: too little to be sure"
     return
@@ -205,7 +205,7 @@ by_timer() {
   trap undo EXIT
   trap 'exit 1' HUP INT TERM PIPE
   if set_up; then
-    kind=timer
+    kind=$form
     uptime
     began=$up
     let_pass
@@ -224,15 +224,18 @@ main() {
   export LC_ALL PATH
   unset IFS
   set +e +u +f
+  suffix='(\.(isra|constprop|llvm)\.[0-9]+)*'
   command='# nothing was traced' kind=none said='' took=0 tidy='' watching=''
-  found=$(grep -oE ' [tT] (estimation_timer|ip_vs_estimation_kthread)([[:space:]]\[ip_vs\])?$' /proc/kallsyms | tr '\t' ' ')
+  # A compiler may add to a name: .isra.0, .constprop.0, .llvm.123; .part.0 and .cold are not all of it.
+  found=$(grep -oE " [tT] (estimation_timer|estimation_work|ip_vs_estimation_kthread)$suffix([[:space:]]\\[ip_vs\\])?\$" /proc/kallsyms | tr '\t' ' ')
   if grep -qs '^ipvs-e:' /proc/[0-9]*/comm; then
     by_threads
   else
     case $found in
       *estimation_kthread*) by_threads ;;
-      *' estimation_timer'*) look ;;
-      *) say refused 'no thread ipvs-e:* runs, and the kernel has no estimation_timer: ip_vs is not loaded, or another kind' ;;
+      *' estimation_work'*) form=work; look ;;
+      *' estimation_timer'*) form=timer; look ;;
+      *) say refused 'no thread ipvs-e:* runs, and the kernel has no estimation_timer and no estimation_work: ip_vs is not loaded, or another kind' ;;
     esac
   fi
   uptime
@@ -242,8 +245,10 @@ main() {
 }
 
 look() {
-  symbol=estimation_timer
-  case $found in *'estimation_timer [ip_vs]'*) symbol=ip_vs:estimation_timer ;; esac
+  symbol=${found##*" estimation_$form"} symbol=estimation_$form${symbol%%" "*}
+  symbol=${symbol%%"$nl"*}
+  case $found in *" $symbol [ip_vs]"*) symbol=ip_vs:$symbol ;; esac
+  say symbol "$symbol"
   find_tracefs
   if [ "$(id -u)" != 0 ]; then
     say refused 'only root may trace: ansible_become'
@@ -260,7 +265,7 @@ look() {
     tag=ipvs_audit_${spaces:-0}_$$_${start}_${random:-0}
     own=$tracing/instances/$tag
     sweep
-    by_timer
+    by_probes
   fi
 }
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.estimator_runs import EstimatorRuns
 
 #: Seconds from which a run of the timer is work. With estimation off it still fires every 2 s, and
-#: returns at once (``estimation_timer`` in net/netfilter/ipvs/ip_vs_est.c): microseconds.
+#: returns at once (``estimation_timer`` in net/netfilter/ipvs/ip_vs_est.c): microseconds. So does
+#: ``estimation_work``, its like in the vendor's 4.19.
 WORK = 0.001
 #: Runs below this share of a delay's threshold cannot be the delays.
 _SHORT = 0.5
@@ -63,7 +64,7 @@ def holds_text(seen: EstimatorRuns, holds: Sequence[float]) -> str:
     low, high = duration(min(holds)), duration(max(holds))
     length = low if low == high else f"{low} to {high}"
     return (
-        f"the estimator's timer was seen to hold a CPU for {length},"
+        f"the estimator's {_form(seen)} was seen to hold a CPU for {length},"
         f" {_times(len(holds))} in {duration(seen.seconds)}"
     )
 
@@ -71,7 +72,7 @@ def holds_text(seen: EstimatorRuns, holds: Sequence[float]) -> str:
 def short_runs_text(seen: EstimatorRuns) -> str:
     """That it ran, and for how short a time."""
     return (
-        f"the estimator's timer was seen to run {_times(len(seen.runs))} in"
+        f"the estimator's {_form(seen)} was seen to run {_times(len(seen.runs))} in"
         f" {duration(seen.seconds)}, for at most {duration(max(seen.holds))}"
     )
 
@@ -151,10 +152,16 @@ def _runs_text(seen: EstimatorRuns) -> str:
     more = len(seen.holds) - _LISTED
     also = f" and {more} more" if more > 0 else ""
     several = f"{len(seen.runs)} runs, " if len(seen.runs) != len(seen.holds) else ""
-    return (
-        f"the estimator's timer held a CPU {_times(len(seen.holds))} in {duration(seen.seconds)}"
-        f" ({several}{total} in all): {listed}{also}"
+    text = (
+        f"the estimator's {_form(seen)} held a CPU {_times(len(seen.holds))} in"
+        f" {duration(seen.seconds)} ({several}{total} in all): {listed}{also}"
     )
+    return text + ("; tasks waited meanwhile, softirqs ran" if seen.kind == "work" else "")
+
+
+def _form(seen: EstimatorRuns) -> str:
+    """What estimates there, beside threads."""
+    return "delayed work" if seen.kind == "work" else "timer"
 
 
 def _times(count: int) -> str:

@@ -52,8 +52,11 @@ class TraceResult:
     """The estimator's own runs on a host (`--latency-trace`)."""
 
     kind: Annotated[
-        Literal["timer", "threads", "none"],
-        Field(description="timer up to Linux 6.1; threads from 6.2 on; none where not traced"),
+        Literal["timer", "work", "threads", "none"],
+        Field(
+            description="timer up to Linux 6.1; work: delayed work, in the vendor's 4.19; threads"
+            " from 6.2 on; none where not traced"
+        ),
     ]
     seconds: Annotated[Seconds, Field(description="for how long they were traced")]
     runs: Annotated[Count, Field(description="how many were seen; of threads, how many exist")]

@@ -37,8 +37,8 @@ host() {
   frame host - 'cat /proc/sys/kernel/osrelease /etc/os-release /etc/machine-id; uname -m; date -u +%s; ...' "$text"
 }
 
-# knows_switch FILE: sets $knows, which holds run_estimation, or is empty, where the module file could be
-# read; and $unpack, the command that reads it.
+# knows_switch FILE: sets $knows to the names in the module file that hold `estimation`, a line each; to
+# probe-cannot-unpack where it cannot be read; and $unpack to the command that reads it.
 knows_switch() {
   case $1 in
     *.gz) unpack='gzip -dc' ;;
@@ -50,11 +50,12 @@ knows_switch() {
   # shellcheck disable=SC2086 # the words of a command
   knows=$(
     IFS=' '
-    { $unpack "$1" 2>/dev/null || echo probe-cannot-unpack; } | grep -aoE 'run_estimation|probe-cannot-unpack'
+    { $unpack "$1" 2>/dev/null || echo probe-cannot-unpack; } | grep -aoE '[a-z_]*estimation[a-z_]*|probe-cannot-unpack'
   )
 }
 
-# Sets loaded=1 where ip_vs runs, and have_module=1 where it may. Reads its file only where it does not.
+# Sets loaded=1 where ip_vs runs, and have_module=1 where it may. Reads its file where
+# it does not, or where est_cpulist does not tell which form of the estimator it has.
 module() {
   loaded=0 text='' lib=/lib/modules/$release builtin=0 file=''
   for pair in initstate:/sys/module/ip_vs/initstate refcnt:/sys/module/ip_vs/refcnt taint:/sys/module/ip_vs/taint; do
@@ -98,17 +99,27 @@ module() {
   [ -z "$file" ] || text="${text}file=$file$nl"
   have_module=0
   [ "$loaded" = 0 ] && [ -z "$file" ] || have_module=1
-  # What is not the kernel's own may have come since ip_vs was loaded.
+  # What is not the kernel's own may have come since ip_vs was loaded; of what is loaded, the file tells
+  # which form of the estimator it has where est_cpulist does not.
   case $loaded:$file in
-    0:?* | *:"$lib"/updates/* | *:"$lib"/extra/* | *:"$lib"/weak-updates/*)
-      knows_switch "$file"
-      have "${unpack%% *}" || blind "${unpack%% *} is missing on this host: the module file cannot be read"
-      case $knows in
-        *run_estimation*) text="${text}switch=yes$nl" ;;
-        '') text="${text}switch=no$nl" ;;
-      esac
-      ;;
+    *:) asked='' ;;
+    0:?* | *:"$lib"/updates/* | *:"$lib"/extra/* | *:"$lib"/weak-updates/*) asked=switch ;;
+    *) asked=form && [ -e "$vs/est_cpulist" ] && asked='' ;;
   esac
+  if [ -n "$asked" ]; then
+    knows_switch "$file"
+    for form in estimation_timer estimation_work ip_vs_estimation_kthread; do
+      case $nl$knows$nl in *"$nl$form$nl"*) text="${text}symbol=$form$nl" ;; esac
+    done
+  fi
+  if [ "$asked" = switch ]; then
+    have "${unpack%% *}" || blind "${unpack%% *} is missing on this host: the module file cannot be read"
+    case $knows in
+      *run_estimation*) text="${text}switch=yes$nl" ;;
+      *probe-cannot-unpack*) ;;
+      *) text="${text}switch=no$nl" ;;
+    esac
+  fi
   softdep=$(grep -nsm1 '^softdep ip[_-]vs ' "$lib/modules.softdep")
   [ -z "$softdep" ] || text="${text}softdep=$softdep$nl"
   # Estimator threads: their parent is kthreadd (process 2); a process that only took the name is not.

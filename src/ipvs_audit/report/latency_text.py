@@ -39,9 +39,10 @@ def _trace(one: LatencyResult) -> str:
     if seen.kind == "threads":
         cpu_time = f"{duration(seen.total)} of CPU time in {duration(seen.seconds)}"
         return f"threads took {cpu_time}, in slices{least}"
+    form = "delayed work" if seen.kind == "work" else "timer"
     return (
-        f"timer ran {seen.runs:,} times in {duration(seen.seconds)}, {duration(seen.total)} in all;"
-        f" held a CPU for up to {duration(seen.longest)}{least}"
+        f"{form} ran {seen.runs:,} times in {duration(seen.seconds)}, {duration(seen.total)} in"
+        f" all; held a CPU for up to {duration(seen.longest)}{least}"
     )
 
 

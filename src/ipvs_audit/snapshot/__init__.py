@@ -178,7 +178,7 @@ class Snapshot:
     @cached_property
     def exposure(self) -> Exposure:
         """How much work estimation is there."""
-        return exposure_of(self.host, self.module, self.census)
+        return exposure_of(self.host, self.module, self.census, self.estimator_runs)
 
     @cached_property
     def latency(self) -> round_trips.RoundTrips | None:

@@ -1,7 +1,8 @@
 """How long the estimator itself ran on a host: kept raw as a section, and parsed here.
 
 The strongest attribution there is: not that delays look like the estimator's, but that its timer
-held a CPU for so long, so often. On kernels from 6.2 on its threads' CPU time says how much work
+held a CPU for so long, so often. Delayed work (the vendor's 4.19) holds one as well, but softirqs
+still run in between. On kernels from 6.2 on its threads' CPU time says how much work
 there is, not for how long a CPU was held: they sleep between slices.
 
 Not to have seen a run proves nothing: probe events can be switched off, or lost.
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 SECTION = "latency.trace"
 BEFORE = "latency.trace.before"
 
-Kind = Literal["timer", "threads", "none"]
+Kind = Literal["timer", "work", "threads", "none"]
 #: A switch of the kernel's: on, off, or not readable.
 Switch = Literal["1", "0", "unknown"]
 
 _EVENT = re.compile(r"([0-9]{1,5}) ([0-9]{1,9})\.([0-9]{6}) (run|end)")
 _THREAD = re.compile(r"([0-9]{1,10}) (ipvs-e:[ -~]{0,16}) ([0-9]{1,20}|-)")
+_SYMBOL = re.compile(r"(?:ip_vs:)?estimation_(?:timer|work)[a-z0-9.]{0,60}")
 _PLAIN = re.compile("[^ -~]")
 _TEXT, _TEXTS = 500, 20
 #: Microseconds between two runs on a CPU up to which they are one hold of it.
@@ -40,11 +42,11 @@ class EstimatorRuns:
     """The estimator's own runs.
 
     Attributes:
-        kind: ``timer`` (up to Linux 6.1), ``threads`` (from 6.2 on), ``none`` where it was not
-            looked at.
+        kind: ``timer`` (mainline up to 6.1), ``work`` (delayed work, the vendor's 4.19),
+            ``threads`` (from 6.2 on), ``none`` where it was not looked at.
         seconds: for how long it was looked at.
-        runs: seconds that each run of the timer took, in order of time; of threads, the CPU time
-            of each.
+        runs: seconds that each run of the timer or work took, in order of time; of threads, the
+            CPU time of each.
         holds: seconds for which the timer held a CPU: runs of several namespaces' timers that
             follow each other on one CPU are one. Empty for threads, which hold none.
         refused: why it could not be looked at; else empty.
@@ -54,6 +56,8 @@ class EstimatorRuns:
         left: what the script could not remove from the host, of its own or of a dead run's.
         removed: what a dead run had left there, and this one removed.
         other: what a run in another namespace of process ids has there, or has left.
+        symbol: the function that was, or would be, traced: ``ip_vs:estimation_timer``; empty for
+            threads, and where the kernel shows none.
     """
 
     kind: Kind
@@ -68,6 +72,7 @@ class EstimatorRuns:
     left: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     other: tuple[str, ...] = ()
+    symbol: str = ""
 
 
 def refusal(why: str) -> Section:
@@ -96,13 +101,15 @@ def parse(section: Section) -> EstimatorRuns:
             raise section.garbled(f"{name} is {text[:40]!r}")
         return cast("Switch", text)
 
+    if (symbol := one("symbol")) and not _SYMBOL.fullmatch(symbol):
+        raise section.garbled(f"the symbol is {symbol[:60]!r}")
     kind = one("kind")
     if kind not in get_args(Kind):
         raise section.garbled(f"the kind is {kind[:40]!r}")
     runs: tuple[float, ...] = ()
     holds: tuple[float, ...] = ()
     fewer = number(section, "overrun", one("overrun", "0")) > 0
-    if kind == "timer":
+    if kind in ("timer", "work"):
         events = fields.get("event", ())
         fewer = fewer or len(events) > ESTIMATOR_TRACE_EVENTS
         runs, holds = _timer(section, events[:ESTIMATOR_TRACE_EVENTS])
@@ -121,11 +128,15 @@ def parse(section: Section) -> EstimatorRuns:
         left=texts("left"),
         removed=texts("removed"),
         other=texts("other"),
+        symbol=symbol,
     )
 
 
 def _timer(section: Section, events: Iterable[str]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Runs that began and ended while we looked, and holds; a timer's run stays on its CPU."""
+    """Runs that began and ended while we looked, and holds.
+
+    A timer's run stays on its CPU; so does that of work on the system's workqueue, which is bound.
+    """
     began: dict[str, int] = {}
     runs: list[float] = []
     holds: list[tuple[int, int]] = []

@@ -23,6 +23,15 @@ class Kernel:
     arch: str
 
 
+#: The functions that estimate, by generation: a timer (mainline up to 6.1), delayed work (the
+#: vendor's 4.19, alibaba/cloud-kernel), threads (mainline from 6.2 on). Source: ip_vs_est.c.
+ESTIMATORS: dict[str, Literal["timer", "work", "kthread"]] = {
+    "estimation_timer": "timer",
+    "estimation_work": "work",
+    "ip_vs_estimation_kthread": "kthread",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Module:
     """The state of ip_vs.
@@ -42,6 +51,7 @@ class Module:
         taint: what the kernel says of how the loaded module was built, e.g. ``OE``: out of tree,
             unsigned (Documentation/admin-guide/tainted-kernels.rst).
         kthreads: names of the estimator threads seen (``ipvs-e:0:0``), empty before Linux 6.2.
+        symbols: which of :data:`ESTIMATORS` the module file names; empty where it was not read.
     """
 
     state: State
@@ -52,6 +62,7 @@ class Module:
     softdep: str = ""
     livepatches: tuple[str, ...] = ()
     taint: str = ""
+    symbols: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -110,6 +121,7 @@ def parse_module(section: Section) -> Module:
         softdep=facts.get("softdep", ("",))[0],
         livepatches=facts.get("livepatch", ()),
         taint=facts.get("taint", ("",))[0],
+        symbols=tuple(one for one in facts.get("symbol", ()) if one in ESTIMATORS),
     )
 
 
