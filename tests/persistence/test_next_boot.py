@@ -118,3 +118,20 @@ def test_a_file_that_the_next_load_takes_decides_more_than_the_loaded_module() -
     foreign = replace(made.LOADED, file="/lib/modules/x/updates/ip_vs.ko", knows_switch=False)
     later = planned.host(RECIPE_FILES, module=foreign, census=made.census(made.netns(raw="0")))
     assert made.verdict("EST-3", later).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(("words", "expected"), [
+    (("modules_load=ip_vs",), True), ((), False), (None, None),
+])  # fmt: skip
+def test_the_command_line_is_the_next_boots(
+    words: tuple[str, ...] | None, *, expected: bool | None
+) -> None:
+    found = host({DROP_IN: OFF}, NextBoot((replace(NOW, words=words),)))
+    found = replace(found, tree=replace(found.tree, cmdline=("modules_load=ip_vs",)))
+    assert after_boot(found, off).holds(off) is expected
+
+
+def test_a_command_line_that_changes_nothing_is_no_doubt() -> None:
+    found = host(RECIPE_FILES, NextBoot((), untold="no loader"))
+    found = replace(found, tree=replace(found.tree, cmdline=("modprobe.blacklist=nouveau",)))
+    assert judge_reload(found, Policy())[0] is Verdict.PASS

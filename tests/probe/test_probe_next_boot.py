@@ -215,6 +215,44 @@ def test_the_only_kernel_that_is_installed_boots_next_whatever_the_loader(host: 
     assert "cannot be told (no configuration of GRUB" in host.next().summary
 
 
+def test_a_menu_may_name_another_kernel_than_the_only_one_with_modules(host: Host) -> None:
+    host.put("boot/grub/grub.cfg", DEBIAN.replace("DEFAULT", "0").replace("vmlinuz-NEW", "mine"))
+    assert "does not name" in host.next().untold
+    host.put("boot/grub/grub.cfg", DEBIAN.replace("DEFAULT", "0").replace("NEW", RUNNING))
+    assert "the default entry" in host.next().summary
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_command_line_of_the_entry_is_told_where_no_variable_holds_it(
+    host: Host, shell: str
+) -> None:
+    menu = DEBIAN.replace("DEFAULT", "0").replace("NEW", RUNNING)
+    host.put("boot/grub/grub.cfg", menu.replace("ro quiet", "ro modules_load=ip_vs a.b=c"))
+    assert host.next(shell).kernels[0].words == ("modules_load=ip_vs",)
+    host.put("boot/grub/grub.cfg", menu)
+    assert host.next(shell).kernels[0].words == ()
+    host.put("boot/grub/grub.cfg", menu.replace("ro quiet", "ro $kernelopts"))
+    assert host.next(shell).kernels[0].words is None
+
+
+def test_the_options_of_an_entry_of_el8(host: Host) -> None:
+    host.kernel(OLD)
+    host.entry(RUNNING)
+    host.put("boot/grub2/grub.cfg", EL8)
+    assert host.next().kernels[0].words == ()
+    options = "options root=/dev/vda1 ro sysctl.net.ipv4.vs.run_estimation=0\n"
+    path = f"boot/loader/entries/0123abcd-{RUNNING}.conf"
+    host.put(path, f"version {RUNNING}\nlinux /vmlinuz-{RUNNING}\n{options}")
+    assert host.next().kernels[0].words == ("sysctl.net.ipv4.vs.run_estimation=0",)
+
+
+def test_a_default_needs_no_set(host: Host) -> None:
+    host.kernel(NEW)
+    menu = DEBIAN.replace('set default="DEFAULT"', 'default="1>1"')
+    host.put("boot/grub/grub.cfg", menu)
+    assert releases(host.next()) == [RUNNING]
+
+
 def test_the_running_kernel_is_not_read_and_no_kernel_where_nothing_tells(host: Host) -> None:
     host.kernel(NEW)
     section = run(root=host.root)["next-boot"]
@@ -368,10 +406,9 @@ def test_another_boot_loader_is_named() -> None:
     assert "rEFInd" in told("kernel 6.1.0", "efi LoaderInfo=rEFInd 0.14.0").summary
 
 
-def test_a_kernel_that_waits_for_kexec_is_a_doubt_unless_it_is_the_only_one() -> None:
+def test_a_kernel_that_waits_for_kexec_is_a_doubt() -> None:
     assert "kexec" in told("kexec=1", "kernel 6.1.0", "kernel 6.12.0").kexec
     assert told("kexec=0", "kernel 6.1.0").kexec == ""
-    assert told("kexec=1", "kernel 6.1.0", "image /boot/vmlinuz-6.1.0").kexec == ""
 
 
 def test_an_update_may_have_removed_the_running_kernels_modules() -> None:

@@ -17,6 +17,7 @@ from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
 from ipvs_audit.snapshot.config_paths import continues_lines
 from ipvs_audit.snapshot.host import Loaders
 from ipvs_audit.snapshot.kernel import Module
+from ipvs_audit.snapshot.next_boot import BootKernel, NextBoot
 
 if TYPE_CHECKING:
     from ipvs_audit.snapshot import Snapshot
@@ -88,6 +89,8 @@ def scenario(folder: Path) -> tuple[Snapshot, Policy]:
     files = read_tree(folder)
     all_loaders = Loaders(**{name: getattr(LOADERS, name) for name in fields} | loaders)
     switch = given.get("has_switch", True)
+    words = tuple(given.get("cmdline", ()))
+    same_kernel = BootKernel("6.1.0-40-cloud-amd64", "the default entry", words, running=True)
     return (
         snapshot(
             config=ConfigTree(
@@ -101,6 +104,7 @@ def scenario(folder: Path) -> tuple[Snapshot, Policy]:
             programs=replace(read_programs(folder, files, all_loaders), shell="dash"),  # noqa: S604
             module=Module(given.get("module", "loaded"), None, switch, 1, ()),
             census=census(netns(raw="0" if switch else None)),
+            next_boot=NextBoot((same_kernel,)),
         ),
         Policy(estimation=given.get("estimation", "disabled")),
     )

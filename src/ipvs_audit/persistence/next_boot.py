@@ -32,9 +32,13 @@ def by_next_boot(
     boot = config.next_boot
     if boot is None or not config.needs_module:
         return predict(config)
-    kernels = boot.kernels if boot.others else ()
-    found = [_on(kernel, predict(_with_kernel(config, kernel)), accepts) for kernel in kernels]
+    found = [
+        _on(kernel, predict(_with_kernel(_with_words(config, kernel.words), kernel)), accepts)
+        for kernel in boot.kernels
+    ]
     worst = min(found or [predict(config)], key=lambda one: _RANKS[one.holds(accepts)])
+    if config.tree.cmdline and not any(one.words is not None for one in boot.kernels):
+        worst = _by_either_command_line(config, predict, worst, accepts)
     worst = _with_initramfs(config, worst, accepts)
     notes = [*worst.notes]
     if not boot.others and boot.summary:
@@ -45,6 +49,31 @@ def by_next_boot(
     if worst.holds(accepts) and doubt:
         worst = replace(worst, doubt=doubt)
     return replace(worst, notes=tuple(notes))
+
+
+@lru_cache(maxsize=256)
+def _with_words(config: HostConfig, words: tuple[str, ...] | None) -> HostConfig:
+    """The same under another kernel command line; None for one that cannot be told."""
+    if words is None or words == config.tree.cmdline:
+        return config
+    return replace(config, tree=replace(config.tree, cmdline=words))
+
+
+def _by_either_command_line(
+    config: HostConfig,
+    predict: Callable[[HostConfig], Prediction],
+    prediction: Prediction,
+    accepts: Accepts,
+) -> Prediction:
+    """A doubt where the result rests on words of a command line that the next boot may not have."""
+    if not prediction.holds(accepts) or predict(_with_words(config, ())).holds(accepts):
+        return prediction
+    words = " ".join(config.tree.cmdline)
+    doubt = (
+        f"this rests on the kernel command line ({words}), and whether the next boot has it cannot "
+        "be told"
+    )
+    return replace(prediction, doubt=doubt)
 
 
 #: What a prediction says of the value, worst first.

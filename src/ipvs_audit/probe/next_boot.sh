@@ -14,6 +14,11 @@ function newer(a, b,   x, y, n, m, i) {
 }
 function say(text) { if (++said < 400) print substr(text, 1, 400); else cut = 1 }
 function under(path, top) { return top == "/" || path == top || index(path, top "/") == 1 }
+# The words of a kernel command line that matter, as cmdline in config.sh has them; $ for a variable.
+function words(i,   found) {
+  for (; i <= NF; i++) if ($i ~ "modules.?load|blacklist|sysctl|ip[_-]vs|[$]") found = found " " $i
+  return found
+}
 function mounted(p,   over, best, m) {
   if (!(p in type)) return
   if (upper[p] != "") {
@@ -42,20 +47,21 @@ what == "grubenv" {
 }
 what == "grub.cfg" {
   sub("^[ \t]+", "")
-  if ($0 ~ "^linux(16|efi)?[ \t]") { say("grub linux " $2); if (!first++) named = named $2 }
-  else if ($0 ~ "^set[ \t]+default=") { say("grub " $0); named = named $0; if ($0 ~ "=.?[0-9]+[0-9>]*.?$" && $0 !~ "=.?0.?$") all = 1 }
+  if ($0 ~ "^linux(16|efi)?[ \t]") { say("grub linux " $2 words(3)); if (!first++) named = named $2 }
+  else if ($0 ~ "^(set[ \t]+)?default=") { sub("^set[ \t]+", ""); say("grub set " $0); named = named $0; if ($0 ~ "=.?[0-9]+[0-9>]*.?$" && $0 !~ "=.?0.?$") all = 1 }
   else if ($0 ~ "^((menuentry|submenu|blscfg|source|configfile)([ \t]|$)|[}])") say("grub " $0)
   else if ($0 ~ "[{][ \t]*$") say("grub {")
   else if (index($0, "boot_counter") && !counts++) say("grub boot_counter")
   next
 }
+what == "entry" && $1 == "options" { say("entry-options" words(2)) }
 what == "entry" && $1 ~ "^(title|version|linux|efi|uki|id)$" { say("entry-" $0) }
 what == "loader.conf" && $1 == "default" { say("loader " $0); named = named $0 }
 what == "modules" && $0 ~ "^[ \t]*ip[_-]vs" { say("initramfs " FILENAME ":" FNR) }
 what == "dracut" && $0 ~ "^[ \t]*force_drivers.*ip[_-]vs" { say("initramfs " FILENAME ":" FNR) }
 END {
   mounted("/"); mounted("/etc")
-  for (p in type) if (p ~ "^/(etc|usr/lib|usr/local/lib|lib)/(sysctl|modprobe|modules-load|udev)") mounted(p)
+  for (p in type) if (p ~ "^/(etc|usr/lib|usr/local/lib|lib)/(sysctl|modprobe|modules-load|udev|systemd)") mounted(p)
   if (cut) print "cut"
   n = split(ENVIRON["RELEASES"], release, "\n")
   for (i = 1; i <= n; i++) if (newest == "" || newer(release[i], newest)) newest = release[i]

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from ipvs_audit.snapshot.boot_menu import Entry, Menu, UnknownChoiceError, read_menu, release_of
 
-Choice = tuple[str, str]
-"""A kernel's release, and what names it."""
+
+class Choice(NamedTuple):
+    """A kernel's release, what names it, and words of its command line, as an entry has them."""
+
+    release: str
+    why: str
+    words: tuple[str, ...] | None = None
+
 
 _ONCE, _SAVED = "${next_entry}", "${saved_entry}"
 #: What makes grub.cfg, or a program of the boot, choose otherwise than its menu says.
@@ -42,10 +49,14 @@ class BootFiles:
     unseen: str = ""
 
     def is_only_kernel(self, running: str) -> bool:
-        """Whether no other kernel than the running one is installed."""
-        found = {release_of(path) for path in self.images}
+        """Whether no other kernel than the running one is installed, or named by a menu."""
+        paths = [
+            line.split(" ")[1] for menu in self.menus.values() for line in menu if _is_linux(line)
+        ]
+        paths += [one.kernel for one in self.entries]
+        found = {release_of(path) for path in (*self.images, *paths)}
         kernels = {one for one in found if not one.startswith("0-rescue")}
-        return self.installed == [running] and kernels == {running} and not self.unseen
+        return self.installed == [running] and bool(self.images) and kernels == {running}
 
     def value(self, name: str) -> str:
         """A value of GRUB's environment; empty where it is not set.
@@ -65,8 +76,15 @@ def choices(files: BootFiles, running: str) -> tuple[Choice, ...]:
     Raises:
         UnknownChoiceError: this cannot be told; says why.
     """
-    if files.is_only_kernel(running):
-        return ((running, "it is the only kernel that is installed"),)
+    try:
+        return _by_loader(files, running)
+    except UnknownChoiceError:
+        if files.is_only_kernel(running) and not files.unseen:
+            return (Choice(running, "it is the only kernel that is installed"),)
+        raise
+
+
+def _by_loader(files: BootFiles, running: str) -> tuple[Choice, ...]:
     if files.unseen:
         raise UnknownChoiceError(files.unseen)
     loader = files.efi.get("LoaderInfo", "")
@@ -76,7 +94,7 @@ def choices(files: BootFiles, running: str) -> tuple[Choice, ...]:
         raise UnknownChoiceError(f"the boot loader is {loader}")
     else:
         found = _by_grub(files, running)
-    for release, _ in found:
+    for release, _, _ in found:
         if release != running and release not in files.installed:
             raise UnknownChoiceError(f"{release} would boot, and is not in /lib/modules")
     return found
@@ -92,7 +110,8 @@ def _by_grub(files: BootFiles, running: str) -> tuple[Choice, ...]:
     if not menus:
         raise UnknownChoiceError("no configuration of GRUB or systemd-boot was found")
     first, *rest = (_of_menu(files, menu, running) for menu in menus)
-    if any([release for release, _ in one] != [release for release, _ in first] for one in rest):
+    named = [[one.release for one in found] for found in (first, *rest)]
+    if any(one != named[0] for one in named):
         raise UnknownChoiceError(f"{menus[0].path} and {menus[1].path} name different kernels")
     return first
 
@@ -140,7 +159,7 @@ def _named(menu: Menu, default: str, why: str) -> Choice:
     entry = menu.choose(default)
     if not entry.release:
         raise UnknownChoiceError(f"{why}, {entry.names[0]!r}, does not name its kernel's release")
-    return entry.release, why
+    return Choice(entry.release, why, entry.words)
 
 
 def _by_systemd_boot(files: BootFiles) -> Choice:
@@ -157,4 +176,8 @@ def _by_systemd_boot(files: BootFiles) -> Choice:
     found = [one for one in files.entries if fnmatchcase(f"{one.names[0]}.conf", pattern)]
     if len(found) != 1 or not found[0].release:
         raise UnknownChoiceError(f"{why} is {pattern!r}, which names no kernel's release")
-    return found[0].release, why
+    return Choice(found[0].release, why, found[0].words)
+
+
+def _is_linux(line: str) -> bool:
+    return line.startswith("linux ")

@@ -33,12 +33,15 @@ class Entry:
         kernel: the kernel's path; empty where none is named.
         entries: of a submenu; None for an entry.
         version: what a specification's entry says beside the path.
+        words: of its command line, those that concern modules or sysctl; None where variables hold
+            more.
     """
 
     names: tuple[str, ...]
     kernel: str = ""
     entries: list[Entry] | None = None
     version: str = ""
+    words: tuple[str, ...] | None = ()
 
     @property
     def release(self) -> str:
@@ -53,6 +56,11 @@ class Entry:
             return found
         folders = self.kernel.rpartition("/")[0]
         return self.version if self.version and folders.endswith(f"/{self.version}") else ""
+
+
+def told_words(text: str) -> tuple[str, ...] | None:
+    """The words of a command line; None where a variable of the boot loader holds some."""
+    return None if "$" in text else tuple(text.split())
 
 
 def release_of(path: str) -> str:
@@ -141,7 +149,9 @@ class _Reader:
         if word in ("menuentry", "submenu"):
             self.entry(rest, inside, submenu=word == "submenu")
         elif word == "linux" and inside is not None:
-            inside.kernel = inside.kernel or rest
+            if not inside.kernel:
+                inside.kernel, _, words = rest.partition(" ")
+                inside.words = told_words(words)
         elif word == "{":
             self.open.append(None)
         elif word == "}":

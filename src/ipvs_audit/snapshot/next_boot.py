@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from ipvs_audit.snapshot.boot_choice import BootFiles, Choice, choices
-from ipvs_audit.snapshot.boot_menu import Entry, UnknownChoiceError
+from ipvs_audit.snapshot.boot_menu import Entry, UnknownChoiceError, told_words
 
 if TYPE_CHECKING:
     from ipvs_audit.snapshot.section import Section
 
 _RELEASE = re.compile(r"[!-.0-~]{1,128}")
-_BELOW = r"/(?:etc|lib|usr/lib|usr/local/lib)/(?:sysctl|modprobe|modules-load|udev)[!-~]*"
+_BELOW = r"/(?:etc|lib|usr/lib|usr/local/lib)/(?:sysctl|modprobe|modules-load|udev|systemd)[!-~]*"
 _MOUNT = re.compile(rf"(/|/etc|{_BELOW}) ([!-~]{{1,64}}) (ro|rw)(?: upper=([!-~]{{1,64}}))?")
 _WHOLE = ("/etc", "/")
 _IN_MEMORY = ("tmpfs", "ramfs", "rootfs")
@@ -31,7 +31,9 @@ class BootKernel:
     Attributes:
         release: as ``uname -r`` will give it.
         why: what names it, e.g. ``the default entry of /boot/grub/grub.cfg``.
-        running: whether it is the one that runs: nothing else here is filled in then.
+        words: those words of its command line that concern modules or sysctl; None where they
+            cannot be told.
+        running: whether it is the one that runs: what follows is not filled in then.
         module: what it has of ip_vs; ``unknown`` where nothing of it was looked at.
         file: ip_vs's file, or None.
         knows_switch: whether that file holds the key's name; None where it was not read.
@@ -41,6 +43,7 @@ class BootKernel:
 
     release: str
     why: str
+    words: tuple[str, ...] | None = None
     running: bool = False
     module: Literal["available", "builtin", "absent", "unknown"] = "unknown"
     file: str | None = None
@@ -158,13 +161,17 @@ def parse_next_boot(section: Section, running: str) -> NextBoot:
     )
     return NextBoot(
         kernels=tuple(
-            BootKernel(release, why, running=True)
-            if release == running
-            else replace(read.modules.get(release, BootKernel(release, "")), why=why)
-            for release, why in chosen
+            BootKernel(one.release, one.why, one.words, running=True)
+            if one.release == running
+            else replace(
+                read.modules.get(one.release, BootKernel(one.release, "")),
+                why=one.why,
+                words=one.words,
+            )
+            for one in chosen
         ),
         untold=untold,
-        kexec=kexec if read.kexec and not read.files.is_only_kernel(running) else "",
+        kexec=kexec if read.kexec else "",
         volatile=_volatile(read.mounts),
         read_only=next((point for point in _WHOLE if read.mounts.get(point, ("", False))[1]), ""),
         initramfs=tuple(read.initramfs),
@@ -273,6 +280,8 @@ class _Reader:
             entry.version = value
         elif field == "linux":
             entry.kernel = value
+        elif field == "options":
+            entry.words = told_words(value)
 
     def _of_modules(self, line: str) -> bool:
         """Read a line about the modules of a kernel that is installed; False for another line."""
