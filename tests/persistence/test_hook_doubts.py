@@ -104,6 +104,8 @@ def test_busybox_may_run_its_own_sysctl_for_a_bare_name(shell: str, expected: bo
         (f"{LOAD} & sleep 5; {WRITE}", None),
         (f"{LOAD} && {WRITE} &", None),
         (f"{LOAD} | {WRITE}", None),
+        (f"modprobe -r ip_vs & {LOAD}; {WRITE}", None),
+        (f"modprobe -r ip_vs | {LOAD}; {WRITE}", None),
         (f"{LOAD} &> /dev/null && {WRITE}", None),
         (f"logger loading & {LOAD} && {WRITE}", True),
         (f"{LOAD} && sysctl --system | head -1", None),

@@ -75,7 +75,13 @@ class _Runner:
                 state.value,
                 state.written,
             )
-            if not same or end.doubt != state.doubt or end.steps != state.steps or end.fault:
+            if (
+                not same
+                or _loads(item)
+                or end.doubt != state.doubt
+                or end.steps != state.steps
+                or end.fault
+            ):
                 why = f"{self.command.where} runs a command in the background"
                 return (replace(state.never_certain(why), status=0, fault=end.fault),)
         return (replace(state, status=0),)
@@ -135,7 +141,7 @@ class _Runner:
                 for state in states
                 for end in self._command(command, replace(state, ended=False), guarded=True)
             )
-            acting += any(
+            acting += _loads(command) or any(
                 end.steps != state.steps or end.loaded != state.loaded or end.doubt != state.doubt
                 for end in after
                 for state in states[:1]
@@ -177,7 +183,7 @@ class _Runner:
         inner = Command(text, self.command.where, self.command.kind)
         if len(text) >= len(self.command.text):
             return (state.never_certain(f"{self.command.where} starts shells in an endless loop"),)
-        ends = run_shell(self.config, inner, replace(state, errexit=errexit), shell)
+        ends = run_shell(self.config, inner, replace(state, errexit=errexit, status=0), shell)
         back = tuple(replace(end, errexit=state.errexit) for end in ends)
         if any(end.lasting != state.lasting for end in back):
             return tuple(replace(end, status=status) for end in back for status in (0, 1))
@@ -187,6 +193,16 @@ class _Runner:
 #: Programs that read their input to its end.
 _READERS = frozenset(("cat", "tee", "logger", "grep", "egrep", "sort", "wc", "systemd-cat"))
 _QUITS = re.compile(r"-[A-Za-z]*[qm]|--(quiet|silent|max-count)")  # grep, at the first match
+
+
+def _loads(node: shell_parser.AndOr | shell_parser.Simple | shell_parser.Group) -> bool:
+    """Whether modprobe or insmod is called, be it to remove a module that is not loaded."""
+    if isinstance(node, shell_parser.Simple):
+        return any("mod" in word.text for word in node.words)
+    if isinstance(node, shell_parser.Group):
+        return any(map(_loads, node.body.items))
+    pipelines = (node.first, *(pipeline for _, pipeline in node.rest))
+    return any(_loads(command) for pipeline in pipelines for command in pipeline.commands)
 
 
 def _reads_all(command: shell_parser.Simple | shell_parser.Group) -> bool:

@@ -71,11 +71,12 @@ def run_program(
     if _echoes_into_key(config, command, name):
         return _named(config, command, name, state, nested)
     can, why, before = opened(config, command.redirections, state)
-    failed = before.exits(1, f"{command.text!r}: {why}").assuming(why)
+    failed: tuple[State, ...] = (before.exits(1, f"{command.text!r}: {why}").assuming(why),)
     if shell_builtins.is_special(name):
-        failed = replace(failed, ended=True)
+        # The shell ends; bash applies a `!` before it to its own status.
+        failed = tuple(replace(failed[0], ended=True, status=status) for status in (1, 0))
     if can is False:
-        return (failed,)
+        return failed
     if not command.words:
         ends: tuple[State, ...] = (replace(before, status=0),)
     else:
@@ -84,7 +85,7 @@ def run_program(
         ends = tuple(
             end.unknown_effect(f"what {command.text!r} writes to {target}") for end in ends
         )
-    return ends if can else (*ends, failed)
+    return ends if can else (*ends, *failed)
 
 
 def _echoes_into_key(config: HostConfig, command: Simple, name: str) -> bool:

@@ -87,7 +87,7 @@ def _with_rules(config: HostConfig, by_hook: Prediction, *, written: bool) -> Pr
 
 def _ends(config: HostConfig, rule: Rule) -> tuple[State, ...]:
     def nested(text: str, state: State, shell: str, *, errexit: bool) -> tuple[State, ...]:
-        before = replace(state, errexit=errexit)
+        before = replace(state, errexit=errexit, status=0)
         return run_shell(config, Command(text, rule.where, "udev"), before, shell)
 
     return run_program(config, rule.command, loaded(config), nested)
