@@ -30,6 +30,7 @@ from ipvs_audit.snapshot import Snapshot
         "module",
         "asked",
         "next-boot",
+        "late-writers",
     ),
     proves=True,
     remediable=True,

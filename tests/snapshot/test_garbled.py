@@ -24,6 +24,7 @@ PARTS = (
     "census",
     "counters",
     "config",
+    "boot_files",
     "exposure",
 )
 RECORDED = {name: snapshot(name) for name in NAMES}

@@ -11,6 +11,7 @@ from ipvs_audit.controls.control import Check, control_of, judge
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.persistence.tree_programs import standard_programs
 from ipvs_audit.snapshot import CollectionInfo, Snapshot
+from ipvs_audit.snapshot.boot_files import BootFiles
 from ipvs_audit.snapshot.counters import Counts, Sample, Series, Switch
 from ipvs_audit.snapshot.host import Host
 from ipvs_audit.snapshot.host_answers import HostAnswers
@@ -105,6 +106,7 @@ def snapshot(**parts: Any) -> Snapshot:
         "programs": standard_programs("debian"),
         "host_answers": HostAnswers(),
         "next_boot": NextBoot((BootKernel("6.1.0-40-cloud-amd64", "", running=True),)),
+        "boot_files": BootFiles(),
     }
     made.__dict__.update(defaults | parts)
     return made

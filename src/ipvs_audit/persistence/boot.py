@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.container_loads import load_from_container
 from ipvs_audit.persistence.early_loading import EarlyLoad, find_early_load, unloadable_lines
+from ipvs_audit.persistence.late_writers import with_late_writers
 from ipvs_audit.persistence.next_boot import by_next_boot
 from ipvs_audit.persistence.other_hooks import udev_race
 from ipvs_audit.persistence.prediction import Accepts, Prediction
@@ -53,11 +54,13 @@ def _after_boot(config: HostConfig, accepts: Accepts) -> Prediction:
         later = after_reload(config, accepts)
         when = "ip_vs is loaded on demand, after systemd-sysctl has run; then "
         when = when if config.systemd_runs else "ip_vs is loaded on demand; then "
-        later = replace(later, because="; ".join((when + later.because, *unloadable_lines(config))))
+        because = "; ".join((when + later.because, *unloadable_lines(config)))
+        later = with_late_writers(config, replace(later, because=because), accepts, early=False)
         if later.holds(accepts) and (container := load_from_container(config)):
             return replace(later, doubt=container)
         return later
-    return without_switch(config, _after_early_load(config, early, accepts), accepts)
+    loaded = _after_early_load(config, early, accepts)
+    return with_late_writers(config, without_switch(config, loaded, accepts), accepts, early=True)
 
 
 def _after_early_load(config: HostConfig, early: EarlyLoad, accepts: Accepts) -> Prediction:
@@ -74,12 +77,14 @@ def _after_early_load(config: HostConfig, early: EarlyLoad, accepts: Accepts) ->
         how = early.source
     if not config.systemd_runs:
         if config.loaders.init == "systemd":
-            return replace(first, because=f"{how}; systemd-sysctl does not run: {first.because}")
+            why = config.sysctl_unit.why_not or "systemd-sysctl does not run"
+            return replace(first, because=f"{how}; {why}: {first.because}")
         doubt = f"what {config.loaders.init or 'this init'} runs at boot is not known to this audit"
         return replace(first, doubt=first.doubt or doubt)
     applied = config.resolve(config.systemd_sysctl)
-    if applied.doubt:
-        return replace(first, doubt=f"systemd-sysctl: {applied.doubt}")
+    unit = config.sysctl_unit.doubt
+    if unit or applied.doubt:
+        return replace(first, doubt=unit or f"systemd-sysctl: {applied.doubt}")
     if applied.winner is None or applied.value is None:
         because = f"{how}; systemd-sysctl, which runs after it, sets nothing; {first.because}"
         return replace(first, because=because)

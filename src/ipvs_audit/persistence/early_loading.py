@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ipvs_audit.persistence.boot_units import MODULES_UNIT, check_unit
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.snapshot.config_paths import MODULES_LOAD, first_unreadable
 from ipvs_audit.snapshot.modprobe_config import underscored
@@ -14,7 +15,6 @@ from ipvs_audit.snapshot.sysctl_config import files_by_name
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
 
-_UNIT = "systemd-modules-load.service"
 _CMDLINE = re.compile(r"modules[-_]load=(.*)")
 _BLACKLIST = re.compile(r"(?:modprobe\.blacklist|module_blacklist)=(.*)")
 #: Modules that need ip_vs and that every kernel with it may have; others are not known to exist.
@@ -59,8 +59,17 @@ def find_early_load(config: HostConfig) -> EarlyLoad:
     loaders = config.loaders
     if loaders.init != "systemd" or loaders.systemd_modules_load is None:
         return EarlyLoad("")
-    if _UNIT in loaders.masked_units:
+    unit = check_unit(config.boot_files, MODULES_UNIT)
+    if MODULES_UNIT in loaders.masked_units or unit.why_not:
         return EarlyLoad("")
+    found = _configured(config)
+    if unit.doubt and (found.source or found.doubt):
+        return replace(found, doubt=found.doubt or unit.doubt)
+    return found
+
+
+def _configured(config: HostConfig) -> EarlyLoad:
+    """What the kernel command line and modules-load.d name."""
     for word in config.tree.cmdline:
         found = _CMDLINE.fullmatch(word)
         if found and any(_needs(config, name) for name in found[1].split(",")):

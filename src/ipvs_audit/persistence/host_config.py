@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from ipvs_audit.persistence.boot_units import SYSCTL_UNIT, UnitCheck, check_unit
 from ipvs_audit.persistence.resolution import Resolution, one_of, resolve, resolve_builds
 from ipvs_audit.persistence.sysctl_answers import settled
+from ipvs_audit.snapshot.boot_files import BootFiles
 from ipvs_audit.snapshot.config_paths import SYSCTL_CONF, why_ignored
 from ipvs_audit.snapshot.modprobe_config import ModprobeConfig, read_modprobe
 from ipvs_audit.snapshot.programs import Programs
@@ -59,6 +61,7 @@ class HostConfig:
         programs: what hooks and rules name, and whether it is there; nothing is known without.
         asked: what the host's own programs answered; None for a tree on disk.
         next_boot: what the next boot will find; None where nothing is known of it.
+        boot_files: what else runs at boot and later.
     """
 
     tree: ConfigTree
@@ -71,6 +74,7 @@ class HostConfig:
     programs: Programs = field(default_factory=Programs)
     asked: Asked | None = None
     next_boot: NextBoot | None = None
+    boot_files: BootFiles = field(default_factory=BootFiles)
     _resolved: dict[Loader, Resolution] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -123,7 +127,8 @@ class HostConfig:
         return (
             self.loaders.init == "systemd"
             and self.loaders.systemd_sysctl is not None
-            and "systemd-sysctl.service" not in self.loaders.masked_units
+            and SYSCTL_UNIT not in self.loaders.masked_units
+            and not self.sysctl_unit.why_not
         )
 
     @property
@@ -133,6 +138,11 @@ class HostConfig:
         if asked is None or asked.tree is not self.tree or asked.loaders is not self.loaders:
             return None
         return asked.answers
+
+    @cached_property
+    def sysctl_unit(self) -> UnitCheck:
+        """Whether a boot starts systemd-sysctl as shipped."""
+        return check_unit(self.boot_files, SYSCTL_UNIT)
 
     def resolve(self, loader: Loader) -> Resolution:
         """What a loader makes of the key; each loader is resolved once."""
@@ -166,8 +176,14 @@ def host_config_of(snapshot: Snapshot, key: Key = RUN_ESTIMATION) -> HostConfig:
     loaders = replace(
         snapshot.loaders, os_id=snapshot.host.os_id, helps_dry_run=answers.helps_dry_run
     )
-    release, boot = snapshot.kernel.release, snapshot.next_boot
-    same = _Identical(snapshot.config, module.softdep, release, snapshot.programs, boot)
+    same = _Identical(
+        snapshot.config,
+        module.softdep,
+        snapshot.kernel.release,
+        snapshot.programs,
+        snapshot.next_boot,
+        snapshot.boot_files,
+    )
     asked = (answers, snapshot.host.root) if key == RUN_ESTIMATION else None
     return _host_config((same, asked), loaders, module.state, has_switch, key)
 
@@ -181,6 +197,7 @@ class _Identical:
     kernel: str
     programs: Programs
     next_boot: NextBoot
+    boot_files: BootFiles
 
     def __hash__(self) -> int:
         return id(self.tree)
@@ -190,6 +207,7 @@ class _Identical:
             isinstance(other, _Identical)
             and other.tree is self.tree
             and other.programs is self.programs
+            and other.boot_files is self.boot_files
             and (other.softdep, other.kernel) == (self.softdep, self.kernel)
             and other.next_boot == self.next_boot
         )
@@ -217,4 +235,5 @@ def _host_config(
         programs=same.programs,
         asked=about,
         next_boot=same.next_boot,
+        boot_files=same.boot_files,
     )

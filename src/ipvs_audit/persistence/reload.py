@@ -10,6 +10,7 @@ from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook_state import Command, State
 from ipvs_audit.persistence.host_answers import load_difference
 from ipvs_audit.persistence.host_config import MODULE, HostConfig
+from ipvs_audit.persistence.late_writers import with_repeated_writers
 from ipvs_audit.persistence.other_hooks import with_dependent_hooks, with_udev
 from ipvs_audit.persistence.prediction import Accepts, Prediction, is_compliant
 from ipvs_audit.snapshot.modprobe_config import underscored
@@ -37,6 +38,7 @@ def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
         state = ends[0]
     prediction = with_udev(config, by_hook, written=hook is not None and state.written)
     prediction = with_dependent_hooks(config, prediction, accepts)
+    prediction = with_repeated_writers(config, prediction, accepts)
     if differs := load_difference(config, hook):
         prediction = replace(prediction, doubt=differs, fault="")
     return without_switch(config, prediction, accepts)

@@ -74,6 +74,7 @@ main() {
   programs
   asked
   next_boot
+  late_writers
   consumers
   editable_files
   if [ -n "$tasks$mounts" ]; then

@@ -27,6 +27,7 @@ PARTS = (
     "programs.sh",
     "asked.sh",
     "next_boot.sh",
+    "late_writers.sh",
 )
 
 #: Parts more, for a plan: the files that may have to change, whole, and where they lie.

@@ -17,6 +17,8 @@ from ipvs_audit.model.clock import stamp
 from ipvs_audit.model.verdict import Evidence
 from ipvs_audit.snapshot import estimator_runs as estimator
 from ipvs_audit.snapshot import round_trips
+from ipvs_audit.snapshot.boot_files import SECTION as LATE_WRITERS
+from ipvs_audit.snapshot.boot_files import BootFiles, parse_boot_files
 from ipvs_audit.snapshot.config_files import ConfigTree, parse_config_files
 from ipvs_audit.snapshot.counters import Counters, parse_counters
 from ipvs_audit.snapshot.errors import GarbledEvidenceError
@@ -174,6 +176,11 @@ class Snapshot:
     def config(self) -> ConfigTree:
         """The files that decide whether the value persists."""
         return parse_config_files(self.sections)
+
+    @cached_property
+    def boot_files(self) -> BootFiles:
+        """What else sets the key, and the units that its loaders boot with."""
+        return parse_boot_files(self.section(LATE_WRITERS))
 
     @cached_property
     def exposure(self) -> Exposure:

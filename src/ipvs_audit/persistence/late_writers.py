@@ -1,0 +1,284 @@
+"""What else writes the key at a boot or later: units, rc.local, cron, tuned and the like.
+
+Their commands are read by the same shell parser as a hook's, and never run. What passes must be
+proven: a script of which every line is known, that surely runs, after ip_vs is there. What may
+write another value than the loaders keeps a host from passing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ipvs_audit.persistence.boot_units import BOOT_TARGETS
+from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
+from ipvs_audit.persistence.hook_state import Command, State
+from ipvs_audit.persistence.prediction import is_compliant
+from ipvs_audit.persistence.unit_commands import unit_script
+from ipvs_audit.snapshot.config_files import ConfigFile
+from ipvs_audit.snapshot.programs import AtPath
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ipvs_audit.persistence.host_config import HostConfig
+    from ipvs_audit.persistence.prediction import Accepts, Prediction
+    from ipvs_audit.snapshot.boot_files import BootFile
+    from ipvs_audit.snapshot.sysctl_key import Value
+
+_UNIT = re.compile(r"/systemd/[^/]+/([^/]+\.service)(\.d/[^/]+)?$")
+_CRON = re.compile(r"/(crontab|anacrontab)$|/cron\.d/|/spool/cron/")
+_AT_ANY_TIME = [
+    "/cron.hourly/",
+    "/cron.daily/",
+    "/cron.weekly/",
+    "/cron.monthly/",
+    "/dispatcher.d/",
+    "/networkd-dispatcher/",
+    "/etc/network/",
+    "/etc/keepalived/",
+    "/kubernetes/manifests/",
+]
+_AT_BOOT = "/tuned/ /ufw /cloud/ /etc/init.d/ /local.d/ /rc.modules".split()  # noqa: SIM905
+_CREDENTIAL = re.compile(r"/(credstore|credentials/@system)/sysctl\.")
+_LITERAL = re.compile(
+    r"run_estimation[\"']?\s*[=:]\s*[\"']?(-?\w+)|echo\s+(?:-n\s+)?[\"']?(-?\w+)[\"']?\s*>+\s*"
+    r"[\"']?/proc/sys/net/ipv4/vs/run_estimation"
+)
+_CRON_FIELDS = re.compile(r"\s*(@\w+|(?:\S+\s+){4}\S+)\s+(.*)")
+_LOADS_FIRST = re.compile(
+    r"(?:(?:set -[eux]+|PATH=\S*|export PATH=\S*|:|true)\s*[;\n]\s*)*"
+    r"(?:/usr)?/s?bin/modprobe\s+(?:-[qva]+\s+|--\s+)*ip[_-]vs(?:\s*(?:\n|;|&&)|\s*$)"
+)
+_CALL = re.compile(r"(?:\S*/)?(?:sh|bash|dash)\s+|(?:exec|sudo|nohup)\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Something that may write the key.
+
+    Attributes:
+        where: file and line.
+        what: the command or setting, as written.
+        values: what it may leave in the key.
+        at_boot: it runs once, when the host boots; else at any time.
+        proven: it surely runs at each boot, and leaves its value whether ip_vs was there or not.
+    """
+
+    where: str
+    what: str
+    values: tuple[Value, ...]
+    at_boot: bool
+    proven: bool = False
+
+    @property
+    def sets(self) -> str:
+        """Its place, command and value."""
+        return f"{self.where} ({self.what!r}) sets {', '.join(str(each) for each in self.values)}"
+
+
+def with_late_writers(
+    config: HostConfig, before: Prediction, accepts: Accepts, *, early: bool
+) -> Prediction:
+    """The value after a boot, once everything that runs at boot has run.
+
+    Args:
+        config: the host.
+        before: the value by hook, udev and sysctl loaders.
+        accepts: the policy.
+        early: whether ip_vs is surely loaded before services start.
+    """
+    if before.fault or before.doubt or config.has_switch is False:
+        return before
+    found = late_writers(config, before.value, early=early)
+    right = before.value is None or is_compliant(accepts, before.value)
+    good = [one for one in found if all(is_compliant(accepts, value) for value in one.values)]
+    bad = [one for one in found if one not in good]
+    doubt = ""
+    if right and bad and (good or not bad[0].proven):
+        doubt = f"{bad[0].sets}, and may do so after ip_vs is loaded"
+    elif not right and good and bad:
+        doubt = f"{good[0].sets}, {bad[0].sets}, and which is the last is not known"
+    elif not right and good and not good[0].proven:
+        doubt = (
+            f"the host relies on {good[0].sets}; that it does so after ip_vs is loaded is not "
+            f"certain ({before.because})"
+        )
+    last = (bad if right else good)[:1]
+    if doubt or not last:
+        return replace(before, doubt=doubt)
+    return replace(before, value=last[0].values[0], because=_later(before, last[0]))
+
+
+def _later(before: Prediction, writer: Writer) -> str:
+    return f"{writer.sets} at boot, after ip_vs is loaded; before that {before.because}"
+
+
+def with_repeated_writers(config: HostConfig, before: Prediction, accepts: Accepts) -> Prediction:
+    """What runs at any time (cron, timers, dispatchers) and may spoil a value after a reload."""
+    if before.fault or before.doubt or not is_compliant(accepts, before.value):
+        return before
+    for one in late_writers(config, before.value, early=True):
+        wrong = [value for value in one.values if not is_compliant(accepts, value)]
+        if wrong and not one.at_boot:
+            return replace(before, doubt=f"{one.sets}, and may do so at any time")
+    return before
+
+
+def late_writers(config: HostConfig, value: Value | None, *, early: bool) -> tuple[Writer, ...]:
+    """Everything that may write the key, in the order of the probe."""
+    seen = _with_settings(config)
+    found: list[Writer] = []
+    for file in config.boot_files.files.values():
+        found += _of_file(seen, file, value, early=early)
+    return tuple(dict.fromkeys(found))
+
+
+def _with_settings(config: HostConfig) -> HostConfig:
+    """The host with the files that these commands give to sysctl."""
+    boot = config.boot_files
+    own = {path: AtPath("program", writable=None, same=name) for path, name in boot.programs}
+    programs = replace(config.programs, paths={**own, **config.programs.paths})
+    more = {}
+    for path in boot.named:
+        file = boot.files.get(path)
+        lines = boot.settings.get(path, () if file is None else file.lines)
+        more[path] = ConfigFile(path, path, 0, 0, 0, 0, "", lines)
+    tree = replace(config.tree, files={**more, **config.tree.files}) if more else config.tree
+    return replace(config, tree=tree, programs=programs)
+
+
+def _of_file(
+    config: HostConfig, file: BootFile, value: Value | None, *, early: bool
+) -> Iterator[Writer]:
+    path = file.path
+    unit = _UNIT.search(path)
+    if unit is not None:
+        yield from _of_unit(config, file, unit[1], value, early=early)
+    elif path.endswith("/rc.local"):
+        if file.executable:
+            yield from _of_script(config, file, value, early=early, surely=True)
+    elif _CRON.search(path):
+        yield from _of_crontab(config, file)
+    elif "/sysconfig/modules/" in path:
+        if file.executable and path.endswith(".modules"):
+            yield from _of_script(config, file, value, early=early, surely=False)
+    elif _CREDENTIAL.search(path) or any(place in path for place in _AT_BOOT):
+        if "/tuned/" not in path or set(path.split("/")) & set(config.boot_files.tuned):
+            yield from _of_lines(config, file, at_boot=True)
+    elif any(place in path for place in _AT_ANY_TIME):
+        yield from _of_lines(config, file, at_boot=False)
+
+
+def _of_unit(
+    config: HostConfig, file: BootFile, name: str, value: Value | None, *, early: bool
+) -> Iterator[Writer]:
+    if name in ("systemd-sysctl.service", "systemd-modules-load.service"):
+        return
+    boot = config.boot_files
+    timer = f"{name.removesuffix('.service')}.timer"
+    if any(unit == timer for unit, _ in boot.wanted):
+        yield from _of_lines(config, file, at_boot=False)
+        return
+    targets = {target for unit, target in boot.wanted if unit == name}
+    if not targets:
+        return  # nothing known starts it: it is disabled
+    script, known = unit_script(file)
+    surely = known and bool(targets & BOOT_TARGETS)
+    writer = _proven(config, file, script, value, early=early) if surely else None
+    if writer is not None:
+        yield writer
+    else:
+        yield from _of_lines(config, file, at_boot=True)
+
+
+def _of_script(
+    config: HostConfig, file: BootFile, value: Value | None, *, early: bool, surely: bool
+) -> Iterator[Writer]:
+    lines = [line for line in file.lines if not line.text.startswith("#!")]
+    plain = not file.others and not any(
+        "-e" in line.text for line in file.lines if line.text.startswith("#!")
+    )
+    script = "\n".join(line.text for line in lines)
+    writer = _proven(config, file, script, value, early=early) if plain and surely else None
+    if writer is not None:
+        yield writer
+    else:
+        yield from _of_lines(config, file, at_boot=True)
+
+
+def _of_crontab(config: HostConfig, file: BootFile) -> Iterator[Writer]:
+    has_user = "/spool/" not in file.path
+    for line in file.lines:
+        fields = _CRON_FIELDS.fullmatch(line.text)
+        if fields is None:
+            continue
+        command = fields[2].partition(" ")[2] if has_user else fields[2]
+        at_boot = fields[1] == "@reboot"
+        where = f"{file.path}:{line.number}"
+        yield from _by_line(config, where, command.replace("\\%", "%"), at_boot=at_boot)
+
+
+def _proven(
+    config: HostConfig, file: BootFile, script: str, value: Value | None, *, early: bool
+) -> Writer | None:
+    """The writer that a script is, where its end is the same however it starts; else None."""
+    there = replace(loaded(config), value=value)
+    # One that loads ip_vs first finds it as any load leaves it; else it may not be there yet.
+    starts = (there,) if early or _LOADS_FIRST.match(script) else (there, State())
+    command = Command(script, file.path, "boot")
+    ends = [end for start in starts for end in run_shell(config, command, start)]
+    values = {end.value for end in ends}
+    certain = all(end.loaded and end.written and not (end.doubt or end.fault) for end in ends)
+    if not certain or len(values) != 1 or None in values:
+        return None
+    line = file.lines[-1]
+    step = ends[0].steps[-1].command
+    for each in file.lines:
+        line = each if step in " ".join(each.text.split()) else line
+    left = tuple(one for one in values if one is not None)
+    return Writer(f"{file.path}:{line.number}", step, left, at_boot=True, proven=True)
+
+
+def _of_lines(config: HostConfig, file: BootFile, *, at_boot: bool) -> Iterator[Writer]:
+    """What single lines may write, where the whole is not followed."""
+    for line in file.lines:
+        text = line.text.strip()
+        if (unit := re.match(r"Exec\w+\s*=\s*[-@:+!|]*(.*)", text)) is not None:
+            text = unit[1]
+        yield from _by_line(config, f"{file.path}:{line.number}", text, at_boot=at_boot)
+
+
+def _by_line(config: HostConfig, where: str, text: str, *, at_boot: bool) -> Iterator[Writer]:
+    called = _called(config, text)
+    if called is not None:
+        for line in called.lines:
+            if not line.text.startswith("#!"):
+                inner = f"{where} runs {called.path}:{line.number}, which"
+                for one in _by_line(config, inner, line.text.strip(), at_boot=at_boot):
+                    yield replace(one, where=f"{where}, through {called.path}:{line.number}")
+        return
+    values = _values(config, where, text)
+    if values:
+        yield Writer(where, text, values, at_boot)
+
+
+def _called(config: HostConfig, text: str) -> BootFile | None:
+    """The script that a command runs, where its lines were brought."""
+    word = _CALL.sub("", text.strip(), count=1).split(" ")[0].strip("\"'")
+    file = config.boot_files.files.get(word)
+    return file if file is not None and text.strip() != "" else None
+
+
+def _values(config: HostConfig, where: str, text: str) -> tuple[Value, ...]:
+    """What one line may leave in the key: by following it, or by what it says plainly."""
+    ends = run_shell(config, Command(text, where, "boot"), loaded(config))
+    written = {end.value for end in ends if end.written and end.value is not None}
+    if any(step.writes is not None for end in ends for step in end.steps) and written:
+        return tuple(written)
+    if text.lstrip().startswith(("echo ", "printf ", "logger ")) and "/proc/" not in text:
+        return ()
+    literal = [first or second for first, second in _LITERAL.findall(text)]
+    stored = (config.key.stores(each) for each in literal)
+    return tuple(dict.fromkeys(each for each in stored if each is not None))
