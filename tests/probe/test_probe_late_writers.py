@@ -1,0 +1,151 @@
+"""The probe's search for what else sets the key, on made-up file trees, in every shell and awk."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from probe_runs import AWKS, SHELLS, run
+
+from ipvs_audit.snapshot.boot_files import SECTION, BootFile, BootFiles, parse_boot_files
+from ipvs_audit.snapshot.config_files import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+SETS = "/sbin/sysctl -w net.ipv4.vs.run_estimation=0"
+
+
+def put(root: Path, path: str, content: str, mode: int = 0o644) -> str:
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content)
+    file.chmod(mode)
+    return str(file)
+
+
+def found(root: Path, shell: str = "sh", before: Sequence[str] = (), **more: object) -> BootFiles:
+    sections = run(SHELLS[shell], root=root, before=before, **more)  # type: ignore[arg-type]
+    return parse_boot_files(sections[SECTION])
+
+
+def lines(file: BootFile) -> list[tuple[int, str]]:
+    return [(line.number, line.text) for line in file.lines]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_unit_comes_with_its_order_and_without_its_other_commands(
+    tmp_path: Path, shell: str
+) -> None:
+    path = put(
+        tmp_path,
+        "etc/systemd/system/ipvs.service",
+        "[Unit]\nDescription=x\nAfter=network.target\n# ExecStart=sysctl\n[Service]\nType=oneshot\n"
+        "Environment=PASSWORD=hunter2\nExecStart=/sbin/modprobe ip_vs\n"
+        "ExecStart=/sbin/sysctl -w \\\n"
+        "  net.ipv4.vs.run_estimation=0\nExecStart=/bin/x --token=hunter2\n",
+    )
+    wants = tmp_path / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir()
+    (wants / "ipvs.service").symlink_to(path)
+    read = found(tmp_path, shell)
+    assert lines(read.files[path]) == [
+        (3, "After=network.target"),
+        (6, "Type=oneshot"),
+        (8, "ExecStart=/sbin/modprobe ip_vs"),
+        (9, "ExecStart=/sbin/sysctl -w    net.ipv4.vs.run_estimation=0"),
+    ]
+    assert read.files[path].others == (11,)
+    assert ("ipvs.service", "multi-user.target.wants") in read.wanted
+    assert "hunter2" not in repr(read)
+    assert list(read.files) == [path]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_of_a_script_only_what_concerns_it_comes(tmp_path: Path, shell: str) -> None:
+    text = f"#!/bin/sh -e\n\n# {SETS}\nTOKEN=hunter2\nx=1\nset -u\n{SETS}\nexit 0\n"
+    path = put(tmp_path, "etc/rc.local", text, 0o755)
+    idle = put(tmp_path, "etc/cron.daily/x", "#!/bin/sh\nlogrotate\n", 0o755)
+    read = found(tmp_path, shell)
+    assert lines(read.files[path]) == [
+        (1, "#!/bin/sh -e"),
+        (6, "set -u"),
+        (7, SETS),
+        (8, "exit 0"),
+    ]
+    assert (read.files[path].executable, read.files[path].others) == (True, (4,))
+    assert idle not in read.files
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_scripts_that_others_call_and_files_that_sysctl_reads(tmp_path: Path, shell: str) -> None:
+    script = put(tmp_path, "usr/local/bin/tune.sh", f"#!/bin/sh\n{SETS}\n", 0o755)
+    conf = put(tmp_path, "srv/ours.conf", "a.b = 1\nnet.ipv4.vs.run_estimation = 1\npw = hunter2\n")
+    other = put(tmp_path, "srv/other.conf", "a.b = 1\n")
+    cron = put(
+        tmp_path,
+        "etc/cron.d/x",
+        f"MAILTO=x\n@reboot root {script}\n1 * * * * root sysctl -p {conf}\n"
+        f"2 * * * * root sysctl -p {other}\n",
+    )
+    read = found(tmp_path, shell)
+    assert [number for number, _ in lines(read.files[cron])] == [2, 3, 4]
+    assert lines(read.files[script])[-1] == (2, SETS)
+    assert read.settings == {conf: (Line(2, "net.ipv4.vs.run_estimation = 1"),)}
+    assert read.named == (conf, other)
+    assert "hunter2" not in repr(read)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_units_of_the_loaders_come_with_their_drop_ins(tmp_path: Path, shell: str) -> None:
+    units = "usr/lib/systemd/system"
+    own = put(tmp_path, f"{units}/systemd-sysctl.service", "ExecStart=/bin/true\n")
+    drop_in = put(
+        tmp_path, "etc/systemd/system/systemd-sysctl.service.d/a.conf", "ConditionPathExists=/x\n"
+    )
+    put(tmp_path, f"{units}/systemd-modules-load.service", "ExecStart=/bin/hunter2\n")
+    masks = tmp_path / "etc/systemd/system/systemd-modules-load.service"
+    masks.symlink_to("/dev/null")
+    wants = tmp_path / units / "sysinit.target.wants"
+    wants.mkdir()
+    (wants / "systemd-sysctl.service").symlink_to(own)
+    read = found(tmp_path, shell)
+    assert read.units == {
+        "systemd-sysctl.service": own,
+        "systemd-modules-load.service": str(masks),
+    }
+    assert read.files[own].others == (1,)
+    assert lines(read.files[drop_in]) == [(1, "ConditionPathExists=/x")]
+    assert read.wanted == (("systemd-sysctl.service", "sysinit.target.wants"),)
+    assert "hunter2" not in repr(read)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_odd_files_are_neither_opened_nor_too_many(tmp_path: Path, shell: str) -> None:
+    os.mkfifo(put(tmp_path, "etc/cron.d/x", "")[:-1] + "pipe")
+    put(tmp_path, "etc/cron.d/large", f"* * * * * root {SETS}\n" * 5000)
+    for number in range(70):
+        put(tmp_path, f"etc/cron.daily/{number}", f"{SETS}\n")
+    read = found(tmp_path, shell)
+    assert len(read.files) == 60
+    assert "more files concern sysctl than the probe brings" in read.unreadable[0]
+    for number in range(70):
+        (tmp_path / f"etc/cron.daily/{number}").unlink()
+    put(tmp_path, "etc/cron.d/long", f"* * * * * root {SETS}\n" * 300)
+    read = found(tmp_path, shell)
+    assert any("more lines than the probe brings" in each for each in read.unreadable)
+
+
+@pytest.mark.parametrize("awk", AWKS)
+def test_every_awk_chooses_the_same(tmp_path: Path, awk: str) -> None:
+    path = put(tmp_path, "etc/rc.local", f"#!/bin/sh\ntttt\n\tset -e\n{SETS}\nexit 0 # x\n", 0o755)
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    wrapper = folder / "awk"
+    wrapper.write_text(f'#!/bin/sh\nexec {" ".join(AWKS[awk])} "$@"\n')
+    wrapper.chmod(0o755)
+    read = found(tmp_path, first=folder)
+    assert lines(read.files[path]) == [(1, "#!/bin/sh"), (3, "\tset -e"), (4, SETS)]
+    assert read.files[path].others == (2, 5)
