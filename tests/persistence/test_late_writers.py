@@ -206,6 +206,16 @@ def test_a_file_that_sysctl_is_given_is_read() -> None:
     assert after_reload(harmless, off).holds(off) is True
 
 
+def test_images_that_the_next_boot_merges_are_a_doubt() -> None:
+    starts = (("systemd-confext.service", "sysinit.target.wants"),)
+    images = ("/var/lib/confexts",)
+    found = booted(host(HOOKED, {}, wanted=starts, extensions=images))
+    assert "/var/lib/confexts holds images" in found.doubt
+    assert booted(host(HOOKED, {}, extensions=images)).holds(off) is True
+    merged = ("/etc/.systemd-confext",)
+    assert booted(host(HOOKED, {}, wanted=starts, extensions=images, merged=merged)).holds(off)
+
+
 def test_two_that_disagree_are_inconclusive() -> None:
     writers = {**unit(LOADS, SETS.format(0)), "/etc/crontab": f"@reboot root {SETS.format(1)}"}
     found = booted(host({}, writers, wanted=WANTED))

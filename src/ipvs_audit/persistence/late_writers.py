@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.persistence.prediction import Accepts, Prediction
-    from ipvs_audit.snapshot.boot_files import BootFile
+    from ipvs_audit.snapshot.boot_files import BootFile, BootFiles
     from ipvs_audit.snapshot.sysctl_key import Value
 
 _UNIT = re.compile(r"/systemd/[^/]+/([^/]+\.service)(\.d/[^/]+)?$")
@@ -106,9 +106,22 @@ def with_late_writers(
             f"certain ({before.because})"
         )
     last = (bad if right else good)[:1]
+    if right and not bad and (images := _images(config.boot_files)):
+        doubt = images
     if doubt or not last:
         return replace(before, doubt=doubt)
     return replace(before, value=last[0].values[0], because=_later(before, last[0]))
+
+
+def _images(boot: BootFiles) -> str:
+    """Why a boot may bring other files: extension images that are not merged yet."""
+    kinds = ("systemd-sysext", "extensions", "/usr"), ("systemd-confext", "confexts", "/etc")
+    for unit, folder, hierarchy in kinds:
+        paths = [path for path in boot.extensions if path.endswith(f"/{folder}")]
+        starts = any(name == f"{unit}.service" for name, _ in boot.wanted)
+        if paths and starts and f"{hierarchy}/.{unit}" not in boot.merged:
+            return f"{paths[0]} holds images that {unit} may merge into {hierarchy} at a boot"
+    return ""
 
 
 def _later(before: Prediction, writer: Writer) -> str:

@@ -114,7 +114,7 @@ late_writers() {
     found=$found$nl$got$nl$(grep -lsE "$callers" $packaged)
   fi
   set --
-  names='/systemd-sysctl.service/systemd-modules-load.service/systemd-udevd.service/rc-local.service/cron.service/crond.service/tuned.service/ufw.service/loadmodules.service/rhel-loadmodules.service/'
+  names='/systemd-sysctl.service/systemd-modules-load.service/systemd-sysext.service/systemd-confext.service/'
   for name in systemd-sysctl systemd-modules-load; do
     have_unit=''
     for dir in $unit_dirs; do
