@@ -58,3 +58,21 @@ def test_a_loaded_module_from_elsewhere_is_named_by_its_taint() -> None:
     assert "out of the kernel's tree" in one.origin
     plain = parse_module(Section("module", "", text.replace("OE", "E"), None, 1.0))
     assert plain.origin == ""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("names", "symbols"),
+    [
+        ("estimation_timer\0run_estimation", ("estimation_timer",)),
+        ("run_estimation\0estimation_work\0.text", ("estimation_work",)),
+        ("__pfx_ip_vs_estimation_kthread\0ip_vs_estimation_kthread", ("ip_vs_estimation_kthread",)),
+        # Another vendor's key and a part of a function are no form of the estimator.
+        ("estimation_timer_work\0ip_vs_estimation_timer", ()),
+    ],
+)
+def test_the_module_file_names_the_function_that_estimates(
+    tmp_path: Path, shell: str, names: str, symbols: tuple[str, ...]
+) -> None:
+    put(tmp_path, f"lib/modules/{RELEASE}/{OWN}", f"\x7fELF\0{names}\0")
+    assert found(tmp_path, shell).symbols == symbols

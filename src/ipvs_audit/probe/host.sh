@@ -38,7 +38,8 @@ host() {
 }
 
 # knows_switch FILE: sets $knows to the names in the module file that hold `estimation`, a line each; to
-# probe-cannot-unpack where it cannot be read; and $unpack to the command that reads it.
+# probe-cannot-unpack where it cannot be read; and $unpack to the command that reads it. Busybox's grep
+# sees nothing behind a NUL.
 knows_switch() {
   case $1 in
     *.gz) unpack='gzip -dc' ;;
@@ -50,8 +51,10 @@ knows_switch() {
   # shellcheck disable=SC2086 # the words of a command
   knows=$(
     IFS=' '
-    { $unpack "$1" 2>/dev/null || echo probe-cannot-unpack; } | grep -aoE '[a-z_]*estimation[a-z_]*|probe-cannot-unpack'
+    { $unpack "$1" 2>/dev/null || echo probe-cannot-unpack; } |
+      tr '\000' '\n' | grep -aoE '[a-z_]*estimation[a-z_]*|probe-cannot-unpack'
   )
+  have tr || knows=probe-cannot-unpack
 }
 
 # Sets loaded=1 where ip_vs runs, and have_module=1 where it may. Reads its file where
