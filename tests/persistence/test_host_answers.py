@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from configured import CONF, DROP_IN, HOOK, LOADERS, OFF, ON, PROGRAMS, RECIPE, file, off, tree
 from made import snapshot, verdict
-from test_loader_corpus import CORPUS, MODPROBE, cases, tree_of
+from test_loader_corpus import BEFORE, CORPUS, KEY, MODPROBE, cases, tree_of
 
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.verdict import Verdict
@@ -20,6 +20,7 @@ from ipvs_audit.persistence.host_config import Asked, HostConfig
 from ipvs_audit.persistence.policy_verdicts import judge_persisted, judge_reload
 from ipvs_audit.persistence.reload import find_hook
 from ipvs_audit.persistence.run_files import without_run
+from ipvs_audit.persistence.sysctl_answers import answered_value
 from ipvs_audit.snapshot.host_answers import (
     HostAnswers,
     LoadAnswer,
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
 MODULE = LoadAnswer("", "/lib/modules/6.1.0/kernel/net/netfilter/ipvs/ip_vs.ko")
 RECIPE_RUNS = LoadAnswer("/sbin/modprobe --ignore-install ip_vs && /sbin/sysctl -p ", "")
 FILES = {CONF: OFF, HOOK: RECIPE}
-WRITES_0, WRITES_1, NOTHING = (
-    SysctlAnswer(("0",), 0), SysctlAnswer(("1",), 0), SysctlAnswer((), 0),
-)  # fmt: skip
+NAME = "net.ipv4.vs.run_estimation"
+WRITES_0, WRITES_1 = (SysctlAnswer(((NAME, value),), 0) for value in "01")
+NOTHING = SysctlAnswer((), 0)
 
 
 def asked(
@@ -136,8 +137,19 @@ def test_an_early_load_whose_systemd_the_host_contradicts_does_not_pass() -> Non
 
 
 def test_what_the_kernel_rejects_leaves_the_value_before_it() -> None:
-    answer = SysctlAnswer(("0", '"1"'), 0)
+    answer = SysctlAnswer(((NAME, "0"), (NAME, '"1"')), 0)
     assert judge_persisted(asked(FILES, system=answer), Policy()) == (Verdict.PASS, "")
+
+
+@pytest.mark.parametrize(("name", "found"), [
+    (".net.ipv4.vs.run_estimation", Verdict.PASS), ("net..ipv4.vs.run_estimation", Verdict.PASS),
+    ("net.ipv4.//.ipv4.vs.run_estimation", Verdict.PASS),
+    ("net.ipv4.vs.run_estimation2", Verdict.INCONCLUSIVE),
+    ("x.net.ipv4.vs.run_estimation", Verdict.INCONCLUSIVE),
+])  # fmt: skip
+def test_a_dry_run_names_the_key_as_the_line_spells_it(name: str, found: Verdict) -> None:
+    answer = SysctlAnswer(((name, "0"),), 0)
+    assert judge_persisted(asked(FILES, system=answer), Policy())[0] is found
 
 
 def two_builds(root: bool = True, **answers: Any) -> HostConfig:
@@ -161,7 +173,7 @@ def test_the_answer_decides_between_builds_that_the_model_cannot_tell_apart() ->
 
 @pytest.mark.parametrize(("root", "status"), [(False, 0), (True, 1)])
 def test_an_answer_that_may_have_left_out_files_settles_no_doubt(root: bool, status: int) -> None:
-    config = two_builds(root, system=SysctlAnswer(("0",), status))
+    config = two_builds(root, system=SysctlAnswer(((NAME, "0"),), status))
     found = config.resolve(config.sysctl_system)
     assert found.doubt
     assert not found.differs
@@ -230,6 +242,40 @@ def test_what_real_modprobes_answered_is_no_difference(name: str, tmp_path: Path
         seen += answers.load is not None
     assert not wrong, wrong[:3]
     assert seen > 100
+
+
+@pytest.mark.parametrize(("program", "corpus"), [
+    ("procps-4.0.2", "procps-4.0.2"), ("procps-4.0.4", "procps-4.0.4"),
+    ("systemd-247", "systemd-249"), ("systemd-252", "systemd-252"), ("systemd-257", "systemd-255"),
+])  # fmt: skip
+def test_what_real_loaders_answered_is_no_difference(
+    program: str, corpus: str, tmp_path: Path
+) -> None:
+    """Debian's programs were asked on each tree of the corpus, by the probe's own questions.
+
+    What they said that they would write is what the loaders wrote.
+    """
+    number = tuple(map(int, corpus.split("-")[1].split(".")))
+    dry = program.startswith("procps")
+    loaders = replace(LOADERS, **({"procps": number} if dry else {"systemd_version": number[0]}))
+    seen = 0
+    with gzip.open(CORPUS.parent / f"asked/{program}.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for place, (case, line) in enumerate(zip(cases(corpus), lines, strict=True)):
+            section = Section("asked", "", f"{json.loads(line)}end\n", None, 1.0)
+            read = tree_of(tmp_path / str(place), case)
+            about = Asked(parse_host_answers(section), True, read, loaders)
+            config = HostConfig(read, loaders, key=KEY, asked=about)
+            for mode, loader in (
+                ("system", config.sysctl_system if dry else config.systemd_sysctl),
+                ("p", config.sysctl_p),
+            ):
+                found = config.resolve(loader)
+                assert not found.differs, (found.doubt, case)
+                answer = answered_value(loader, about.answers, KEY)
+                if answer is not None and case.get("mode", "system") == mode:
+                    seen += 1
+                    assert (BEFORE if answer[2] is None else answer[2]) == case["value"], case
+    assert seen > 160  # the rest: a link to nothing, which systemd's --cat-config does not get over
 
 
 def answer_section(case: dict[str, Any]) -> Section:

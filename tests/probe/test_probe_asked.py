@@ -11,7 +11,12 @@ import pytest
 from probe_runs import SHELLS, run
 
 from ipvs_audit.snapshot.config_files import Line
-from ipvs_audit.snapshot.host_answers import HostAnswers, LoadAnswer, parse_host_answers
+from ipvs_audit.snapshot.host_answers import (
+    HostAnswers,
+    LoadAnswer,
+    SysctlAnswer,
+    parse_host_answers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +25,7 @@ RELEASE = Path("/proc/sys/kernel/osrelease").read_text().strip()
 #: busybox takes its own sysctl and modprobe, whatever stands in the search path.
 STARTING = [shell for shell in SHELLS if shell != "busybox"]
 LOADS = f"/lib/modules/{RELEASE}/kernel/net/netfilter/ipvs/ip_vs.ko"
+NAME = "net.ipv4.vs.run_estimation"
 KEY_EXISTS = '-e "$vs/run_estimation"'
 TOO_LONG = "x" * 5000
 
@@ -131,14 +137,14 @@ def test_sysctl_tells_what_it_would_write_to_the_key(machine: Machine, shell: st
     machine.says("sysctl", "--dry-run --system", [
         "* Applying /etc/sysctl.conf ...", "kernel.secret = hunter2",
         "net.ipv4.vs.run_estimation = 1", "net.ipv4.vs.run_estimation = 0 ; x",
-        "net.ipv4.vs.run_estimation2 = 5",
+        ".net.ipv4.//.ipv4.vs.run_estimation = 5",
     ])  # fmt: skip
     machine.says("sysctl", "--dry-run -p", ["net.ipv4.vs.run_estimation = 0"], status=255)
     found = machine.answers(shell)
-    assert found.system is not None
-    assert (found.system.values, found.system.status) == (("1", "0 ; x"), 0)
-    assert found.conf is not None
-    assert (found.conf.values, found.conf.status) == (("0",), 255)
+    assert found.system == SysctlAnswer(
+        ((NAME, "1"), (NAME, "0 ; x"), (".net.ipv4.//.ipv4.vs.run_estimation", "5")), 0
+    )
+    assert found.conf == SysctlAnswer(((NAME, "0"),), 255)
     assert "sysctl --help" not in machine.questions()
 
 

@@ -13,6 +13,8 @@ from ipvs_audit.snapshot.host_answers import (
     parse_host_answers,
 )
 
+NAME = "net.ipv4.vs.run_estimation"
+
 #: A guest with Linux 6.1, kmod 30, procps 4.0.2 and systemd 252: the recipe with an option of the
 #: module, and a drop-in that sets the other value and is read before.
 RECIPE = """\
@@ -23,12 +25,12 @@ asked show-depends ip_vs_rr ip_vs_wrr
 line install /sbin/modprobe --ignore-install ip_vs && /sbin/sysctl -p conn_tab_bits=14 
 status 0
 asked dry-run --system
-value 1
-value 0
-value 0
+writes net.ipv4.vs.run_estimation = 1
+writes net.ipv4.vs.run_estimation = 0
+writes net.ipv4.vs.run_estimation = 0
 status 0
 asked dry-run -p
-value 0
+writes net.ipv4.vs.run_estimation = 0
 status 0
 asked cat-config
 file /usr/lib/sysctl.d/50-pid-max.conf
@@ -66,8 +68,8 @@ def test_a_guest_with_the_recipe() -> None:
     runs = "/sbin/modprobe --ignore-install ip_vs && /sbin/sysctl -p conn_tab_bits=14 "
     assert found.load == found.dependent_load == LoadAnswer(runs, "")
     assert found.dependents == ("ip_vs_rr", "ip_vs_wrr")
-    assert found.system == SysctlAnswer(("1", "0", "0"), 0)
-    assert found.conf == SysctlAnswer(("0",), 0)
+    assert found.system == SysctlAnswer(((NAME, "1"), (NAME, "0"), (NAME, "0")), 0)
+    assert found.conf == SysctlAnswer(((NAME, "0"),), 0)
     assert found.files is not None
     assert [(file.path, file.lines) for file in found.files if file.lines] == [
         ("/etc/sysctl.d/50-x.conf", (Line(1, "net.ipv4.vs.run_estimation = 1"),)),
@@ -87,8 +89,8 @@ def test_a_guest_without_ip_vs_loaded() -> None:
 @pytest.mark.parametrize(("text", "why"), [
     ("asked show-depends ip_vs\nstatus 1\nend\n", FAILED),
     ("asked cat-config\nfile /etc/sysctl.d/a.conf\nstatus 1\nend\n", FAILED),
-    ("asked dry-run -p\nvalue 0\nstatus cut\nend\n", TOO_LONG),
-    ("asked dry-run -p\nvalue 0\nend\n", TOO_LONG),
+    ("asked dry-run -p\nwrites a = 0\nstatus cut\nend\n", TOO_LONG),
+    ("asked dry-run -p\nwrites a = 0\nend\n", TOO_LONG),
     ("asked show-depends ip_vs\nline insmod /ip_vs.ko\nend\n", TOO_LONG),
 ])  # fmt: skip
 def test_a_program_that_failed_has_not_answered(text: str, why: str) -> None:
@@ -102,8 +104,8 @@ def test_a_program_that_failed_has_not_answered(text: str, why: str) -> None:
     "asked something\nstatus 0\nend\n",
     "asked dry-run -p\nstatus 0\nasked dry-run -p\nstatus 0\nend\n",
     "asked dry-run -p\nstatus 0\nstatus 0\nend\n", "asked dry-run -p\nstatus x\nend\n",
-    "asked dry-run -p\nline 0\nstatus 0\nend\n",
-    "asked show-depends ip_vs\nvalue 0\nstatus 0\nend\n",
+    "asked dry-run -p\nline 0\nstatus 0\nend\n", "asked dry-run -p\nwrites 0\nstatus 0\nend\n",
+    "asked show-depends ip_vs\nwrites a = 0\nstatus 0\nend\n",
     "asked show-depends ip_vs\nline rm -rf\nstatus 0\nend\n",
     "asked show-depends a\nstatus 0\nasked show-depends b\nstatus 0\nend\n",
     "asked cat-config\nline 1 a=1\nstatus 0\nend\n", "asked cat-config\nfile etc\nstatus 0\nend\n",

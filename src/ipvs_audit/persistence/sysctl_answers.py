@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.resolution import Resolution, resolve_files
 from ipvs_audit.snapshot.config_paths import SYSCTL_CONF
+from ipvs_audit.snapshot.sysctl_key import loader_path, resolved
 
 if TYPE_CHECKING:
     from ipvs_audit.snapshot.host_answers import HostAnswers, SysctlAnswer
@@ -77,5 +78,9 @@ def answered_value(
 
 def _last_accepted(said: SysctlAnswer, key: Key) -> Value | None:
     """What the kernel holds after these writes: it keeps the value before one that it rejects."""
-    accepted = [stores for text in said.values if (stores := key.stores(text)) is not None]
+    accepted = [
+        stores
+        for name, text in said.writes
+        if resolved(loader_path(name)) == key.path and (stores := key.stores(text)) is not None
+    ]
     return accepted[-1] if accepted else None

@@ -35,7 +35,7 @@ what == "cat-config" {
   if ($0 ~ /run_estimation/ || name ~ /[*?\[]/ || $0 ~ /\r.*[*?\[]/) keep("line " n, $0)
   next
 }
-what ~ /^dry-run/ && /^net\.ipv4\.vs\.run_estimation = / { keep("value", substr($0, 30)) }
+what ~ /^dry-run/ && /^[^=]*run_estimation[^=]* = / { keep("writes", $0) }
 what == "help" && /--dry-run/ { print "dry-run" }'
 
 # question NAME COMMAND: puts a question on the list.

@@ -46,11 +46,12 @@ class SysctlAnswer:
     """What ``sysctl --dry-run`` says.
 
     Attributes:
-        values: those that it would write to run_estimation, in order.
+        writes: what it would write, in order: the key, dotted as the line spells it, and the
+            value. Only of keys that look like it: ``.net.ipv4.vs..run_estimation`` is it as well.
         status: exit status; not 0 where it could not read a file, or a key does not exist.
     """
 
-    values: tuple[str, ...]
+    writes: tuple[tuple[str, str], ...]
     status: int
 
 
@@ -176,9 +177,13 @@ def _load(section: Section, answer: _Answer | None) -> LoadAnswer | None:
 def _sysctl(section: Section, answer: _Answer | None) -> SysctlAnswer | None:
     if answer is None or answer.status not in (0, 1, 255):
         return None
-    if odd := [line for line in answer.lines if not line.startswith("value ")]:
-        raise section.garbled(f"line {odd[0][:60]!r} is no answer of sysctl")
-    return SysctlAnswer(tuple(line.removeprefix("value ") for line in answer.lines), answer.status)
+    writes = []
+    for line in answer.lines:
+        name, equals, value = line.removeprefix("writes ").partition(" = ")
+        if not line.startswith("writes ") or not equals:
+            raise section.garbled(f"line {line[:60]!r} is no answer of sysctl")
+        writes.append((name, value))
+    return SysctlAnswer(tuple(writes), answer.status)
 
 
 def _files(section: Section, answer: _Answer | None) -> tuple[ConfigFile, ...] | None:
