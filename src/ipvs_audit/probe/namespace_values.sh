@@ -93,7 +93,7 @@ enter_netns() {
 # and where to read the counters of those that are sampled: $tasks (through /proc, without entering),
 # $mounts (entered).
 namespaces() {
-  text='' keys='' tasks='' mounts='' others=0 tab=$(printf '\t')
+  text='' keys='' tasks='' mounts='' others=0
   for key in est_cpulist estimation_timer_work run_estimation_target; do
     [ -e "$vs/$key" ] && keys="$keys $vs/$key"
   done
@@ -137,6 +137,7 @@ namespaces() {
 
 # Each entering costs a host some 2 ms: not in endless number.
 left_to_enter=1000
+tab='	'
 may_enter() {
   left_to_enter=$((left_to_enter - 1))
   [ "$left_to_enter" -ge 0 ]
