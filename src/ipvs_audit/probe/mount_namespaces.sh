@@ -73,7 +73,7 @@ function find_space(inode,   t, n, i, turn) {
     return
   }
   if (inode == own_space) { read_mounts("/proc/self", "", ""); narrow[++narrows] = "/proc/self" }
-  else if (members[inode] > n) unlisted++
+  else if (members[inode] > 3) unlisted++
 }
 function find_mounts(own,   k) {
   own_space = own
