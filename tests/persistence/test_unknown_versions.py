@@ -49,3 +49,24 @@ def test_another_modprobe_may_run_no_hook(kind: str, holds: bool | None) -> None
 def test_the_newest_comes_first_of_all_versions() -> None:
     assert Loader("procps").builds[0].version == (4, 0, 4)
     assert Loader("systemd").builds[0].version == (257,)
+
+
+@pytest.mark.parametrize(
+    ("procps", "then", "holds"),
+    [
+        ((3, 3, 10), "&&", False),
+        ((3, 3, 15), "&&", False),
+        ((3, 3, 10), ";", True),
+        ((3, 3, 16), "&&", True),
+        ((4, 0, 2), "&&", True),
+    ],
+)
+def test_a_leading_dash_makes_an_old_procps_fail_in_the_hook(
+    procps: tuple[int, ...], then: str, *, holds: bool
+) -> None:
+    """It looks for a key of that very name, exits with 255, and ends an && there."""
+    write = "sysctl -w net.ipv4.vs.run_estimation=0"
+    hook = f"install ip_vs /sbin/modprobe -i ip_vs && /sbin/sysctl -p {then} {write}\n"
+    files = {CONF: "-kernel.panic = 1\n", HOOK: hook}
+    loaders = replace(LOADERS, procps=procps)
+    assert after_reload(config(files, loaders=loaders), off).holds(off) is holds

@@ -59,6 +59,18 @@ def test_a_hook_whose_name_kmod_alone_reads_is_brought(tmp_path: Path, shell: st
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+def test_files_named_alias_are_brought_from_modprobe_d_alone(tmp_path: Path, shell: str) -> None:
+    """kmod up to 32 reads them, and any directive in them."""
+    for name in ("modprobe.d/a.alias", "modprobe.d/b.conf", "sysctl.d/c.alias"):
+        (tmp_path / "etc" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "etc" / name).write_text(f"install ip_vs {tmp_path}/of-{name[11]}\n")
+    sections = run(SHELLS[shell], root=tmp_path)
+    assert "modprobe.d/a.alias" in sections["modprobe"].output
+    assert "file " not in sections["sysctl"].output
+    assert parse_programs(sections).at(f"{tmp_path}/of-a") is not None
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 def test_bare_names_are_looked_up_in_the_search_path(tmp_path: Path, shell: str) -> None:
     found = hook(shell, tmp_path, "cat x | no-such-program")
     assert found.locate("cat").there is True
