@@ -33,6 +33,10 @@ _NAMES = tuple(
     (re.compile(old), new)
     for old, new in (
         (r"net([./])ipv4\1conf\b", r"net\1ipv4\1route"),
+        (
+            r"\bnet([./])bridge\b",
+            r"net\1absent",
+        ),  # no module is loaded, and this kernel may have it
         (r"\bkernel\.panic\b", "net.ipv4.ip_forward"),
         (r"\bvs([./])drop_entry\b", r"vs\1log_martians"),
         (r"\bvs([./])conntrack\b", r"vs\1shared_media"),
@@ -43,6 +47,7 @@ _NAMES = tuple(
         ("RUN_ESTIMATION", "TAG"),
         ("run_estimation", "tag"),
         (rf"([./])({_COMPONENT})(?=[./'\"\s]|$)", r"\1conf\1\2"),
+        (r"(\[\.\]|\\\.)vs\b", r"\1conf\1vs"),  # in a pattern of sysctl --pattern
         (r"ipv4([./])\*(?=[./])", r"ipv4\1conf\1*s"),
     )
 )

@@ -74,7 +74,7 @@ def predict(
         tree,
         loaders,
         has_switch=True,
-        softdep=case.softdep,
+        softdep=f"1:softdep ip_vs {case.softdep}" if case.softdep else "",
         kernel="6.1.0",
         programs=programs,
     )

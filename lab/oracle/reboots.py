@@ -1,13 +1,17 @@
-"""Real reboots: a case's tree is installed, the guest restarted, ip_vs loaded if it is not yet."""
+"""Real reboots: a case's tree is installed, the guest restarted, ip_vs loaded if it is not yet.
+
+Files in /run are installed as well: the boot finds none of them, and the prediction must know.
+"""
 
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.oracle import trial
-from lab.oracle.cases import TrialCase, make_case
+from lab.oracle.cases import make_case
 from lab.oracle.predict import predict
 
 if TYPE_CHECKING:
@@ -33,15 +37,8 @@ def run(guest: Guest, seed: int, count: int) -> Iterator[trial.TrialResult]:
     """
     number, done = _FIRST, 0
     while done < count:
-        case = make_case(seed, number)
+        case = replace(make_case(seed, number), softdep="")
         number += 1
-        # /run is empty after a boot, and an early hook must not keep the guest from booting.
-        case = TrialCase(
-            case.number,
-            {path: text for path, text in case.files.items() if not path.startswith("run/")},
-            {path: target for path, target in case.links.items() if not path.startswith("run/")},
-            case.trigger,
-        )
         with tempfile.TemporaryDirectory(prefix="oracle-") as name:
             root = Path(name)
             trial.write_tree(case, root)

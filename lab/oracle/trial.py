@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import tarfile
 import tempfile
@@ -47,8 +48,8 @@ class TrialResult:
     @property
     def mismatch(self) -> str:
         """How prediction and truth differ; empty where they agree or none was made."""
-        if self.value == "absent" and self.status and self.expected.value not in (None, "0"):
-            return ""  # a fail either way: the load itself fails
+        if self.value == "absent":
+            return ""  # ip_vs was not loaded: nothing estimates, so that neither verdict is false
         if self.expected.value is not None and self.expected.value != self.value:
             return f"predicted {self.expected.value}, the truth is {self.value}"
         if self.expected.fault and self.value == "0" and not self.status:
@@ -89,7 +90,9 @@ def run(guest: Guest, cases: Iterable[TrialCase]) -> list[TrialResult]:
     Raises:
         GuestError: the guest died, or a batch took too long.
     """
-    by_number = {f"{place:04}": case for place, case in enumerate(cases)}
+    by_number = {
+        f"{place:04}": replace(case, softdep="") for place, case in enumerate(cases)
+    }  # the guests' modules.softdep stays as it is
     with tempfile.TemporaryDirectory(prefix="oracle-") as name:
         top = Path(name)
         expected: dict[str, dict[str, ExpectedResult]] = {}
@@ -153,7 +156,7 @@ def _smaller(case: TrialCase) -> list[TrialCase]:
         rest = {name: target for name, target in case.links.items() if name != path}
         found.append(replace(case, links=rest))
     for path, text in case.files.items():
-        lines = text.splitlines(keepends=True)
+        lines = re.findall(r"[^\n]*\n|[^\n]+", text)
         if len(lines) > 1:
             for place in range(len(lines)):
                 less = "".join(lines[:place] + lines[place + 1 :])
