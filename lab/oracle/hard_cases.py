@@ -76,7 +76,6 @@ _SOFTDEPS = (
     "pre:",
     "  pre: nf_nat",
     "nf_nat",
-    "pre: nope post: x",
 )
 _KEY = "/proc/sys/net/ipv4/vs/run_estimation"
 

@@ -32,7 +32,13 @@ MARK = 77
 """The key's value before a loader runs, as guest.sh sets it: what none of the cases writes."""
 
 NO_HOOK = "loads the file"
-_KEYS = (RUN_ESTIMATION.path, "kernel/panic", "net/ipv4/vs/drop_entry", "net/ipv4/vs/conntrack")
+_KEYS = (
+    RUN_ESTIMATION.path,
+    "net/ipv4/ip_forward",
+    "kernel/panic",
+    "net/ipv4/vs/drop_entry",
+    "net/ipv4/vs/conntrack",
+)
 """Those of the cases that the machine has."""
 
 _MODULES = dict.fromkeys(DEPENDS, True) | dict.fromkeys(MISSING_MODULES, False)
