@@ -216,6 +216,13 @@ def test_images_that_the_next_boot_merges_are_a_doubt() -> None:
     assert booted(host(HOOKED, {}, wanted=starts, extensions=images, merged=merged)).holds(off)
 
 
+def test_a_search_that_was_cut_short_is_a_doubt_and_a_closed_place_is_not() -> None:
+    cut = ("/: more files concern sysctl than the probe brings",)
+    assert "not fully known" in booted(host(HOOKED, {}, unreadable=cut)).doubt
+    closed = ("/var/spool/cron: permission denied",)
+    assert booted(host(HOOKED, {}, unreadable=closed)).holds(off) is True
+
+
 def test_two_that_disagree_are_inconclusive() -> None:
     writers = {**unit(LOADS, SETS.format(0)), "/etc/crontab": f"@reboot root {SETS.format(1)}"}
     found = booted(host({}, writers, wanted=WANTED))

@@ -106,11 +106,17 @@ def with_late_writers(
             f"certain ({before.because})"
         )
     last = (bad if right else good)[:1]
-    if right and not bad and (images := _images(config.boot_files)):
-        doubt = images
+    if right and not bad:
+        doubt = _images(config.boot_files) or _not_searched(config.boot_files)
     if doubt or not last:
         return replace(before, doubt=doubt)
     return replace(before, value=last[0].values[0], because=_later(before, last[0]))
+
+
+def _not_searched(boot: BootFiles) -> str:
+    """What the search left out, but for what the probe's user may not read: docs name that."""
+    left = (each for each in boot.unreadable if not each.endswith("permission denied"))
+    return next((f"what else writes the key is not fully known: {each}" for each in left), "")
 
 
 def _images(boot: BootFiles) -> str:
