@@ -8,9 +8,10 @@ was added later, and is drawn from a source of its own: the rest of older cases 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from lab.oracle.hard_cases import harden
+from lab.oracle.trial_case import TrialCase
 
 KEY = "net.ipv4.vs.run_estimation"
 CONF = "etc/sysctl.conf"
@@ -47,25 +48,6 @@ _ODD_VALUES = (
 _OTHERS = ("kernel.panic = 0", "net.ipv4.vs.drop_entry=0", "# comment", "; comment", "", "   ", "#")
 _MISSING = ("net.bogus.key = 1", "-net.bogus.key = 1", "net.bogus.*.x = 1")
 _NOISE = ("garbage", "=", "a=", "-", "=0", "[section]", "x" * 6000, "net.ipv4.vs.run_estimation 0")
-
-
-@dataclass(frozen=True)
-class TrialCase:
-    """A tree to install, and how ip_vs is then loaded.
-
-    Attributes:
-        number: of the case within its seed.
-        files: content by path without leading slash.
-        links: target by path.
-        trigger: what is loaded: ``ip_vs`` or a module that needs it.
-        softdep: what modules.softdep beside modules.dep says of ip_vs, ``pre: nf_nat``.
-    """
-
-    number: int
-    files: dict[str, str] = field(default_factory=dict)
-    links: dict[str, str] = field(default_factory=dict)
-    trigger: str = "ip_vs"
-    softdep: str = ""
 
 
 def make_case(seed: int, number: int) -> TrialCase:

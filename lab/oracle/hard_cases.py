@@ -17,7 +17,7 @@ from lab import paths
 if TYPE_CHECKING:
     import random
 
-    from lab.oracle.cases import TrialCase
+    from lab.oracle.trial_case import TrialCase
 
 FIELD_CASES = paths.HERE.parent / "tests/corpus/field-cases.json"
 

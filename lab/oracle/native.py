@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from lab import paths
 from lab.oracle import userlands
-from lab.oracle.cases import RULES, TrialCase
+from lab.oracle.cases import RULES
 from lab.oracle.predict import NO_HOOK, predict
 from lab.oracle.trial import TrialResult, write_tree
 from lab.process import LabError
@@ -26,6 +26,7 @@ from lab.process import LabError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lab.oracle.trial_case import TrialCase
     from lab.oracle.userlands import Userland
 
 _COMPONENT = r"vs|v\?|v\[\[:alpha:\]\]|\[!a-u\]s"

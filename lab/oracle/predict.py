@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.config_files import ConfigTree
     from ipvs_audit.snapshot.modprobe_config import Directive
     from ipvs_audit.snapshot.sysctl_loader import Loader
-    from lab.oracle.cases import TrialCase
+    from lab.oracle.trial_case import TrialCase
     from lab.oracle.userlands import Userland
 
 MARK = 77

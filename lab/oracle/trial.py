@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from lab.guest import Guest
-    from lab.oracle.cases import TrialCase
+    from lab.oracle.trial_case import TrialCase
 
 SCRIPT = Path(__file__).with_name("guest.sh")
 BATCH = 25

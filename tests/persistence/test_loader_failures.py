@@ -51,6 +51,15 @@ def test_what_fails_which_loader(text: str, *, sysctl_p: bool, system: bool, sys
     assert fails(about, "systemd_sysctl") is systemd
 
 
+def test_a_key_that_comes_with_ip_vs_is_not_missing_because_the_probe_came_before_it() -> None:
+    made = given("net.ipv4.vs.conntrack = 1")
+    told = ConfigTree(made.tree.files, {"net.ipv4.vs.conntrack": False})
+    before = replace(made, tree=told, module="available")
+    assert not fails(before, "sysctl_p")
+    assert exit_status_unknown(before, before.sysctl_p, key_exists=True)
+    assert fails(replace(before, module="loaded"), "sysctl_p")
+
+
 def test_procps_3_says_that_a_value_is_refused_and_exits_0() -> None:
     assert not fails(given("net.ipv4.vs.run_estimation = x", (3, 3, 17)), "sysctl_p")
 

@@ -134,9 +134,18 @@ def test_a_hook_that_cannot_be_judged_is_never_replaced() -> None:
 def test_what_a_hook_does_beside_is_not_lost(there: str, then: str) -> None:
     """It may apply other keys of ip_vs, which each load resets too."""
     load = "install ip_vs /sbin/modprobe --ignore-install ip_vs "
-    files = {CONF: "net.ipv4.vs.conntrack = 1\n", HOOK: f"{load}{there}\n"}
+    files = {CONF: "kernel.x = 1\n", HOOK: f"{load}{there}\n"}
     made = planned(files, Policy(remedy="drop-in"))
     assert contents(made)[HOOK].decode() == f"{load}{then}\n"
+
+
+def test_a_command_whose_success_is_not_known_does_not_hold_up_the_next() -> None:
+    """Whether the key of another module is there at the next load is not known."""
+    load = "install ip_vs /sbin/modprobe --ignore-install ip_vs "
+    files = {CONF: "net.bridge.bridge-nf-call-iptables = 1\n", HOOK: f"{load}&& /sbin/sysctl -p\n"}
+    made = planned(files, Policy(remedy="drop-in"))
+    after = f"{load}&& /sbin/sysctl -p; /sbin/sysctl -p {DROP_IN}\n"
+    assert contents(made)[HOOK].decode() == after
 
 
 def test_a_hook_that_does_more_and_cannot_be_made_longer_is_left() -> None:

@@ -27,6 +27,8 @@ _LONGEST_NAME = 255
 _OF_MODULES = re.compile(
     r"net/(bridge|netfilter|mptcp|rds|sctp|nf_conntrack_max|ipv4/(vs|netfilter))(/|$)|sunrpc/|fs/nfs/"
 )
+#: Of these, keys that come with ip_vs or with nf_conntrack, which ip_vs needs.
+_COMES_WITH_IP_VS = re.compile(r"net/(netfilter|nf_conntrack_max|ipv4/(vs|netfilter))(/|$)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _NO_KEY = re.compile(r"^-|[\s\x00-\x1f]")
 
@@ -133,7 +135,7 @@ def _untold(config: HostConfig, loader: Loader) -> bool:
         return False
     return any(
         _OF_MODULES.match(setting.path) is not None
-        and setting.spelled not in config.tree.keys
+        and _told(config, setting) is None
         and setting.value is not None
         and resolved(setting.path) != config.key.path
         for file in loader_files(config.tree, loader).files
@@ -211,9 +213,16 @@ def _missing_key(
     return ""
 
 
+def _told(config: HostConfig, setting: Setting) -> bool | None:
+    """Whether a key was there; None where the probe did not look, or looked before ip_vs came."""
+    known = config.tree.keys.get(setting.spelled)
+    came_too_early = config.module == "available" and not known
+    return None if came_too_early and _COMES_WITH_IP_VS.match(setting.path) else known
+
+
 def _exists(config: HostConfig, setting: Setting) -> bool:
     """Whether another key exists; taken to where the probe did not look."""
-    known = config.tree.keys.get(setting.spelled)
+    known = _told(config, setting)
     if setting.path.lstrip("/").startswith(("proc/", "sys/")):
         return False  # every path is one below /proc/sys
     if is_glob(setting.path) or _too_long(setting.path) or _NO_KEY.search(setting.path):
