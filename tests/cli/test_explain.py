@@ -127,7 +127,12 @@ def test_jsonl_has_a_line_for_each_path_with_all_facts(
     assert explain.main([str(none), str(image), "--format", "jsonl"]) == ExitCode.USAGE
     missing, found = lines(capsys)
     assert missing == {"path": str(none), "error": "cannot be read: No such file or directory"}
-    assert found["assumed"][1:] == ["the kernel loads modules through /sbin/modprobe"]
+    assert found["assumed"][1:] == [
+        "the kernel loads modules through /sbin/modprobe",
+        "nothing else writes the key later: units, timers, cron, rc.local, tuned and the like are not"
+        " searched",
+        "systemd's own units are as shipped",
+    ]
     assert found == {
         "path": str(image),
         "loaders": [

@@ -78,6 +78,14 @@ class Explanation:
         }
 
 
+#: What a boot depends on and only an audit looks for.
+_ASSUMED_OF_A_TREE = (
+    "nothing else writes the key later: units, timers, cron, rc.local, tuned and the like are not"
+    " searched",
+    "systemd's own units are as shipped",
+)
+
+
 def explain(config: HostConfig, loaders: tuple[Loader, ...] = ()) -> Explanation:
     """Explain a configuration.
 
@@ -93,7 +101,7 @@ def explain(config: HostConfig, loaders: tuple[Loader, ...] = ()) -> Explanation
         verdicts=_verdicts(config),
         ignored=config.ignored,
         answers=tuple(answer_lines(config)),
-        assumed=config.programs.assumptions,
+        assumed=(*config.programs.assumptions, *([] if config.kernel else _ASSUMED_OF_A_TREE)),
     )
 
 
