@@ -129,8 +129,7 @@ def test_jsonl_has_a_line_for_each_path_with_all_facts(
     assert missing == {"path": str(none), "error": "cannot be read: No such file or directory"}
     assert found["assumed"][1:] == [
         "the kernel loads modules through /sbin/modprobe",
-        "nothing else writes the key later: units, timers, cron, rc.local, tuned and the like are not"
-        " searched",
+        "nothing else writes the key later: no unit, timer, cron, rc.local or the like is searched",
         "systemd's own units are as shipped",
     ]
     assert found == {

@@ -80,8 +80,7 @@ class Explanation:
 
 #: What a boot depends on and only an audit looks for.
 _ASSUMED_OF_A_TREE = (
-    "nothing else writes the key later: units, timers, cron, rc.local, tuned and the like are not"
-    " searched",
+    "nothing else writes the key later: no unit, timer, cron, rc.local or the like is searched",
     "systemd's own units are as shipped",
 )
 
