@@ -201,6 +201,39 @@ def test_interrupt_gives_what_is_known_and_accounts_for_the_rest() -> None:
     assert waiting.ended.wait(20)
 
 
+@pytest.mark.parametrize("submitted", [False, True])
+def test_interrupt_while_a_host_is_started_loses_none(*, submitted: bool) -> None:
+    class Executor(ThreadPoolExecutor):
+        calls = 0
+
+        def submit(self, *args: Any, **options: Any) -> Any:
+            self.calls += 1
+            if self.calls == 3 and not submitted:
+                raise KeyboardInterrupt
+            future = super().submit(*args, **options)
+            if self.calls == 3:
+                raise KeyboardInterrupt
+            return future
+
+    evidence: list[Any] = []
+
+    def gathered() -> None:
+        with Executor(4) as executor:
+            evidence.extend(
+                collect(
+                    targets(6),
+                    settings=SETTINGS,
+                    open_connection=lambda *_: Stub(),
+                    executor=executor,
+                    forks=4,
+                )
+            )
+
+    with pytest.raises(KeyboardInterrupt):
+        gathered()
+    assert sorted(each.target for each in evidence) == sorted(each.name for each in targets(6))
+
+
 def test_interrupt_ends_hosts_that_wait_and_none_connects_again() -> None:
     all_there, stubs = threading.Barrier(6), {}
 

@@ -113,6 +113,8 @@ class _Run:
         self._most = under_way
         self._overrun = overrun
         self._running: dict[Future[Snapshot | Failure], _Running] = {}
+        #: Taken from the jobs, and not yet under way: an interrupt must not lose it.
+        self._starting: tuple[Job, Handle] | None = None
         #: A future that is done, or None where a connection slot may be free.
         self._news: queue.SimpleQueue[Future[Snapshot | Failure] | None] = queue.SimpleQueue()
         self._slots = ConnectionSlots(forks, lambda: self._news.put(None))
@@ -137,7 +139,13 @@ class _Run:
             if not self._slots.try_acquire(handle):
                 break
             job = next(self._jobs, None)
-            if job is None or not self._start(job, handle):
+            if job is None:
+                self._slots.release(handle)
+                break
+            self._starting = job, handle
+            started = self._start(job, handle)
+            self._starting = None
+            if not started:
                 self._slots.release(handle)
                 break
         return bool(self._running)
@@ -168,26 +176,30 @@ class _Run:
             )
         except queue.Empty:
             future = None
-        if future is not None and (running := self._running.pop(future, None)) is not None:
+        if future is not None and (running := self._running.get(future)) is not None:
             self._slots.release(running.handle)
-            yield _result(future, running)
+            result = _result(future, running)
+            del self._running[future]  # as late as can be: an interrupt in between loses the host
+            yield result
         while self._running:
             future, running = next(iter(self._running.items()))
             if not running.deadline.over():
                 break
-            del self._running[future]
             future.cancel()
             running.handle.abandon()
             seconds = running.job.settings.limits.deadline
-            yield failure(
+            late = failure(
                 running.job.target,
                 "timeout",
                 f"{running.job.target.name}: not finished within the deadline of {seconds:g} s, "
                 "and could not be stopped (name resolution, a proxy command, or a library hangs)",
                 running.started,
             )
+            del self._running[future]
+            yield late
 
     def _interrupted(self) -> Iterator[Snapshot | Failure]:
+        under_way = [running.handle for running in self._running.values()]
         for future, running in list(self._running.items()):
             if future.done():
                 del self._running[future]
@@ -196,6 +208,8 @@ class _Run:
         for running in self._running.values():
             yield _not_done(running.job.target, running.started)
         self._running.clear()
+        if self._starting is not None and self._starting[1] not in under_way:
+            yield _not_done(self._starting[0].target, utc_timestamp())
         for job in self._jobs:
             yield _not_done(job.target, utc_timestamp())
 
@@ -203,6 +217,8 @@ class _Run:
         for future, running in self._running.items():
             future.cancel()
             running.handle.abandon()
+        if self._starting is not None:
+            self._starting[1].abandon()
 
 
 def _not_done(target: Target, started: str) -> Failure:
