@@ -172,3 +172,45 @@ def test_a_rule_races_where_the_event_comes_before_init(kernel: str, holds: bool
 def test_the_running_kernel_decides_and_none_is_needed_for_a_tree() -> None:
     assert early_uevent("") == ""
     assert "4.19.91" in early_uevent("4.19.91-26.6.al7.x86_64")
+
+
+OWN = 'ACTION=="add", SUBSYSTEM=="module", KERNEL=="ip_vs", RUN+="{}"\n'
+
+
+@pytest.mark.parametrize(
+    ("command", "value"),
+    [
+        ("/sbin/sysctl -w net.ipv4.vs.run_estimation='0'", 0),
+        ("/sbin/sysctl -w 'net.ipv4.vs.run_estimation=0'1", None),
+        ("/sbin/sysctl -w 'net.ipv4.vs.run_estimation='0", 0),
+        ("/sbin/sysctl -w net.ipv4.vs.'run_estimation'=0", 0),
+    ],
+)
+def test_udev_joins_quotes_with_what_stands_beside_them(command: str, value: int | None) -> None:
+    """`'...=0'1` is `...=01`, which the kernel reads as 1 (octal)."""
+    found = after_reload(config({RULES: OWN.format(command)}), off)
+    assert found.holds(off) is (value == 0), found.reason
+    old = config({RULES: OWN.format(command)}, loaders=replace(LOADERS, systemd_version=239))
+    assert after_reload(old, off).holds(off) is None
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "/bin/sh -c 'sysctl -w net.ipv4.vs.run_estimation=0",
+        "/bin/sh -c 'sleep 200; /sbin/sysctl -w net.ipv4.vs.run_estimation=0'",
+        "/bin/sh -c 'sleep 3 3; /sbin/sysctl -w net.ipv4.vs.run_estimation=0'",
+        "/bin/sh -c 'sleep 3; sleep 3; /sbin/sysctl -w net.ipv4.vs.run_estimation=0'",
+        "/bin/sh -c 'udevadm settle; /sbin/sysctl -w net.ipv4.vs.run_estimation=0'",
+        "/bin/sh -c 'sysctl -w net.ipv4.vs.run_estimation=$env{X}'",
+    ],
+)
+def test_what_udev_may_not_run_to_its_end_is_a_doubt(command: str) -> None:
+    """udevd kills a program after 180 s: on a guest `sleep 200; sysctl ...` left 1."""
+    found = after_reload(config({RULES: OWN.format(command)}), off)
+    assert found.holds(off) is None, found.reason
+
+
+def test_a_short_wait_in_a_rule_is_fine() -> None:
+    command = "/bin/sh -c 'sleep 1; /sbin/sysctl -w net.ipv4.vs.run_estimation=0'"
+    assert after_reload(config({RULES: OWN.format(command)}), off).holds(off) is True

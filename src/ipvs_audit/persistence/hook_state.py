@@ -60,6 +60,8 @@ class State:
         ended: ``exit`` was reached.
         lasting: a doubt that no later command settles, e.g. one that runs in the background.
         errexit: ``set -e`` is in force.
+        outside: the command is not part of ip_vs's own hook, so that ``modprobe ip_vs`` runs that;
+            value is what it leaves.
         lacks: why a program could not be run, where the host lacks one; the first.
         assumed: what was taken for this state rather than another one, a sentence each.
     """
@@ -77,6 +79,7 @@ class State:
     ended: bool = False
     lasting: str = ""
     errexit: bool = False
+    outside: bool = False
     lacks: str = ""
     assumed: tuple[str, ...] = field(default=(), compare=False)
 

@@ -109,6 +109,8 @@ def _first_load(
     ignoring = call.has("i") and module == MODULE
     if ignoring or bare or config.modprobe.bypass(MODULE) is not None:
         return loads(config, state)
+    if state.outside:
+        return replace(state, loaded=True, status=0)
     if call.has("i"):
         why = f"{command.text!r} loads {MODULE} first, which runs the hook again: an endless loop"
     else:

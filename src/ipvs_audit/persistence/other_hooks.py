@@ -8,23 +8,34 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook_programs import run_program
-from ipvs_audit.persistence.hook_state import Command
+from ipvs_audit.persistence.hook_state import Command, State
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.prediction import is_compliant
 from ipvs_audit.persistence.udev_rules import discarded, rules, unreadable
 from ipvs_audit.persistence.uevent_order import early_uevent
+from ipvs_audit.snapshot.modprobe_config import Directive
 
 _UNIT = "systemd-udevd.service"
 
 if TYPE_CHECKING:
-    from ipvs_audit.persistence.hook_state import State
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.persistence.prediction import Accepts, Prediction
     from ipvs_audit.persistence.udev_rules import Rule
-    from ipvs_audit.snapshot.modprobe_config import Directive
     from ipvs_audit.snapshot.sysctl_key import Value
 
-_SETS = re.compile(r"sysctl|run_estimation")
+#: What makes a doubt about another module's hook or another event's rule count.
+_CONCERNS = re.compile(r"ip[_-]?vs|run_estimation")
+_SETS = re.compile(rf"sysctl|modprobe|insmod|{_CONCERNS.pattern}")
+#: Modules that ip_vs needs on some kernel: modprobe loads them first, with their own hooks.
+_NEEDED = (
+    "nf_conntrack",
+    "nf_conntrack_ipv4",
+    "nf_conntrack_ipv6",
+    "nf_defrag_ipv4",
+    "nf_defrag_ipv6",
+    "libcrc32c",
+    "crc32c",
+)
 
 
 def with_udev(config: HostConfig, by_hook: Prediction, *, written: bool) -> Prediction:
@@ -78,25 +89,25 @@ def _with_rules(config: HostConfig, by_hook: Prediction, *, written: bool) -> Pr
             prediction = _by_rule(config, prediction, rule, written=written)
     for rule in run:  # compared with the final value: they may run at any time
         if not rule.own_event:
-            prediction = _by_foreign_rule(config, prediction, rule)
+            prediction = _by_foreign_rule(config, prediction, rule, written=written)
     closed = unreadable(config)
     if closed and prediction == by_hook and not prediction.doubt:
         return prediction if written else replace(prediction, doubt=f"{closed} could not be read")
     return prediction
 
 
-def _ends(config: HostConfig, rule: Rule) -> tuple[State, ...]:
+def _ends(config: HostConfig, rule: Rule, start: State | None = None) -> tuple[State, ...]:
     def nested(text: str, state: State, shell: str, *, errexit: bool) -> tuple[State, ...]:
         before = replace(state, errexit=errexit, status=0)
         return run_shell(config, Command(text, rule.where, "udev"), before, shell)
 
-    return run_program(config, rule.command, loaded(config), nested)
+    return run_program(config, rule.command, start or loaded(config), nested)
 
 
 def _by_rule(config: HostConfig, before: Prediction, rule: Rule, *, written: bool) -> Prediction:
     """A rule that runs when ip_vs is added."""
     ends = _ends(config, rule)
-    doubt = next((end.doubt for end in ends if end.doubt), "")
+    doubt = rule.unclear or next((end.doubt for end in ends if end.doubt), "")
     if rule.doubt and not doubt and not _other_values(ends, before.value):
         return before  # whether it runs makes no difference
     doubt = rule.doubt or doubt
@@ -119,16 +130,35 @@ def _by_rule(config: HostConfig, before: Prediction, rule: Rule, *, written: boo
     )
 
 
-def _by_foreign_rule(config: HostConfig, before: Prediction, rule: Rule) -> Prediction:
+def _by_foreign_rule(
+    config: HostConfig, before: Prediction, rule: Rule, *, written: bool
+) -> Prediction:
     """A rule of another event, e.g. of a module that is loaded with ip_vs."""
-    sets = _other_values(_ends(config, rule), before.value)
-    if not sets:
-        return before
-    why = (
-        f"{rule.where} runs {rule.text!r}, which sets {sets[0]}, on another event than the load of "
-        f"{MODULE}, and may do so after it"
-    )
-    return replace(before, doubt=before.doubt or why)
+    start = replace(loaded(config), value=before.value, outside=True)
+    ends = _ends(config, rule, start)
+    why = ""
+    if sets := _other_values(ends, before.value):
+        why = f"sets {sets[0]}, on another event than the load of {MODULE}, and may do so after it"
+    elif written and (past := _past_the_hook(config, rule, before.value)):
+        why = f"{past}, on another event than the load of {MODULE}"
+    if why:
+        why = f"{rule.where} runs {rule.text!r}, which {why}"
+    elif _CONCERNS.search(rule.text):
+        doubt = rule.unclear or next((end.doubt for end in ends if end.doubt), "")
+        why = f"{rule.where} runs {rule.text!r}: {doubt}" if doubt else ""
+    return replace(before, doubt=before.doubt or why) if why else before
+
+
+def _past_the_hook(config: HostConfig, rule: Rule | Directive, value: Value | None) -> str:
+    """What commands do that may find ip_vs not loaded; empty where its own hook still runs."""
+    start = State(value=value, outside=True)
+    if isinstance(rule, Directive):
+        ends = run_shell(config, Command(rule.rest, rule.where), start)
+    else:
+        ends = _ends(config, rule, start)
+    if any(end.loaded and end.value != value for end in ends):
+        return f"may load {MODULE} past its hook"
+    return ""
 
 
 def _other_values(ends: tuple[State, ...], value: Value | None) -> list[Value]:
@@ -149,29 +179,48 @@ def udev_race(config: HostConfig, value: Value | None) -> str:
     return ""
 
 
-def with_dependent_hooks(config: HostConfig, before: Prediction, accepts: Accepts) -> Prediction:
-    """What the hooks of modules that need ip_vs (``ip_vs_rr`` ...) may change.
+def with_dependent_hooks(
+    config: HostConfig, before: Prediction, accepts: Accepts, *, written: bool
+) -> Prediction:
+    """What the hooks of other modules may change.
 
-    They run once ip_vs is there: modprobe loads what a module needs before the module itself. One
-    that corrects the value cannot be relied on: ip_vs may be loaded without that module.
+    Those of modules that need ip_vs (``ip_vs_rr`` ...) run once ip_vs is there: modprobe loads what
+    a module needs before the module itself. One that corrects the value cannot be relied on: ip_vs
+    may be loaded without that module. Those of any other may load ip_vs past its own hook.
+
+    Args:
+        config: the host.
+        before: what is left without them.
+        accepts: the policy.
+        written: whether ip_vs's own hook has written the key.
     """
     if before.fault or before.doubt or not is_compliant(accepts, before.value):
         return before
+    start = replace(loaded(config), value=before.value, outside=True)
     for hook in _hooks(config, dependent=True):
-        state = replace(loaded(config), value=before.value)
-        ends = run_shell(config, Command(hook.rest, hook.where), state)
-        if harm := _harm(ends, before.value):
+        ends = run_shell(config, Command(hook.rest, hook.where), start)
+        harm = _harm(ends, before.value)
+        if harm := harm or (written and _past_the_hook(config, hook, before.value)) or "":
             why = f"the hook in {hook.where}, for a module that needs {MODULE}, {harm}"
             return replace(before, doubt=why)
     for hook in _hooks(config, dependent=False):
-        state = replace(loaded(config), value=before.value)
-        ends = run_shell(config, Command(hook.rest, hook.where), state)
+        ends = run_shell(config, Command(hook.rest, hook.where), start)
+        harm = ""
         if sets := _other_values(ends, before.value):
-            why = (
-                f"the hook in {hook.where}, for another module, sets {sets[0]} when that is loaded"
-            )
+            harm = f"sets {sets[0]} when that is loaded"
+        elif written:
+            harm = _past_the_hook(config, hook, before.value)
+        if not harm and (_CONCERNS.search(hook.rest) or _is_needed(hook)):
+            harm = _harm(ends, before.value)
+        if harm:
+            why = f"the hook in {hook.where}, for another module, {harm}"
             return replace(before, doubt=why)
     return before
+
+
+def _is_needed(hook: Directive) -> bool:
+    """Whether it runs when ip_vs is loaded, on some kernel."""
+    return any(hook.concerns(name) for name in _NEEDED)
 
 
 def _harm(ends: tuple[State, ...], value: Value | None) -> str:
@@ -187,7 +236,7 @@ def _harm(ends: tuple[State, ...], value: Value | None) -> str:
 def _hooks(config: HostConfig, *, dependent: bool) -> list[Directive]:
     """The ``install`` lines for modules that need ip_vs, or for others; of a name the first.
 
-    Of others only those that run sysctl or name the key.
+    Of others only those that run sysctl or load modules, or that ip_vs itself needs.
     """
     found: dict[str, Directive] = {}
     for directive in config.modprobe.directives:
@@ -195,6 +244,6 @@ def _hooks(config: HostConfig, *, dependent: bool) -> list[Directive]:
         needs = name.startswith((f"{MODULE}_", "xt_ipvs"))
         if directive.verb != "install" or needs is not dependent or directive.concerns(MODULE):
             continue
-        if dependent or _SETS.search(directive.rest):
+        if dependent or _SETS.search(directive.rest) or _is_needed(directive):
             found.setdefault(name, directive)
     return list(found.values())

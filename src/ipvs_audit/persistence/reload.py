@@ -36,8 +36,9 @@ def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
         ends = run_shell(config, Command(hook.rest, hook.where), State())
         by_hook = _predict_hook(config, hook, ends, accepts)
         state = ends[0]
-    prediction = with_udev(config, by_hook, written=hook is not None and state.written)
-    prediction = with_dependent_hooks(config, prediction, accepts)
+    written = hook is not None and state.written
+    prediction = with_udev(config, by_hook, written=written)
+    prediction = with_dependent_hooks(config, prediction, accepts, written=written)
     prediction = with_repeated_writers(config, prediction, accepts)
     if differs := load_difference(config, hook):
         prediction = replace(prediction, doubt=differs, fault="")

@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.hook_programs import UDEV_PROGRAMS
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.shell_parser import Simple
 from ipvs_audit.persistence.shell_words import Word
+from ipvs_audit.persistence.udev_command import read_command
 from ipvs_audit.persistence.udev_line import read_udev_line
 from ipvs_audit.snapshot.config_paths import UDEV, first_unreadable
 from ipvs_audit.snapshot.sysctl_config import files_by_name
@@ -35,12 +35,10 @@ _EVENT = {
     "DRIVER": "",
     "DRIVERS": "",
 }
-_PIECE = re.compile(r"'([^']*)'|\"([^\"]*)\"|(\S+)")
-_CONCERNS = re.compile(r"ip[_-]vs|sysctl|SYSCTL|run_estimation")
+_CONCERNS = re.compile(r"ip[_-]?vs|sysctl|SYSCTL|run_estimation")
 _JUMPS = re.compile(r"\b(GOTO|LABEL|RUN)\b")
 _SETS = ("=", ":=")
 _RESULTS = ("PROGRAM", "IMPORT")
-_REMOVALS = frozenset(("remove", "unbind", "offline"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +50,7 @@ class Rule:
         text: as written in the rule.
         where: file and line.
         doubt: a condition whose result is not known; empty where the rule surely matches.
+        unclear: why what the command is, or does to its end, is not known; empty where it is.
         own_event: whether it runs when ip_vs itself is added; else on some other event.
         at_once: whether it is done while the rules are read, before all programs of RUN.
     """
@@ -62,6 +61,7 @@ class Rule:
     doubt: str
     own_event: bool = True
     at_once: bool = False
+    unclear: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,14 @@ class _Run:
         value: as written.
         command: what runs; None where that is nothing of interest.
         at_once: it is done while udev reads the line, so that nothing removes it again.
+        unclear: why what udev makes of the command is not known; empty where it is.
     """
 
     operator: str
     value: str
     command: Simple | None
     at_once: bool = False
+    unclear: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,6 @@ class _Line:
         matches: nothing that is known speaks against it.
         specific: it names the device or its subsystem.
         doubt: a condition whose result is not known.
-        removal_only: it matches only the removal of a device.
         runs: what it runs.
         goto, label: of the line; mostly empty.
         discarded: why udev throws the line away.
@@ -98,7 +99,6 @@ class _Line:
     matches: bool = False
     specific: bool = False
     doubt: str = ""
-    removal_only: bool = False
     runs: tuple[_Run, ...] = ()
     goto: str = ""
     label: str = ""
@@ -147,10 +147,13 @@ class _Programs:
             here = line.matches and not skipped and (run.at_once or not self._final)
             if here and run.operator in _SETS:
                 self._reset(where, doubt or ("" if line.specific else "it names no device"))
-            if run.command is not None and not line.removal_only:
+            if run.command is not None:
                 own_event = here and line.specific
                 also = doubt or (self._uncertain if own_event and not run.at_once else "")
-                self.found.append(Rule(run.command, run.value, where, also, own_event, run.at_once))
+                rule = Rule(
+                    run.command, run.value, where, also, own_event, run.at_once, run.unclear
+                )
+                self.found.append(rule)
             if here and run.operator == ":=":
                 self._close(where, doubt or ("" if line.specific else "it names no device"))
 
@@ -211,7 +214,7 @@ def _read(text: str, version: int | None) -> _Line:
     line = read_udev_line(text, version)
     if line.discarded:
         return _Line(discarded=line.discarded)
-    doubt, specific, matches, removal_only = line.doubt, False, True, False
+    doubt, specific, matches = line.doubt, False, True
     runs: list[_Run] = []
     jumps = {"GOTO": "", "LABEL": ""}
     for part in line.parts:
@@ -219,38 +222,27 @@ def _read(text: str, version: int | None) -> _Line:
             jumps[part.key] = part.value
         elif part.key in _EVENT:
             values = part.value.split("|")
-            removal_only = removal_only or (
-                part.key == "ACTION" and part.operator == "==" and set(values) <= _REMOVALS
-            )
             hit = any(name_matches(each, _EVENT[part.key]) for each in values)
             matches = matches and hit == (part.operator == "==")
             specific = specific or part.key in ("KERNEL", "SUBSYSTEM", "DEVPATH")
-        elif (run := _run_of(part, concerns=bool(_CONCERNS.search(text)))) is not None:
+        elif (run := _run_of(part, version, concerns=bool(_CONCERNS.search(text)))) is not None:
             runs.append(run)
         elif part.matching or part.key in _RESULTS:
             doubt = doubt or f"the result of its condition {part.named} is not known"
         if part.key in _RESULTS and part.attribute in (None, "program"):
-            runs.append(_Run("+=", part.value, _command(part.value), at_once=True))
-    return _Line(matches, specific, doubt, removal_only, tuple(runs), jumps["GOTO"], jumps["LABEL"])
+            command, why = read_command(part.value, version)
+            runs.append(_Run("+=", part.value, command, at_once=True, unclear=why))
+    return _Line(matches, specific, doubt, tuple(runs), jumps["GOTO"], jumps["LABEL"])
 
 
-def _run_of(part: Part, *, concerns: bool) -> _Run | None:
+def _run_of(part: Part, version: int | None, *, concerns: bool) -> _Run | None:
     """What a part does to the list of programs, or to a key directly; None for neither."""
     if part.key == "RUN":
         is_program = part.attribute != "builtin" and concerns and bool(part.value)
-        return _Run(part.operator, part.value, _command(part.value) if is_program else None)
+        command, why = read_command(part.value, version) if is_program else (None, "")
+        return _Run(part.operator, part.value, command, unclear=why)
     if part.key == "SYSCTL" and not part.matching:
         path = resolved(loader_path(part.attribute or ""))
         write = Simple((Word("echo"), Word(part.value)), (("", ">", f"/proc/sys/{path}"),))
         return _Run("+=", f'{part.named}="{part.value}"', write, at_once=True)
     return None
-
-
-def _command(text: str) -> Simple:
-    """A RUN value as udev splits it: at white space, with quotes, its own substitutions made."""
-    filled = text.replace("%%", "%").replace("$$", "$")
-    filled = filled.replace("$kernel", MODULE).replace("%k", MODULE)
-    words = ["".join(piece) for piece in _PIECE.findall(filled)]
-    if words and not words[0].startswith("/"):
-        words[0] = f"{UDEV_PROGRAMS}{words[0]}"
-    return Simple(tuple(Word(word) for word in words))
