@@ -119,14 +119,11 @@ def main(count: int) -> int:
         ["this machine", "sh -c true", "the probe", "namespaces found"],
         [[what, f"{true:.2f}", f"{probe:.2f}", str(found)] for what, true, probe, found in rows],
     )
-    most = rows[-1][2]
     shown = [
-        f"CPU s, {rows[-1][0]}",
-        f"{most:.2f}",
-        f"< {MOST_SECONDS:g}",
-        goal(most < MOST_SECONDS),
+        [f"CPU s, {what}", f"{probe:.2f}", f"< {MOST_SECONDS:g}", goal(probe < MOST_SECONDS)]
+        for what, _, probe, _ in rows
     ]
-    table("Probe: goals", ["", "found", "goal", ""], [shown])
+    table("Probe: goals", ["", "found", "goal", ""], shown)
     return 0
 
 
