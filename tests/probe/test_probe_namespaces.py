@@ -233,6 +233,7 @@ POD = "6f1c2b3a-0d4e-4b5f-8a6b-7c8d9e0f1a2b"
         ("1:name=systemd:/system.slice/keepalived.service", "unit keepalived.service"),
         ("0::/system.slice/system-x.slice/x@1.service/payload", "unit x@1.service"),
         ("0::/user.slice/user-0.slice/session-3.scope", "pid self (awk)"),
+        ("0::/services=0 name=q.service", "unit services=0 name=q.service"),
     ],
 )
 def test_it_is_named_as_people_do(awk: list[str], cgroup: str, name: str, tmp_path: Path) -> None:

@@ -191,3 +191,23 @@ def test_the_state_of_the_module(text: str, state: str) -> None:
     module = parse_module(Section("module", "", text, None, 1.0))
     assert module.state == state
     assert module.loaded is (state in ("loaded", "builtin"))
+
+
+@pytest.mark.parametrize("name", [
+    "unit run_estimation=0 services=0 name=q.service", "unit run_estimation=zz name=q.service",
+    "ip netns name= run_estimation=0 services=0 name=host", "mount /srv/name=x/services=0",
+    "pid 7 (services=0 name=x)", "name=run_estimation=0 name=", "services=0 name=x",
+])  # fmt: skip
+def test_a_name_is_never_read_as_a_value(name: str) -> None:
+    one = f"netns 5 run_estimation=1 services=3 destinations=1 name={name}\n"
+    found = census(OWN + one).others[0]  # type: ignore[attr-defined]
+    assert (found.name, found.value, found.services) == (name, 1, 3)
+
+
+@pytest.mark.parametrize("words", [
+    "run_estimation=1 run_estimation=0", "run_estimation=1 services=1 services=0",
+    "run_estimation=1 colour=red",
+])  # fmt: skip
+def test_a_word_that_is_there_twice_or_not_known_is_garbled(words: str) -> None:
+    with pytest.raises(GarbledEvidenceError):
+        census(f"{OWN}netns 5 {words} name=ip netns a\n")

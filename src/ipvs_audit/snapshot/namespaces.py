@@ -8,7 +8,12 @@ from dataclasses import dataclass, replace
 from ipvs_audit.model.text import counted
 from ipvs_audit.snapshot.section import Section, number
 
-_LINE = re.compile(r"(host|netns) ([0-9]{1,20}) ((?:[a-z_]+=[^ ]* )*)name=(.*)", re.DOTALL)
+#: The name comes last, and begins at the first ``name=``: it may hold anything, for whoever made the
+#: namespace chose it (a cgroup's name, a mount point, a process's name).
+_LINE = re.compile(
+    r"(host|netns) ([0-9]{1,20}) ((?:(?!name=)[a-z_]+=[^ ]* )*)name=(.*)", re.DOTALL
+)
+_OTHER_SWITCHES = ("estimation_timer_work", "run_estimation_target")
 _VALUE = re.compile(r"-?[0-9]{1,10}")
 _KTHREAD = re.compile(r"ipvs-e:([0-9]+):[0-9]+")
 #: The number in the threads' names of the first namespace that ip_vs set up, which is the initial
@@ -198,14 +203,17 @@ def _named(names: tuple[str, ...]) -> str:
 
 
 def _namespace(section: Section, found: re.Match[str]) -> Netns:
-    words = dict(word.split("=", 1) for word in found[3].split(" ")[:-1])
+    pairs = [word.split("=", 1) for word in found[3].split(" ")[:-1]]
+    words = dict(pairs)
+    if len(words) != len(pairs):
+        raise section.garbled(f"a word for namespace {found[2]} is there twice")
     raw = words.pop("run_estimation", None)
     unread = words.pop("unread", "")
     if raw is not None and not _VALUE.fullmatch(raw):
         raise section.garbled(f"run_estimation of namespace {found[2]} is {raw[:40]!r}")
     if (raw is None) != (unread in _UNREAD) or (raw is not None and unread):
         raise section.garbled(f"namespace {found[2]} has neither a value nor a reason for none")
-    return Netns(
+    one = Netns(
         inode=int(found[2]),
         name=found[4],
         raw=raw,
@@ -215,6 +223,9 @@ def _namespace(section: Section, found: re.Match[str]) -> Netns:
         destinations=_count(section, words.pop("destinations", "-")),
         other_switch=" ".join(f"{key}={value}" for key, value in words.items()),
     )
+    if unknown := sorted(set(words) - set(_OTHER_SWITCHES)):
+        raise section.garbled(f"a word for namespace {found[2]} is not known: {unknown[0][:40]!r}")
+    return one
 
 
 def _count(section: Section, text: str) -> int | None:
