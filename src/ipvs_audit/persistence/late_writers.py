@@ -8,12 +8,13 @@ write another value than the loaders keeps a host from passing.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.boot_units import BOOT_TARGETS
 from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook_state import Command, State
+from ipvs_audit.persistence.late_commands import Writer, command_writers, line_writers
 from ipvs_audit.persistence.prediction import is_compliant
 from ipvs_audit.persistence.unit_commands import unit_script
 from ipvs_audit.snapshot.config_files import ConfigFile
@@ -42,40 +43,11 @@ _AT_ANY_TIME = [
 ]
 _AT_BOOT = "/tuned/ /ufw /cloud/ /etc/init.d/ /local.d/ /rc.modules".split()  # noqa: SIM905
 _CREDENTIAL = re.compile(r"/(credstore|credentials/@system)/sysctl\.")
-_LITERAL = re.compile(
-    r"run_estimation[\"']?\s*[=:]\s*[\"']?(-?\w+)|echo\s+(?:-n\s+)?[\"']?(-?\w+)[\"']?\s*>+\s*"
-    r"[\"']?/proc/sys/net/ipv4/vs/run_estimation"
-)
 _CRON_FIELDS = re.compile(r"\s*(@\w+|(?:\S+\s+){4}\S+)\s+(.*)")
 _LOADS_FIRST = re.compile(
     r"(?:(?:set -[eux]+|PATH=\S*|export PATH=\S*|:|true)\s*[;\n]\s*)*"
     r"(?:/usr)?/s?bin/modprobe\s+(?:-[qva]+\s+|--\s+)*ip[_-]vs(?:\s*(?:\n|;|&&)|\s*$)"
 )
-_CALL = re.compile(r"(?:\S*/)?(?:sh|bash|dash)\s+|(?:exec|sudo|nohup)\s+")
-
-
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """Something that may write the key.
-
-    Attributes:
-        where: file and line.
-        what: the command or setting, as written.
-        values: what it may leave in the key.
-        at_boot: it runs once, when the host boots; else at any time.
-        proven: it surely runs at each boot, and leaves its value whether ip_vs was there or not.
-    """
-
-    where: str
-    what: str
-    values: tuple[Value, ...]
-    at_boot: bool
-    proven: bool = False
-
-    @property
-    def sets(self) -> str:
-        """Its place, command and value."""
-        return f"{self.where} ({self.what!r}) sets {', '.join(str(each) for each in self.values)}"
 
 
 def with_late_writers(
@@ -93,7 +65,10 @@ def with_late_writers(
         return before
     found = late_writers(config, before.value, early=early)
     right = before.value is None or is_compliant(accepts, before.value)
-    good = [one for one in found if all(is_compliant(accepts, value) for value in one.values)]
+    if not right or (early and _sysctl_sets(config)):
+        # Something that writes after it was loaded decides, however it was loaded.
+        found = tuple(one for one in found if not one.past_hook)
+    good = [one for one in found if one.leaves_only(accepts)]
     bad = [one for one in found if one not in good]
     doubt = ""
     if right and bad and (good or not bad[0].proven):
@@ -105,12 +80,19 @@ def with_late_writers(
             f"the host relies on {good[0].sets}; that it does so after ip_vs is loaded is not "
             f"certain ({before.because})"
         )
+    elif not right and not good and (open_ := [one for one in bad if not one.values]):
+        doubt = f"{open_[0].sets}, and may do so after ip_vs is loaded ({before.because})"
     last = (bad if right else good)[:1]
     if right and not bad:
         doubt = _images(config.boot_files) or _not_searched(config.boot_files)
     if doubt or not last:
         return replace(before, doubt=doubt)
     return replace(before, value=last[0].values[0], because=_later(before, last[0]))
+
+
+def _sysctl_sets(config: HostConfig) -> bool:
+    """Whether systemd-sysctl writes the key once ip_vs is loaded early."""
+    return config.systemd_runs and config.resolve(config.systemd_sysctl).winner is not None
 
 
 def _not_searched(boot: BootFiles) -> str:
@@ -139,8 +121,7 @@ def with_repeated_writers(config: HostConfig, before: Prediction, accepts: Accep
     if before.fault or before.doubt or not is_compliant(accepts, before.value):
         return before
     for one in late_writers(config, before.value, early=True):
-        wrong = [value for value in one.values if not is_compliant(accepts, value)]
-        if wrong and not one.at_boot:
+        if not (one.leaves_only(accepts) or one.past_hook or one.at_boot):
             return replace(before, doubt=f"{one.sets}, and may do so at any time")
     return before
 
@@ -185,9 +166,9 @@ def _of_file(
             yield from _of_script(config, file, value, early=early, surely=False)
     elif _CREDENTIAL.search(path) or any(place in path for place in _AT_BOOT):
         if "/tuned/" not in path or set(path.split("/")) & set(config.boot_files.tuned):
-            yield from _of_lines(config, file, at_boot=True)
+            yield from line_writers(config, file, at_boot=True)
     elif any(place in path for place in _AT_ANY_TIME):
-        yield from _of_lines(config, file, at_boot=False)
+        yield from line_writers(config, file, at_boot=False)
 
 
 def _of_unit(
@@ -198,7 +179,7 @@ def _of_unit(
     boot = config.boot_files
     timer = f"{name.removesuffix('.service')}.timer"
     if any(unit == timer for unit, _ in boot.wanted):
-        yield from _of_lines(config, file, at_boot=False)
+        yield from line_writers(config, file, at_boot=False)
         return
     targets = {target for unit, target in boot.wanted if unit == name}
     if not targets:
@@ -209,7 +190,7 @@ def _of_unit(
     if writer is not None:
         yield writer
     else:
-        yield from _of_lines(config, file, at_boot=True)
+        yield from line_writers(config, file, at_boot=True)
 
 
 def _of_script(
@@ -224,7 +205,7 @@ def _of_script(
     if writer is not None:
         yield writer
     else:
-        yield from _of_lines(config, file, at_boot=True)
+        yield from line_writers(config, file, at_boot=True)
 
 
 def _of_crontab(config: HostConfig, file: BootFile) -> Iterator[Writer]:
@@ -236,7 +217,7 @@ def _of_crontab(config: HostConfig, file: BootFile) -> Iterator[Writer]:
         command = fields[2].partition(" ")[2] if has_user else fields[2]
         at_boot = fields[1] == "@reboot"
         where = f"{file.path}:{line.number}"
-        yield from _by_line(config, where, command.replace("\\%", "%"), at_boot=at_boot)
+        yield from command_writers(config, where, command.replace("\\%", "%"), at_boot=at_boot)
 
 
 def _proven(
@@ -258,46 +239,3 @@ def _proven(
         line = each if step in " ".join(each.text.split()) else line
     left = tuple(one for one in values if one is not None)
     return Writer(f"{file.path}:{line.number}", step, left, at_boot=True, proven=True)
-
-
-def _of_lines(config: HostConfig, file: BootFile, *, at_boot: bool) -> Iterator[Writer]:
-    """What single lines may write, where the whole is not followed."""
-    for line in file.lines:
-        text = line.text.strip()
-        if (unit := re.match(r"Exec\w+\s*=\s*[-@:+!|]*(.*)", text)) is not None:
-            text = unit[1]
-        yield from _by_line(config, f"{file.path}:{line.number}", text, at_boot=at_boot)
-
-
-def _by_line(config: HostConfig, where: str, text: str, *, at_boot: bool) -> Iterator[Writer]:
-    called = _called(config, text)
-    if called is not None:
-        for line in called.lines:
-            if not line.text.startswith("#!"):
-                inner = f"{where} runs {called.path}:{line.number}, which"
-                for one in _by_line(config, inner, line.text.strip(), at_boot=at_boot):
-                    yield replace(one, where=f"{where}, through {called.path}:{line.number}")
-        return
-    values = _values(config, where, text)
-    if values:
-        yield Writer(where, text, values, at_boot)
-
-
-def _called(config: HostConfig, text: str) -> BootFile | None:
-    """The script that a command runs, where its lines were brought."""
-    word = _CALL.sub("", text.strip(), count=1).split(" ")[0].strip("\"'")
-    file = config.boot_files.files.get(word)
-    return file if file is not None and text.strip() != "" else None
-
-
-def _values(config: HostConfig, where: str, text: str) -> tuple[Value, ...]:
-    """What one line may leave in the key: by following it, or by what it says plainly."""
-    ends = run_shell(config, Command(text, where, "boot"), loaded(config))
-    written = {end.value for end in ends if end.written and end.value is not None}
-    if any(step.writes is not None for end in ends for step in end.steps) and written:
-        return tuple(written)
-    if text.lstrip().startswith(("echo ", "printf ", "logger ")) and "/proc/" not in text:
-        return ()
-    literal = [first or second for first, second in _LITERAL.findall(text)]
-    stored = (config.key.stores(each) for each in literal)
-    return tuple(dict.fromkeys(each for each in stored if each is not None))

@@ -1,0 +1,120 @@
+"""Commands that load ip_vs past its hook, and those that name the key and give no plain value."""
+
+from __future__ import annotations
+
+import pytest
+from configured import CONF, HOOK, OFF, RECIPE, off
+from test_late_writers import EARLY, HOOKED, SETS, UNIT, WANTED, booted, host, unit
+
+from ipvs_audit.model.policy import Policy
+from ipvs_audit.model.verdict import Verdict
+from ipvs_audit.persistence.module_loads import loads_past_hook
+from ipvs_audit.persistence.policy_verdicts import judge_reload
+
+KEY = "/proc/sys/net/ipv4/vs/run_estimation"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "/sbin/modprobe -i ip_vs",
+        "/sbin/modprobe -qi ip_vs",
+        "/sbin/modprobe --ignore-install ip-vs",
+        "insmod /lib/modules/6.1.0/kernel/net/netfilter/ipvs/ip_vs.ko",
+        "/sbin/insmod /lib/modules/6.1.0/kernel/net/netfilter/ipvs/ip_vs.ko.xz",
+        "busybox modprobe ip_vs",
+        "modprobe -C /dev/null ip_vs_rr",
+        "MODPROBE_OPTIONS=-i modprobe ip_vs",
+        "docker run --privileged lb modprobe ip_vs",
+    ],
+)
+def test_a_command_that_loads_ip_vs_past_the_hook_is_a_doubt(command: str) -> None:
+    places = (
+        unit(command),
+        {"/etc/rc.local": f"#!/bin/sh\n{command}"},
+        {"/etc/crontab": f"@reboot root {command}"},
+        {"/etc/sysconfig/modules/ipvs.modules": command},
+    )
+    for writers in places:
+        verdict, why = judge_reload(host(HOOKED, writers, wanted=WANTED), Policy())
+        assert (verdict, next(iter(writers)) in why) == (Verdict.INCONCLUSIVE, True), writers
+    assert booted(host(HOOKED, unit(command))).holds(off) is True  # nothing starts the unit
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "/sbin/modprobe ip_vs",
+        "/sbin/modprobe -v -- ip_vs",
+        "/sbin/modprobe -a ip_vs ip_vs_rr nf_conntrack",
+        "modprobe -i nf_conntrack; modprobe ip_vs",
+        "/sbin/modprobe -r ip_vs",
+        "/sbin/modprobe -i ip_vs_rr",  # the modules that it needs keep their hooks, modprobe(8)
+        "insmod /lib/modules/6.1.0/kernel/net/netfilter/ipvs/ip_vs_rr.ko",  # ip_vs must be there
+        "modprobe -n -i ip_vs",
+    ],
+)
+def test_a_load_that_runs_the_hook_is_no_doubt(command: str) -> None:
+    assert not loads_past_hook(command)
+    drop_in = {"/etc/systemd/system/kubelet.service.d/ipvs.conf": f"ExecStartPre=-{command}"}
+    wanted = (("kubelet.service", "multi-user.target.wants"),)
+    for writers in (drop_in, {"/etc/rc.local": f"{command}\n/sbin/sysctl -p"}):
+        assert judge_reload(host(HOOKED, writers, wanted=wanted), Policy())[0] is Verdict.PASS
+
+
+def test_a_load_past_the_hook_does_not_matter_where_the_value_is_written_after_it() -> None:
+    bypass = "/sbin/modprobe -i ip_vs"
+    both = host(HOOKED, unit(bypass, SETS.format(0)), wanted=WANTED)
+    assert booted(both).holds(off) is True
+    drop_in = {"/etc/sysctl.d/90-ipvs.conf": OFF, **EARLY}
+    assert booted(host(drop_in, unit(bypass), wanted=WANTED)).holds(off) is True
+    by_hook_alone = {CONF: OFF, HOOK: RECIPE, **EARLY}
+    assert booted(host(by_hook_alone, unit(bypass), wanted=WANTED)).holds(off) is None
+
+
+UNKNOWN = {
+    "a variable": {"/etc/rc.local": f"#!/bin/sh\nVALUE=1\necho $VALUE > {KEY}"},
+    "a variable that is not brought": {"/etc/rc.local": f"echo $VALUE > {KEY}"},
+    "a file": unit(f"/bin/cp /etc/est.val {KEY}"),
+    "systemd's variable": unit("/sbin/sysctl -w net.ipv4.vs.run_estimation=${EST}"),
+    "the key's name in a variable": {"/etc/rc.local": f"F={KEY}\necho 1 > $F"},
+    "a program": {"/etc/cron.daily/x": "/usr/local/sbin/set-key net.ipv4.vs.run_estimation 1"},
+    "tee": {"/etc/rc.local": f"cat /etc/est.val | tee {KEY}"},
+    "dd": {"/etc/rc.local": f"dd if=/etc/est.val of={KEY}"},
+    "a right value before it": {"/etc/rc.local": f"{SETS.format(0)}; cp /etc/est.val {KEY}"},
+    "in a condition": {"/etc/rc.local": f'if [ -e {KEY} ]; then cat /x > "{KEY}"; fi'},
+    "tuned's variable": {"/etc/init.d/x": "net.ipv4.vs.run_estimation=${value}"},
+}
+
+
+@pytest.mark.parametrize("writers", UNKNOWN.values(), ids=UNKNOWN)
+def test_a_command_that_gives_the_key_an_unknown_value_is_a_doubt(writers: dict[str, str]) -> None:
+    verdict, why = judge_reload(host(HOOKED, writers, wanted=WANTED), Policy())
+    assert (verdict, next(iter(writers)) in why) == (Verdict.INCONCLUSIVE, True), why
+    # Without the hook it may be what sets the right value.
+    if "/etc/cron.daily/x" not in writers:
+        assert booted(host({CONF: OFF}, writers, wanted=WANTED)).holds(off) is None
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"cat {KEY}",
+        f"if [ -f {KEY} ]; then logger there; fi",
+        f"while ! [ -e {KEY} ]; do sleep 1; done",
+        "/sbin/sysctl net.ipv4.vs.run_estimation > /var/lib/metrics/est.prom",
+        "sysctl -a | grep -q run_estimation",
+        f'test "$(cat {KEY})" = 0 || logger "run_estimation is on"',
+    ],
+)
+def test_a_command_that_only_reads_the_key_is_no_doubt(command: str) -> None:
+    for path in ("/etc/rc.local", "/etc/cron.daily/x"):
+        assert judge_reload(host(HOOKED, {path: command}), Policy())[0] is Verdict.PASS
+
+
+def test_a_unit_s_condition_on_the_key_and_a_pod_s_own_value_are_no_doubt() -> None:
+    writers = {
+        UNIT: f"ConditionPathExists={KEY}\nType=oneshot\nExecStart=/sbin/sysctl -w vm.swappiness=1",
+        "/etc/kubernetes/manifests/lb.yaml": "    - name: net.ipv4.vs.run_estimation",
+    }
+    assert judge_reload(host(HOOKED, writers, wanted=WANTED), Policy())[0] is Verdict.PASS
