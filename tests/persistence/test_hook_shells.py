@@ -40,10 +40,11 @@ SIMPLE = (
     "test -e /nowhere", "exit 0", "exit 1", "exit", "set -e", "set +e", "exec true", "cat /nowhere",
     "command -v sysctl", "command -v gone", "[ -x /nowhere/tool ]", "x=1", "LC_ALL=C true",
     "exec 3>/dev/null", "wait", "umask 022", "modprobe -r ip_vs", "printf x", "command true",
+    "unset x", "false && true",
 )  # fmt: skip
 REDIRECTED = (
     "> /dev/null", "2>&1", ">/nowhere/x", "2>> /nowhere/x", "< /nowhere", "< /dev/null", "> /etc",
-    ">/dev/null 2>&1", "2>/dev/null >/nowhere/x",
+    ">/dev/null 2>&1", "2>/dev/null >/nowhere/x", ">&2", "2>&1 >/dev/null", ">&3",
 )  # fmt: skip
 STAND_IN = """#!/bin/sh
 case "$0 $*" in

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence import shell_parser
 from ipvs_audit.persistence.hook_programs import run_program
-from ipvs_audit.persistence.hook_redirections import opened
+from ipvs_audit.persistence.hook_redirections import opened, writes_key_blindly
 from ipvs_audit.persistence.hook_state import Command, State
 from ipvs_audit.persistence.shell_words import UnsupportedShellError
 
@@ -42,6 +42,9 @@ def run_shell(
         body = shell_parser.parse(text, {"MODPROBE_MODULE": "ip_vs"}, read_by)
     except UnsupportedShellError as unsupported:
         return (state.never_certain(f"{cannot}: {unsupported}"),)
+    if read_by != config.programs.shell:
+        known = read_by if read_by in ("dash", "bash") else ""
+        config = replace(config, programs=replace(config.programs, shell=known))
     runner = _Runner(config, command)
     ends = runner.sequence(body, (state,), guarded=False)
     return tuple({replace(end, ended=False): None for end in ends})
@@ -125,10 +128,7 @@ class _Runner:
                 for state in found
             )
         elif not guarded:
-            found = tuple(
-                replace(state, ended=True) if state.errexit and state.status else state
-                for state in found
-            )
+            found = tuple(end for state in found for end in _errexit(pipeline.commands[-1], state))
         return self._bounded((*ended, *found))
 
     def _piped(self, pipeline: shell_parser.Pipeline, before: State) -> tuple[State, ...]:
@@ -174,6 +174,9 @@ class _Runner:
         if can is False:
             return (failed,)
         ends = self.sequence(command.body, (before,), guarded=guarded)
+        if target := writes_key_blindly(self.config, "", command.redirections):
+            ends = tuple(end.unknown_effect(f"what a group writes to {target}") for end in ends)
+        ends = tuple(replace(end, stdout=None) for end in ends)
         if command.subshell:
             ends = tuple(replace(end, ended=False, errexit=state.errexit) for end in ends)
         return ends if can else (*ends, failed)
@@ -184,10 +187,20 @@ class _Runner:
         if len(text) >= len(self.command.text):
             return (state.never_certain(f"{self.command.where} starts shells in an endless loop"),)
         ends = run_shell(self.config, inner, replace(state, errexit=errexit, status=0), shell)
-        back = tuple(replace(end, errexit=state.errexit) for end in ends)
+        back = tuple(replace(end, errexit=state.errexit, stdout=None) for end in ends)
         if any(end.lasting != state.lasting for end in back):
             return tuple(replace(end, status=status) for end in back for status in (0, 1))
         return back
+
+
+def _errexit(last: shell_parser.Simple | shell_parser.Group, state: State) -> tuple[State, ...]:
+    """What ``set -e`` makes of a status; of that of ``{ ...; }``, which shells differ in, both."""
+    if not state.errexit or not state.status or state.ended:
+        return (state,)
+    ended = replace(state, ended=True)
+    if isinstance(last, shell_parser.Simple) or last.subshell:
+        return (ended,)
+    return state, ended.assuming("whether 'set -e' ends the command after a group is not known")
 
 
 #: Programs that read their input to its end.

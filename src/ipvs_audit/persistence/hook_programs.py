@@ -19,8 +19,10 @@ from ipvs_audit.persistence import shell_builtins
 from ipvs_audit.persistence.hook_redirections import opened, writes_key_blindly
 from ipvs_audit.persistence.hook_state import State, Step
 from ipvs_audit.persistence.modprobe_command import run_insmod, run_modprobe
+from ipvs_audit.persistence.shell_streams import streams
 from ipvs_audit.persistence.sysctl_command import run_sysctl, run_systemd_sysctl
-from ipvs_audit.persistence.write_commands import names_key, redirected_to, run_echo, run_tee
+from ipvs_audit.persistence.wrapping_programs import STARTERS, is_harmless, without, wrapped
+from ipvs_audit.persistence.write_commands import names_key, run_echo, run_tee
 from ipvs_audit.snapshot.config_paths import CONFIGURATION
 
 if TYPE_CHECKING:
@@ -44,14 +46,7 @@ _DIRECTORIES = frozenset(
     ("", "/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/")
 )
 _SYSTEMD_SYSCTL = ("/lib/systemd/systemd-sysctl", "/usr/lib/systemd/systemd-sysctl")
-#: Programs that leave the key alone and may fail.
-_HARMLESS = frozenset(
-    ("logger", "date", "touch", "udevadm", "mkdir", "wall", "chmod", "chown", "sync", "grep",
-     "egrep", "lsmod", "cat", "ls", "stat", "pidof", "pgrep", "ipvsadm", "ip", "systemd-cat",
-     "id", "uname", "which")
-)  # fmt: skip
-#: Programs that run another one, and how many of their words stand before it.
-_WRAPPERS = {"nohup": 1, "env": 1, "nice": 1, "ionice": 1, "setsid": 1, "timeout": 2}
+_SYSTEMCTL_OPTIONS = frozenset(("-q", "--quiet", "--no-pager", "--no-ask-password", "--system"))
 _SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh"))
 #: Programs that are kmod's or procps' own where they are the very file that the host uses.
 _OWN = {"sysctl": "sysctl", "modprobe": "modprobe", "insmod": "modprobe"}
@@ -82,16 +77,17 @@ def run_program(
     else:
         ends = _named(config, command, name, before, nested)
     if target := writes_key_blindly(config, name, command.redirections):
-        ends = tuple(
-            end.unknown_effect(f"what {command.text!r} writes to {target}") for end in ends
-        )
+        why = f"what {command.text!r} writes to {target}"
+        ends = tuple(end.unknown_effect(why) for end in ends)
+        if name == "exec":  # what follows writes there as well
+            ends = tuple(end.never_certain(why) for end in ends)
     return ends if can else (*ends, *failed)
 
 
 def _echoes_into_key(config: HostConfig, command: Simple, name: str) -> bool:
     """Whether this is no more than ``echo VALUE > KEY``, which says itself what goes wrong."""
     alone = len(command.redirections) == 1 and name in ("echo", "printf")
-    return alone and names_key(config, redirected_to(command))
+    return alone and names_key(config, streams(command.redirections)["1"])
 
 
 def _named(
@@ -130,7 +126,7 @@ def _through(
         return (replace(state, status=0),)
     if word == "command" and [each.text for each in rest[:-1]] == ["-v"]:
         return _looked_up(config, command, state)
-    inner = _without(command, 1)
+    inner = without(command, 1)
     if inner is None:
         return (state.never_certain(f"what {command.text!r} does is not known to this audit"),)
     ends = run_program(config, inner, state, nested)
@@ -154,9 +150,19 @@ def _present(
 ) -> tuple[State, ...]:
     """Run a program that is there."""
     word = command.words[0].text
-    inner = _without(command, _WRAPPERS.get(name, 0))
+    inner = wrapped(command, name)
     if inner is not None:
-        return run_program(config, inner, state, nested)
+        first = inner.words[0].text
+        if (
+            "/" not in first
+            and first not in ("true", "false")
+            and (first in ("exec", "command") or shell_builtins.find(first) is not None)
+        ):
+            return _unknown(state, f"{first}, which is the shell's own,")
+        ends = run_program(config, inner, state, nested)
+        return tuple(replace(end, stdout=None) for end in ends) if name == "systemd-cat" else ends
+    if name == "systemd-cat" and len(command.words) == 1:
+        return state.either(command.text)
     if word in _SYSTEMD_SYSCTL:
         return run_systemd_sysctl(config, command, state)
     known = _PROGRAMS.get(name)
@@ -193,24 +199,20 @@ def _other_program(name: str, command: Simple, state: State) -> tuple[State, ...
     """Programs that leave the key alone, and unknown ones; they succeed or fail."""
     if name == "sleep" and all(_SECONDS.fullmatch(word.text) for word in command.words[1:]):
         return (replace(state, status=0, stdout=None),)
-    if name in _HARMLESS:
-        return state.either(command.text)
     rewrites = [word.text for word in command.words[1:] if _is_configuration(word.text)]
     if rewrites:
         state = state.never_certain(f"{command.text!r} may rewrite {rewrites[0]}")
+    if is_harmless(name, command):
+        if name == "ipvsadm" and not state.loaded:
+            state = state.never_certain(f"{command.text!r} loads ip_vs")
+        return state.either(command.text)
+    if name in STARTERS:
+        state = state.never_certain(f"{command.text!r} starts what may run later")
     return _unknown(state, command.words[0].text)
 
 
 def _is_configuration(text: str) -> bool:
     return text.startswith("/") and any(part in text for part in CONFIGURATION)
-
-
-def _without(command: Simple, skipped: int) -> Simple | None:
-    """What a wrapper such as ``exec`` or ``timeout 5`` runs; None for no or an unclear one."""
-    words = command.words[skipped:]
-    if not skipped or not words or any(word.text.startswith("-") for word in command.words[1:2]):
-        return None
-    return None if "=" in words[0].text else replace(command, words=words, redirections=())
 
 
 def _unknown(state: State, name: str) -> tuple[State, ...]:
@@ -237,10 +239,13 @@ def _unreachable(_host_config: HostConfig, _command: Simple, state: State) -> tu
 
 
 def _systemctl(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
-    named = [word.text for word in command.words[1:] if not word.text.startswith("-")]
-    if {unit.removesuffix(".service") for unit in named[1:]} != {"systemd-sysctl"}:
+    """``systemctl VERB systemd-sysctl`` with no option that changes what is asked of whom."""
+    named = [word.text for word in command.words[1:] if word.text not in _SYSTEMCTL_OPTIONS]
+    verb, units = "".join(named[:1]), {unit.removesuffix(".service") for unit in named[1:]}
+    if units != {"systemd-sysctl"} or verb not in ("start", "restart", "reload-or-restart"):
+        state = state.never_certain(f"what {command.text!r} starts is not known")
         return _unknown(state, command.text)
-    if named[0] in ("restart", "try-restart", "reload-or-restart"):
+    if verb != "start":
         return run_systemd_sysctl(config, command, state, through_unit=True)
     return (
         state.with_step(Step(command.text, "sets nothing: the unit has already run at boot")).exits(
@@ -251,7 +256,7 @@ def _systemctl(config: HostConfig, command: Simple, state: State) -> tuple[State
 
 def _cat(_config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """``cat`` may write what it reads, which is not known."""
-    if redirected_to(command).startswith("/proc/sys/"):
+    if streams(command.redirections)["1"].startswith("/proc/sys/"):
         return _unknown(state, command.text)
     return _other_program("cat", command, state)
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.write_commands import key_exists, names_key
+from ipvs_audit.persistence.write_commands import key_exists, may_name_key, names_key
 from ipvs_audit.snapshot.config_paths import CONFIGURATION
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.hook_state import State
     from ipvs_audit.persistence.host_config import HostConfig
+    from ipvs_audit.persistence.shell_streams import Redirections
     from ipvs_audit.snapshot.programs import AtPath
-
-Redirections = tuple[tuple[str, str, str], ...]
 
 _ALWAYS = frozenset(("/dev/null", "/dev/zero"))
 #: Keys of ip_vs that all kernels since 4.4 have (net/netfilter/ipvs/ip_vs_ctl.c).
@@ -29,7 +28,8 @@ _KERNEL = ("/proc/", "/sys/")
 _READS = frozenset(("<",))
 _DUPLICATES = frozenset((">&", "<&"))
 #: Programs that write what is known to their output: see write_commands.
-_KNOWN_OUTPUT = frozenset(("echo", "printf", "cat"))
+_KNOWN_OUTPUT = frozenset(("echo", "printf"))
+_OVERWRITING = (">", ">>", ">|")
 
 
 def opened(
@@ -46,6 +46,8 @@ def opened(
         if operator in _DUPLICATES:
             if target == "-":
                 unsure = unsure or f"it closes descriptor {descriptor or 1}"
+            elif target not in ("0", "1", "2"):
+                unsure = unsure or f"whether descriptor {target} is open is not known"
             continue
         can, why = _can_open(config, operator, target, state)
         if can is False:
@@ -87,9 +89,17 @@ def _can_open_file(at: AtPath | None, operator: str, target: str) -> tuple[bool 
 
 
 def writes_key_blindly(config: HostConfig, name: str, redirections: Redirections) -> str:
-    """The key's file where a program whose output is not known writes into it; else empty."""
-    for _descriptor, operator, target in redirections:
-        known = name in _KNOWN_OUTPUT and operator in (">", ">>", ">|")
-        if operator not in (*_READS, *_DUPLICATES) and names_key(config, target) and not known:
-            return target
-    return ""
+    """The file that may be the key, where what is written into it is not known; else empty."""
+    keys = [
+        (operator, target)
+        for _descriptor, operator, target in redirections
+        if operator not in (*_READS, *_DUPLICATES)
+        and (names_key(config, target) or may_name_key(config, target))
+    ]
+    known = (
+        name in _KNOWN_OUTPUT
+        and len(keys) == 1
+        and keys[0][0] in _OVERWRITING
+        and names_key(config, keys[0][1])
+    )
+    return "" if known or not keys else keys[0][1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.snapshot.modprobe_config import underscored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ipvs_audit.persistence.hook_state import State
     from ipvs_audit.persistence.host_config import HostConfig
@@ -28,6 +29,7 @@ _LONG = {
 _SHORT = frozenset("arRibfDcnCdSsqvVhw")
 _WITH_VALUE = frozenset("CdSw")
 _DRY = frozenset("RDcnVh")
+_PARAMETER = re.compile(r"conn_tab_bits=(0|[1-9][0-9]{0,8})")
 
 
 @dataclass(slots=True)
@@ -49,13 +51,18 @@ class _Call:
         words = self.words if self.has("a", "r") else self.words[:1]
         return tuple(map(underscored, words))
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """What is given to the one module that is loaded."""
+        return () if self.has("a", "r") else self.words[1:]
+
 
 def run_modprobe(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """Run modprobe: it may load ip_vs, remove it, or run the hook again."""
     call = _parsed([word.text for word in command.words[1:]])
     state = replace(state, stdout=None)
     if call.unknown:
-        return (state.exits(1, f"modprobe has no option {call.unknown}"),)
+        return (state.lacking_program(f"modprobe has no option {call.unknown}"),)
     if call.has(*_DRY):
         return (replace(state, status=0),)
     if not call.modules:
@@ -108,6 +115,8 @@ def _first_load(
         return state.doubtful(f"{alias.where} makes {MODULE} an alias").exits(1)
     ignoring = call.has("i") and module == MODULE
     if ignoring or bare or config.modprobe.bypass(MODULE) is not None:
+        if why := parameters_doubt(call.parameters, command.text):
+            return state.never_certain(why)
         return loads(config, state)
     if state.outside:
         return replace(state, loaded=True, status=0)
@@ -129,7 +138,7 @@ def _parsed(texts: list[str]) -> _Call:
             name, equals, value = word[2:].partition("=")
             found = {letter for long, letter in _LONG.items() if long.startswith(name)}
             letter = _LONG.get(name, next(iter(found)) if len(found) == 1 else "?")
-            if letter == "?":
+            if letter == "?" or (equals and letter not in tuple(_WITH_VALUE)):
                 call.unknown = call.unknown or word
             elif letter in _WITH_VALUE and letter:
                 _take(call, letter, value if equals else next(words, None))
@@ -161,6 +170,17 @@ def _take(call: _Call, letter: str, value: str | None) -> None:
         call.elsewhere = True
 
 
+def parameters_doubt(parameters: Iterable[str], where: str) -> str:
+    """Why ip_vs may refuse to load with these parameters; empty where it takes them.
+
+    Its only one is ``conn_tab_bits``, an int (net/netfilter/ipvs/ip_vs_conn.c).
+    """
+    for each in parameters:
+        if not _PARAMETER.fullmatch(each):
+            return f"whether {MODULE} loads with {each!r} ({where}) is not known"
+    return ""
+
+
 def run_insmod(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """Run insmod, which runs no hook; whether that file fits this kernel is not known."""
     named = [word.text for word in command.words[1:] if not word.text.startswith("-")]
@@ -170,6 +190,8 @@ def run_insmod(config: HostConfig, command: Simple, state: State) -> tuple[State
         return state.either(command.text)
     if state.loaded:
         return (state.exits(1, "ip_vs is loaded already"),)
+    if why := parameters_doubt(named[1:], command.text):
+        return (state.never_certain(why),)
     return loads(config, state), state.either(command.text)[1]
 
 

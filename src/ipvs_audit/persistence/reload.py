@@ -11,8 +11,10 @@ from ipvs_audit.persistence.hook_state import Command, State
 from ipvs_audit.persistence.host_answers import load_difference
 from ipvs_audit.persistence.host_config import MODULE, HostConfig
 from ipvs_audit.persistence.late_writers import with_repeated_writers
+from ipvs_audit.persistence.modprobe_command import parameters_doubt
 from ipvs_audit.persistence.other_hooks import with_dependent_hooks, with_udev
 from ipvs_audit.persistence.prediction import Accepts, Prediction, is_compliant
+from ipvs_audit.persistence.removal_hooks import with_removal
 from ipvs_audit.snapshot.modprobe_config import underscored
 
 if TYPE_CHECKING:
@@ -39,7 +41,14 @@ def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
     written = hook is not None and state.written
     prediction = with_udev(config, by_hook, written=written)
     prediction = with_dependent_hooks(config, prediction, accepts, written=written)
+    prediction = with_removal(config, prediction, accepts)
     prediction = with_repeated_writers(config, prediction, accepts)
+    if (
+        is_compliant(accepts, prediction.value)
+        and not prediction.doubt
+        and (refused := options_doubt(config))
+    ):
+        prediction = replace(prediction, doubt=refused)
     if differs := load_difference(config, hook):
         prediction = replace(prediction, doubt=differs, fault="")
     return without_switch(config, prediction, accepts)
@@ -47,6 +56,8 @@ def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
 
 def why_not_surely_loaded(config: HostConfig) -> str:
     """Why the hook may leave ip_vs unloaded; empty where ``modprobe ip_vs`` surely loads it."""
+    if refused := options_doubt(config):
+        return refused
     hook, _ = find_hook(config)
     if hook is None:
         return ""
@@ -54,6 +65,14 @@ def why_not_surely_loaded(config: HostConfig) -> str:
     if all(end.loaded and not end.lasting for end in ends):
         return ""
     return next((end.lasting or end.doubt for end in ends if end.doubt), "") or _open_question(ends)
+
+
+def options_doubt(config: HostConfig) -> str:
+    """Why ``options`` lines may keep ip_vs from loading; empty where they do not."""
+    for directive in config.modprobe.all("options", MODULE):
+        if why := parameters_doubt(directive.rest.split(), directive.where):
+            return why
+    return ""
 
 
 def without_switch(config: HostConfig, prediction: Prediction, accepts: Accepts) -> Prediction:

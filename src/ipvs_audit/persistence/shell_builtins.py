@@ -24,13 +24,16 @@ _SPECIAL = frozenset(
 #: Built-ins that change how later commands are read or run, or that are not followed here.
 _UNFOLLOWED = frozenset(
     (".", "alias", "break", "builtin", "cd", "continue", "declare", "enable", "eval", "export",
-     "fc", "getopts", "hash", "let", "local", "popd", "pushd", "readonly", "return", "shift",
-     "shopt", "source", "trap", "typeset", "ulimit", "unalias")
+     "fc", "getopts", "hash", "kill", "let", "local", "popd", "pushd", "readonly", "return",
+     "shift", "shopt", "source", "trap", "typeset", "ulimit", "unalias")
 )  # fmt: skip
 #: Built-ins that leave the key and later commands alone.
-_EITHER = frozenset(("kill", "read", "type", "unset", "umask", "wait", "jobs", "times", "pwd"))
+_EITHER = frozenset(("type", "umask", "wait", "jobs", "times", "pwd"))
+#: Built-ins that set or remove variables.
+_OF_VARIABLES = frozenset(("read", "unset"))
 #: Variables that no command here depends on.
-_PLAIN_VARIABLE = re.compile(r"(LC_[A-Z]+|LANG|LANGUAGE|TZ|[a-z][a-z0-9_]*)\+?=")
+_PLAIN_VARIABLE = re.compile(r"(LC_[A-Z]+|LANG|LANGUAGE|TZ|[a-z][a-z0-9_]*)=")
+_PLAIN_NAME = re.compile(r"LC_[A-Z]+|LANG|LANGUAGE|TZ|[a-z][a-z0-9_]*")
 _OPTIONS = re.compile(r"[-+][eux]+")
 
 
@@ -45,7 +48,7 @@ def without_assignments(command: Simple) -> tuple[Simple, str]:
     why = ""
     while words and words[0].assigns:
         text = words.pop(0).text
-        if not _PLAIN_VARIABLE.match(text):
+        if not _PLAIN_VARIABLE.match(text):  # += is one in bash alone
             why = why or f"it sets the variable {text.partition('=')[0]}"
     return replace(command, words=tuple(words)), why
 
@@ -54,6 +57,8 @@ def find(name: str) -> Callable[[HostConfig, Simple, State], tuple[State, ...]] 
     """What a shell's own command does; None where it is a program."""
     if name in _UNFOLLOWED:
         return _unfollowed
+    if name in _OF_VARIABLES:
+        return _of_variables
     return _either if name in _EITHER else _BUILTINS.get(name)
 
 
@@ -64,6 +69,13 @@ def _unfollowed(_config: HostConfig, command: Simple, state: State) -> tuple[Sta
 
 def _either(_config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     return state.either(command.text)
+
+
+def _of_variables(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
+    """``unset`` and ``read``, of variables that no command here depends on."""
+    words = [word.text for word in command.words[1:]]
+    plain = all(_PLAIN_NAME.fullmatch(word) for word in words if word != "-r")
+    return (_either if plain else _unfollowed)(config, command, state)
 
 
 def _true(_config: HostConfig, _command: Simple, state: State) -> tuple[State, ...]:

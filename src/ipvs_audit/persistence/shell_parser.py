@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _COMPOUNDS = frozenset(
-    ("if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac")
+    ("if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "!")
 ) | frozenset(("function", "select", "time", "coproc", "[["))
 _DESCRIPTOR = re.compile(r"[0-9]{1,9}|-")
 _DEEPEST = 20
@@ -123,20 +123,25 @@ class _Parser:
         if depth > _DEEPEST:
             raise UnsupportedShellError("it is nested too deeply")
         items: list[AndOr] = []
-        while (here := self.peek()) is not None and here != ")" and self._reserved() != "}":
-            if here == ";":
-                self._next()
-                continue
+        while self._more():
             item = self._and_or(depth)
             if self.peek() == "&":
                 self._next()
                 item = AndOr(item.first, item.rest, background=True)
-            elif self.peek() not in (None, ";", ")"):
+            elif self.peek() == ";":
+                self._next()
+            elif self.peek() not in (None, "\n", ")"):
                 raise UnsupportedShellError(
                     f"it defines a function, or lacks a separator before {self._shown()}"
                 )
             items.append(item)
         return Sequence(tuple(items))
+
+    def _more(self) -> bool:
+        """Whether a command follows, after any empty lines."""
+        while self.peek() == "\n":
+            self._next()
+        return self.peek() not in (None, ")") and self._reserved() != "}"
 
     def _shown(self) -> str:
         token = self.peek()
@@ -151,9 +156,9 @@ class _Parser:
 
     def _pipeline(self, depth: int) -> Pipeline:
         negated = False
-        while self._reserved() == "!":
+        if self._reserved() == "!":
             self._next()
-            negated = not negated
+            negated = True
         commands = [self._command(depth)]
         while self.peek() == "|":
             self._next()
@@ -169,6 +174,8 @@ class _Parser:
             if not closed:
                 raise UnsupportedShellError("a group is not closed")
             self._next()
+            if not body.items:
+                raise UnsupportedShellError("it has an empty group, which is no valid shell")
             after: list[tuple[str, str, str]] = []
             while (token := self.peek()) in REDIRECTIONS or str(token).startswith("fd "):
                 after.append(self._redirection())

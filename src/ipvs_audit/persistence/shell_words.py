@@ -68,7 +68,7 @@ def tokens(command: str, variables: Mapping[str, str], operators: tuple[str, ...
         if character in " \t":
             at += 1
         elif character == "\n":
-            found.append(";")
+            found.append(character)
             at += 1
         elif character == "#":
             at = command.find("\n", at) if "\n" in command[at:] else len(command)
@@ -80,7 +80,11 @@ def tokens(command: str, variables: Mapping[str, str], operators: tuple[str, ...
         else:
             word, end = _word(command, at, variables)
             follows = command[end : end + 1]
-            if command[at:end].isdigit() and follows and follows in "<>":
+            if command[at:end].isdecimal() and follows and follows in "<>":
+                if end - at > 1:
+                    raise UnsupportedShellError(
+                        f"it redirects descriptor {word.text}, which shells read differently"
+                    )
                 found.append(f"fd {word.text}")
             else:
                 found.append(word)
@@ -106,6 +110,8 @@ def _word(command: str, at: int, variables: Mapping[str, str]) -> tuple[Word, in
             text.append(inner)
             bare = False
         elif character == "\\":
+            if command[at + 1 : at + 2] in ("", "\n"):
+                raise UnsupportedShellError("it has a backslash at the end of a line")
             text.append(command[at + 1 : at + 2])
             at, bare = at + 2, False
         elif character in "$`":
@@ -131,6 +137,8 @@ def _double_quoted(command: str, at: int, variables: Mapping[str, str]) -> tuple
         if character == "\\" and command[at + 1 : at + 2] in ('"', "\\", "$", "`"):
             text.append(command[at + 1])
             at += 2
+        elif command.startswith("\\\n", at):
+            raise UnsupportedShellError("it has a backslash at the end of a line")
         elif character in "$`":
             value, at = _expanded(command, at, variables)
             text.append(value)

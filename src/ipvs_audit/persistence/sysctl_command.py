@@ -14,7 +14,7 @@ from ipvs_audit.persistence.sysctl_assignments import Assigning, assign
 from ipvs_audit.persistence.sysctl_pattern import lines_that_match, parse_pattern
 from ipvs_audit.persistence.write_commands import key_exists
 from ipvs_audit.snapshot.config_paths import SYSCTL, SYSCTL_CONF
-from ipvs_audit.snapshot.sysctl_key import name_matches
+from ipvs_audit.snapshot.sysctl_key import is_glob, name_matches
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _PLAIN = frozenset("bneNwqox")
 _SHOWING = frozenset("aAXVdh")
+_EXPANDS_PATTERNS = (3, 3, 17)  # a file's name is given to glob(3) there; older ones were not seen
 
 
 @dataclass(slots=True)
@@ -115,8 +116,10 @@ def _parsed(words: tuple[Word, ...]) -> _Call:
 
 
 def _long_option(call: _Call, text: str) -> None:
-    name, _, value = text.partition("=")
-    if name == "--load":
+    name, equals, value = text.partition("=")
+    if equals and not (value and name in ("--load", "--pattern")):
+        call.unsupported = text
+    elif name == "--load":
         call.load, call.attached = True, value
     elif name == "--system":
         call.system = True
@@ -163,10 +166,10 @@ def _files(config: HostConfig, call: _Call) -> tuple[tuple[str, ...], str]:
         return (SYSCTL_CONF,), ""
     files: list[str] = []
     for path, pattern in named:
-        if path == "-":
-            return (), "sysctl reads its standard input"
         directory = path.rpartition("/")[0]
-        if pattern and directory in SYSCTL.directories:
+        if (pattern or is_glob(path)) and directory in SYSCTL.directories:
+            if not pattern and config.sysctl_p.version < _EXPANDS_PATTERNS:
+                return (), f"whether this sysctl expands {path} is not known"
             found = sorted(each for each in config.tree.files if _glob(path, each))
             if other := next((each for each in config.tree.ignored if _glob(path, each)), ""):
                 return (), f"it reads {other}, which was not collected"
@@ -174,7 +177,10 @@ def _files(config: HostConfig, call: _Call) -> tuple[tuple[str, ...], str]:
         elif path in config.tree.files or directory in SYSCTL.directories or path == SYSCTL_CONF:
             files.append(path)
         elif not path.startswith("/"):
-            files.append(f"/{path}")  # where the kernel starts modprobe; there is no such file
+            absolute = f"/{path}"  # where the kernel starts modprobe
+            if absolute in config.tree.files or path == "-" or "/" in path:
+                return (), f"it reads {path} (its input, or from where modprobe is started)"
+            files.append(absolute)
         else:
             return (), f"it reads {path}, which was not collected"
     return tuple(files), ""

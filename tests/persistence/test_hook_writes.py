@@ -1,0 +1,199 @@
+"""Writes that only seem to set the key, and commands that a program or a shell refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from configured import CONF, HOOK, OFF, PROGRAMS, RECIPE, config, off
+
+from ipvs_audit.persistence.reload import after_reload
+from ipvs_audit.snapshot.programs import AtPath
+
+LOAD = "/sbin/modprobe -i ip_vs"
+WRITE = "/sbin/sysctl -w net.ipv4.vs.run_estimation=0"
+KEY = "/proc/sys/net/ipv4/vs/run_estimation"
+DROP_IN = "/etc/sysctl.d/ipvs.conf"
+PRESENT = {
+    f"/usr/bin/{name}": AtPath("program") for name in ("systemd-cat", "ip", "systemctl", "timeout")
+}
+
+
+def holds(command: str, shell: str = "dash", **more: str) -> bool | None:
+    """Whether the value holds; ``more``: lines of other directives in the hook's file."""
+    names = PROGRAMS.names | {path.rpartition("/")[2] for path in PRESENT}
+    programs = replace(PROGRAMS, paths={**PROGRAMS.paths, **PRESENT}, names=names, shell=shell)
+    lines = [f"install ip_vs {command}", *(f"{verb} {rest}" for verb, rest in more.items())]
+    files = {CONF: OFF, HOOK: "\n".join(lines) + "\n"}
+    return after_reload(config(files, programs=programs), off).holds(off)
+
+
+@pytest.mark.parametrize(
+    ("command", "shell", "expected"),
+    [
+        (f"echo -e 0 > {KEY}", "dash", False),  # dash prints "-e 0", which the kernel refuses
+        (f"echo -ne 0 > {KEY}", "dash", False),
+        (f"echo -e 0 | tee {KEY}", "dash", False),
+        (f"echo -e 0 > {KEY}", "bash", True),
+        (f"echo -n 0 > {KEY}", "dash", True),
+        (f"echo -n 0 > {KEY}", "", True),
+        (f"echo -e 0 > {KEY}", "", None),
+        (f"/bin/echo -e 0 > {KEY}", "dash", None),
+        (f"printf -- 0 > {KEY}", "dash", True),
+        (f"printf %d 0x > {KEY}", "dash", None),
+        (f"printf -v x 0 > {KEY}", "bash", None),
+    ],
+)
+def test_what_echo_prints_depends_on_the_shell(
+    command: str, shell: str, expected: bool | None
+) -> None:
+    assert holds(f"{LOAD} && {command}", shell) is expected
+
+
+@pytest.mark.parametrize(
+    ("writes", "expected"),
+    [
+        (f"echo 0 > {KEY} >&2", False),
+        (f"echo 0 > {KEY} > /dev/null", False),
+        (f"echo 0 > {KEY} 2>/dev/null", True),
+        (f"echo 0 2>/dev/null > {KEY}", True),
+        (f"echo 0 2>&1 > {KEY}", True),
+        (f"echo 0 >&2 | tee {KEY}", None),
+        (f"echo 0 | tee {KEY} < /dev/null", None),
+        (f"echo 0 | tee /dev/null > /dev/null | tee {KEY}", None),
+        (f"echo 0 | tee {KEY} > /dev/null", True),
+        (f"echo 0 | tee -a {KEY}", True),
+        (f"echo 0 | tee --help {KEY}", None),
+        (f"echo 0 > /dev/stdout | tee {KEY}", None),
+        (f"echo 0 >&3 | tee {KEY}", None),
+        (f"( echo 0 ) > {KEY}", None),
+        (f"{{ echo 0; echo 1; }} | tee {KEY}", None),
+        (f"sh -c 'echo 1; echo 0' | tee {KEY}", None),
+        (f"echo * | tee {KEY}", None),
+    ],
+)
+def test_a_write_counts_where_it_surely_arrives(writes: str, expected: bool | None) -> None:
+    assert holds(f"{LOAD} && {writes}") is expected
+
+
+@pytest.mark.parametrize(
+    ("writes", "expected"),
+    [
+        (f"echo 1 2> {KEY} >&2", False),
+        (f"{{ echo 1; }} > {KEY}", None),
+        (f"{{ echo 1; echo 0; }} | tee {KEY}", None),
+        (f"exec 3> {KEY}; echo 1 >&3", None),
+        (f"exec > {KEY}; /sbin/sysctl -p; echo 1", None),
+        ("echo 1 | tee /proc/sys/net/ipv4/*/run_estimation", None),
+        ("echo 1 | tee /proc//sys/net/ipv4/vs/run_estimation", None),
+        ("echo 1 | tee /proc/self/root/proc/sys/net/ipv4/vs/run_estimation", None),
+        ("echo 1 > /proc/sys/net/ipv4/vs/../vs/run_estimation", None),
+        ("echo 1 > /srv/link", None),
+        ("echo 1 > /proc/sys/net/ipv4/vs/conntrack", True),
+        ("echo loaded > /dev/null", True),
+        ("systemd-cat /sbin/sysctl -w net.ipv4.vs.run_estimation=1", False),
+        ("systemd-cat --what sysctl -w net.ipv4.vs.run_estimation=1", None),
+        ("ip vrf exec blue sysctl -w net.ipv4.vs.run_estimation=1", None),
+        ("ip netns exec blue sysctl -w net.ipv4.vs.run_estimation=1", None),
+        ("ip link set lo up", True),
+    ],
+)
+def test_what_may_write_the_key_again_is_seen(writes: str, expected: bool | None) -> None:
+    assert holds(f"{LOAD}; /sbin/sysctl -p; {writes}") is expected
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("systemctl --user restart systemd-sysctl", None),
+        ("systemctl restart --root=/x systemd-sysctl", None),
+        ("systemctl --no-block restart systemd-sysctl", None),
+        ("systemctl mask systemd-sysctl", None),
+        ("/sbin/sysctl --system=", None),
+        ("/sbin/sysctl --quiet=1 -p", None),
+        ("/sbin/sysctl --load=", None),
+        ("/sbin/sysctl -p etc/sysctl.conf", None),
+        ('/sbin/sysctl -p "/etc/sysctl.d/*.conf"', False),  # the value is in sysctl.conf
+        ("unset PATH; sysctl -p", None),
+        ("unset x; sysctl -p", True),
+        ("read PATH; sysctl -p", None),
+        ("x+=1; sysctl -p", None),
+        ("kill 0; /sbin/sysctl -p", None),
+        ("timeout 0.01 /sbin/sysctl -p", None),
+        ("systemd-cat -t ipvs /sbin/sysctl -p", True),
+        ("systemd-cat /sbin/sysctl -p", True),
+        ("systemd-cat -p info /sbin/sysctl -p", True),
+        ("systemd-cat -p loud /sbin/sysctl -p", None),
+        ("nohup exec /sbin/sysctl -p", None),
+    ],
+)
+def test_options_and_variables_that_decide_whether_it_runs(
+    command: str, expected: bool | None
+) -> None:
+    assert holds(f"{LOAD} ; {command}") is expected
+
+
+@pytest.mark.parametrize(("version", "expected"), [((4, 0, 2), True), ((3, 3, 10), None)])
+def test_sysctl_expands_a_quoted_pattern_itself(
+    version: tuple[int, ...], expected: bool | None
+) -> None:
+    files = {
+        DROP_IN: OFF,
+        HOOK: f'install ip_vs {LOAD} && /sbin/sysctl -p "/etc/sysctl.d/*.conf"\n',
+    }
+    host = config(files)
+    host = replace(host, loaders=replace(host.loaders, procps=version))
+    assert after_reload(host, off).holds(off) is expected
+
+
+def test_a_group_does_not_end_the_shell_under_set_e() -> None:
+    undone = "/sbin/sysctl -w net.ipv4.vs.run_estimation=1"
+    command = f"{LOAD} ; set -e; /sbin/sysctl -p; {{ false && true; }}; {undone}"
+    assert holds(command) is None
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"{LOAD} ; ; {WRITE}",
+        f"; {LOAD} && {WRITE}",
+        f"{LOAD} && {WRITE} && {{ }}",
+        f"{LOAD} && {WRITE} ; ( )",
+        f"{LOAD} ; ! ! true && {WRITE}",
+        f"{LOAD} & ; {WRITE}",
+        f"{LOAD} | ! {WRITE}",
+        f"{LOAD} && {WRITE} 10> /dev/null",
+    ],
+)
+def test_what_is_no_valid_shell_is_not_taken_for_valid(command: str) -> None:
+    assert holds(command) is None
+
+
+@pytest.mark.parametrize(
+    ("verb", "rest", "expected"),
+    [
+        ("remove", f"ip_vs /sbin/modprobe -r --ignore-remove ip_vs; {LOAD}", None),
+        ("remove", f"ip_vs_rr /sbin/modprobe -r --ignore-remove ip_vs_rr ip_vs; {LOAD}", None),
+        ("remove", "ip_vs /opt/clean-up", None),
+        ("remove", "ip_vs /sbin/modprobe -r --ignore-remove ip_vs", True),
+        ("remove", "ip_vs /sbin/modprobe -r --ignore-remove ip_vs && logger gone", True),
+        ("remove", "nf_nat /opt/clean-up", True),
+        ("options", "ip_vs conn_tab_bits=abc", None),
+        ("options", "ip_vs conn_tab_bits=", None),
+        ("options", "ip_vs conn_tab_bits", None),
+        ("options", "ip_vs conn_tab_bits=12", True),
+        ("options", "ip_vs conn_tab_bits=12 debug=1", None),
+        ("options", "nf_conntrack hashsize=abc", True),
+    ],
+)
+def test_other_lines_of_modprobe_that_a_reload_meets(
+    verb: str, rest: str, expected: bool | None
+) -> None:
+    assert holds(RECIPE.split(" ", 2)[2].strip(), **{verb: rest}) is expected
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected"), [("conn_tab_bits=12", True), ("conn_tab_bits=x", None)]
+)
+def test_a_parameter_that_ip_vs_refuses(parameter: str, expected: bool | None) -> None:
+    assert holds(f"{LOAD} {parameter} && {WRITE}") is expected
