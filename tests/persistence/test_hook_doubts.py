@@ -6,9 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from configured import CONF, HOOK, OFF, PROGRAMS, RECIPE, config, off
+from configured import CONF, DROP_IN, HOOK, OFF, PROGRAMS, RECIPE, config, off
 
+from ipvs_audit.persistence.boot import after_boot
 from ipvs_audit.persistence.reload import after_reload
+from ipvs_audit.snapshot.boot_files import BootFile, BootFiles
+from ipvs_audit.snapshot.config_files import Line
 from ipvs_audit.snapshot.programs import AtPath, Programs
 
 if TYPE_CHECKING:
@@ -312,6 +315,43 @@ def test_the_kernel_s_own_loads_go_through_its_helper(
     files = {CONF: OFF, HOOK: RECIPE}
     programs = replace(having(told), helper=helper)
     assert after_reload(config(files, programs=programs), off).holds(off) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "expected"),
+    [
+        (DROP_IN, "kernel.modprobe = /opt/mp", None),
+        (CONF, "kernel/modprobe=/opt/mp", None),
+        (DROP_IN, "kernel.mod* = /opt/mp", None),
+        (DROP_IN, "-kernel.modprobe = /opt/mp", None),
+        (DROP_IN, "kernel.modprobe = /sbin/modprobe", True),
+        (DROP_IN, "kernel.modprobe =", True),
+        (DROP_IN, "# kernel.modprobe = /opt/mp", True),
+        (DROP_IN, "kernel.modules_disabled = 0", True),
+    ],
+)
+def test_a_sysctl_file_may_give_the_kernel_another_helper(
+    path: str, line: str, expected: bool | None
+) -> None:
+    """After a real boot with /opt/mp, which runs `modprobe -i`, a load on demand left 1."""
+    given = {CONF: OFF, HOOK: RECIPE}
+    found = after_boot(config(given | {path: given.get(path, "") + line + "\n"}), off)
+    assert found.holds(off) is expected, found.reason
+    assert expected or path in found.doubt
+
+
+def test_the_kernel_command_line_may_give_the_kernel_another_helper() -> None:
+    about = config({CONF: OFF, HOOK: RECIPE})
+    tree = replace(about.tree, cmdline=("sysctl.kernel.modprobe=/opt/mp",))
+    assert after_reload(replace(about, tree=tree), off).holds(off) is None
+
+
+def test_a_unit_may_give_the_kernel_another_helper() -> None:
+    path = "/etc/systemd/system/helper.service"
+    line = Line(3, "ExecStart=/sbin/sysctl -w kernel.modprobe=/opt/mp")
+    files = BootFiles(files={path: BootFile(path, lines=(line,))})
+    found = after_reload(config({CONF: OFF, HOOK: RECIPE}, boot_files=files), off)
+    assert f"{path}:3" in found.doubt
 
 
 def test_what_tells_the_ends_apart_is_said() -> None:

@@ -206,7 +206,7 @@ def test_udev_and_modules_load(root: Path, shell: str) -> None:
     put(root, "etc/modules", "loop\nip_vs\n")
     read = tree(root, shell)
     assert lines(read, "/usr/lib/udev/rules.d/90-ipvs.rules") == [
-        (2, 'ACTION=="add",  KERNEL=="ip_vs", RUN+="/bin/true"'),
+        (2, 'ACTION=="add", KERNEL=="ip_vs", RUN+="/bin/true"'),
         (5, 'ACTION!="add", GOTO="end"'),
         (6, 'LABEL="end"'),
     ]

@@ -10,11 +10,11 @@ import yaml
 from made import census, netns, snapshot
 
 from ipvs_audit.model.policy import Policy
-from ipvs_audit.persistence.file_tree import parse_lines, read_tree
+from ipvs_audit.persistence.file_lines import parse_lines
+from ipvs_audit.persistence.file_tree import read_tree
 from ipvs_audit.persistence.host_config import HostConfig
 from ipvs_audit.persistence.tree_programs import read_programs, standard_programs
 from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
-from ipvs_audit.snapshot.config_paths import continues_lines
 from ipvs_audit.snapshot.host import Loaders
 from ipvs_audit.snapshot.kernel import Module
 from ipvs_audit.snapshot.next_boot import BootKernel, NextBoot
@@ -52,7 +52,7 @@ PROGRAMS = standard_programs("debian")
 
 def file(path: str, text: str, real: str | None = None) -> ConfigFile:
     """A file with content; ``real`` where it is a link."""
-    lines = parse_lines(text.encode(), continued=continues_lines(path))
+    lines = parse_lines(path, text.encode())
     return ConfigFile(path, path if real is None else real, 0, 0, 0o644, len(text), "", lines)
 
 

@@ -6,10 +6,11 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
+from ipvs_audit.persistence.file_lines import parse_lines
 from ipvs_audit.persistence.file_root import Root, UnreadableError
 from ipvs_audit.snapshot import config_paths
-from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree, Line
-from ipvs_audit.snapshot.config_paths import SYSCTL, SYSCTL_CONF, continues_lines
+from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
+from ipvs_audit.snapshot.config_paths import SYSCTL, SYSCTL_CONF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,24 +96,8 @@ def _add(root: Root, path: str, files: dict[str, ConfigFile], unreadable: list[s
         mode=about.st_mode & 0o7777,
         size=about.st_size,
         sha256=hashlib.sha256(content).hexdigest(),
-        lines=parse_lines(content, continued=continues_lines(path)),
+        lines=parse_lines(path, content),
     )
-
-
-def parse_lines(content: bytes, *, continued: bool) -> tuple[Line, ...]:
-    """The lines that are not blank, numbered from 1; ``joined`` where a backslash continues one."""
-    found: list[Line] = []
-    first, held = 0, ""
-    for number, text in enumerate(content.decode(errors="backslashreplace").split("\n"), 1):
-        first = first if held else number
-        if continued and (len(text) - len(text.rstrip("\\"))) % 2:
-            held += text[:-1]
-        elif held or text.strip():
-            found.append(Line(first, held + text))
-            held = ""
-    if held:
-        found.append(Line(first, held))
-    return tuple(found)
 
 
 def _named(files: dict[str, ConfigFile]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook_state import Command, State
 from ipvs_audit.persistence.host_answers import load_difference
 from ipvs_audit.persistence.host_config import MODULE, HostConfig
+from ipvs_audit.persistence.kernel_helper import helper_doubt
 from ipvs_audit.persistence.late_writers import with_repeated_writers
 from ipvs_audit.persistence.modprobe_command import parameters_doubt
 from ipvs_audit.persistence.other_hooks import with_dependent_hooks, with_udev
@@ -140,7 +141,7 @@ def _predict_hook(
 ) -> Prediction:
     """The prediction for a host whose hook runs."""
     doubt = next((end.doubt for end in ends if end.doubt), "")
-    closed = _hidden_doubt(config) or _helper_doubt(config)
+    closed = _hidden_doubt(config) or helper_doubt(config)
     fault = next((end.fault for end in ends if end.fault), "")
     if fault and not all(end.fault for end in ends):
         doubt = doubt or f"{hook.where} may break, by {fault}: {_open_question(ends)}"
@@ -177,27 +178,6 @@ def _open_question(ends: tuple[State, ...]) -> str:
     """What would have to be known to tell which of several ends it is."""
     asked = next((end.assumed[0] for end in ends if end.assumed), "")
     return asked or "whether a command succeeds is not known"
-
-
-def _helper_doubt(config: HostConfig) -> str:
-    """Why the kernel's own loads may run another command than the hook.
-
-    It starts the program that /proc/sys/kernel/modprobe names (kernel/module/kmod.c); where that is
-    empty, or no program, nothing is loaded on demand.
-    """
-    helper = config.programs.helper
-    if helper is None:
-        return "by which program the kernel loads modules on demand is not known"
-    if not helper:
-        return ""
-    at = config.programs.at(helper)
-    own = at is not None and at.same == "modprobe" and helper.endswith("/modprobe")
-    if own or (at is not None and at.exists is False):
-        return ""
-    return (
-        f"the kernel loads modules on demand through {helper} (/proc/sys/kernel/modprobe), which "
-        "is not the modprobe that this audit knows: the hook may not run"
-    )
 
 
 def _consequences(

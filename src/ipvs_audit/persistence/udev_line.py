@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 #: The first systemd whose udev discards the whole line.
 _WHOLE_LINES = 243
+#: The first that drops comments between the lines of a continued one.
+JOINS_SINCE = 243
 #: The newest that was looked at: later ones may know more keys.
 _NEWEST = 257
 _ESCAPED_VALUES = 247  # e"..."

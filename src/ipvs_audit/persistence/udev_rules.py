@@ -13,7 +13,7 @@ from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.shell_parser import Simple
 from ipvs_audit.persistence.shell_words import Word
 from ipvs_audit.persistence.udev_command import read_command
-from ipvs_audit.persistence.udev_line import read_udev_line
+from ipvs_audit.persistence.udev_line import JOINS_SINCE, read_udev_line
 from ipvs_audit.snapshot.config_paths import UDEV, first_unreadable
 from ipvs_audit.snapshot.sysctl_config import files_by_name
 from ipvs_audit.snapshot.sysctl_key import loader_path, name_matches, resolved
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.persistence.udev_line import Part
-    from ipvs_audit.snapshot.config_files import ConfigFile
+    from ipvs_audit.snapshot.config_files import ConfigFile, Line
 
 _EVENT = {
     "ACTION": "add",
@@ -177,7 +177,7 @@ class _Programs:
 def _reached(file: ConfigFile, version: int | None) -> Iterator[tuple[str, _Line, bool, str]]:
     """Each line that matters: its place, whether ip_vs's event skips it, and what is unsure."""
     lines = [
-        (f"{file.path}:{line.number}", _read(line.text, version))
+        (f"{file.path}:{line.number}", _read(line, version))
         for line in file.lines or ()
         if not line.text.lstrip().startswith("#")
         and (_CONCERNS.search(line.text) or _JUMPS.search(line.text))
@@ -205,16 +205,18 @@ def unreadable(config: HostConfig) -> str:
     return hit or first_unreadable(UDEV, config.tree.unreadable)
 
 
-def _read(text: str, version: int | None) -> _Line:
+def _read(source: Line, version: int | None) -> _Line:
     """Match a line against ip_vs's event.
 
     A rule that names no device at all is taken for another event's: the probe does not bring what
     may jump over it.
     """
+    text = source.text
     line = read_udev_line(text, version)
     if line.discarded:
         return _Line(discarded=line.discarded)
-    doubt, specific, matches = line.doubt, False, True
+    joins = _joining_doubt(source, version)
+    doubt, specific, matches = line.doubt or joins, False, True
     runs: list[_Run] = []
     jumps = {"GOTO": "", "LABEL": ""}
     for part in line.parts:
@@ -232,7 +234,17 @@ def _read(text: str, version: int | None) -> _Line:
         if part.key in _RESULTS and part.attribute in (None, "program"):
             command, why = read_command(part.value, version)
             runs.append(_Run("+=", part.value, command, at_once=True, unclear=why))
+    if joins:
+        runs = [replace(run, unclear=run.unclear or joins) for run in runs]
     return _Line(matches, specific, doubt, tuple(runs), jumps["GOTO"], jumps["LABEL"])
+
+
+def _joining_doubt(line: Line, version: int | None) -> str:
+    """Why it is not certain how udev joins the lines of a continued one; empty where it is."""
+    if not line.joined or (line.joined == "old" and (version or 0) >= JOINS_SINCE):
+        return ""
+    which = "udev" if version is None else f"udev of systemd {version}"
+    return f"how {which} joins the lines, with a comment or a blank line among them, is not known"
 
 
 def _run_of(part: Part, version: int | None, *, concerns: bool) -> _Run | None:

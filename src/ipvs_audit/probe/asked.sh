@@ -43,6 +43,12 @@ question() {
   questions="${questions}echo '$nonce $1'$nl$2${nl}rc=\$?; echo; echo $nonce status \$rc$nl"
 }
 
+# waits_for_file KIND QUESTION: whether a program would read a file that may never end.
+waits_for_file() {
+  case $odd in *"$1"*) ;; *) return 1 ;; esac
+  text="${text}none $2 a file that it reads is no regular file$nl"
+}
+
 asked() {
   text='' questions='unset MODPROBE_OPTIONS SYSTEMD_COLORS SYSTEMD_URLIFY'$nl
   if [ "$have_module" = 0 ]; then
@@ -61,6 +67,7 @@ asked() {
 
 # Only kmod's; and only where it has the modules of this kernel: without them it knows no dependencies.
 ask_modprobe() {
+  if waits_for_file 2 show-depends; then return; fi
   case $modprobe_version in
     'kmod version '*) ;;
     *)
@@ -83,6 +90,7 @@ ask_modprobe() {
 # A dry run shows keys that the kernel has, so it is asked where ip_vs is loaded. --help tells whether
 # there is one where builds of a version differ (3.3.17).
 ask_sysctl() {
+  if waits_for_file 1 dry-run; then return; fi
   case $sysctl_version in
     *'procps-ng 3.3.17')
       question help "helps=\$('$sysctl_at' --help); echo \"\$helps\""
@@ -103,6 +111,7 @@ ask_sysctl() {
 }
 
 ask_systemd() {
+  if waits_for_file 1 cat-config; then return; fi
   case $systemd_version in
     23[5-9]* | 2[4-9][0-9]* | [3-9][0-9][0-9]*) ;;
     *)

@@ -61,7 +61,7 @@ function words_of(text, from,   w, n, i, load, name) {
     asked[w[i]] = 1; words = words "w " w[i] "\n"
   }
 }
-function take(k, number, text,   bare) {
+function take(k, number, text, how,   bare) {
   # A comment with a carriage return is kept: systemd ends the line there.
   if (k == 1) { if (text ~ /^[ \t\r]*$/ || text ~ /^[ \t]*[#;][^\r]*\r?$/) return }
   else if (text ~ /^[ \t]*#/) return
@@ -69,26 +69,36 @@ function take(k, number, text,   bare) {
     bare = text; gsub(/\\/, "", bare); split(bare, word, " ")
     if (bare !~ /[iI][pP][_-][vV][sS]|sysctl/ && word[1] != "install" && word[2] !~ /[*?\[]/) return
   }
-  else if (k == 3) { if (text !~ /ip[_-]vs|sysctl|SYSCTL|run_estimation|GOTO|LABEL/) return }
+  else if (k == 3) { if (text !~ /ip[_-]?vs|sysctl|SYSCTL|run_estimation|GOTO|LABEL/) return }
   else if (text !~ /ip[_-]?vs/) return
   gsub(/\036/, "?", text)
   if (k == 1) key_of(text)
   if (k == 2) hook_of(bare)
   if (k == 2 && word[1] == "install" && bare ~ /ip[_-]vs|sysctl|[*?\[]/ || k == 3 && text ~ /RUN.*(ip[_-]vs|sysctl)|(ip[_-]vs|sysctl).*RUN/) words_of(text, k == 2 ? 3 : 1)
   if (length(text) > 4096) text = substr(text, 1, 4096) "[cut]"
-  put(k, "line " number " " text)
+  put(k, "line" how " " number " " text)
 }
 function odd(text,   n) { n = 0; while (substr(text, length(text) - n, 1) == "\\") n++; return n % 2 }
-function lines(k, path,   text, n, first, joined, had) {
-  n = 0; joined = ""; had = 0
+# udev drops comments and leading blanks within a continued line, and continues at any backslash. Before 243
+# it dropped neither (-old); a blank line, or the end of the file, differ between versions (-open).
+function lines(k, path,   text, n, first, joined, had, how, bare, after) {
+  n = 0; joined = ""; had = 0; how = ""; after = ""
   while ((getline text < path) > 0) {
     n++
+    if (k == 3) {
+      bare = text; sub(/^[ \t\r]+/, "", bare)
+      if (bare ~ /^#/) { if (had && how == "") how = "-old"; continue }
+      if (!had && bare == "") continue
+      if (bare == "") { how = "-open"; after = how }
+      else if (had && bare != text && joined !~ /[ \t,]$/ && how == "") how = "-old"
+      if (had) text = bare
+    }
     if (!had) first = n
-    if (k != 4 && k != 1 && odd(text)) { joined = joined substr(text, 1, length(text) - 1); had = 1; continue }
-    take(k, first, joined text); joined = ""; had = 0
+    if (k == 3 ? text ~ /\\$/ : k == 2 && odd(text)) { joined = joined substr(text, 1, length(text) - 1); had = 1; continue }
+    take(k, first, joined text, how); joined = ""; had = 0; how = after; after = ""
     if (size[k] > 393216) { put(k, "unread more lines than the probe brings"); break }
   }
-  if (had) take(k, first, joined)
+  if (had) take(k, first, joined, k == 3 ? "-open" : "")
   close(path)
 }
 BEGIN {
@@ -153,7 +163,18 @@ mark() {
   esac
 }
 
-# Whether a file is worth reading: sets $worth; marks what only stands in the way.
+# Whether a file ends when it is read: no pipe or device, and none of /proc and the like, which have no
+# size and may wait for more to come. Empty files alone cost a fork.
+regular() {
+  [ -f "$1" ] || return 1
+  [ ! -s "$1" ] || return 0
+  case $(stat -fc %t "$1" 2>/dev/null) in
+    9fa0 | 62656572 | 62656570 | 64626720 | 74726163 | 73636673 | 63677270 | 27e0eb | 1cd1 | 65735543 | '') return 1 ;;
+  esac
+}
+
+# Whether a file is worth reading: sets $worth; marks what only stands in the way. $odd tells of which
+# kinds there is one that a program would wait for: those programs are not asked.
 look_at() {
   worth=0 plain=$1
   case $plain in *"$nl"* | *\\*) plain=$(awk "$shown_awk BEGIN { print shown(ARGV[1]) }" "$1") ;; esac
@@ -164,8 +185,9 @@ look_at() {
     [ ! -L "$1" ] || mark "file $plain${nl}dangling"
   elif [ "$1" -ef /dev/null ]; then
     mark "file $plain${nl}real /dev/null"
-  elif [ ! -f "$1" ]; then
+  elif ! regular "$1"; then
     mark "unreadable $plain: not a regular file"
+    [ -d "$1" ] || odd=$odd$k
   else
     worth=1
   fi
@@ -174,7 +196,7 @@ look_at() {
 # A file that no program reads, for the note that its name may be mistyped: see ignored().
 stray() {
   case $1 in *"$nl"* | */README*) return ;; esac
-  if [ -f "$1" ] && [ -r "$1" ]; then strays=$strays$1$nl; fi
+  if [ -f "$1" ] && [ -s "$1" ] && [ -r "$1" ]; then strays=$strays$1$nl; fi
 }
 
 # Marks those strays that concern ip_vs. Directories whose name is nearly that of sysctl.d or
@@ -209,11 +231,19 @@ ignored() {
 }
 
 config() {
-  marks1='' marks2='' marks3='' marks4='' only='' strays=''
-  matched=$(grep -lsE 'ip[_-]?vs|sysctl|SYSCTL|run_estimation' /etc/udev/rules.d/*.rules /run/udev/rules.d/*.rules \
+  marks1='' marks2='' marks3='' marks4='' only='' strays='' odd='' waits=''
+  set --
+  for file in /etc/udev/rules.d/*.rules /run/udev/rules.d/*.rules \
     /usr/local/lib/udev/rules.d/*.rules /usr/lib/udev/rules.d/*.rules /lib/udev/rules.d/*.rules \
     /etc/modules-load.d/*.conf /run/modules-load.d/*.conf /usr/local/lib/modules-load.d/*.conf \
-    /usr/lib/modules-load.d/*.conf /lib/modules-load.d/*.conf /etc/modules)
+    /usr/lib/modules-load.d/*.conf /lib/modules-load.d/*.conf /etc/modules; do
+    if [ -s "$file" ] && [ -f "$file" ]; then
+      set -- "$@" "$file"
+    elif [ -e "$file" ] && [ ! -d "$file" ] && [ ! "$file" -ef /dev/null ] && ! regular "$file"; then
+      waits=$waits$nl$file
+    fi
+  done
+  matched=$(grep -lsE 'ip[_-]?vs|sysctl|SYSCTL|run_estimation' /dev/null "$@")$waits
   set --
   for spot in 1:sysctl.d/conf 2:modprobe.d/conf 3:udev/rules.d/rules 4:modules-load.d/conf; do
     k=${spot%%:*} sub=${spot#*:} ending=${spot##*/} sub=${sub%/*}
@@ -255,7 +285,7 @@ config() {
   split_told
   frame sysctl - 'cat /etc/sysctl.conf {/etc,/run,/usr/local/lib,/usr/lib,/lib}/sysctl.d/*.conf' "$marks1${part1}end$nl"
   frame modprobe - 'cat /etc/modprobe.conf {/etc,/run,/usr/local/lib,/usr/lib,/lib}/modprobe.d/*.conf' "$marks2${part2}end$nl"
-  frame udev - "grep -E 'ip[_-]vs|sysctl|SYSCTL|run_estimation|GOTO|LABEL' {/etc,/run,/usr/local/lib,/usr/lib,/lib}/udev/rules.d/*.rules" "$marks3${part3}end$nl"
+  frame udev - "grep -E 'ip[_-]?vs|sysctl|SYSCTL|run_estimation|GOTO|LABEL' {/etc,/run,/usr/local/lib,/usr/lib,/lib}/udev/rules.d/*.rules" "$marks3${part3}end$nl"
   frame modules-load - "grep -E 'ip[_-]?vs' /etc/modules {/etc,/run,/usr/local/lib,/usr/lib,/lib}/modules-load.d/*.conf" "$marks4${part4}end$nl"
   keys=$part5 words=$part7 missing=''
   set --
@@ -264,8 +294,10 @@ config() {
   for file in $part6; do
     case $listed in *"$nl$file$nl"*) continue ;; esac
     listed=$listed$file$nl
-    if [ -f "$file" ]; then
+    if regular "$file"; then
       set -- "$@" "$file"
+    elif [ -e "$file" ] && [ ! -d "$file" ]; then
+      missing="${missing}file $file${nl}unread not a regular file$nl"
     elif [ ! -e "$file" ] && [ -x "${file%/*}/" ]; then
       missing="${missing}file $file${nl}dangling$nl"
     fi

@@ -3,15 +3,15 @@
 # script only where a plan is wanted; it reads like all the rest.
 
 # Names that would need quoting are left out: a plan does not touch such a file.
-odd() { case $1 in *"$nl"* | *\\* | *"	"*) return 0 ;; esac; return 1; }
+unusual() { case $1 in *"$nl"* | *\\* | *"	"*) return 0 ;; esac; return 1; }
 
 editable_file() {
-  odd "$1" && return
+  unusual "$1" && return
   real=$1
   if [ -L "$1" ]; then real=$(readlink -f "$1"); fi
-  if [ -z "$real" ] || odd "$real"; then return; fi
+  if [ -z "$real" ] || unusual "$real"; then return; fi
   text="${text}file $1${nl}real $real$nl"
-  if [ ! -f "$real" ]; then
+  if ! regular "$real"; then
     text="${text}unread not a regular file$nl"
     return
   fi
@@ -44,10 +44,10 @@ editable_files() {
   set --
   [ ! -e /etc/sysctl.conf ] || set -- /etc/sysctl.conf
   for file in /etc/sysctl.d/*.conf; do
-    grep -qsE 'run_estimation|[*?[]' "$file" && set -- "$@" "$file"
+    regular "$file" && grep -qsE 'run_estimation|[*?[]' "$file" && set -- "$@" "$file"
   done
   for file in /etc/modprobe.d/*.conf; do
-    grep -qsiE 'ip[_-]vs|install.*[*?[]' "$file" && set -- "$@" "$file"
+    regular "$file" && grep -qsiE 'ip[_-]vs|install.*[*?[]' "$file" && set -- "$@" "$file"
   done
   for file; do editable_file "$file"; done
   IFS=$nl

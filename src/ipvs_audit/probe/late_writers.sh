@@ -58,7 +58,7 @@ late_search() {
   regex=$1
   shift
   got=$(find -L "$@" -maxdepth 2 \( -name '*.wants' -o -name '*.requires' \) -prune -o \
-    -type f -size -256 -exec grep -lE "$regex" {} + 2>/dev/null)
+    -type f -size +0 -size -256 -exec grep -lE "$regex" {} + 2>/dev/null)
 }
 
 late_writers() {
@@ -126,7 +126,7 @@ late_writers() {
       for sub in "$name.service.d" systemd-.service.d service.d; do
         [ -d "$dir/$sub" ] || continue
         for file in "$dir/$sub"/*.conf; do
-          [ ! -f "$file" ] || set -- "$@" "$file"
+          [ ! -f "$file" ] || [ ! -s "$file" ] || set -- "$@" "$file"
         done
       done
     done

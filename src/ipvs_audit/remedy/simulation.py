@@ -6,11 +6,10 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.file_tree import parse_lines
+from ipvs_audit.persistence.file_lines import parse_lines
 from ipvs_audit.persistence.policy_verdicts import judge_persisted, judge_reload
 from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
-from ipvs_audit.snapshot.config_paths import continues_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +22,7 @@ def with_contents(tree: ConfigTree, contents: Mapping[str, bytes]) -> ConfigTree
     """The tree with other contents of some files, by real path; new ones are root's, 0644."""
     files = dict(tree.files)
     for real, content in contents.items():
-        lines = parse_lines(content, continued=continues_lines(real))
+        lines = parse_lines(real, content)
         facts = {
             "size": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ipvs_audit.snapshot.errors import GarbledEvidenceError
 from ipvs_audit.snapshot.section import Section, number
@@ -14,12 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+Joined = Literal["", "old", "open"]
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a file, without its end. Continued lines are joined, numbered as the first."""
+    """A line of a file, without its end. Continued lines are joined, numbered as the first.
+
+    Attributes:
+        number: from 1.
+        text: the line.
+        joined: ``old`` where udev before systemd 243 joins it otherwise, for a comment within;
+            ``open`` where it is not certain how any does, for a blank line or the end of the file.
+    """
 
     number: int
     text: str
+    joined: Joined = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,7 @@ class ConfigTree:
 #: The sections that hold files; the last is there only where a hook names files of its own.
 FILE_SECTIONS = ("sysctl", "modprobe", "udev", "modules-load", "sysctl-named")
 
+_LINES: dict[str, Joined] = {"line": "", "line-old": "old", "line-open": "open"}
 _ESCAPE = re.compile(r"\\\\|\\n")
 _NUMBERED = re.compile(r"([0-9]{1,9}) (.*)", re.DOTALL)
 
@@ -188,8 +200,9 @@ class _Reader:
         self.files[path] = self.file
 
     def _with(self, file: ConfigFile, word: str, rest: str) -> ConfigFile:
-        if word == "line" and file.lines is not None and (found := _NUMBERED.fullmatch(rest)):
-            return replace(file, lines=(*file.lines, Line(int(found[1]), found[2])))
+        if word in _LINES and file.lines is not None and (found := _NUMBERED.fullmatch(rest)):
+            line = Line(int(found[1]), found[2], _LINES[word])
+            return replace(file, lines=(*file.lines, line))
         if word == "real":
             return replace(file, real=_path(rest))
         if word == "dangling":

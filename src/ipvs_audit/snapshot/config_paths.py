@@ -62,11 +62,6 @@ ALL = (SYSCTL, MODPROBE, UDEV, MODULES_LOAD)
 CONFIGURATION = ("/sysctl.", "/modprobe.", "/modules-load.", "/rules.d/")
 
 
-def continues_lines(path: str) -> bool:
-    """Whether a backslash at the end of a line continues it: for modprobe and udev it does."""
-    return "/modprobe.d/" in path or "/rules.d/" in path
-
-
 def first_unreadable(kind: ConfigPaths, unreadable: tuple[str, ...]) -> str:
     """The first directory or file of a kind that could not be read, with the reason; or empty.
 
