@@ -149,6 +149,17 @@ def test_a_rule_of_another_event_on_an_unknown_condition_that_runs_the_hook_is_f
     assert after_reload(config({CONF: OFF, HOOK: RECIPE, RULES: rule}), off).holds(off) is True
 
 
+def test_systemd_s_own_rule_for_network_devices_is_fine() -> None:
+    """99-systemd.rules of systemd 252; udev puts the device's name in place of $name."""
+    rule = (
+        'SUBSYSTEM=="net", ACTION=="add|change", RUN+="/usr/lib/systemd/systemd-sysctl '
+        "--prefix=/net/ipv4/conf/$name --prefix=/net/ipv4/neigh/$name "
+        '--prefix=/net/ipv6/conf/$name --prefix=/net/ipv6/neigh/$name"\n'
+    )
+    files = {CONF: OFF, HOOK: RECIPE, "/usr/lib/udev/rules.d/99-systemd.rules": rule}
+    assert after_reload(config(files), off).holds(off) is True
+
+
 def test_a_load_past_the_hook_does_not_matter_where_a_rule_sets_the_value() -> None:
     rule = 'ACTION=="add", SUBSYSTEM=="net", RUN+="/sbin/modprobe -i ip_vs"\n'
     rules = MODULE.format("ip_vs", SETS.format(0)) + rule
