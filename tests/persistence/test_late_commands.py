@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from configured import CONF, HOOK, OFF, RECIPE, off
-from test_late_writers import EARLY, HOOKED, SETS, UNIT, WANTED, booted, host, unit
+from test_late_writers import EARLY, HOOKED, SETS, UNIT, WANTED, boot_file, booted, host, unit
 
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.verdict import Verdict
@@ -118,3 +118,78 @@ def test_a_unit_s_condition_on_the_key_and_a_pod_s_own_value_are_no_doubt() -> N
         "/etc/kubernetes/manifests/lb.yaml": "    - name: net.ipv4.vs.run_estimation",
     }
     assert judge_reload(host(HOOKED, writers, wanted=WANTED), Policy())[0] is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/etc/cron.d/x", f"*/5 * * * *\troot\t{SETS.format(1)}"),
+        ("/etc/cron.d/x", f"@hourly\troot {SETS.format(1)}"),
+        ("/etc/crontab", "*/5 * * * *\troot\t/sbin/sysctl -p /etc/tune.conf"),
+        ("/etc/anacrontab", "1\t5\ttune\t/sbin/sysctl -p /etc/tune.conf"),
+        ("/etc/anacrontab", f"@monthly 5 tune {SETS.format(1)}"),
+        ("/etc/tmpfiles.d/x.conf", f"w {KEY} - - - - 1"),
+        ("/etc/tmpfiles.d/x.conf", "w! /proc/sys/net/ipv4/vs/run_* - - - - 1"),
+        ("/usr/lib/tmpfiles.d/x.conf", "L+ /etc/sysctl.d/90-x.conf - - - - /opt/x.conf"),
+        ("/usr/lib/tmpfiles.d/x.conf", "r! /etc/modprobe.d/ipvs.conf"),
+    ],
+)
+def test_crontabs_with_tabs_anacron_and_tmpfiles_are_read(path: str, text: str) -> None:
+    lines = boot_file("/etc/tune.conf", "net.ipv4.vs.run_estimation=1").lines
+    about = host(
+        HOOKED, {path: text}, named=("/etc/tune.conf",), settings={"/etc/tune.conf": lines}
+    )
+    assert f"{path}:1" in booted(about).doubt
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("est@.service", {"wanted": (("est@1.service", "multi-user.target.wants"),)}),
+        ("est@1.service.d/x.conf", {"wanted": (("est@1.service", "multi-user.target.wants"),)}),
+        ("getty@.service.d/x.conf", {"wanted": (("getty@tty1.service", "getty.target.wants"),)}),
+        ("user@.service.d/x.conf", {}),
+        ("service.d/x.conf", {}),
+        ("systemd-.service.d/x.conf", {}),
+        ("kmod.service.d/x.conf", {}),
+        ("procps.service.d/x.conf", {}),
+        ("systemd-sysctl.service.d/x.conf", {}),
+        (
+            "sshd.service.d/x.conf",
+            {
+                "aliases": (("sshd.service", "ssh.service"),),
+                "wanted": (("ssh.service", "multi-user.target.wants"),),
+            },
+        ),
+        (
+            "tuneup.service",
+            {
+                "starts": (("nightly.timer", "tuneup.service"),),
+                "wanted": (("nightly.timer", "timers.target.wants"),),
+            },
+        ),
+        ("tuneup.service", {"wanted": (("tuneup.path", "multi-user.target.wants"),)}),
+        ("est.socket", {"wanted": (("est.socket", "sockets.target.wants"),)}),
+    ],
+)
+def test_a_unit_is_started_by_more_than_its_own_name(path: str, more: dict[str, object]) -> None:
+    for command in (f"ExecStartPost={SETS.format(1)}", "ExecStartPre=/sbin/modprobe -i ip_vs"):
+        path_ = f"/etc/systemd/system/{path}"
+        about = host(HOOKED, {path_: f"Type=oneshot\n{command}"}, **more)
+        found = booted(about)
+        any_time = path == "tuneup.service"
+        assert found.holds(off) is None, command
+        assert path_ in found.doubt
+        if any_time and "sysctl" in command:
+            assert path_ in judge_reload(about, Policy())[1]
+
+
+def test_a_timer_a_template_or_a_name_that_nothing_wants_starts_nothing() -> None:
+    one = f"Type=oneshot\nExecStart={SETS.format(1)}"
+    for name, more in (
+        ("est@.service", {"wanted": (("other@1.service", "multi-user.target.wants"),)}),
+        ("tuneup.service", {"starts": (("nightly.timer", "tuneup.service"),)}),
+        ("sshd.service.d/x.conf", {"aliases": (("sshd.service", "ssh.service"),)}),
+    ):
+        about = host(HOOKED, {f"/etc/systemd/system/{name}": one}, **more)
+        assert booted(about).holds(off) is True

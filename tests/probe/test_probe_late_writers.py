@@ -149,3 +149,29 @@ def test_every_awk_chooses_the_same(tmp_path: Path, awk: str) -> None:
     read = found(tmp_path, first=folder)
     assert lines(read.files[path]) == [(1, "#!/bin/sh"), (3, "\tset -e"), (4, SETS)]
     assert read.files[path].others == (2, 5)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_starts_a_unit_by_another_name_comes(tmp_path: Path, shell: str) -> None:
+    system = "etc/systemd/system/"
+    unit = f"[Service]\nExecStart={SETS}\n"
+    for name in ("est@.service", "tuneup.service", "est.socket", "sshd.service.d/x.conf"):
+        put(tmp_path, system + name, unit)
+    put(tmp_path, f"{system}nightly.timer", "[Timer]\nOnBootSec=5s\nUnit=tuneup.service\n")
+    put(tmp_path, f"{system}idle.timer", "[Timer]\nUnit=idle.service\n")
+    put(tmp_path, f"{system}kmod.service.d/x.conf", "[Service]\nExecStart=/bin/true\n")
+    put(tmp_path, "etc/tmpfiles.d/x.conf", "d /run/x\nL+ /etc/sysctl.d/x.conf - - - - /x\n")
+    ssh = put(tmp_path, "lib/systemd/system/ssh.service", "[Service]\nExecStart=/bin/sshd\n")
+    (tmp_path / system / "sshd.service").symlink_to(ssh)
+    wanted = ("est@1.service", "nightly.timer", "est.socket", "ssh.service", "idle.timer")
+    wants = tmp_path / system / "multi-user.target.wants"
+    wants.mkdir()
+    for name in wanted:
+        (wants / name).symlink_to("/nowhere")
+    read = found(tmp_path, shell)
+    assert {name for name, _ in read.wanted} == set(wanted) - {"idle.timer"}
+    assert read.starts == (("nightly.timer", "tuneup.service"),)
+    assert read.aliases == (("sshd.service", "ssh.service"),)
+    names = {path.removeprefix(f"{tmp_path}/") for path in read.files}
+    assert f"{system}kmod.service.d/x.conf" in names
+    assert lines(read.files[f"{tmp_path}/etc/tmpfiles.d/x.conf"])[0][0] == 2

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SYSCTL_UNIT = "systemd-sysctl.service"
 MODULES_UNIT = "systemd-modules-load.service"
 
+#: Their names of old, by which Debian's units have drop-ins as well.
+_ALIASES = {SYSCTL_UNIT: "procps.service", MODULES_UNIT: "kmod.service"}
+
 #: Targets that every boot to a login reaches.
 BOOT_TARGETS = frozenset(
     f"{name}.target.{kind}"
@@ -84,7 +87,7 @@ def _differences(boot: BootFiles, name: str) -> Iterator[str]:
         yield f"{own.path} is not ordered after {MODULES_UNIT}"
     for path, file in boot.files.items():
         folder = path.rpartition("/")[0].rpartition("/")[2]
-        if folder in (f"{name}.d", "service.d", "systemd-.service.d"):
+        if folder in (f"{name}.d", f"{_ALIASES[name]}.d", "service.d", "systemd-.service.d"):
             yield from _odd_lines(file, name)
 
 

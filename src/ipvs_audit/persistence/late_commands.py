@@ -66,7 +66,7 @@ class Writer:
         if self.past_hook:
             return f"{what} loads ip_vs without its hook, and a first load by it leaves 1"
         if not self.values:
-            return f"{what} may write the key, and which value is not known"
+            return f"{what} may change the key, to a value that is not known"
         return f"{what} sets {', '.join(str(each) for each in self.values)}"
 
     def leaves_only(self, accepts: Accepts) -> bool:

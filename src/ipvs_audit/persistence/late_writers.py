@@ -16,7 +16,9 @@ from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook_state import Command, State
 from ipvs_audit.persistence.late_commands import Writer, command_writers, line_writers
 from ipvs_audit.persistence.prediction import is_compliant
+from ipvs_audit.persistence.tmpfiles import tmpfiles_writers
 from ipvs_audit.persistence.unit_commands import unit_script
+from ipvs_audit.persistence.unit_starts import concerns_many, starts_of
 from ipvs_audit.snapshot.config_files import ConfigFile
 from ipvs_audit.snapshot.programs import AtPath
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.boot_files import BootFile, BootFiles
     from ipvs_audit.snapshot.sysctl_key import Value
 
-_UNIT = re.compile(r"/systemd/[^/]+/([^/]+\.service)(\.d/[^/]+)?$")
+_UNIT = re.compile(r"/systemd/[^/]+/((?:[^/]+\.)?(?:service|socket))(\.d/[^/]+)?$")
 _CRON = re.compile(r"/(crontab|anacrontab)$|/cron\.d/|/spool/cron/")
 _AT_ANY_TIME = [
     "/cron.hourly/",
@@ -42,8 +44,15 @@ _AT_ANY_TIME = [
     "/kubernetes/manifests/",
 ]
 _AT_BOOT = "/tuned/ /ufw /cloud/ /etc/init.d/ /local.d/ /rc.modules".split()  # noqa: SIM905
+#: The loaders' own units, by each of their names.
+_STOCK = (
+    *("systemd-sysctl.service", "procps.service"),
+    *("systemd-modules-load.service", "kmod.service"),
+)
 _CREDENTIAL = re.compile(r"/(credstore|credentials/@system)/sysctl\.")
 _CRON_FIELDS = re.compile(r"\s*(@\w+|(?:\S+\s+){4}\S+)\s+(.*)")
+#: anacrontab(5): period, delay, name, command.
+_ANACRON = re.compile(r"\s*(@?\w+)\s+\d+\s+\S+\s+(.*)")
 _LOADS_FIRST = re.compile(
     r"(?:(?:set -[eux]+|PATH=\S*|export PATH=\S*|:|true)\s*[;\n]\s*)*"
     r"(?:/usr)?/s?bin/modprobe\s+(?:-[qva]+\s+|--\s+)*ip[_-]vs(?:\s*(?:\n|;|&&)|\s*$)"
@@ -156,14 +165,14 @@ def _of_file(
     unit = _UNIT.search(path)
     if unit is not None:
         yield from _of_unit(config, file, unit[1], value, early=early)
-    elif path.endswith("/rc.local"):
-        if file.executable:
-            yield from _of_script(config, file, value, early=early, surely=True)
+    elif path.endswith("/rc.local") and file.executable:
+        yield from _of_script(config, file, value, early=early, surely=True)
     elif _CRON.search(path):
         yield from _of_crontab(config, file)
-    elif "/sysconfig/modules/" in path:
-        if file.executable and path.endswith(".modules"):
-            yield from _of_script(config, file, value, early=early, surely=False)
+    elif "/tmpfiles.d/" in path:  # noqa: S108
+        yield from tmpfiles_writers(config, file)
+    elif "/sysconfig/modules/" in path and file.executable and path.endswith(".modules"):
+        yield from _of_script(config, file, value, early=early, surely=False)
     elif _CREDENTIAL.search(path) or any(place in path for place in _AT_BOOT):
         if "/tuned/" not in path or set(path.split("/")) & set(config.boot_files.tuned):
             yield from line_writers(config, file, at_boot=True)
@@ -174,16 +183,19 @@ def _of_file(
 def _of_unit(
     config: HostConfig, file: BootFile, name: str, value: Value | None, *, early: bool
 ) -> Iterator[Writer]:
-    if name in ("systemd-sysctl.service", "systemd-modules-load.service"):
+    drop_in = not file.path.endswith(f"/{name}")
+    if name in _STOCK:
+        if drop_in:
+            yield from line_writers(config, file, at_boot=True)
         return
-    boot = config.boot_files
-    timer = f"{name.removesuffix('.service')}.timer"
-    if any(unit == timer for unit, _ in boot.wanted):
-        yield from line_writers(config, file, at_boot=False)
-        return
-    targets = {target for unit, target in boot.wanted if unit == name}
-    if not targets:
-        return  # nothing known starts it: it is disabled
+    start = starts_of(config.boot_files, name)
+    targets = start.targets
+    if drop_in and concerns_many(name):
+        targets |= {""}
+    if start.at_any_time or not targets:
+        if start.at_any_time:
+            yield from line_writers(config, file, at_boot=False)
+        return  # else nothing known starts it: it is disabled
     script, known = unit_script(file)
     surely = known and bool(targets & BOOT_TARGETS)
     writer = _proven(config, file, script, value, early=early) if surely else None
@@ -209,12 +221,13 @@ def _of_script(
 
 
 def _of_crontab(config: HostConfig, file: BootFile) -> Iterator[Writer]:
-    has_user = "/spool/" not in file.path
+    form = _ANACRON if file.path.endswith("/anacrontab") else _CRON_FIELDS
+    has_user = "/spool/" not in file.path and form is _CRON_FIELDS
     for line in file.lines:
-        fields = _CRON_FIELDS.fullmatch(line.text)
+        fields = form.fullmatch(line.text)
         if fields is None:
             continue
-        command = fields[2].partition(" ")[2] if has_user else fields[2]
+        command = (fields[2].split(None, 1)[1:] or [""])[0] if has_user else fields[2]
         at_boot = fields[1] == "@reboot"
         where = f"{file.path}:{line.number}"
         yield from command_writers(config, where, command.replace("\\%", "%"), at_boot=at_boot)

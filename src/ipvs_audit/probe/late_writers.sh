@@ -4,9 +4,9 @@
 # others: of what stands between them, that it stands there.
 
 # The lines that concern sysctl or ip_vs, and those of a script that change nothing.
-late_concerns='run_estimation|(^|[^-.a-z])sysctl([^.a-z]|$)|systemd-sysctl([^.]|$)|systemctl.*systemd-sysctl|systemd-modules-load([^.]|$)|(modprobe|insmod).*ip[_-]vs'
+late_concerns='run_estimation|(^|[^-.a-z])sysctl([^.a-z]|$)|systemd-sysctl([^.]|$)|systemctl.*systemd-sysctl|systemd-modules-load([^.]|$)|(modprobe|insmod).*ip[_-]vs|^[a-zA-Z][-+!=~^$]*[ 	]+/((etc|run|var/run|lib|usr/lib|usr/local/lib)/(sysctl|modprobe|modules-load|udev)|proc/sys/net/ipv4/[^ ]*[*?[])'
 late_harmless='^[ 	]*(exit( [0-9]+)?|set -[eux]+|:|true|sleep [0-9.]+|(export )?PATH=[^ ;&|$`(]*|touch /var/lock/subsys/local)[ 	]*$'
-late_ordering='^[ 	]*(Condition|Assert|After|Before|DefaultDependencies|Type|User|DynamicUser|On[A-Z]|Unit|WantedBy|RequiredBy|Requires|BindsTo|PrivateNetwork|PrivateUsers|NetworkNamespacePath|JoinsNamespaceOf|ProtectKernelTunables|RootDirectory|RootImage)[A-Za-z]*[ 	]*='
+late_ordering='^[ 	]*(Condition|Assert|After|Before|DefaultDependencies|Type|User|DynamicUser|On[A-Z]|Unit|Service|WantedBy|RequiredBy|Requires|BindsTo|PrivateNetwork|PrivateUsers|NetworkNamespacePath|JoinsNamespaceOf|ProtectKernelTunables|RootDirectory|RootImage)[A-Za-z]*[ 	]*='
 
 # Takes files as arguments; FLAGS holds a letter for each: x for one that may be executed.
 # shellcheck disable=SC2016 # awk's dollars
@@ -61,6 +61,18 @@ late_search() {
     -type f -size +0 -size -256 -exec grep -lE "$regex" {} + 2>/dev/null)
 }
 
+# Units that may start unit $1 by their own name.
+late_starters() {
+  names=$names$1/${1%.service}.timer/${1%.service}.path/${1%.service}.socket/
+}
+
+# Whether unit $1, or the template that it is an instance of, is one of those.
+late_named() {
+  case $names in *"/$1/"*) return 0 ;; esac
+  case $1 in *@*) case $names in *"/${1%%@*}@.${1##*.}/"*) return 0 ;; esac ;; esac
+  return 1
+}
+
 late_writers() {
   marks=''
   set --
@@ -74,14 +86,15 @@ late_writers() {
   for dir; do
     shift
     # There are hundreds of packages' units, none of them a pipe: grep alone is three times as fast.
-    case $dir in /usr/lib/* | /lib/*) packaged="$packaged $dir/*.service $dir/*.service.d/*.conf" ;; *) set -- "$@" "$dir" ;; esac
+    case $dir in /usr/lib/* | /lib/*) packaged="$packaged $dir/*.service $dir/*.socket $dir/*.d/*.conf" ;; *) set -- "$@" "$dir" ;; esac
   done
   for path in /etc/crontab /etc/anacrontab /etc/cron.d /etc/cron.hourly /etc/cron.daily /etc/cron.weekly /etc/cron.monthly \
     /var/spool/cron /etc/rc.local /etc/rc.d/rc.local /etc/init.d /etc/sysconfig/modules /etc/rc.modules /etc/local.d \
     /etc/tuned /etc/tuned/profiles /usr/lib/tuned /usr/lib/tuned/profiles /etc/ufw /etc/default/ufw /etc/NetworkManager/dispatcher.d \
     /usr/lib/NetworkManager/dispatcher.d /etc/networkd-dispatcher /usr/lib/networkd-dispatcher /etc/network /etc/cloud \
     /var/lib/cloud/instance /var/lib/cloud/scripts /etc/keepalived /etc/kubernetes/manifests /etc/credstore \
-    /run/credstore /usr/lib/credstore /run/credentials/@system /usr/local/bin /usr/local/sbin /opt /root/bin; do
+    /run/credstore /usr/lib/credstore /run/credentials/@system \
+    /etc/tmpfiles.d /run/tmpfiles.d /usr/local/lib/tmpfiles.d /usr/lib/tmpfiles.d /usr/local/bin /usr/local/sbin /opt /root/bin; do
     [ -e "$path" ] || continue
     if [ -r "$path" ] && { [ ! -d "$path" ] || [ -x "$path" ]; }; then
       set -- "$@" "$path"
@@ -115,15 +128,17 @@ late_writers() {
   fi
   set --
   names='/systemd-sysctl.service/systemd-modules-load.service/systemd-sysext.service/systemd-confext.service/'
+  stock_names=$names
   for name in systemd-sysctl systemd-modules-load; do
     have_unit=''
+    case $name in systemd-sysctl) other_name=procps ;; *) other_name=kmod ;; esac # Debian's aliases
     for dir in $unit_dirs; do
       if [ -z "$have_unit" ] && { [ -e "$dir/$name.service" ] || [ -L "$dir/$name.service" ]; }; then
         have_unit=$dir/$name.service
         marks="${marks}unit $name.service $have_unit$nl"
         [ ! -s "$have_unit" ] || [ ! -f "$have_unit" ] || set -- "$@" "$have_unit"
       fi
-      for sub in "$name.service.d" systemd-.service.d service.d; do
+      for sub in "$name.service.d" "$other_name.service.d" systemd-.service.d service.d; do
         [ -d "$dir/$sub" ] || continue
         for file in "$dir/$sub"/*.conf; do
           [ ! -f "$file" ] || [ ! -s "$file" ] || set -- "$@" "$file"
@@ -131,7 +146,7 @@ late_writers() {
       done
     done
   done
-  seen=$nl flags='' count=0 stock=''
+  seen=$nl flags='' count=0 stock='' dropped=''
   for file; do
     seen=$seen$file$nl flags=${flags}-
     case $file in *.service) stock="$stock$file$nl" ;; esac
@@ -152,18 +167,25 @@ late_writers() {
     set -- "$@" "$file"
     if [ -x "$file" ]; then flags=${flags}x; else flags=${flags}-; fi
     case $file in
-      */systemd/*.service)
-        name=${file##*/}
-        names=$names$name/${name%.service}.timer/
-        ;;
-      */systemd/*.service.d/*)
-        name=${file%/*} name=${name##*/}
-        names=$names${name%.d}/
+      */systemd/*.service | */systemd/*.socket) late_starters "${file##*/}" ;;
+      */systemd/*.service.d/* | */systemd/*.socket.d/*)
+        name=${file%/*} name=${name##*/} name=${name%.d}
+        late_starters "$name"
+        case $name in *[!A-Za-z0-9@:._\\-]*) ;; *) dropped="$dropped $name" ;; esac
         ;;
     esac
   done
   unset IFS
   set +f
+  # Drop-ins may be for a unit by another name of it.
+  for name in $dropped; do
+    for dir in $unit_dirs; do
+      [ ! -L "$dir/$name" ] || ! other=$(readlink -f "$dir/$name") || [ "${other##*/}" = "$name" ] || {
+        late_starters "${other##*/}"
+        marks="${marks}alias $name ${other##*/}$nl"
+      }
+    done
+  done
   text=''
   [ $# = 0 ] || text=$(CONCERNS=$late_concerns HARMLESS=$late_harmless ORDERING=$late_ordering CALLERS=$callers FLAGS=$flags \
     awk "$shown_awk$late_awk" "$@")$nl
@@ -193,13 +215,32 @@ late_writers() {
     unset IFS
     set +f
   fi
+  # What starts a unit of another name.
+  starts=''
+  # shellcheck disable=SC2086 # directories of fixed names
+  set -- $unit_dirs
+  for dir; do
+    shift
+    set -- "$@" "$dir"/*.timer "$dir"/*.path "$dir"/*.socket "$dir"/*.timer.d/*.conf "$dir"/*.path.d/*.conf "$dir"/*.socket.d/*.conf
+  done
+  [ "$names" = "$stock_names" ] || starts=$(grep -sHE '^[ 	]*(Unit|Service)[ 	]*=' "$@" /dev/null)
+  set -f
+  IFS=$nl
+  for line in $starts; do
+    file=${line%%:*} name=${line##*=} name=${name##*[ 	]}
+    case $file in *.d/*.conf) file=${file%/*} file=${file%.d} ;; esac
+    late_named "$name" || continue
+    names=$names${file##*/}/
+    marks="${marks}starts ${file##*/} $name$nl"
+  done
+  unset IFS
+  set +f
   for dir in $unit_dirs; do
     for link in "$dir"/*.wants/* "$dir"/*.requires/*; do
-      case $names in *"/${link##*/}/"*)
+      if late_named "${link##*/}"; then
         name=${link%/*}
         marks="${marks}wanted ${link##*/} ${name##*/}$nl"
-        ;;
-      esac
+      fi
     done
   done
   for name in sysctl modprobe; do

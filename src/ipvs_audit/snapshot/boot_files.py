@@ -49,6 +49,8 @@ class BootFiles:
         named: every file that a sysctl among them reads.
         units: systemd-sysctl.service and systemd-modules-load.service -> the file in effect.
         wanted: pairs of a unit and a directory that wants it: ``sysinit.target.wants``.
+        starts: pairs of a timer, path or socket unit and the unit of another name that it starts.
+        aliases: pairs of a unit's other name, by which it has drop-ins, and its own.
         programs: paths of sysctl and modprobe, by which units and scripts may call them, and which.
         tuned: tuned's active profiles.
         extensions: directories that hold extension images (systemd-sysext, systemd-confext).
@@ -63,6 +65,8 @@ class BootFiles:
     units: Mapping[str, str] = field(default_factory=dict)
     wanted: tuple[tuple[str, str], ...] = ()
     programs: tuple[tuple[str, str], ...] = ()
+    starts: tuple[tuple[str, str], ...] = ()
+    aliases: tuple[tuple[str, str], ...] = ()
     tuned: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
     merged: tuple[str, ...] = ()
@@ -96,6 +100,7 @@ class _Reader:
             word: []
             for word in (
                 *("named", "wanted", "program", "tuned", "extension", "merged", "unreadable"),
+                *("starts", "alias"),
             )
         }
         self.path = ""
@@ -146,16 +151,20 @@ class _Reader:
             raise self.section.garbled(f"line {word[:40]!r} is not of its form")
         self.files[self.path] = file
 
+    def _pairs(self, word: str) -> tuple[tuple[str, str], ...]:
+        pairs = (each.partition(" ") for each in self.lists[word])
+        return tuple((first, second) for first, _, second in pairs)
+
     def found(self) -> BootFiles:
-        wanted = (each.partition(" ") for each in self.lists["wanted"])
-        programs = (each.partition(" ") for each in self.lists["program"])
         return BootFiles(
             files=self.files,
             settings=self.settings,
             named=tuple(dict.fromkeys(self.lists["named"])),
             units=self.units,
-            wanted=tuple((unit, target) for unit, _, target in wanted),
-            programs=tuple((path, name) for path, _, name in programs),
+            wanted=self._pairs("wanted"),
+            programs=self._pairs("program"),
+            starts=self._pairs("starts"),
+            aliases=self._pairs("alias"),
             tuned=tuple(word for each in self.lists["tuned"] for word in each.split()),
             extensions=tuple(self.lists["extension"]),
             merged=tuple(self.lists["merged"]),
