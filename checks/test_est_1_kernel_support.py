@@ -12,7 +12,7 @@ from ipvs_audit.snapshot import Snapshot
     severity="high",
     source="vendor document: supported kernel versions",
     fix="Update to a kernel that has net.ipv4.vs.run_estimation, and boot it.",
-    evidence=("host", "module", "netns", "next-boot"),
+    evidence=("host", "module", "netns", "next-boot", "loaders"),
 )
 def test_kernel_support(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """Only kernels that have net.ipv4.vs.run_estimation can switch estimation off.
@@ -24,6 +24,9 @@ def test_kernel_support(snapshot: Snapshot, policy: Policy, assessment: Assessme
     release, boot = snapshot.kernel.release, snapshot.next_boot
     assessment.expect("a kernel that has net.ipv4.vs.run_estimation, now and after a boot")
     lacking = [one for one in boot.others if one.lacks_key]
+    other_root = snapshot.loaders.other_root
+    if other_root and snapshot.module.state == "absent":
+        assessment.inconclusive(other_root)
     if snapshot.module.state == "absent" and not boot.brings_ip_vs:
         assessment.not_applicable(f"kernel {release} has no ip_vs: no module file, not built in")
     if policy.estimation == "enabled":
@@ -39,6 +42,8 @@ def test_kernel_support(snapshot: Snapshot, policy: Policy, assessment: Assessme
     assert patched or not found.unable, (
         f"kernel {release} cannot switch estimation off: {found.why_unable}{helps}"
     )
+    if other_root:
+        assessment.inconclusive(f"{observed}; but of the next boot: {other_root}")
     assert not lacking, (
         f"{lacking[0]}, and cannot switch estimation off: {lacking[0].file} does not hold the "
         "key's name"

@@ -31,6 +31,8 @@ def test_sysctl_persisted(snapshot: Snapshot, policy: Policy, assessment: Assess
     """
     assessment.expect(f"every loader that sets net.ipv4.vs.run_estimation sets it {policy.demand}")
     if snapshot.module.state == "absent" and not snapshot.next_boot.brings_ip_vs:
+        if other_root := snapshot.loaders.other_root:
+            assessment.inconclusive(other_root)
         assessment.not_applicable("this host has no ip_vs: no module file, not built in")
     config = host_config_of(snapshot)
     found = persisted_value(config, policy.accepts)

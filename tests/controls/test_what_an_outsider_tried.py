@@ -33,6 +33,19 @@ def test_a_module_section_that_contradicts_the_key_proves_nothing(name: str, lef
     assert "run_estimation can be read" in found["EST-4"].message
 
 
+@pytest.mark.parametrize("name", ["compliant", "drifted", "drifted-unloaded", "idle"])
+@pytest.mark.parametrize("line", ["root=other /etc\n", "root=denied\n", ""])
+def test_files_of_a_chroot_or_a_container_prove_nothing_of_the_host(name: str, line: str) -> None:
+    whole = recorded.snapshot(name)
+    loaders = whole.sections["loaders"]
+    output = loaders.output.replace("root=same\n", line)
+    boxed = replace(whole, sections={**whole.sections, "loaders": replace(loaders, output=output)})
+    for about in ("EST-2", "EST-3"):
+        assert verdict(about, boxed).verdict is Verdict.INCONCLUSIVE
+        assert "process 1" in verdict(about, boxed).message
+    assert verdict("EST-4", boxed) == verdict("EST-4", whole)
+
+
 def judged(body: Callable[[], None]) -> Any:
     @control("OPS-1", "odd", severity="low", source="x", fix="x")
     def check(snapshot: Any, policy: Any, assessment: Any) -> None:  # noqa: ARG001

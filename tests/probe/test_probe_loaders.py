@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
@@ -182,3 +183,42 @@ def test_quoting_of_os_release_is_a_shell_s() -> None:
     assert host.os_name == "It\\"
     odd = HOST + 'os PRETTY_NAME="open\n'
     assert parse_host(section("host", odd), section("identity", IDENTITY)).os_name == '"open'
+
+
+#: Another process 1, whose mounts are left alone; then what is done in a further mount namespace.
+BOXED = ("unshare", "-fpm", "--mount-proc", "sh", "-c", 'unshare -m sh -c "$@"; exit $?', "-")
+BOXES = [
+    ("true", ""),
+    ("mount -t tmpfs none /tmp", ""),
+    ("mount --bind /etc /etc && mount -o remount,ro,bind /etc", ""),
+    ("mount -t tmpfs none /etc", "/etc"),
+    ("mount --bind /usr/bin /usr/sbin", "/usr/sbin"),
+]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="making mount namespaces needs root")
+@pytest.mark.parametrize(
+    ("shell", "setup", "path"),
+    [("sh", *box) for box in BOXES] + [(shell, *BOXES[-2]) for shell in SHELLS if shell != "sh"],
+)
+def test_files_that_process_1_does_not_see_are_told(shell: str, setup: str, path: str) -> None:
+    before = (*BOXED, f'{{ {setup}; }} >&2 && exec "$@"', "-")
+    found = parse_loaders(run(SHELLS[shell], before=before)["loaders"]).other_root
+    expected = f"the probe sees another {path} than process 1 does" if path else ""
+    assert found.partition(" (")[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "doubt"),
+    [
+        ("root=same\n", ""),
+        ("root=unread\n", ""),
+        ("root=denied\n", "cannot be inspected, even by root"),
+        ("root=other /etc\n", "another /etc than process 1"),
+        ("", "does not say"),
+    ],
+)
+def test_a_root_that_nothing_vouches_for_is_a_doubt(line: str, doubt: str) -> None:
+    found = parse_loaders(section("loaders", f"{line}init=systemd\nend\n")).other_root
+    assert doubt in found
+    assert bool(found) == bool(doubt)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from made import census, netns, snapshot
+from made import LOADERS, census, netns, snapshot
 
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.persistence.file_lines import parse_lines
@@ -24,19 +24,6 @@ if TYPE_CHECKING:
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 
-LOADERS = Loaders(
-    init="systemd",
-    systemd_sysctl="/usr/lib/systemd/systemd-sysctl",
-    systemd_version=252,
-    systemd_modules_load="/usr/lib/systemd/systemd-modules-load",
-    procps=(4, 0, 2),
-    sysctl_path="/usr/sbin/sysctl",
-    sysctl_kind="procps",
-    kmod=30,
-    modprobe="/usr/sbin/modprobe",
-    masked_units=(),
-    udevd="/usr/lib/systemd/systemd-udevd",
-)
 
 CONF = "/etc/sysctl.conf"
 DROP_IN = "/etc/sysctl.d/90-ipvs.conf"

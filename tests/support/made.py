@@ -13,7 +13,7 @@ from ipvs_audit.persistence.tree_programs import standard_programs
 from ipvs_audit.snapshot import CollectionInfo, Snapshot
 from ipvs_audit.snapshot.boot_files import BootFiles
 from ipvs_audit.snapshot.counters import Counts, Sample, Series, Switch
-from ipvs_audit.snapshot.host import Host
+from ipvs_audit.snapshot.host import Host, Loaders
 from ipvs_audit.snapshot.host_answers import HostAnswers
 from ipvs_audit.snapshot.kernel import Kernel, Module
 from ipvs_audit.snapshot.namespaces import Census, Netns
@@ -45,6 +45,19 @@ COLLECTED = CollectionInfo(
     via="ssh root@192.0.2.1:22",
     fingerprint="SHA256:abc",
     probe="0123456789ab",
+)
+LOADERS = Loaders(
+    init="systemd",
+    systemd_sysctl="/usr/lib/systemd/systemd-sysctl",
+    systemd_version=252,
+    systemd_modules_load="/usr/lib/systemd/systemd-modules-load",
+    procps=(4, 0, 2),
+    sysctl_path="/usr/sbin/sysctl",
+    sysctl_kind="procps",
+    kmod=30,
+    modprobe="/usr/sbin/modprobe",
+    masked_units=(),
+    udevd="/usr/lib/systemd/systemd-udevd",
 )
 LOADED = Module(
     state="loaded",
@@ -103,6 +116,7 @@ def snapshot(**parts: Any) -> Snapshot:
         "census": census(),
         "counters": {1: series(1, *OFF)},
         "consumers": (),
+        "loaders": LOADERS,
         "programs": standard_programs("debian"),
         "host_answers": HostAnswers(),
         "next_boot": NextBoot((BootKernel("6.1.0-40-cloud-amd64", "", running=True),)),

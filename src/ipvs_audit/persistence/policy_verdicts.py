@@ -23,6 +23,8 @@ def judge_persisted(config: HostConfig, policy: Policy) -> tuple[Verdict, str]:
 
     What wins must still be there at the next boot: a file in /run will not be.
     """
+    if why := config.loaders.other_root:
+        return Verdict.INCONCLUSIVE, why
     verdict, why = _judge_persisted(config, policy)
     if verdict is not Verdict.PASS:
         return verdict, why
@@ -48,6 +50,8 @@ def _judge_persisted(config: HostConfig, policy: Policy) -> tuple[Verdict, str]:
 
 def judge_reload(config: HostConfig, policy: Policy) -> tuple[Verdict, str]:
     """EST-3: the verdict, and the reason where it is not a pass."""
+    if why := config.loaders.other_root:
+        return Verdict.INCONCLUSIVE, why
     predictions = (
         ("a module reload", after_reload(config, policy.accepts)),
         ("a boot", after_boot(config, policy.accepts)),

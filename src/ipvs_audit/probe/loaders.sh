@@ -22,8 +22,32 @@ packages() {
   set +f
 }
 
+# Sets $root_line: whether process 1 sees the files that the probe reads; else the audit would judge those of
+# a chroot or a container. Only what lies beneath counts: services have mount namespaces of their own.
+compare_root() {
+  root_line=root=same
+  if [ ! -d /proc/1/root/. ]; then
+    root_line=root=unread
+    [ "$uid" != 0 ] || root_line=root=denied
+    return
+  fi
+  for path in / /etc /run /usr /usr/lib /usr/sbin /sbin /lib /lib/modules /boot /etc/sysctl.conf /etc/modules \
+    /etc/sysctl.d /etc/modprobe.d /etc/modules-load.d /etc/udev/rules.d /etc/systemd/system \
+    /run/sysctl.d /run/modprobe.d /run/modules-load.d /run/udev/rules.d \
+    /usr/lib/sysctl.d /usr/lib/modprobe.d /usr/lib/modules-load.d /usr/lib/udev/rules.d \
+    /usr/local/lib/sysctl.d /usr/local/lib/modprobe.d \
+    /etc/sysctl.d/* /etc/modprobe.d/* /etc/modules-load.d/* /etc/udev/rules.d/*; do
+    [ "/proc/1/root$path" -ef "$path" ] && continue
+    [ -e "/proc/1/root$path" ] || [ -e "$path" ] || continue
+    case $path in *[!A-Za-z0-9/._+@-]*) path=${path%/*} ;; esac
+    root_line="root=other $path"
+    return
+  done
+}
+
 loaders() {
-  text='' sysctl_at='' modprobe_at='' sysctl_version='' modprobe_version=''
+  compare_root
+  text=$root_line$nl sysctl_at='' modprobe_at='' sysctl_version='' modprobe_version=''
   get /proc/1/comm && text="${text}init=$got$nl"
   for path in /usr/lib/systemd /lib/systemd; do
     for name in systemd-sysctl systemd-modules-load systemd-udevd; do
@@ -67,7 +91,7 @@ loaders() {
     done
   done
   get /proc/sys/kernel/modules_disabled && text="${text}modules-disabled=$got$nl"
-  frame loaders - 'cat /proc/1/comm; ls /lib/systemd/systemd-sysctl; sysctl --version; modprobe --version; grep Package:.procps -A12 /var/lib/dpkg/status; ls -l /etc/systemd/system' "${text}end$nl"
+  frame loaders - 'stat -L / /etc /proc/1/root/ /proc/1/root/etc; cat /proc/1/comm; ls /lib/systemd/systemd-sysctl; sysctl --version; modprobe --version; grep Package:.procps -A12 /var/lib/dpkg/status; ls -l /etc/systemd/system' "${text}end$nl"
 }
 
 # Names only, and of node_exporter the two kinds of flag that matter: a command line may hold secrets.

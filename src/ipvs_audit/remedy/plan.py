@@ -79,6 +79,8 @@ def _plan(snapshot: Snapshot, policy: Policy) -> Plan:
     target = snapshot.target
     if snapshot.module.state == "absent":
         return Plan(target, notes=("ip_vs is not present on this host",))
+    if other_root := snapshot.loaders.other_root:
+        return Plan(target, blocked=other_root)
     config = host_config_of(snapshot)
     editable = read_editable_files(snapshot)
     if config.has_switch is False and policy.estimation == "disabled":

@@ -73,6 +73,8 @@ class Loaders:
             empty where not known. Builds of one version differ: procps 3.3.15 and 3.3.17.
         os_id: ``ID`` of os-release; tells what an unknown release may be.
         udevd: path of systemd-udevd, or None.
+        other_root: why the files that the probe read may not be those of process 1, as in a chroot;
+            empty where they are, or where an ordinary account may not compare them.
         helps_dry_run: whether ``sysctl --help`` names ``--dry-run``; None where it was not asked.
     """
 
@@ -93,6 +95,7 @@ class Loaders:
     udevd: str | None = None
     helps_dry_run: bool | None = None
     modprobe_kind: str = "kmod"
+    other_root: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +197,29 @@ def parse_loaders(section: Section) -> Loaders:
         systemd_release=packages["systemd"].release if "systemd" in packages else "",
         kmod_release=packages["kmod"].release if "kmod" in packages else "",
         udevd=facts.get("systemd-udevd"),
+        other_root=_other_root(section, facts.get("root", "")),
     )
+
+
+def _other_root(section: Section, told: str) -> str:
+    word, _, path = told.partition(" ")
+    match word:
+        case "same" | "unread":
+            return ""
+        case "other":
+            return (
+                f"the probe sees another {path} than process 1 does (it ran in a chroot or a"
+                " container): the files that it read are not those that the host boots with. Audit"
+                " the host itself, from outside"
+            )
+        case "denied":
+            return (
+                "the root of process 1 cannot be inspected, even by root: whether the files that"
+                " the probe read are the host's is not known. Audit it outside of any container"
+            )
+        case "":
+            return "the evidence does not say whether the probe saw the same files as process 1"
+    raise section.garbled(f"root is {told[:40]!r}")
 
 
 def _packages(section: Section) -> Iterator[tuple[str, PackageVersion]]:

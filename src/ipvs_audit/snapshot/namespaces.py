@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from ipvs_audit.model.text import counted
 from ipvs_audit.snapshot.section import Section, number
 
-#: The name comes last, and begins at the first ``name=``: it may hold anything, for whoever made the
-#: namespace chose it (a cgroup's name, a mount point, a process's name).
-_LINE = re.compile(
-    r"(host|netns) ([0-9]{1,20}) ((?:(?!name=)[a-z_]+=[^ ]* )*)name=(.*)", re.DOTALL
-)
+#: The name comes last, and begins at the first ``name=``: it may hold anything, for whoever made
+#: the namespace chose it (a cgroup's name, a mount point, a process's name).
+_LINE = re.compile(r"(host|netns) ([0-9]{1,20}) ((?:(?!name=)[a-z_]+=[^ ]* )*)name=(.*)", re.DOTALL)
 _OTHER_SWITCHES = ("estimation_timer_work", "run_estimation_target")
 _VALUE = re.compile(r"-?[0-9]{1,10}")
 _KTHREAD = re.compile(r"ipvs-e:([0-9]+):[0-9]+")
