@@ -124,7 +124,9 @@ def test_what_may_write_the_key_again_is_seen(writes: str, expected: bool | None
         ("systemd-cat /sbin/sysctl -p", True),
         ("systemd-cat -p info /sbin/sysctl -p", True),
         ("systemd-cat -p loud /sbin/sysctl -p", None),
+        ("/sbin/sysctl -p && systemd-cat -t ipvs echo done", True),
         ("nohup exec /sbin/sysctl -p", None),
+        ("nohup : && /sbin/sysctl -p", None),
     ],
 )
 def test_options_and_variables_that_decide_whether_it_runs(

@@ -152,15 +152,7 @@ def _present(
     word = command.words[0].text
     inner = wrapped(command, name)
     if inner is not None:
-        first = inner.words[0].text
-        if (
-            "/" not in first
-            and first not in ("true", "false")
-            and (first in ("exec", "command") or shell_builtins.find(first) is not None)
-        ):
-            return _unknown(state, f"{first}, which is the shell's own,")
-        ends = run_program(config, inner, state, nested)
-        return tuple(replace(end, stdout=None) for end in ends) if name == "systemd-cat" else ends
+        return _inner(config, command, inner, state, nested)
     if name == "systemd-cat" and len(command.words) == 1:
         return state.either(command.text)
     if word in _SYSTEMD_SYSCTL:
@@ -173,6 +165,21 @@ def _present(
         if name in _SHELLS
         else _other_program(name, command, state)
     )
+
+
+def _inner(
+    config: HostConfig, command: Simple, inner: Simple, state: State, nested: Nested
+) -> tuple[State, ...]:
+    """Run what another program was given to run: it starts programs, no built-ins of a shell."""
+    first = inner.words[0].text
+    if first in ("echo", "printf"):  # the programs, which only print
+        return state.either(command.text)
+    own = first in ("exec", "command") or shell_builtins.find(first) is not None
+    if own and first not in ("true", "false"):
+        return _unknown(state, f"{first}, which is the shell's own,")
+    ends = run_program(config, inner, state, nested)
+    kept = not command.words[0].text.endswith("systemd-cat")
+    return ends if kept else tuple(replace(end, stdout=None) for end in ends)
 
 
 def _looked_up(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
