@@ -135,3 +135,23 @@ def test_a_command_line_that_changes_nothing_is_no_doubt() -> None:
     found = host(RECIPE_FILES, NextBoot((), untold="no loader"))
     found = replace(found, tree=replace(found.tree, cmdline=("modprobe.blacklist=nouveau",)))
     assert judge_reload(found, Policy())[0] is Verdict.PASS
+
+
+@pytest.mark.parametrize("path", [CONF, HOOK])
+def test_a_link_to_what_a_boot_mounts_later_is_a_doubt(path: str) -> None:
+    target = "/srv/ipvs.conf"
+    files = {**RECIPE_FILES, LOAD: "ip_vs\n", path: f"->{target}", target: RECIPE_FILES[path]}
+    for points in (("/srv",), ("/boot", "/srv"), ("/",), None):
+        found = after_boot(host(files, NextBoot((NOW,), points=points)), off)
+        assert found.holds(off) is None
+        assert f"{path} is a link to {target}" in found.doubt
+    on_root = host(files, NextBoot((NOW,), points=("/boot", "/srv/www", "/sr")))
+    assert after_boot(on_root, off).holds(off) is True
+
+
+def test_a_link_that_does_not_decide_or_stays_in_etc_is_no_doubt() -> None:
+    other = {"/etc/modprobe.d/x.conf": "->/srv/x.conf", "/srv/x.conf": "options x y=1\n"}
+    inside = {CONF: "->/etc/site/sysctl.conf", "/etc/site/sysctl.conf": OFF}
+    for more in (other, inside):
+        found = after_boot(host({**RECIPE_FILES, **more}, NextBoot((NOW,), points=("/srv",))), off)
+        assert found.holds(off) is True

@@ -363,6 +363,21 @@ def test_what_is_mounted_over_a_folder_of_settings_is_seen(shell: str) -> None:
     assert "/etc/sysctl.d is a mount of its own" in found.volatile
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+@pytest.mark.parametrize("shell", SHELLS)
+def test_where_something_else_is_mounted_is_told(shell: str) -> None:
+    before = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs none /srv && exec "$@"', "sh")
+    points = parse_next_boot(run(SHELLS[shell], before=before)["next-boot"], RUNNING).points
+    assert points is not None
+    assert "/srv" in points
+    assert not {"/proc", "/sys", "/run"} & set(points)
+
+
+def test_mount_points_that_were_not_brought_are_not_known() -> None:
+    assert told("mount / ext4 rw").points is None
+    assert told("mount / ext4 rw", "points").points == ()
+
+
 def told(*lines: str) -> NextBoot:
     text = "".join(f"{line}\n" for line in (*lines, "end"))
     return parse_next_boot(Section("next-boot", "", text, None, 1.0), "6.1.0")

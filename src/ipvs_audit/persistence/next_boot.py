@@ -7,13 +7,17 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.early_loading import find_early_load
+from ipvs_audit.persistence.run_files import without_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.persistence.prediction import Accepts, Prediction
-    from ipvs_audit.snapshot.next_boot import BootKernel
+    from ipvs_audit.snapshot.next_boot import BootKernel, NextBoot
+
+#: What an initramfs mounts with ``/``; mounts of /etc are looked at on their own.
+_WITH_ROOT = ("/etc/", "/usr/", "/lib/", "/run/", "/dev/")
 
 
 def by_next_boot(
@@ -46,9 +50,35 @@ def by_next_boot(
     if boot.read_only:
         notes.append(f"{boot.read_only} is mounted read-only: files under /etc cannot be changed")
     doubt = boot.volatile or boot.kexec
-    if worst.holds(accepts) and doubt:
+    if worst.holds(accepts) and (doubt or (doubt := _elsewhere(config, boot, predict, accepts))):
         worst = replace(worst, doubt=doubt)
     return replace(worst, notes=tuple(notes))
+
+
+def _elsewhere(
+    config: HostConfig,
+    boot: NextBoot,
+    predict: Callable[[HostConfig], Prediction],
+    accepts: Accepts,
+) -> str:
+    """Why files that decide may come too late: they are links to what is mounted later in a boot.
+
+    systemd-modules-load and udev do not wait for the mounts of /etc/fstab.
+    """
+    links = [one for one in config.tree.files.values() if one.real and _may_be_late(one.real, boot)]
+    if not links or predict(without_files(config, tuple(one.path for one in links))).holds(accepts):
+        return ""
+    return (
+        f"{links[0].path} is a link to {links[0].real}, and whether that is mounted when "
+        "a boot loads ip_vs is not known; a file of its own in /etc settles it"
+    )
+
+
+def _may_be_late(real: str, boot: NextBoot) -> bool:
+    if real.startswith(_WITH_ROOT):
+        return False
+    points = ("/",) if boot.points is None else boot.points
+    return any(real.startswith(f"{point.rstrip('/')}/") for point in points)
 
 
 @lru_cache(maxsize=256)

@@ -20,7 +20,7 @@ def without_run(config: HostConfig) -> HostConfig:
     A link into /run is dangling then. What is put back into /run early in each boot is not known
     to this audit, so it does not count.
     """
-    return _without(config, _in_run(config))
+    return without_files(config, _in_run(config))
 
 
 def lost_at_boot(config: HostConfig, judge: Callable[[HostConfig], object]) -> str:
@@ -34,9 +34,9 @@ def lost_at_boot(config: HostConfig, judge: Callable[[HostConfig], object]) -> s
     if not paths:
         return ""
     now = judge(config)
-    if judge(_without(config, paths)) == now:
+    if judge(without_files(config, paths)) == now:
         return ""
-    alone = [path for path in paths if judge(_without(config, (path,))) != now]
+    alone = [path for path in paths if judge(without_files(config, (path,))) != now]
     return f"{', '.join(alone or paths)} will not exist after a boot: /run is empty then"
 
 
@@ -48,7 +48,8 @@ def _in_run(config: HostConfig) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def _without(config: HostConfig, paths: tuple[str, ...]) -> HostConfig:
+def without_files(config: HostConfig, paths: tuple[str, ...]) -> HostConfig:
+    """The same without these files, and without what only /run and /tmp hold; links dangle."""
     closed = tuple(each for each in config.tree.unreadable if not each.startswith(_RUN))
     told = config.programs.paths
     kept = {path: at for path, at in told.items() if not _is_volatile(path)}

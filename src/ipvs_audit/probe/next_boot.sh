@@ -62,6 +62,12 @@ what == "dracut" && $0 ~ "^[ \t]*force_drivers.*ip[_-]vs" { say("initramfs " FIL
 END {
   mounted("/"); mounted("/etc")
   for (p in type) if (p ~ "^/(etc|usr/lib|usr/local/lib|lib)/(sysctl|modprobe|modules-load|udev|systemd)") mounted(p)
+  # Where a link from /etc may lead that is not there yet when the loaders run.
+  for (p in type) if (p != "/" && p !~ "^/(proc|sys|dev|run)(/|$)|^/var/lib/(docker|containerd|containers|kubelet|snapd)/") {
+    if (++points > 200) { print "point /"; break }
+    print "point " substr(p, 1, 400)
+  }
+  print "points"
   if (cut) print "cut"
   n = split(ENVIRON["RELEASES"], release, "\n")
   for (i = 1; i <= n; i++) if (newest == "" || newer(release[i], newest)) newest = release[i]

@@ -77,6 +77,8 @@ class NextBoot:
         kexec: what is known of a kernel that waits for kexec, a doubt; empty for none.
         volatile: why files under /etc may not be there after a boot; empty where they are.
         read_only: what is mounted read-only of ``/etc`` and ``/``; empty for neither.
+        points: where file systems are mounted beside ``/``; None where not seen, ``/`` where
+            there are more than the probe brings.
         initramfs: files and lines that make the initramfs load ip_vs, e.g.
             ``/etc/initramfs-tools/modules:12``.
         dracut: whether dracut makes the initramfs: it takes over what modules-load.d names.
@@ -89,6 +91,7 @@ class NextBoot:
     kexec: str = ""
     volatile: str = ""
     read_only: str = ""
+    points: tuple[str, ...] | None = None
     initramfs: tuple[str, ...] = ()
     dracut: bool = False
     modules_gone: bool = False
@@ -174,6 +177,7 @@ def parse_next_boot(section: Section, running: str) -> NextBoot:
         kexec=kexec if read.kexec else "",
         volatile=_volatile(read.mounts),
         read_only=next((point for point in _WHOLE if read.mounts.get(point, ("", False))[1]), ""),
+        points=tuple(sorted(read.points)) if read.saw_points else None,
         initramfs=tuple(read.initramfs),
         dracut=read.dracut,
         modules_gone=bool(read.files.installed) and running not in read.files.installed,
@@ -212,7 +216,8 @@ class _Reader:
         self.modules: dict[str, BootKernel] = {}
         self.mounts: dict[str, tuple[str, bool, str]] = {}
         self.initramfs: list[str] = []
-        self.kexec = self.dracut = False
+        self.points: list[str] = []
+        self.kexec = self.dracut = self.saw_points = False
         self.menu: list[str] | None = None
         self.entry: Entry | None = None
         self.looked: BootKernel | None = None
@@ -227,8 +232,9 @@ class _Reader:
         files = self.files
         if word in ("kexec=0", "kexec=1"):
             self.kexec = word == "kexec=1"
-        elif line == "dracut":
-            self.dracut = True
+        elif line in ("dracut", "points"):
+            self.dracut = self.dracut or line == "dracut"
+            self.saw_points = self.saw_points or line == "points"
         elif word in ("cut", "custom", "automount"):
             files.unseen = {
                 "cut": "the boot loader has more files or entries than the probe brings",
@@ -240,10 +246,13 @@ class _Reader:
                 files.installed.append(rest)
             else:
                 self.looked = self.modules[rest] = BootKernel(rest, "", module="absent")
-        elif word in ("image", "closed", "initramfs"):
-            {"image": files.images, "closed": files.closed, "initramfs": self.initramfs}[
-                word
-            ].append(rest)
+        elif word in ("image", "closed", "initramfs", "point"):
+            {
+                "image": files.images,
+                "closed": files.closed,
+                "initramfs": self.initramfs,
+                "point": self.points,
+            }[word].append(rest)
         elif word == "mount" and (found := _MOUNT.fullmatch(rest)):
             self.mounts[found[1]] = found[2], found[3] == "ro", found[4] or ""
         elif not self._of_loader(word, rest) and not self._of_modules(line):
