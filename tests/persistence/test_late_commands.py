@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from configured import CONF, HOOK, OFF, RECIPE, off
 from test_late_writers import EARLY, HOOKED, SETS, UNIT, WANTED, boot_file, booted, host, unit
 
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.verdict import Verdict
+from ipvs_audit.persistence.host_config import Asked
 from ipvs_audit.persistence.module_loads import loads_past_hook
 from ipvs_audit.persistence.policy_verdicts import judge_reload
+from ipvs_audit.snapshot.host_answers import HostAnswers
 
 KEY = "/proc/sys/net/ipv4/vs/run_estimation"
 
@@ -193,3 +197,31 @@ def test_a_timer_a_template_or_a_name_that_nothing_wants_starts_nothing() -> Non
     ):
         about = host(HOOKED, {f"/etc/systemd/system/{name}": one}, **more)
         assert booted(about).holds(off) is True
+
+
+def test_a_script_that_run_parts_passes_over_is_no_doubt() -> None:
+    for path in ("/etc/cron.daily/old", "/etc/NetworkManager/dispatcher.d/90-old"):
+        for executable, root, expected in (
+            (False, True, True),
+            (True, True, None),
+            (False, False, None),  # only root sees whether root may execute it
+        ):
+            about = host(HOOKED, {path: SETS.format(1)}, executable=executable)
+            told = Asked(HostAnswers(), root, about.tree, replace(about.loaders, kmod=28))
+            assert booted(replace(about, asked=told)).holds(off) is expected, (path, executable)
+
+
+@pytest.mark.parametrize(
+    ("os_id", "name", "holds"),
+    [
+        ("debian", "old.disabled", True),
+        ("debian", "old", None),
+        ("centos", "old.disabled", None),  # its run-parts takes other names
+    ],
+)
+def test_run_parts_of_debian_takes_plain_names_only(
+    os_id: str, name: str, *, holds: bool | None
+) -> None:
+    about = host(HOOKED, {f"/etc/cron.daily/{name}": SETS.format(1)})
+    about = replace(about, loaders=replace(about.loaders, os_id=os_id))
+    assert booted(about).holds(off) is holds

@@ -49,6 +49,8 @@ _STOCK = (
     *("systemd-sysctl.service", "procps.service"),
     *("systemd-modules-load.service", "kmod.service"),
 )
+_RUN_PARTS = re.compile(r"/cron\.(?:hourly|daily|weekly|monthly)/([^/]+)$")
+_RUN_PARTS_NAME = re.compile("[A-Za-z0-9_-]+")
 _CREDENTIAL = re.compile(r"/(credstore|credentials/@system)/sysctl\.")
 _CRON_FIELDS = re.compile(r"\s*(@\w+|(?:\S+\s+){4}\S+)\s+(.*)")
 #: anacrontab(5): period, delay, name, command.
@@ -176,8 +178,22 @@ def _of_file(
     elif _CREDENTIAL.search(path) or any(place in path for place in _AT_BOOT):
         if "/tuned/" not in path or set(path.split("/")) & set(config.boot_files.tuned):
             yield from line_writers(config, file, at_boot=True)
-    elif any(place in path for place in _AT_ANY_TIME):
+    elif any(place in path for place in _AT_ANY_TIME) and not _never_started(config, file):
         yield from line_writers(config, file, at_boot=False)
+
+
+def _never_started(config: HostConfig, file: BootFile) -> bool:
+    """Whether run-parts or a dispatcher passes a script over: by its mode, on Debian by its name.
+
+    Only root sees by ``test -x`` whether root may execute a file. Source: run-parts(8).
+    """
+    run_parts = _RUN_PARTS.search(file.path)
+    if run_parts is None and "/dispatcher.d/" not in file.path:
+        return False
+    if not file.executable and config.asked is not None and config.asked.root:
+        return True
+    named = run_parts is None or _RUN_PARTS_NAME.fullmatch(run_parts[1]) is not None
+    return config.loaders.os_id in ("debian", "ubuntu") and not named
 
 
 def _of_unit(
