@@ -35,6 +35,7 @@ def collected(started: str) -> Snapshot:
         ("yesterday", WEEK, "when the evidence was collected cannot be read: 'yesterday'"),
         ("2026-11-23T01:00:00", WEEK, "cannot be read"),
         ("", WEEK, "cannot be read"),
+        ("2027-06-01T00:00:00.000Z", WEEK, "is dated 2027-06-01T00:00:00.000Z, after this run"),
     ],
 )
 def test_evidence_that_is_too_old_is_an_error_and_never_a_pass(

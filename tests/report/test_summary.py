@@ -94,6 +94,10 @@ def test_the_verdict_says_when_old_evidence_was_collected() -> None:
     )
     recent = replace(old, started="2026-11-22T02:00:01.000Z")
     assert "collected" not in headline(replace(sample_run.run((recent,)), **begun)).sentence
+    ahead = replace(old, started="2027-06-01T02:00:00.000Z")
+    assert headline(replace(sample_run.run((recent, ahead)), **begun)).sentence.endswith(
+        ", on evidence dated 2027-06-01, after this run began: its age is not known."
+    )
     broken = replace(old, started="2026-99-22T02:00:01.000Z")
     assert "unknown age" in headline(replace(sample_run.run((broken,)), **begun)).sentence
     failing = replace(LAB["drifted"], started="2026-11-22T02:00:00.000Z")

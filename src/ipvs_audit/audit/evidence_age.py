@@ -11,9 +11,15 @@ from ipvs_audit.snapshot import Failure, Snapshot
 if TYPE_CHECKING:
     from ipvs_audit.model.policy import Policy
 
+#: Evidence is collected after its run began, but no run takes as long as this. What is dated later
+#: has no age that means anything.
+_LONGEST_RUN = timedelta(days=1)
+
 
 def recent_enough(evidence: Snapshot | Failure, policy: Policy, started: str) -> Snapshot | Failure:
     """The evidence, or a failure in its place where it is older than the policy allows.
+
+    So is evidence that is dated more than a day after the run began: its age is not known.
 
     Args:
         evidence: what was collected.
@@ -29,7 +35,10 @@ def recent_enough(evidence: Snapshot | Failure, policy: Policy, started: str) ->
     except (ValueError, TypeError):
         why = f"when the evidence was collected cannot be read: {begun[:40]!r}"
     else:
-        if age <= limit:
+        if -_LONGEST_RUN <= age <= limit:
             return evidence
-        why = f"the evidence is {days_or_hours(age)} old; --max-age is {days_or_hours(limit)}"
+        if age > limit:
+            why = f"the evidence is {days_or_hours(age)} old; --max-age is {days_or_hours(limit)}"
+        else:
+            why = f"the evidence is dated {begun[:40]}, after this run began: its age is not known"
     return Failure(evidence.target, "too-old", why, begun, finished)

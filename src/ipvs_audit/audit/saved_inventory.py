@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ipvs_audit.inventory import Inventory, InventoryError
 from ipvs_audit.inventory.ansible_isolation import captured_output
 from ipvs_audit.model.target import Target
-from ipvs_audit.report import results_json
+from ipvs_audit.report import manifest, results_json
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.snapshot import store
 
@@ -54,6 +54,24 @@ def saved_inventory(evidence: Path, *, limit: str | None) -> Inventory:
         sha256=_digest(evidence / store.NAME if evidence.is_dir() else evidence),
         total=len(targets) + left_out,
     )
+
+
+def check_digest(evidence: Path) -> None:
+    """Refuse evidence that was changed since its run wrote the manifest, where there is one.
+
+    Raises:
+        InventoryError: it differs from the digest there, or the manifest cannot be read.
+    """
+    folder = evidence if evidence.is_dir() else evidence.parent
+    path = folder / store.NAME
+    if not evidence.is_dir() and evidence.name != store.NAME:
+        return
+    try:
+        said = manifest.entries(folder)
+        if said and path.exists() and said.get(store.NAME) != manifest.sha256(path):
+            raise InventoryError(f"{path}: differs from the digest in the manifest")
+    except (ReportError, OSError) as wrong:
+        raise InventoryError(f"--from-snapshots {folder}: {wrong}") from None
 
 
 def _from_results(path: Path) -> tuple[dict[str, Target], int]:

@@ -18,7 +18,7 @@ from ipvs_audit.audit.evidence_age import recent_enough
 from ipvs_audit.audit.host_result import collected_host, uncollected_host
 from ipvs_audit.audit.options import Options, redact
 from ipvs_audit.audit.resume import EarlierRun, ResumeError, RunIdentity, find_earlier
-from ipvs_audit.audit.saved_inventory import saved_inventory
+from ipvs_audit.audit.saved_inventory import check_digest, saved_inventory
 from ipvs_audit.audit.waiver_matching import Waivers
 from ipvs_audit.controls.control import control_of
 from ipvs_audit.controls.discovery import ChecksError, documented_controls, find_checks
@@ -281,6 +281,8 @@ def _shard_of(whole: Inventory, options: Options) -> tuple[ShardPlace | None, In
 
 
 def _inventory(options: Options) -> Inventory:
+    if options.snapshots is not None:
+        check_digest(options.snapshots)
     if options.snapshots is not None and not options.inventory:
         return saved_inventory(options.snapshots, limit=options.limit)
     found = read_inventory(

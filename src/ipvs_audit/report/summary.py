@@ -200,10 +200,20 @@ def _old_evidence(run: Run) -> str:
         days = (datetime.fromisoformat(run.started) - datetime.fromisoformat(min(begun))).days
     except ValueError:
         return ", on evidence of unknown age"
+    if _after(run, max(begun)):
+        return f", on evidence dated {newest}, after this run began: its age is not known"
     if days < 1:
         return ""
     when, most = (oldest, "") if oldest == newest else (f"from {oldest} to {newest}", "up to ")
     return f", on evidence collected {when}, {most}{counted(days, 'day')} before this run"
+
+
+def _after(run: Run, begun: str) -> bool:
+    """Whether evidence is dated more than a day after the run began."""
+    try:
+        return (datetime.fromisoformat(begun) - datetime.fromisoformat(run.started)).days >= 1
+    except (ValueError, TypeError):
+        return True
 
 
 def _left_out(run: Run) -> list[str]:
