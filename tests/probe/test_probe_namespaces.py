@@ -146,6 +146,24 @@ def test_one_that_ended_is_gone_and_no_gap(shell: list[str]) -> None:
 
 
 @every_shell
+def test_one_whose_process_forked_and_ended_meanwhile_is_found(shell: list[str]) -> None:
+    stat = '"$way" "$@" 2>&3'
+    with subprocess.Popen(["unshare", "-n", "sh", "-c", "echo; exec sleep 60"], stdout=-1) as one:
+        assert one.stdout is not None
+        one.stdout.readline()
+        inode = Path(f"/proc/{one.pid}/ns/net").stat().st_ino
+        # When the names are listed and not yet looked at: a new process comes, the old one goes.
+        forks = (
+            f"[ ! -e /proc/{one.pid}/ns/net ] || {{ nsenter --net=/proc/{one.pid}/ns/net sleep 9"
+            " </dev/null >/dev/null 2>&1 3>&1 &"
+            f" until [ /proc/$!/ns/net -ef /proc/{one.pid}/ns/net ]; do :; done;"
+            f" kill {one.pid}; sleep 0.2; }}\n"
+        )
+        _, others = census(shell, **{stat: forks + stat})
+        assert others[inode].raw == "1"
+
+
+@every_shell
 def test_one_whose_process_ended_is_read_by_its_mount(shell: list[str]) -> None:
     inside = (
         "nsenter --net=/run/netns/a sleep 15 </dev/null >/dev/null 2>&1 & echo $! >/run/pid;"
