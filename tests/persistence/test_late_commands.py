@@ -199,6 +199,14 @@ def test_a_timer_a_template_or_a_name_that_nothing_wants_starts_nothing() -> Non
         assert booted(about).holds(off) is True
 
 
+def test_rc_local_that_may_not_be_executed_does_nothing_where_root_saw_it() -> None:
+    for path in ("/etc/rc.local", "/etc/sysconfig/modules/ipvs.modules"):
+        about = host(HOOKED, {path: SETS.format(1)}, executable=False)
+        for root, expected in ((True, True), (False, None)):
+            told = Asked(HostAnswers(), root, about.tree, replace(about.loaders, kmod=28))
+            assert booted(replace(about, asked=told)).holds(off) is expected, (path, root)
+
+
 def test_a_script_that_run_parts_passes_over_is_no_doubt() -> None:
     for path in ("/etc/cron.daily/old", "/etc/NetworkManager/dispatcher.d/90-old"):
         for executable, root, expected in (

@@ -85,7 +85,6 @@ def test_a_unit_that_loads_and_then_sets_makes_the_boot_right_and_not_the_reload
 def test_rc_local_that_loads_and_then_sets_makes_the_boot_right() -> None:
     text = f"#!/bin/sh\n{LOADS}\n{SETS.format(0)}\nexit 0"
     assert booted(host({}, {"/etc/rc.local": text})).holds(off) is True
-    assert booted(host({}, {"/etc/rc.local": text}, executable=False)).holds(off) is False
 
 
 @pytest.mark.parametrize(

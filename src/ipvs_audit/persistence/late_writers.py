@@ -167,14 +167,20 @@ def _of_file(
     unit = _UNIT.search(path)
     if unit is not None:
         yield from _of_unit(config, file, unit[1], value, early=early)
-    elif path.endswith("/rc.local") and file.executable:
-        yield from _of_script(config, file, value, early=early, surely=True)
+    elif path.endswith("/rc.local"):
+        if file.executable:
+            yield from _of_script(config, file, value, early=early, surely=True)
+        elif not _seen_by_root(config):
+            yield from line_writers(config, file, at_boot=True)
     elif _CRON.search(path):
         yield from _of_crontab(config, file)
     elif "/tmpfiles.d/" in path:  # noqa: S108
         yield from tmpfiles_writers(config, file)
-    elif "/sysconfig/modules/" in path and file.executable and path.endswith(".modules"):
-        yield from _of_script(config, file, value, early=early, surely=False)
+    elif "/sysconfig/modules/" in path and path.endswith(".modules"):
+        if file.executable:
+            yield from _of_script(config, file, value, early=early, surely=False)
+        elif not _seen_by_root(config):
+            yield from line_writers(config, file, at_boot=True)
     elif _CREDENTIAL.search(path) or any(place in path for place in _AT_BOOT):
         if "/tuned/" not in path or set(path.split("/")) & set(config.boot_files.tuned):
             yield from line_writers(config, file, at_boot=True)
@@ -182,15 +188,20 @@ def _of_file(
         yield from line_writers(config, file, at_boot=False)
 
 
+def _seen_by_root(config: HostConfig) -> bool:
+    """Whether root looked: only root sees by ``test -x`` whether root may execute a file."""
+    return config.asked is not None and config.asked.root
+
+
 def _never_started(config: HostConfig, file: BootFile) -> bool:
     """Whether run-parts or a dispatcher passes a script over: by its mode, on Debian by its name.
 
-    Only root sees by ``test -x`` whether root may execute a file. Source: run-parts(8).
+    Source: run-parts(8).
     """
     run_parts = _RUN_PARTS.search(file.path)
     if run_parts is None and "/dispatcher.d/" not in file.path:
         return False
-    if not file.executable and config.asked is not None and config.asked.root:
+    if not file.executable and _seen_by_root(config):
         return True
     named = run_parts is None or _RUN_PARTS_NAME.fullmatch(run_parts[1]) is not None
     return config.loaders.os_id in ("debian", "ubuntu") and not named
