@@ -168,24 +168,28 @@ def _of_file(
     if unit is not None:
         yield from _of_unit(config, file, unit[1], value, early=early)
     elif path.endswith("/rc.local"):
-        if file.executable:
-            yield from _of_script(config, file, value, early=early, surely=True)
-        elif not _seen_by_root(config):
-            yield from line_writers(config, file, at_boot=True)
+        yield from _of_executable(config, file, value, early=early, surely=True)
     elif _CRON.search(path):
         yield from _of_crontab(config, file)
     elif "/tmpfiles.d/" in path:  # noqa: S108
         yield from tmpfiles_writers(config, file)
     elif "/sysconfig/modules/" in path and path.endswith(".modules"):
-        if file.executable:
-            yield from _of_script(config, file, value, early=early, surely=False)
-        elif not _seen_by_root(config):
-            yield from line_writers(config, file, at_boot=True)
+        yield from _of_executable(config, file, value, early=early, surely=False)
     elif _CREDENTIAL.search(path) or any(place in path for place in _AT_BOOT):
         if "/tuned/" not in path or set(path.split("/")) & set(config.boot_files.tuned):
             yield from line_writers(config, file, at_boot=True)
     elif any(place in path for place in _AT_ANY_TIME) and not _never_started(config, file):
         yield from line_writers(config, file, at_boot=False)
+
+
+def _of_executable(
+    config: HostConfig, file: BootFile, value: Value | None, *, early: bool, surely: bool
+) -> Iterator[Writer]:
+    """A script that is started where it may be executed."""
+    if file.executable:
+        yield from _of_script(config, file, value, early=early, surely=surely)
+    elif not _seen_by_root(config):
+        yield from line_writers(config, file, at_boot=True)
 
 
 def _seen_by_root(config: HostConfig) -> bool:
