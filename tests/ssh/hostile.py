@@ -66,7 +66,7 @@ def main(way: str) -> None:
     command = os.environ["SSH_ORIGINAL_COMMAND"]
     said = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, check=False).stdout
     if way == "truncated":
-        said = said[: len(said) // 2]
+        said = said[: said.index(b"boot-id=")]  # within a section
     elif way == "garbled":
         said = re.sub(rb"run_estimation|release=|uid=", b"\xff\xff", said)
     elif way == "lengths":
