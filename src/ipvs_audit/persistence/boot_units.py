@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
 SYSCTL_UNIT = "systemd-sysctl.service"
 MODULES_UNIT = "systemd-modules-load.service"
+UDEVD_UNIT = "systemd-udevd.service"
 
 #: Their names of old, by which Debian's units have drop-ins as well.
 _ALIASES = {SYSCTL_UNIT: "procps.service", MODULES_UNIT: "kmod.service"}
+#: The loaders' own units, by each of their names.
+LOADER_UNITS = frozenset((*_ALIASES, *_ALIASES.values()))
 
 #: Targets that every boot to a login reaches.
 BOOT_TARGETS = frozenset(

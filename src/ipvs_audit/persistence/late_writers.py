@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.boot_units import BOOT_TARGETS
+from ipvs_audit.persistence.boot_units import BOOT_TARGETS, LOADER_UNITS
 from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook_state import Command, State
 from ipvs_audit.persistence.late_commands import Writer, command_writers, line_writers
@@ -44,11 +44,6 @@ _AT_ANY_TIME = [
     "/kubernetes/manifests/",
 ]
 _AT_BOOT = "/tuned/ /ufw /cloud/ /etc/init.d/ /local.d/ /rc.modules".split()  # noqa: SIM905
-#: The loaders' own units, by each of their names.
-_STOCK = (
-    *("systemd-sysctl.service", "procps.service"),
-    *("systemd-modules-load.service", "kmod.service"),
-)
 _RUN_PARTS = re.compile(r"/cron\.(?:hourly|daily|weekly|monthly)/([^/]+)$")
 _RUN_PARTS_NAME = re.compile("[A-Za-z0-9_-]+")
 _CREDENTIAL = re.compile(r"/(credstore|credentials/@system)/sysctl\.")
@@ -215,7 +210,7 @@ def _of_unit(
     config: HostConfig, file: BootFile, name: str, value: Value | None, *, early: bool
 ) -> Iterator[Writer]:
     drop_in = not file.path.endswith(f"/{name}")
-    if name in _STOCK:
+    if name in LOADER_UNITS:
         if drop_in:
             yield from line_writers(config, file, at_boot=True)
         return

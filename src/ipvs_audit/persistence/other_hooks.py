@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ipvs_audit.persistence.boot_units import UDEVD_UNIT
 from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook_programs import run_program
 from ipvs_audit.persistence.hook_state import Command, State
@@ -14,8 +15,6 @@ from ipvs_audit.persistence.prediction import is_compliant
 from ipvs_audit.persistence.udev_rules import discarded, rules, unreadable
 from ipvs_audit.persistence.uevent_order import early_uevent
 from ipvs_audit.snapshot.modprobe_config import Directive
-
-_UNIT = "systemd-udevd.service"
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
@@ -66,8 +65,8 @@ def no_udev(config: HostConfig) -> str:
         return ""
     if loaders.udevd is None:
         return "udev's rules do not run: the host has no systemd-udevd"
-    if _UNIT in loaders.masked_units:
-        return f"udev's rules do not run: {_UNIT} is masked"
+    if UDEVD_UNIT in loaders.masked_units:
+        return f"udev's rules do not run: {UDEVD_UNIT} is masked"
     return ""
 
 

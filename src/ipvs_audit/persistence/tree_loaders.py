@@ -6,6 +6,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ipvs_audit.persistence.boot_units import MODULES_UNIT, SYSCTL_UNIT, UDEVD_UNIT
 from ipvs_audit.persistence.file_root import Root, UnreadableError
 from ipvs_audit.snapshot.host import Loaders
 
@@ -36,7 +37,7 @@ _PROCPS_LIBRARIES = (
     (re.compile(r"libprocps\.so\.[1-6]"), (3, 3, 10)),
 )
 _NEWEST_SYSTEMD = 257
-_UNITS = ("systemd-sysctl.service", "systemd-modules-load.service", "systemd-udevd.service")
+_UNITS = (SYSCTL_UNIT, MODULES_UNIT, UDEVD_UNIT)
 
 
 def detect_loaders(top: Path) -> Loaders:

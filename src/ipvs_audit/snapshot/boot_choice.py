@@ -23,7 +23,7 @@ _UNUSUAL = ("boot_counter", "initrdfail", "env_block")
 
 
 @dataclass(slots=True)
-class BootFiles:
+class BootLoader:
     """What the probe read of the boot loader, and which kernels are installed.
 
     Attributes:
@@ -70,7 +70,7 @@ class BootFiles:
         return next(iter(found), "")
 
 
-def choices(files: BootFiles, running: str) -> tuple[Choice, ...]:
+def choices(files: BootLoader, running: str) -> tuple[Choice, ...]:
     """The kernels that boot next: one, or a one-shot entry's and then the default's.
 
     Raises:
@@ -84,7 +84,7 @@ def choices(files: BootFiles, running: str) -> tuple[Choice, ...]:
         raise
 
 
-def _by_loader(files: BootFiles, running: str) -> tuple[Choice, ...]:
+def _by_loader(files: BootLoader, running: str) -> tuple[Choice, ...]:
     if files.unseen:
         raise UnknownChoiceError(files.unseen)
     loader = files.efi.get("LoaderInfo", "")
@@ -100,7 +100,7 @@ def _by_loader(files: BootFiles, running: str) -> tuple[Choice, ...]:
     return found
 
 
-def _by_grub(files: BootFiles, running: str) -> tuple[Choice, ...]:
+def _by_grub(files: BootLoader, running: str) -> tuple[Choice, ...]:
     menus = [read_menu(path, lines, files.entries) for path, lines in files.menus.items()]
     # One without entries only names the real one: those in the EFI system partition.
     menus = [one for one in menus if one.entries or one.unknown]
@@ -116,7 +116,7 @@ def _by_grub(files: BootFiles, running: str) -> tuple[Choice, ...]:
     return first
 
 
-def _of_menu(files: BootFiles, menu: Menu, running: str) -> tuple[Choice, ...]:
+def _of_menu(files: BootLoader, menu: Menu, running: str) -> tuple[Choice, ...]:
     if menu.unknown:
         raise UnknownChoiceError(menu.unknown)
     for name in _UNUSUAL:
@@ -162,7 +162,7 @@ def _named(menu: Menu, default: str, why: str) -> Choice:
     return Choice(entry.release, why, entry.words)
 
 
-def _by_systemd_boot(files: BootFiles) -> Choice:
+def _by_systemd_boot(files: BootLoader) -> Choice:
     """The entry that systemd-boot(7) takes where one is named; its own order is not followed."""
     wanted = [
         (files.efi[name], f"systemd-boot's {name}")

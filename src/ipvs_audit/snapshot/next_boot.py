@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from ipvs_audit.snapshot.boot_choice import BootFiles, Choice, choices
+from ipvs_audit.snapshot.boot_choice import BootLoader, Choice, choices
 from ipvs_audit.snapshot.boot_menu import Entry, UnknownChoiceError, told_words
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ class _Reader:
 
     def __init__(self, section: Section) -> None:
         self.section = section
-        self.files = BootFiles()
+        self.files = BootLoader()
         self.modules: dict[str, BootKernel] = {}
         self.mounts: dict[str, tuple[str, bool, str]] = {}
         self.initramfs: list[str] = []
