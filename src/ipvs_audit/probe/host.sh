@@ -57,6 +57,15 @@ knows_switch() {
   have tr || knows=probe-cannot-unpack
 }
 
+# Adds to $text whether $knows names the switch; nothing where it could not be read.
+tell_switch() {
+  case $knows in
+    *run_estimation*) text="${text}switch=yes$nl" ;;
+    *probe-cannot-unpack*) ;;
+    *) text="${text}switch=no$nl" ;;
+  esac
+}
+
 # Sets loaded=1 where ip_vs runs, and have_module=1 where it may. Reads its file where
 # it does not, or where est_cpulist does not tell which form of the estimator it has.
 module() {
@@ -117,11 +126,7 @@ module() {
   fi
   if [ "$asked" = switch ]; then
     have "${unpack%% *}" || blind "${unpack%% *} is missing on this host: the module file cannot be read"
-    case $knows in
-      *run_estimation*) text="${text}switch=yes$nl" ;;
-      *probe-cannot-unpack*) ;;
-      *) text="${text}switch=no$nl" ;;
-    esac
+    tell_switch
   fi
   softdep=$(grep -nsm1 '^softdep ip[_-]vs ' "$lib/modules.softdep")
   [ -z "$softdep" ] || text="${text}softdep=$softdep$nl"

@@ -144,9 +144,5 @@ installed() {
   case $file in '') return ;; /*) ;; *) file=$lib/$file ;; esac
   text="${text}file=$file$nl"
   knows_switch "$file"
-  case $knows in
-    *run_estimation*) text="${text}switch=yes$nl" ;;
-    *probe-cannot-unpack*) ;;
-    *) text="${text}switch=no$nl" ;;
-  esac
+  tell_switch
 }
