@@ -136,7 +136,7 @@ def _parsed(outputs: tuple[tuple[str, str], ...]) -> ConfigTree:
     for line in keys.whole_lines():
         answer, _, key = line.partition(" ")
         if answer not in ("yes", "no"):
-            raise keys.garbled(f"line {line[:60]!r} is not of its form")
+            raise keys.garbled_line(line)
         known[key] = answer == "yes"
     return ConfigTree(
         files=files,
@@ -187,7 +187,7 @@ class _Reader:
                 self.file = self._with(self.file, word, rest)
                 self.files[self.file.path] = self.file
             else:
-                raise self.section.garbled(f"line {line[:60]!r} is not of its form")
+                raise self.section.garbled_line(line)
         for alias, directory in self.aliases:
             self._alias(alias, directory)
 

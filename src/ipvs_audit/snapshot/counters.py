@@ -222,7 +222,7 @@ def _switch(section: Section, words: list[str]) -> Switch:
 def _sampled(section: Section, line: str, words: list[str]) -> tuple[int, Sample | None]:
     unread = words[3:] == ["unread"]
     if not unread and len(words) not in (15, 19):
-        raise section.garbled(f"line {line[:60]!r} is not of its form")
+        raise section.garbled_line(line)
     number(section, "the sample", words[0])
     inode = number(section, "a namespace", words[1])
     at = decimal(section, "the uptime", words[2])

@@ -144,7 +144,7 @@ def _questions(section: Section) -> Iterator[tuple[str, list[str]]]:
         elif question:
             lines.append(line)
         else:
-            raise section.garbled(f"line {line[:60]!r} is not of its form")
+            raise section.garbled_line(line)
     if question:
         yield question, lines
 

@@ -137,7 +137,7 @@ def parse_census(netns: Section, kthreads: tuple[str, ...] = ()) -> Census:
         elif line.startswith("hidden "):
             hidden.append(line[7:])
         elif (found := _LINE.fullmatch(line)) is None:
-            raise netns.garbled(f"line {line[:60]!r} is not of its form")
+            raise netns.garbled_line(line)
         else:
             (hosts if found[1] == "host" else others).append(_namespace(netns, found))
     if len(hosts) != 1:

@@ -256,7 +256,7 @@ class _Reader:
         elif word == "mount" and (found := _MOUNT.fullmatch(rest)):
             self.mounts[found[1]] = found[2], found[3] == "ro", found[4] or ""
         elif not self._of_loader(word, rest) and not self._of_modules(line):
-            raise self.section.garbled(f"line {line[:60]!r} is not of its form")
+            raise self.section.garbled_line(line)
 
     def _of_loader(self, word: str, rest: str) -> bool:
         """Read a line of a boot loader's file; False for another line."""

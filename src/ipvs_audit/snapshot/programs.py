@@ -12,7 +12,6 @@ from ipvs_audit.snapshot.section import Section
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ipvs_audit.snapshot.errors import GarbledEvidenceError
 
 #: The probe's section.
 SECTION = "programs"
@@ -175,14 +174,14 @@ def _parsed(output: str) -> Programs:
         elif word == "loads" and (found := _LOADS.fullmatch(rest)):
             _add_loader(loaders, found[1], found[2])
         else:
-            raise _garbled(section, line)
+            raise section.garbled_line(line)
     return Programs(paths, frozenset(names), modules, shell, helper, loaders)
 
 
 def _path(section: Section, text: str) -> tuple[str, AtPath]:
     found = _LINE.fullmatch(text)
     if found is None or found[1] not in _STATES:
-        raise _garbled(section, f"path {text}")
+        raise section.garbled_line(f"path {text}")
     state: State = found[1]  # type: ignore[assignment]
     writable = {"w": True, "-": False, "?": None}[found[2]]
     return found[4], AtPath(state, writable, "" if found[3] == "-" else found[3])
@@ -193,7 +192,3 @@ def _add_loader(loaders: dict[str, bool | None], name: str, root: str) -> None:
     seen = {"own": False, "other": True, "unknown": None}[root]
     if name not in loaders or loaders[name] is False or seen:
         loaders[name] = seen
-
-
-def _garbled(section: Section, line: str) -> GarbledEvidenceError:
-    return section.garbled(f"line {line[:60]!r} is not of its form")

@@ -34,6 +34,10 @@ class Section:
         """The error that says that this section cannot be read."""
         return GarbledEvidenceError(self.name, reason)
 
+    def garbled_line(self, line: str) -> GarbledEvidenceError:
+        """The same, of a line that is none of those that the section may hold."""
+        return self.garbled(f"line {line[:60]!r} is not of its form")
+
     def lines(self) -> Iterator[str]:
         """Its lines, without empty ones. Only a newline ends a line."""
         return (line for line in self.output.split("\n") if line)
