@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ipvs_audit.persistence import ip_vs_keys
+from ipvs_audit.persistence.shell_streams import DUPLICATES
 from ipvs_audit.persistence.write_commands import key_exists, may_name_key, names_key
 from ipvs_audit.snapshot.config_paths import CONFIGURATION
 
@@ -14,19 +16,10 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.programs import AtPath
 
 _ALWAYS = frozenset(("/dev/null", "/dev/zero"))
-#: Keys of ip_vs that all kernels since 4.4 have (net/netfilter/ipvs/ip_vs_ctl.c).
 _VS = "/proc/sys/net/ipv4/vs/"
-_VS_KEYS = frozenset(
-    ("am_droprate", "amemthresh", "backup_only", "cache_bypass", "conn_reuse_mode", "conntrack",
-     "drop_entry", "drop_packet", "expire_nodest_conn", "expire_quiescent_template",
-     "ignore_tunneled", "nat_icmp_send", "pmtu_disc", "schedule_icmp", "secure_tcp", "sloppy_sctp",
-     "sloppy_tcp", "snat_reroute", "sync_persist_mode", "sync_ports", "sync_qlen_max",
-     "sync_refresh_period", "sync_retries", "sync_sock_size", "sync_threshold", "sync_version")
-)  # fmt: skip
 #: Files there come and go with modules.
 _KERNEL = ("/proc/", "/sys/")
 _READS = frozenset(("<",))
-_DUPLICATES = frozenset((">&", "<&"))
 #: Programs that write what is known to their output: see write_commands.
 _KNOWN_OUTPUT = frozenset(("echo", "printf"))
 _OVERWRITING = (">", ">>", ">|")
@@ -43,7 +36,7 @@ def opened(
     """
     unsure = ""
     for descriptor, operator, target in redirections:
-        if operator in _DUPLICATES:
+        if operator in DUPLICATES:
             if target == "-":
                 unsure = unsure or f"it closes descriptor {descriptor or 1}"
             elif target not in ("0", "1", "2"):
@@ -66,7 +59,7 @@ def _can_open(
         return True, ""
     if names_key(config, target):
         return key_exists(config, state), f"{target} does not exist"
-    if target.startswith(_VS) and target.removeprefix(_VS) in _VS_KEYS:
+    if target.startswith(_VS) and target.removeprefix(_VS) in ip_vs_keys.SINCE_4_4:
         return (
             state.loaded,
             "" if state.loaded else f"{target} does not exist before ip_vs is loaded",
@@ -93,7 +86,7 @@ def writes_key_blindly(config: HostConfig, name: str, redirections: Redirections
     keys = [
         (operator, target)
         for _descriptor, operator, target in redirections
-        if operator not in (*_READS, *_DUPLICATES)
+        if operator not in (*_READS, *DUPLICATES)
         and (names_key(config, target) or may_name_key(config, target))
     ]
     known = (

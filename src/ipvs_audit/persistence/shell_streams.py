@@ -9,7 +9,8 @@ STREAMS = ("stdin", "stdout", "stderr")
 #: Where a descriptor leads that was closed, or opened by who is not known.
 UNKNOWN = "unknown"
 _BOTH = ("&>", "&>>")
-_DUPLICATES = (">&", "<&")
+#: Operators that make a descriptor lead where another one does.
+DUPLICATES = (">&", "<&")
 _ALSO_STREAMS = ("/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/fd/", "/dev/tty")
 
 
@@ -23,7 +24,7 @@ def streams(redirections: Redirections) -> dict[str, str]:
     """
     leads = {str(number): name for number, name in enumerate(STREAMS)}
     for descriptor, operator, target in redirections:
-        if operator in _DUPLICATES:
+        if operator in DUPLICATES:
             number = descriptor or ("1" if operator == ">&" else "0")
             leads[number] = leads.get(target, UNKNOWN)
         elif operator in _BOTH:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ipvs_audit.persistence import ip_vs_keys
 from ipvs_audit.persistence.hook_state import State, Step
 from ipvs_audit.persistence.loader_failures import refusals_fail
 from ipvs_audit.persistence.write_commands import key_exists
@@ -16,15 +17,7 @@ if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.snapshot.sysctl_config import Setting
 
-_OF_EVERY_IPVS = frozenset(
-    f"net/ipv4/vs/{name}"
-    for name in (
-        *("am_droprate", "amemthresh", "cache_bypass", "conn_reuse_mode", "conntrack"),
-        *("drop_entry", "drop_packet", "expire_nodest_conn", "expire_quiescent_template"),
-        *("nat_icmp_send", "secure_tcp", "snat_reroute", "sync_threshold"),
-    )
-)
-"""Keys that ip_vs has had since Linux 4.0 (net/netfilter/ipvs/ip_vs_ctl.c)."""
+_OF_EVERY_IPVS = frozenset(f"net/ipv4/vs/{name}" for name in ip_vs_keys.SINCE_4_0)
 
 
 @dataclass(frozen=True, slots=True)
