@@ -145,3 +145,13 @@ def check(control: str) -> Check:
 
 def verdict(control: str, evidence: Snapshot, policy: Policy | None = None) -> Result:
     return judge(check(control), evidence, policy or Policy())
+
+
+#: What the host shows where the kernel has no switch, or no ip_vs at all.
+NO_KEY = netns(raw=None, why_unread="absent")
+ABSENT = Module("absent", None, None, None, ())
+
+
+def available(knows: bool | None) -> Module:
+    """An ip_vs that is not loaded, of which a file tells whether it knows the switch."""
+    return Module("available", "/lib/modules/x/ip_vs.ko.xz", knows, None, ())
