@@ -25,7 +25,10 @@ class Browser:
         self._address = address
 
     def go(self, address: str) -> None:
+        """Open a page and wait until its scripts have run: a driver under load may answer sooner."""
         self._post("url", {"url": address})
+        there = "return [document.readyState, location.href]"
+        assert self.soon(["complete", address], there) == ["complete", address]
 
     def run(self, script: str, *arguments: object) -> Any:
         """The value that a function body returns."""
@@ -34,9 +37,9 @@ class Browser:
     def soon(self, wanted: object, script: str, *arguments: object) -> Any:
         """The same once it is what is wanted: keys reach a page some time after they were sent.
 
-        After ten seconds the value as it is then, for the assertion to show.
+        After a minute the value as it is then, for the assertion to show.
         """
-        end = time.monotonic() + 10
+        end = time.monotonic() + _PATIENCE
         while (value := self.run(script, *arguments)) != wanted and time.monotonic() < end:
             time.sleep(0.05)
         return value
@@ -76,10 +79,11 @@ def browser(driver: str, profile: str) -> Iterator[Browser]:
     )
     try:
         address = f"http://127.0.0.1:{_port(process)}/session"
-        options = {"args": [*_OPTIONS, f"--user-data-dir={profile}"]}
-        made = ask(
-            "POST", address, {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
-        )
+        wanted = {
+            "goog:chromeOptions": {"args": [*_OPTIONS, f"--user-data-dir={profile}"]},
+            "timeouts": {"implicit": _PATIENCE * 500},
+        }
+        made = ask("POST", address, {"capabilities": {"alwaysMatch": wanted}})
         session = f"{address}/{made['sessionId']}"
         try:
             yield Browser(session)

@@ -117,14 +117,25 @@ def test_the_documents_re_enable_holds_and_comes_back(host: Remedied) -> None:
     assert (host.etc(), host.value()) == (before, "0")
 
 
-def test_a_full_disk_is_seen_before_and_survived_when_it_fills_meanwhile(host: Remedied) -> None:
+def test_a_full_disk_is_seen_before(host: Remedied) -> None:
+    free = "$(df -k /etc | awk 'END { print $4 }')"
+    host.guest.ssh(f"fallocate -l {free}k /root/full; cat /dev/zero >>/root/full 2>/dev/null; true")
+    try:
+        made = host.plan()
+        assert "/etc has 0 KiB free" in made.blocked
+        assert not made.ready
+    finally:
+        host.guest.ssh("rm /root/full")
+
+
+def test_a_disk_that_fills_after_the_plan_is_survived(host: Remedied) -> None:
     before = host.etc()
     made = host.plan()
     small = "mount -t tmpfs -o size=4k,mode=755 none /etc/modprobe.d"
     host.guest.ssh(f"{small}; yes >/etc/modprobe.d/full 2>/dev/null; true")
     report = host.apply(made)
     assert {answer.number: answer.outcome for answer in report.steps} == {1: "written", 2: "failed"}
-    assert "KiB free" in host.plan().blocked
+    assert "/etc/modprobe.d is a mount of its own" in host.plan().blocked
     assert not host.undo().unsettled
     host.guest.ssh("umount /etc/modprobe.d")
     assert host.etc() == before
