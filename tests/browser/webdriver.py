@@ -25,7 +25,7 @@ class Browser:
         self._address = address
 
     def go(self, address: str) -> None:
-        """Open a page and wait until its scripts have run: a driver under load may answer sooner."""
+        """Open a page, and wait for its scripts: under load the driver may answer sooner."""
         self._post("url", {"url": address})
         there = "return [document.readyState, location.href]"
         assert self.soon(["complete", address], there) == ["complete", address]
