@@ -4,7 +4,7 @@ from ipvs_audit.controls.control import Assessment, control
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.persistence.host_answers import sysctl_answer_lines
-from ipvs_audit.persistence.host_config import host_config_of
+from ipvs_audit.persistence.host_config import sysctl_config_of
 from ipvs_audit.persistence.persisted_value import persisted_value
 from ipvs_audit.persistence.policy_verdicts import judge_persisted
 from ipvs_audit.snapshot import Snapshot
@@ -34,7 +34,7 @@ def test_sysctl_persisted(snapshot: Snapshot, policy: Policy, assessment: Assess
         if other_root := snapshot.loaders.other_root:
             assessment.inconclusive(other_root)
         assessment.not_applicable("this host has no ip_vs: no module file, not built in")
-    config = host_config_of(snapshot)
+    config = sysctl_config_of(snapshot)
     found = persisted_value(config, policy.accepts)
     assessment.observe("\n".join([*found.lines, *config.ignored, *sysctl_answer_lines(config)]))
 

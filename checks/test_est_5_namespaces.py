@@ -3,6 +3,7 @@
 from ipvs_audit.controls.control import Assessment, control
 from ipvs_audit.controls.judged_namespaces import (
     ack_contradiction,
+    garbled_namespaces,
     is_exempt,
     judged_namespaces,
     uninspected,
@@ -37,7 +38,7 @@ def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
     assessment.expect(f"net.ipv4.vs.run_estimation {policy.demand} in {asked}")
     if not snapshot.module.loaded:
         assessment.not_applicable("ip_vs is not loaded: no namespace can hold rules")
-    if is_exempt(census, policy):
+    if is_exempt(census, policy) and not census.garbled:
         assessment.not_applicable(
             "exempt: an ACK host, where kube-proxy keeps all IPVS rules in the host's namespace"
             + (
@@ -68,6 +69,8 @@ def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
         + "; ".join(_shown(netns) for netns in wrong[:_MOST])
         + (f"; and {len(wrong) - _MOST} more" if len(wrong) > _MOST else "")
     )
+    if census.garbled:
+        assessment.error(f"{contradiction}{garbled_namespaces(census)}")
     if unread:
         assessment.inconclusive(
             f"{contradiction}the value could not be read in "

@@ -3,6 +3,7 @@
 from ipvs_audit.controls.control import Assessment, control
 from ipvs_audit.controls.judged_namespaces import (
     ack_contradiction,
+    garbled_namespaces,
     is_exempt,
     judged_namespaces,
     uninspected,
@@ -23,6 +24,7 @@ _WORDS = {
     Movement.RELOADED: "ip_vs was unloaded or loaded anew during the sample: run the audit again",
     Movement.MOVED: "the process that it was sampled through ended or left it: run the audit again",
     Movement.TOO_FEW: "too few samples",
+    Movement.GARBLED: "evidence of its counters cannot be read",
 }
 
 
@@ -80,6 +82,10 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessm
         + ", ".join(netns.name for netns in wrong[:_MOST])
         + _despite(wrong, snapshot.counters, off=off)
     )
+    if garbled := _unreadable(judged, snapshot.counters) or (
+        garbled_namespaces(census) if not is_exempt(census, policy) else ""
+    ):
+        assessment.error(f"{contradiction}{garbled}")
     if not judged:
         assessment.inconclusive("no namespace holds IPVS rules: there is no traffic to count")
     if open_:
@@ -126,6 +132,13 @@ _LATE = (
     "the totals stood still although the switch says that estimation is on: the estimator may just"
     " have been started, or have got no CPU time; run the audit again"
 )
+
+
+def _unreadable(judged: list[Netns], counters: Counters) -> str:
+    """Which counters could not be read, and why; empty where all could."""
+    found = ((netns.name, counters.get(netns.inode)) for netns in judged)
+    bad = [f"{name}: {one.garbled}" for name, one in found if one is not None and one.garbled]
+    return f"counters cannot be read: {'; '.join(bad[:_MOST])}" if bad else ""
 
 
 def _agrees(one: Netns | Switch, *, off: bool) -> bool:

@@ -276,6 +276,7 @@ MOVEMENTS: dict[Movement, tuple[tuple[float, int, int], ...]] = {
     Movement.RELOADED: OFF,
     Movement.MOVED: OFF,
     Movement.TOO_FEW: ((0.0, 10, 3),),
+    Movement.GARBLED: OFF,
 }
 
 
@@ -292,6 +293,7 @@ def test_est_6_passes_only_where_counters_and_switch_prove_the_same(
         found,
         moved=movement is Movement.MOVED,
         same_module=movement is not Movement.RELOADED,
+        garbled="line 'x' is not of its form" if movement is Movement.GARBLED else "",
     )
     assert found.movement is movement
     result = verdict("EST-6", snapshot(census=census(host), counters={1: found}), policy)
@@ -305,6 +307,7 @@ def test_est_6_passes_only_where_counters_and_switch_prove_the_same(
     expected = {
         proven: "pass" if agrees else "inconclusive",
         disproven: "inconclusive" if late else "fail",
+        Movement.GARBLED: "error",
     }
     assert result.verdict.value == expected.get(movement, "inconclusive"), result.message
 

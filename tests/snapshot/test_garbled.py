@@ -110,7 +110,7 @@ def test_a_value_that_is_no_number_is_garbled(value: str) -> None:
     "", OWN + OWN, OWN + OWN.replace("host ", "netns ", 1),
     OWN.replace("services=1", "services=x"), OWN.replace("services=1", "services=-1"),
     OWN.replace("run_estimation=0 ", ""), OWN.replace("run_estimation=0", "unread=why"),
-    OWN.replace("run_estimation=0", "run_estimation=0 unread=gone"), OWN + "netns\n",
+    OWN.replace("run_estimation=0", "run_estimation=0 unread=gone"),
 ])  # fmt: skip
 def test_a_census_that_contradicts_itself_is_garbled(text: str) -> None:
     with pytest.raises(GarbledEvidenceError):
@@ -209,5 +209,17 @@ def test_a_name_is_never_read_as_a_value(name: str) -> None:
     "run_estimation=1 colour=red",
 ])  # fmt: skip
 def test_a_word_that_is_there_twice_or_not_known_is_garbled(words: str) -> None:
+    found = census(f"{OWN}netns 5 {words} name=ip netns a\n")
+    assert len(found.garbled) == 1  # type: ignore[attr-defined]
     with pytest.raises(GarbledEvidenceError):
-        census(f"{OWN}netns 5 {words} name=ip netns a\n")
+        census(f"host 5 {words} name=host\n")
+
+
+def test_what_is_garbled_of_another_namespace_leaves_the_host_and_a_gap() -> None:
+    one = "netns 5 run_estimation=1 services=1 destinations=1 name=ip netns a\n"
+    for odd in ("netns\n", "netns 6 run_estimation=x name=b\n", f"{one}{one}"):
+        found = census(OWN + odd)
+        assert found.host.raw == "0"  # type: ignore[attr-defined]
+        assert found.others == ()  # type: ignore[attr-defined]
+        assert not found.complete  # type: ignore[attr-defined]
+        assert len(found.garbled) == len(found.gaps) == 1  # type: ignore[attr-defined]

@@ -53,3 +53,10 @@ def uninspected(census: Census, policy: Policy) -> str:
     """Why a namespace that the policy judges may not have been seen; empty where none can be."""
     estimating_only = policy.estimation == "disabled" and policy.namespaces != "every"
     return "; ".join(open_places(census, estimating_only=estimating_only))
+
+
+def garbled_namespaces(census: Census) -> str:
+    """What of other namespaces could not be read, as a message; empty where all could."""
+    if not census.garbled:
+        return ""
+    return f"evidence of other network namespaces cannot be read: {'; '.join(census.garbled[:5])}"

@@ -11,6 +11,7 @@ from ipvs_audit.persistence.resolution import Resolution, one_of, resolve, resol
 from ipvs_audit.persistence.sysctl_answers import settled
 from ipvs_audit.snapshot.boot_files import BootFiles
 from ipvs_audit.snapshot.config_paths import SYSCTL_CONF, why_ignored
+from ipvs_audit.snapshot.errors import GarbledEvidenceError
 from ipvs_audit.snapshot.modprobe_config import ModprobeConfig, read_modprobe
 from ipvs_audit.snapshot.programs import Programs
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, Key
@@ -186,6 +187,29 @@ def host_config_of(snapshot: Snapshot, key: Key = RUN_ESTIMATION) -> HostConfig:
     )
     asked = (answers, snapshot.host.root) if key == RUN_ESTIMATION else None
     return _host_config((same, asked), loaders, module.state, has_switch, key)
+
+
+#: Sections that say when ip_vs is loaded and what follows, and nothing of what the files set.
+_OF_LOADS = ("udev", "modules-load")
+
+
+def sysctl_config_of(snapshot: Snapshot) -> HostConfig:
+    """The same for what the files set, which rests on no udev rule and no modules-load.d.
+
+    Raises:
+        GarbledEvidenceError: a section that it needs cannot be read.
+    """
+    for _ in _OF_LOADS:
+        try:
+            return host_config_of(snapshot)
+        except GarbledEvidenceError as garbled:
+            if garbled.section not in _OF_LOADS:
+                raise
+            section = snapshot.sections.get(garbled.section)
+            if section is None:
+                raise
+            snapshot = snapshot.with_sections(replace(section, output="end\n"))
+    return host_config_of(snapshot)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from itertools import pairwise
 
+from ipvs_audit.snapshot.errors import GarbledEvidenceError
 from ipvs_audit.snapshot.section import Section, decimal, number
 
 
@@ -60,6 +61,7 @@ class Movement(Enum):
     RELOADED = "reloaded"  # ip_vs was taken out or loaded anew
     MOVED = "moved"  # the process through which they were read is in another namespace, or ended
     TOO_FEW = "too few"  # fewer than two samples, or too short a time
+    GARBLED = "garbled"  # a line about them could not be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class Series:
         switch: the switch after the last sample; None where it was not read.
         moved: the last sample may be of another namespace.
         same_module: whether ip_vs was the same module all the time; None where not known.
+        garbled: why a line about this namespace could not be read; empty where all could.
     """
 
     inode: int
@@ -99,6 +102,7 @@ class Series:
     switch: Switch | None = None
     moved: bool = False
     same_module: bool | None = None
+    garbled: str = ""
 
     @property
     def movement(self) -> Movement:
@@ -112,6 +116,8 @@ class Series:
         it runs again and again; that shows nowhere, so EST-6 asks the switch too.
         """
         steps = tuple(pairwise(self.samples))
+        if self.garbled:
+            return Movement.GARBLED
         if self.moved:
             return Movement.MOVED
         if not steps or any(later.at <= sooner.at for sooner, later in steps):
@@ -165,6 +171,7 @@ _HALVES = re.compile(r"(?:([0-9]{1,20}):)?([0-9]{1,20})")
 _SUMS, _TOTALS, _TILDE = slice(4, 9), slice(9, 14), slice(14, None)
 _KEY = re.compile(r"([a-z_]{1,40})=([-0-9,]{0,4096})")
 _VALUE = re.compile(r"-?[0-9]{1,10}")
+_ABOUT = re.compile(r"switch|moved|[0-9]{1,20}")
 
 
 def parse_counters(section: Section) -> Counters:
@@ -176,34 +183,53 @@ def parse_counters(section: Section) -> Counters:
     are ``switch inode uptime`` with ``key=value`` words or ``unread``, ``moved inode``, and
     ``module same`` or ``module changed``.
 
+    A line that names its namespace and cannot be read spoils the series of that one alone.
+
     Raises:
-        GarbledEvidenceError: the section is not whole, or a line is not of its form.
+        GarbledEvidenceError: the section is not whole, or a line does not say of which namespace it
+            is.
     """
     found: dict[int, list[Sample]] = {}
     switches: dict[int, Switch] = {}
     moved: set[int] = set()
+    garbled: dict[int, str] = {}
     same_module: bool | None = None
     for line in section.whole_lines():
         words = line.split(" ")
-        if words[0] == "switch" and len(words) > 3:  # noqa: PLR2004
-            inode = number(section, "a namespace", words[1])
-            if inode in switches:
-                raise section.garbled(f"the switch of namespace {inode} is there twice")
-            switches[inode] = _switch(section, words)
-        elif words[0] == "moved" and len(words) == 2:  # noqa: PLR2004
-            moved.add(number(section, "a namespace", words[1]))
-        elif words in (["module", "same"], ["module", "changed"]) and same_module is None:
+        if words in (["module", "same"], ["module", "changed"]) and same_module is None:
             same_module = words[1] == "same"
-        else:
-            inode, sample = _sampled(section, line, words)
-            found.setdefault(inode, []).extend([sample] if sample else [])
+            continue
+        if len(words) < 2 or not _ABOUT.fullmatch(words[0]):  # noqa: PLR2004
+            raise section.garbled_line(line)
+        inode = number(section, "a namespace", words[1])
+        samples = found.setdefault(inode, [])
+        try:
+            if words[0] == "switch":
+                if inode in switches:
+                    raise section.garbled(f"the switch of namespace {inode} is there twice")
+                switches[inode] = _switch(section, words)
+            elif words == ["moved", words[1]]:
+                moved.add(inode)
+            elif sample := _sampled(section, line, words):
+                samples.append(sample)
+        except GarbledEvidenceError as error:
+            garbled.setdefault(inode, error.reason)
     return {
-        inode: Series(inode, tuple(samples), switches.get(inode), inode in moved, same_module)
+        inode: Series(
+            inode,
+            tuple(samples),
+            switches.get(inode),
+            inode in moved,
+            same_module,
+            garbled.get(inode, ""),
+        )
         for inode, samples in found.items()
     }
 
 
 def _switch(section: Section, words: list[str]) -> Switch:
+    if len(words) <= 3:  # noqa: PLR2004  # the word, the namespace, the time
+        raise section.garbled(f"the switch of namespace {words[1]} is {' '.join(words[2:])!r}")
     at = decimal(section, "the uptime", words[2])
     if words[3:] == ["unread"]:
         return Switch(at, None, None)
@@ -219,14 +245,12 @@ def _switch(section: Section, words: list[str]) -> Switch:
     return Switch(at, raw, keys.get("est_cpulist"))
 
 
-def _sampled(section: Section, line: str, words: list[str]) -> tuple[int, Sample | None]:
+def _sampled(section: Section, line: str, words: list[str]) -> Sample | None:
     unread = words[3:] == ["unread"]
     if not unread and len(words) not in (15, 19):
         raise section.garbled_line(line)
-    number(section, "the sample", words[0])
-    inode = number(section, "a namespace", words[1])
     at = decimal(section, "the uptime", words[2])
-    return inode, None if unread else _sample(section, at, words)
+    return None if unread else _sample(section, at, words)
 
 
 def _sample(section: Section, at: float, words: list[str]) -> Sample:

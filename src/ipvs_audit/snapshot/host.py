@@ -164,13 +164,22 @@ def parse_host(host: Section, identity: Section) -> Host:
     )
 
 
+#: What the probe says of the loaders.
+_LOADERS_LINE = re.compile(
+    r"(root|init|masked|package|modules-disabled|(systemd|sysctl|modprobe)-version|sysctl|modprobe"
+    r"|systemd-(sysctl|modules-load|udevd))="
+)
+
+
 def parse_loaders(section: Section) -> Loaders:
     """The programs that apply settings and load modules.
 
     Raises:
-        GarbledEvidenceError: the section is not whole.
+        GarbledEvidenceError: the section is not whole, or a line is not of its form.
     """
-    section.whole_lines()
+    for line in section.whole_lines():
+        if not _LOADERS_LINE.match(line):
+            raise section.garbled_line(line)
     facts = _first(section)
     sysctl = facts.get("sysctl-version", "")
     modprobe = facts.get("modprobe-version", "")

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from ipvs_audit.model.text import counted
+from ipvs_audit.snapshot.errors import GarbledEvidenceError
 from ipvs_audit.snapshot.section import Section, number
 
 #: The name comes last, and begins at the first ``name=``: it may hold anything, for whoever made
@@ -77,6 +78,8 @@ class Census:
         threads: names of the estimator's threads: each proves that an estimator runs.
         hidden: places that may keep a namespace and that the probe could not look into, such as a
             mount namespace without a process.
+        garbled: why lines about other namespaces than the host's could not be read, a sentence
+            each; what was read of these namespaces is left out.
     """
 
     host: Netns
@@ -85,6 +88,7 @@ class Census:
     gaps: tuple[str, ...]
     threads: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    garbled: tuple[str, ...] = ()
 
     @property
     def contradicting_threads(self) -> tuple[str, ...]:
@@ -124,32 +128,47 @@ def parse_census(netns: Section, kthreads: tuple[str, ...] = ()) -> Census:
             number of its own, so that one which the census missed still shows.
 
     Raises:
-        GarbledEvidenceError: the section is not whole, a line is not of its form, a namespace is
-            there twice, or the host's own is missing.
+        GarbledEvidenceError: the section is not whole, or the host's own namespace is missing, not
+            of its form, or there twice.
     """
     hosts: list[Netns] = []
-    others: list[Netns] = []
+    others: dict[int, Netns] = {}
     gaps: list[str] = []
     hidden: list[str] = []
+    garbled: list[str] = []
+    twice: set[int] = set()
     for line in netns.whole_lines():
         if line.startswith("gap "):
             gaps.append(line[4:])
         elif line.startswith("hidden "):
             hidden.append(line[7:])
-        elif (found := _LINE.fullmatch(line)) is None:
-            raise netns.garbled_line(line)
+        elif line.startswith("host "):
+            hosts.append(_namespace(netns, line))
         else:
-            (hosts if found[1] == "host" else others).append(_namespace(netns, found))
+            try:
+                one = _namespace(netns, line)
+            except GarbledEvidenceError as error:
+                garbled.append(error.reason)
+                continue
+            if one.inode in others:
+                twice.add(one.inode)
+            others[one.inode] = one
     if len(hosts) != 1:
         raise netns.garbled(f"{len(hosts)} namespaces are marked as the host's own")
-    inodes = [one.inode for one in (*hosts, *others)]
-    if len(set(inodes)) != len(inodes):
-        raise netns.garbled("a namespace is listed twice")
-    others.sort(key=lambda one: one.inode)
+    if hosts[0].inode in others:
+        raise netns.garbled("the host's own namespace is listed twice")
+    garbled += [f"{others.pop(inode).name} is listed twice" for inode in sorted(twice)]
     census = Census(
-        hosts[0], tuple(others), complete=False, gaps=(), threads=kthreads, hidden=tuple(hidden)
+        hosts[0],
+        tuple(others[inode] for inode in sorted(others)),
+        complete=False,
+        gaps=(),
+        threads=kthreads,
+        hidden=tuple(hidden),
+        garbled=tuple(garbled),
     )
     gaps += [*_thread_gaps(census), *_unseen_gaps(census)]
+    gaps += [f"evidence that could not be read: {why}" for why in garbled]
     return replace(census, complete=not gaps, gaps=tuple(gaps))
 
 
@@ -200,7 +219,10 @@ def _named(names: tuple[str, ...]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _namespace(section: Section, found: re.Match[str]) -> Netns:
+def _namespace(section: Section, line: str) -> Netns:
+    found = _LINE.fullmatch(line)
+    if found is None:
+        raise section.garbled_line(line)
     pairs = [word.split("=", 1) for word in found[3].split(" ")[:-1]]
     words = dict(pairs)
     if len(words) != len(pairs):
