@@ -127,3 +127,20 @@ def test_a_hook_that_has_ended_keeps_its_status() -> None:
     assert "reports a failure" in after_reload(config({HOOK: hook}), off).notes[0]
     hook = "install ip_vs modprobe -i ip_vs; ! true\n"
     assert "reports a failure" in after_reload(config({HOOK: hook}), off).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "fail"),
+    [
+        ("net.bogus.key = ", False),
+        ("net.bogus.key =\t\r", False),
+        ("net.ipv4.[!a-u]s.run_estimation = ", False),
+        ("net.bogus.key = \v", True),
+        ("net.bogus.key = \r 5", True),
+    ],
+)
+def test_procps_3_passes_over_a_line_whose_value_is_blank(line: str, *, fail: bool) -> None:
+    """It says "invalid syntax, continuing" and exits 0; \v is no blank, what follows \r counts."""
+    made = given(f"{line}\n", (3, 3, 17))
+    as_upstream = replace(made, loaders=replace(made.loaders, os_id="debian"))
+    assert fails(as_upstream, "sysctl_p") is fail

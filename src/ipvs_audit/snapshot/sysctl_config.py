@@ -207,14 +207,14 @@ def _procps4(text: str, file: ConfigFile, line: Line) -> Setting | None:
 
 
 def _procps3(text: str, file: ConfigFile, line: Line, *, dash: bool) -> Setting | None:
-    text = text.lstrip(" \t")
-    if len(text.rstrip(_SYSTEMD_SPACES)) < 2 or text[0] in "#;":  # noqa: PLR2004  # procps' own
+    text = text.lstrip(" \t").rstrip(_SYSTEMD_SPACES)
+    if len(text) < 2 or text[0] in "#;":  # noqa: PLR2004  # procps' own shortest line
         return None
     name, _, value = text.lstrip("=").partition("=")
     value = re.split("[\r\n]", value.lstrip("\r\n"), maxsplit=1)[0]
     name = name.rstrip(_SYSTEMD_SPACES)
     if not name or not value:
-        return None  # a value of blanks is written
+        return None
     spelled = name.removeprefix("-") if dash else name
     return Setting(
         spelled=spelled,
