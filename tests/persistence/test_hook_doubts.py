@@ -357,3 +357,11 @@ def test_a_unit_may_give_the_kernel_another_helper() -> None:
 def test_what_tells_the_ends_apart_is_said() -> None:
     reason = after(f"{LOAD} && touch /run/x && {WRITE}").reason
     assert reason == f"{HOOK}:1 leaves 0 or 1: whether 'touch /run/x' succeeds is not known"
+
+
+@pytest.mark.parametrize(
+    "command", ["sysctl -p /opt/unknown.conf", "/lib/systemd/systemd-sysctl /opt/unknown.conf"]
+)
+def test_a_loader_of_a_file_that_was_not_collected_may_fail(command: str) -> None:
+    assert holds(f"{LOAD} && {command} && echo 0 > {KEY}") is None
+    assert holds(f"{LOAD} && {command}; echo 0 > {KEY}") is True

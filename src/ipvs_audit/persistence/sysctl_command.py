@@ -68,7 +68,7 @@ def _load_files(config: HostConfig, call: _Call, text: str, state: State) -> tup
     if call.pattern and not doubt:
         config, doubt = _narrowed(config, call.pattern, loader)
     if doubt:
-        return (state.doubtful(doubt),)
+        return state.doubtful(doubt).either(text)
     return _load(config, loader, text, state)
 
 
@@ -216,7 +216,8 @@ def run_systemd_sysctl(
             return (state.unknown_effect(f"systemd-sysctl's {word}"),)
     missing = [path for path in files if path not in config.tree.files]
     if missing:
-        return (state.doubtful(f"it reads {missing[0]}, which was not collected"),)
+        doubt = f"it reads {missing[0]}, which was not collected"
+        return state.doubtful(doubt).either(command.text)
     loader = replace(
         config.systemd_sysctl, prefixes=tuple(prefixes), files=tuple(files) if files else None
     )
