@@ -10,7 +10,7 @@ from ipvs_audit.persistence.boot import after_boot
 from ipvs_audit.persistence.file_tree import read_tree
 from ipvs_audit.persistence.host_config import HostConfig
 from ipvs_audit.persistence.loader_failures import exit_status_unknown, failure_reasons
-from ipvs_audit.persistence.reload import after_reload, find_hook
+from ipvs_audit.persistence.reload import after_reload, find_hook, why_not_surely_loaded
 from ipvs_audit.persistence.tree_programs import read_programs
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, loader_path, resolved
 from lab.oracle.cases import MISSING_MODULES
@@ -56,12 +56,14 @@ class ExpectedResult:
         fails: whether the program should exit non-zero; None where that is not predicted.
         why: the model's reasons, for the report of a mismatch.
         fault: whether the audit says that the setting does not hold, whatever the value.
+        may_stay_unloaded: whether the audit says that ip_vs may not be loaded at all.
     """
 
     value: str | None
     fails: bool | None
     why: str
     fault: bool = False
+    may_stay_unloaded: bool = False
 
 
 def predict(
@@ -91,7 +93,10 @@ def predict(
         if loaders.sysctl_kind == "procps"
         else ExpectedResult(str(MARK), None, "busybox has no --system"),
         "systemd-sysctl": _loader(config, config.systemd_sysctl),
-        "reload": _from_prediction(after_reload(config, _off)),
+        "reload": replace(
+            _from_prediction(after_reload(config, _off)),
+            may_stay_unloaded=bool(why_not_surely_loaded(config)),
+        ),
         # Its status is that of a later modprobe, which finds ip_vs loaded where that is early.
         "boot": replace(_from_prediction(after_boot(config, _off)), fails=None),
         "shown": ExpectedResult(_shown(config, hook), None, hook.where if hook else "no hook"),
@@ -130,7 +135,8 @@ def _with_hook_of(config: HostConfig, trigger: str, expected: ExpectedResult) ->
     """
     if trigger == "ip_vs" or config.modprobe.first("install", trigger) is None:
         return expected
-    return replace(expected, value=expected.value if expected.value == "0" else None, fails=None)
+    value = expected.value if expected.value == "0" else None
+    return replace(expected, value=value, fails=None, may_stay_unloaded=True)
 
 
 def _shown(config: HostConfig, hook: Directive | None) -> str:

@@ -48,8 +48,8 @@ class TrialResult:
     @property
     def mismatch(self) -> str:
         """How prediction and truth differ; empty where they agree or none was made."""
-        if self.value == "absent":
-            return ""  # ip_vs was not loaded: nothing estimates, so that neither verdict is false
+        if self.value == "absent" and self.expected.may_stay_unloaded:
+            return ""
         if self.expected.value is not None and self.expected.value != self.value:
             return f"predicted {self.expected.value}, the truth is {self.value}"
         if self.expected.fault and self.value == "0" and not self.status:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from lab.oracle import native, reboots, trial
 from lab.oracle.cases import make_case
+from lab.oracle.predict import ExpectedResult
 from lab.oracle.report import Tally
+from lab.oracle.trial_case import TrialCase
 from lab.oracle.userlands import USERLANDS
 
 if TYPE_CHECKING:
@@ -20,6 +22,24 @@ SEED = 20261126
 CASES = 150
 RELOADS = 20
 REBOOTS = {"6.1": 2, "6.12": 1}
+
+
+@pytest.mark.parametrize(
+    ("expected", "value", "differs"),
+    [
+        (ExpectedResult("0", None, ""), "absent", True),
+        (ExpectedResult("absent", None, ""), "0", True),
+        (ExpectedResult("absent", None, ""), "absent", False),
+        (ExpectedResult("0", None, "", may_stay_unloaded=True), "absent", False),
+        (ExpectedResult(None, None, "", fault=True), "absent", False),
+        (ExpectedResult(None, None, ""), "absent", False),
+    ],
+)
+def test_a_module_that_is_not_loaded_as_predicted_is_a_mismatch(
+    expected: ExpectedResult, value: str, *, differs: bool
+) -> None:
+    result = trial.TrialResult(TrialCase(0), "reload", value, 1, expected)
+    assert bool(result.mismatch) is differs
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and mounts need root")

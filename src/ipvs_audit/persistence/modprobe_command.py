@@ -98,7 +98,7 @@ def _load(
     if module == MODULE:
         return state.either(command.text) if call.has("1") else (replace(state, status=0),)
     there = config.programs.modules.get(module)
-    hooked = config.modprobe.first("install", module) is not None
+    hooked = not call.has("i") and config.modprobe.first("install", module) is not None
     barred = call.has("b", "1")
     if there and not hooked and not barred:
         return (replace(state, status=0),)

@@ -11,6 +11,7 @@ from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook_programs import run_program
 from ipvs_audit.persistence.hook_state import Command, State
 from ipvs_audit.persistence.host_config import MODULE
+from ipvs_audit.persistence.needed_modules import is_needed
 from ipvs_audit.persistence.prediction import is_compliant
 from ipvs_audit.persistence.udev_rules import discarded, rules, unreadable
 from ipvs_audit.persistence.uevent_order import early_uevent
@@ -25,16 +26,6 @@ if TYPE_CHECKING:
 #: What makes a doubt about another module's hook or another event's rule count.
 _CONCERNS = re.compile(r"ip[_-]?vs|run_estimation")
 _SETS = re.compile(rf"sysctl|modprobe|insmod|{_CONCERNS.pattern}")
-#: Modules that ip_vs needs on some kernel: modprobe loads them first, with their own hooks.
-_NEEDED = (
-    "nf_conntrack",
-    "nf_conntrack_ipv4",
-    "nf_conntrack_ipv6",
-    "nf_defrag_ipv4",
-    "nf_defrag_ipv6",
-    "libcrc32c",
-    "crc32c",
-)
 
 
 def with_udev(config: HostConfig, by_hook: Prediction, *, written: bool) -> Prediction:
@@ -209,17 +200,12 @@ def with_dependent_hooks(
             harm = f"sets {sets[0]} when that is loaded"
         elif written:
             harm = _past_the_hook(config, hook, before.value)
-        if not harm and (_CONCERNS.search(hook.rest) or _is_needed(hook)):
+        if not harm and (_CONCERNS.search(hook.rest) or is_needed(hook)):
             harm = _harm(ends, before.value)
         if harm:
             why = f"the hook in {hook.where}, for another module, {harm}"
             return replace(before, doubt=why)
     return before
-
-
-def _is_needed(hook: Directive) -> bool:
-    """Whether it runs when ip_vs is loaded, on some kernel."""
-    return any(hook.concerns(name) for name in _NEEDED)
 
 
 def _harm(ends: tuple[State, ...], value: Value | None) -> str:
@@ -243,6 +229,6 @@ def _hooks(config: HostConfig, *, dependent: bool) -> list[Directive]:
         needs = name.startswith((f"{MODULE}_", "xt_ipvs"))
         if directive.verb != "install" or needs is not dependent or directive.concerns(MODULE):
             continue
-        if dependent or _SETS.search(directive.rest) or _is_needed(directive):
+        if dependent or _SETS.search(directive.rest) or is_needed(directive):
             found.setdefault(name, directive)
     return list(found.values())

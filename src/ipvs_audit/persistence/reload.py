@@ -13,6 +13,7 @@ from ipvs_audit.persistence.host_config import MODULE, HostConfig
 from ipvs_audit.persistence.kernel_helper import helper_doubt
 from ipvs_audit.persistence.late_writers import with_repeated_writers
 from ipvs_audit.persistence.modprobe_command import parameters_doubt
+from ipvs_audit.persistence.needed_modules import load_may_fail
 from ipvs_audit.persistence.other_hooks import with_dependent_hooks, with_udev
 from ipvs_audit.persistence.prediction import Accepts, Prediction, is_compliant
 from ipvs_audit.persistence.removal_hooks import with_removal
@@ -56,8 +57,8 @@ def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
 
 
 def why_not_surely_loaded(config: HostConfig) -> str:
-    """Why the hook may leave ip_vs unloaded; empty where ``modprobe ip_vs`` surely loads it."""
-    if refused := options_doubt(config):
+    """Why a hook may leave ip_vs unloaded; empty where ``modprobe ip_vs`` surely loads it."""
+    if refused := options_doubt(config) or load_may_fail(config):
         return refused
     hook, _ = find_hook(config)
     if hook is None:

@@ -1,0 +1,58 @@
+"""The modules that ip_vs needs: modprobe loads them first, and runs their own hooks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ipvs_audit.persistence.hook_interpreter import run_shell
+from ipvs_audit.persistence.hook_state import Command, State
+from ipvs_audit.persistence.host_config import MODULE
+from ipvs_audit.snapshot.modprobe_config import underscored
+
+if TYPE_CHECKING:
+    from ipvs_audit.persistence.host_config import HostConfig
+    from ipvs_audit.snapshot.modprobe_config import Directive
+
+#: On some kernel; which of them a host's kernel has as modules is not known.
+_NEEDED = (
+    "nf_conntrack",
+    "nf_conntrack_ipv4",
+    "nf_conntrack_ipv6",
+    "nf_defrag_ipv4",
+    "nf_defrag_ipv6",
+    "libcrc32c",
+    "crc32c",
+)
+_LOADS = re.compile(r"\b(?:modprobe|insmod)\b")
+
+
+def is_needed(hook: Directive) -> bool:
+    """Whether it runs when ip_vs is loaded, on some kernel."""
+    return any(hook.concerns(name) for name in _NEEDED)
+
+
+def load_may_fail(config: HostConfig) -> str:
+    """Why a needed module's hook may keep ip_vs from loading; empty where none does.
+
+    Where it fails, or does not load its module, modprobe gives up; a second load may succeed
+    (libkmod's ``kmod_module_probe_insert_module``).
+    """
+    for name in _NEEDED:
+        hook = config.modprobe.first("install", name)
+        if hook is None or hook.concerns(MODULE) or config.modprobe.bypass(name):
+            continue
+        if not (_LOADS.search(hook.rest) and name in underscored(hook.rest)):
+            return f"the hook in {hook.where} does not load {name}, which {MODULE} needs"
+        # A module that the kernel does not have is not needed, and its hook does not run.
+        modules = {**config.programs.modules, name: True}
+        programs = replace(config.programs, modules=modules)
+        start = State(outside=True)
+        ends = run_shell(replace(config, programs=programs), Command(hook.rest, hook.where), start)
+        failing = next((end for end in ends if end.status), None)
+        if failing is not None:
+            why = next(iter((*failing.failed[-1:], *failing.assumed)), "its last command fails")
+            certainly = "fails" if all(end.status for end in ends) else "may fail"
+            return f"the hook in {hook.where}, of {name}, which {MODULE} needs, {certainly} ({why})"
+    return ""
