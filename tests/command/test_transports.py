@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from program import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,11 @@ all:
     gone:
       ansible_connection: podman
       ansible_host: none
+    context:
+      ansible_connection: kubectl
+      ansible_host: "pod?context=$(touch${IFS}mark)"
+    '`touch${IFS}mark`':
+      ansible_ssh_common_args: -o 'ProxyCommand=echo %h >mark'
 """
 #: Writes its arguments down, one a line, but the script; then runs that here.
 RECORDER = """\
@@ -63,7 +69,12 @@ def test_containers_and_pods_are_audited_through_their_own_programs(
         "web": "assessed",
         "proxy": "assessed",
         "gone": "unreachable",
+        "context": "unreachable",
+        "`touch${IFS}mark`": "unreachable",
     }, ran.output
+    for name in ("context", "`touch${IFS}mark`"):
+        assert "could run a command on this machine" in hosts[name]["reason"]
+    assert not (ROOT / "mark").exists()
     assert "no such container" in hosts["gone"]["reason"]
     assert hosts["proxy"]["facts"]["reached"] == "kubectl kube-proxy-x7k2p"
 

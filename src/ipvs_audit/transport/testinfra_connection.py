@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import testinfra.backend
 
-from ipvs_audit.transport import Output, TransportError
+from ipvs_audit.transport import Output, TransportError, safe_names
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.message_text import one_line
 from ipvs_audit.transport.process import run_process
@@ -49,18 +49,41 @@ def connect_testinfra(target: Target) -> TestinfraConnection:
             f"{target.name}: a become password cannot be used with {target.connection}; "
             "allow NOPASSWD, or connect as the right user (user@name)",
         )
-    address = target.address or target.name
-    options: dict[str, Any] = {}
-    if "?" in address:
-        address, options = testinfra.backend.parse_hostspec(f"{target.connection}://{address}")
-        options.pop("connection", None)
-    if target.user and target.connection in {"docker", "podman"}:
-        address = f"{target.user}@{address}"
+    address, options = _host_spec(target)
     try:
         backend = testinfra.backend.get_backend_class(target.connection)(address, **options)
     except (RuntimeError, ImportError) as error:
         raise TransportError("configuration", f"{target.name}: {one_line(str(error))}") from None
     return TestinfraConnection(backend, via=f"{target.connection} {address}", become=target.become)
+
+
+def _host_spec(target: Target) -> tuple[str, dict[str, Any]]:
+    """The address and the options for a backend, each of them plain words.
+
+    testinfra quotes them for a shell, but not all of them well (kubectl's ``--context="%s"``), and
+    docker would take a name with ``-`` in front for an option, salt ``*`` for every minion.
+
+    Raises:
+        TransportError: says which of them is no plain word.
+    """
+    address = target.address or target.name
+    options: dict[str, Any] = {}
+    if "?" in address:
+        if address == target.name:
+            raise TransportError(
+                "configuration",
+                f"{target.name}: set ansible_host: options such as ?namespace= do not count in"
+                " a host's name, which others than the inventory's author may give",
+            )
+        address, options = testinfra.backend.parse_hostspec(f"{target.connection}://{address}")
+        options.pop("connection", None)
+    if target.user and target.connection in {"docker", "podman"}:
+        address = f"{target.user}@{address}"
+    if target.connection != "winrm":  # it runs no program here, and its address holds a password
+        for what, value in {"address": address, **options}.items():
+            for word in str(value).split("@"):  # USER@CONTAINER
+                safe_names.refuse_word(target.name, what, word)
+    return address, options
 
 
 class TestinfraConnection:

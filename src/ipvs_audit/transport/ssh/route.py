@@ -6,13 +6,14 @@ import functools
 import getpass
 import os
 import re
+import shlex
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model import limits
-from ipvs_audit.transport import TransportError
+from ipvs_audit.transport import TransportError, safe_names
 from ipvs_audit.transport.ssh import ssh_args, ssh_config
 
 if TYPE_CHECKING:
@@ -95,9 +96,9 @@ def find_route(target: Target, settings: Settings) -> tuple[Hop, ...]:
     if target.port is not None:
         given.append(("Port", str(target.port)))
     if target.user is not None:
-        given.append(("User", target.user))
+        given.append(("User", shlex.quote(target.user)))
     if target.key_file is not None:
-        given.append(("IdentityFile", f'"{target.key_file}"'))
+        given.append(("IdentityFile", shlex.quote(target.key_file)))
     finder = _RouteResolver(ssh_config.read(files), settings)
     return finder.hops(target.address or target.name, [*given, *args.settings], target.password, 0)
 
@@ -115,10 +116,12 @@ class _RouteResolver:
         found = self.config.lookup(name, given)
         hop = self._hop(name, found, password)
         tokens = _tokens(name, hop)
-        jumps = ssh_config.expand(_first(found, "proxyjump", "none"), tokens).split(",")
+        # Split first: a name with a comma in it is no second jump host.
+        jumps = _first(found, "proxyjump", "none").split(",")
         before: tuple[Hop, ...] = ()
         if jumps != ["none"]:
-            before = self._jumps([jump.strip() for jump in jumps], hop, name, depth)
+            specs = [ssh_config.expand(jump.strip(), tokens) for jump in jumps]
+            before = self._jumps(specs, hop, name, depth)
         return (*before, hop)
 
     def _jumps(self, specs: list[str], hop: Hop, name: str, depth: int) -> tuple[Hop, ...]:
@@ -129,7 +132,7 @@ class _RouteResolver:
                 raise TransportError("configuration", f"{name}: ProxyJump {spec} is not a host")
             host = matched["v6"] or matched["host"]
             given = [("ProxyJump", "none")] if way else []
-            given += [("User", matched["user"])] if matched["user"] else []
+            given += [("User", shlex.quote(matched["user"]))] if matched["user"] else []
             given += [("Port", matched["port"])] if matched["port"] else []
             if host in {name, hop.host} and int(matched["port"] or SSH_PORT) == hop.port:
                 continue  # `Host *` with a ProxyJump matches the jump host, too
@@ -142,7 +145,13 @@ class _RouteResolver:
         port = _number(name, "Port", _first(found, "port", str(SSH_PORT)))
         tokens = {"h": host, "n": name, "p": str(port), "r": user} | _local_tokens()
         alias = _first(found, "hostkeyalias", "")
+        safe_names.refuse_host_name(name, "host name", name)
+        safe_names.refuse_host_name(name, "HostName", host)
+        safe_names.refuse_host_name(name, "HostKeyAlias", alias)
+        safe_names.refuse_user_name(name, user)
         command = _first(found, "proxycommand", "none")
+        if command != "none":
+            safe_names.refuse_tokens(name, command, tokens)
         timeout = _first(found, "connecttimeout", "none")
         agent = ssh_config.expand(
             _first(found, "identityagent", "SSH_AUTH_SOCK"), tokens, home=True
