@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
 import threading
 from dataclasses import replace
@@ -12,6 +14,8 @@ from openssh import Server, Start, fingerprint, keygen, public
 
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.connect import open_connection
+from ipvs_audit.transport.ssh import known_hosts
+from ipvs_audit.transport.ssh.known_hosts import Key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,6 +112,114 @@ def test_accept_new_by_many_at_once_saves_the_key_once(sshd: Server) -> None:
     for thread in threads:
         thread.join()
     assert len(settings.known_hosts[0].read_text().splitlines()) == 1
+
+
+def other_server(start: Start, tmp_path: Path) -> Any:
+    """A server that shows a key of its own."""
+    return start(f"HostKey {keygen(tmp_path / 'its-own')}", "HostKeyAlgorithms ssh-ed25519")
+
+
+def test_accept_new_records_beside_an_unrelated_revoked_key(
+    sshd: Server, start: Start, tmp_path: Path
+) -> None:
+    revoked = f"@revoked * {public(keygen(tmp_path / 'stolen'))}\n"
+    settings = sshd.with_known(revoked, host_key_policy="accept-new")
+    alias = "-o HostKeyAlias=cluster-a"
+    enter(sshd, settings, ssh_args=alias)
+    assert f"cluster-a {public(sshd.host_keys['ed25519'])}" in settings.known_hosts[0].read_text()
+    with other_server(start, tmp_path) as other:
+        assert "CHANGED" in refusal(other, settings, ssh_args=alias)
+
+
+def test_two_keys_for_one_name_at_the_same_time_are_never_both_accepted(
+    sshd: Server, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = sshd.with_known("", host_key_policy="accept-new")
+    together = threading.Barrier(2, timeout=30)
+    add = known_hosts.add
+
+    def both_find_nothing(*given: Any, **more: Any) -> Any:
+        together.wait()
+        return add(*given, **more)
+
+    monkeypatch.setattr(known_hosts, "add", both_find_nothing)
+    outcomes: list[str] = []
+
+    def attempt(server: Server) -> None:
+        try:
+            outcomes.append(enter(server, settings, ssh_args="-o HostKeyAlias=cluster-a"))
+        except TransportError as error:
+            outcomes.append(error.message)
+
+    with other_server(start, tmp_path) as other:
+        threads = [threading.Thread(target=attempt, args=(each,)) for each in (sshd, other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted("CHANGED" in each for each in outcomes) == [False, True]
+    assert len(settings.known_hosts[0].read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("file", ["/dev/null", "none"])
+def test_file_that_keeps_no_keys_is_an_error_that_says_so(sshd: Server, file: str) -> None:
+    everyones = f"-o GlobalKnownHostsFile={sshd.settings.known_hosts[0]}"
+    own = f"-o UserKnownHostsFile={file}"
+    strict = replace(sshd.settings, known_hosts=())
+    accepting = replace(strict, host_key_policy="accept-new")
+    enter(sshd, accepting, ssh_args=f"{own} {everyones}")  # known already
+    for settings in (strict, accepting):
+        message = refusal(sshd, settings, ssh_args=f"{own} -o GlobalKnownHostsFile=/dev/null")
+        assert f"UserKnownHostsFile={file} keeps no keys" in message
+        assert "--known-hosts FILE" in message
+
+
+def test_accept_new_never_writes_into_the_systems_file(sshd: Server, tmp_path: Path) -> None:
+    everyones = tmp_path / "everyones"
+    everyones.write_text("")
+    settings = replace(sshd.settings, known_hosts=(), host_key_policy="accept-new")
+    refusal(
+        sshd, settings, ssh_args=f"-o UserKnownHostsFile=none -o GlobalKnownHostsFile={everyones}"
+    )
+    assert everyones.read_text() == ""
+
+
+def test_accept_new_takes_another_server_than_that_on_port_22(sshd: Server, tmp_path: Path) -> None:
+    others = f"127.0.0.1 {public(keygen(tmp_path / 'other'))}\n"
+    settings = sshd.with_known(others, host_key_policy="accept-new")
+    enter(sshd, settings)
+    assert sshd.name in settings.known_hosts[0].read_text()
+
+
+def test_key_whose_line_is_cut_by_a_full_disk_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "known"
+    path.write_text("db ssh-ed25519 AAAA\n")
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:20]))
+    with pytest.raises(OSError, match="No space left"):
+        known_hosts.add(path, "web1", Key("ssh-ed25519", b"k" * 51), hashed=False)
+    assert path.read_text() == "db ssh-ed25519 AAAA\n"
+
+
+def test_key_goes_into_the_file_that_has_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "known"
+    path.write_text("db ssh-ed25519 AAAA\n")
+    lock = fcntl.flock
+
+    def replaced_meanwhile(file: int, kind: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        (tmp_path / "new").write_text("")
+        (tmp_path / "new").replace(path)  # as ssh-keygen -R does
+        lock(file, kind)
+
+    monkeypatch.setattr(fcntl, "flock", replaced_meanwhile)
+    key = Key("ssh-ed25519", b"k" * 51)
+    assert known_hosts.add(path, "web1", key, hashed=False).keys == (key,)
+    assert path.read_text().startswith("web1 ")
 
 
 def test_accept_new_that_cannot_save_says_so(sshd: Server, tmp_path: Path) -> None:

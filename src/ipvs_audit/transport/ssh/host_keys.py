@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.ssh import known_hosts
 from ipvs_audit.transport.ssh.known_hosts import Key, Known
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ipvs_audit.transport.settings import HostKeyPolicy
     from ipvs_audit.transport.ssh.route import Hop
 
@@ -30,7 +32,7 @@ def known_of(hop: Hop) -> Known:
     known = known_hosts.look_up(hop.host_key_name, hop.known_hosts)
     if known == Known() and hop.host_key_name != hop.host_key_name_without_port:
         without_port = known_hosts.look_up(hop.host_key_name_without_port, hop.known_hosts)
-        return Known(without_port.keys, without_port.revoked)
+        return Known(without_port.keys, without_port.revoked, without_port=True)
     return known
 
 
@@ -47,8 +49,32 @@ def algorithms(known: Known) -> tuple[str, ...]:
 def verify(hop: Hop, shown: Key, known: Known, policy: HostKeyPolicy) -> None:
     """Accept a server's key, or say why not and how.
 
+    Under ``accept-new`` a new key is accepted only where it is recorded: the next connection, in
+    this run or a later one, is held to it.
+
     Raises:
-        TransportError: the key is unknown, changed or revoked.
+        TransportError: the key is unknown, changed or revoked, or could not be recorded.
+    """
+    if _accepted(hop, shown, known):
+        return
+    if policy != "accept-new":
+        raise _unknown(hop, shown)
+    path = _file_for_new_keys(hop)
+    try:
+        recorded = known_hosts.add(path, hop.host_key_name, shown, hashed=hop.hash_known_hosts)
+    except OSError as error:
+        raise TransportError(
+            "host-key", f"{hop.where}: its new key could not be saved in {path}: {error.strerror}"
+        ) from None
+    if not _accepted(hop, shown, recorded):
+        raise TransportError("host-key", f"{hop.where}: its new key could not be saved in {path}")
+
+
+def _accepted(hop: Hop, shown: Key, known: Known) -> bool:
+    """Whether the key is a known one; false where none is known.
+
+    Raises:
+        TransportError: the key is changed or revoked.
     """
     if shown in known.revoked:
         raise TransportError(
@@ -57,10 +83,8 @@ def verify(hop: Hop, shown: Key, known: Known, policy: HostKeyPolicy) -> None:
             f"{_files(hop)}; it must not be trusted again: create a new host key on the host",
         )
     if shown in known.keys:
-        return
-    if known.keys:
-        if _known_without_port(hop):
-            raise _unknown(hop, shown)
+        return True
+    if known.keys and not known.without_port:
         raise _changed(hop, shown, known)
     if known.authority:
         raise TransportError(
@@ -68,26 +92,22 @@ def verify(hop: Hop, shown: Key, known: Known, policy: HostKeyPolicy) -> None:
             f"{hop.where}: known only through a @cert-authority line, which is not supported; "
             f"add its own {shown.type} key {shown.fingerprint}: {_keyscan(hop)}",
         )
-    if policy != "accept-new":
-        raise _unknown(hop, shown)
-    _learn(hop, shown)
+    return False
 
 
-def _known_without_port(hop: Hop) -> bool:
-    """Whether what is known of the hop is about its port 22: another server, perhaps."""
-    return not known_hosts.look_up(hop.host_key_name, hop.known_hosts).keys
+def _file_for_new_keys(hop: Hop) -> Path:
+    """Where accept-new records a key.
 
-
-def _learn(hop: Hop, shown: Key) -> None:
-    path = hop.known_hosts[0]
-    try:
-        before = known_hosts.add(path, hop.host_key_name, shown, hashed=hop.hash_known_hosts)
-    except OSError as error:
+    Raises:
+        TransportError: ssh_config or the inventory names what keeps none, such as /dev/null.
+    """
+    if not _keeps_keys(hop.new_keys):
         raise TransportError(
-            "host-key", f"{hop.where}: its new key could not be saved in {path}: {error.strerror}"
-        ) from None
-    if before.keys and shown not in before.keys:
-        raise _changed(hop, shown, before)
+            "host-key",
+            f"{hop.where}: name a file with --known-hosts FILE:"
+            f" {_NO_KEYS.format(hop.new_keys or 'none')}, so it would accept any server",
+        )
+    return hop.new_keys
 
 
 def _unknown(hop: Hop, shown: Key) -> TransportError:
@@ -113,11 +133,21 @@ def _changed(hop: Hop, shown: Key, known: Known) -> TransportError:
 
 def _keyscan(hop: Hop) -> str:
     port = f"-p {hop.port} " if hop.port != 22 else ""  # noqa: PLR2004
-    return f"'ssh-keyscan {port}{hop.host} >> {hop.known_hosts[0]}'"
+    command = f"ssh-keyscan {port}{hop.host} >>"
+    if _keeps_keys(hop.new_keys):
+        return f"'{command} {hop.new_keys}'"
+    return f"'{command} FILE' and --known-hosts FILE ({_NO_KEYS.format(hop.new_keys or 'none')})"
+
+
+_NO_KEYS = "UserKnownHostsFile={} keeps no keys"
+
+
+def _keeps_keys(path: Path | None) -> TypeGuard[Path]:
+    return path is not None and (path.is_file() or not path.exists())
 
 
 def _files(hop: Hop) -> str:
-    return ", ".join(str(path) for path in hop.known_hosts)
+    return ", ".join(str(path) for path in hop.known_hosts) or "no known_hosts file"
 
 
 def _checking(hop: Hop) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import errno
 import fcntl
 import functools
 import hashlib
@@ -14,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _HASH_FIELDS = 4
@@ -72,11 +74,13 @@ class Known:
         keys: the keys that it may show.
         revoked: the keys that it must never show.
         authority: some file knows it through a certificate authority only.
+        without_port: the keys are those of the host's port 22, which is another server, perhaps.
     """
 
     keys: tuple[Key, ...] = ()
     revoked: tuple[Key, ...] = ()
     authority: bool = False
+    without_port: bool = False
 
 
 def look_up(name: str, files: Iterable[Path]) -> Known:
@@ -104,28 +108,53 @@ def look_up(name: str, files: Iterable[Path]) -> Known:
 
 
 def add(path: Path, name: str, key: Key, *, hashed: bool) -> Known:
-    """Append a host's first key, under a lock that other runs respect.
+    """Append a host's first key, under a lock that other runs and threads respect.
+
+    Nothing is added where the file knows the host by some key already, or the key as revoked.
 
     Returns:
-        What the file said of the host before; where that was anything, nothing is added.
+        What the file says of the host now.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: the file cannot be written; it is then as it was.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with _locked(path) as file:
         before = look_up(name, [path])
-        if before != Known():
+        if before.keys or before.authority or key in before.revoked:
             return before
-        file.seek(0, os.SEEK_END)
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                file.write(b"\n")
         shown = _hash(name) if hashed else name
-        file.write(f"{shown} {key.type} {base64.b64encode(key.blob).decode()}\n".encode())
-        return before
+        line = f"{shown} {key.type} {base64.b64encode(key.blob).decode()}\n".encode()
+        size = os.fstat(file).st_size
+        if size and os.pread(file, 1, size - 1) != b"\n":
+            line = b"\n" + line
+        written = 0
+        try:
+            written = os.write(file, line)
+        finally:
+            if written != len(line):
+                os.ftruncate(file, size)
+        if written != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return look_up(name, [path])
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """The file, open for appending; the one that has the name, also where ssh-keygen replaced it.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if path.exists() and os.path.samestat(os.fstat(file), path.stat()):
+                yield file
+                return
+        finally:
+            os.close(file)
 
 
 def _hash(name: str) -> str:

@@ -41,7 +41,8 @@ class Hop:
         host, port, user: where and as whom.
         host_key_name: its name in known_hosts: ``host``, ``[host]:port`` or HostKeyAlias.
         host_key_name_without_port: the same without a port.
-        known_hosts: files to look it up in; accept-new writes to the first.
+        known_hosts: files to look it up in.
+        new_keys: the one of them that accept-new writes to; None where UserKnownHostsFile is none.
         key_files: private keys to try, in this order.
         identities_only: try no agent key that is not among ``key_files``.
         agent: the agent's socket; None asks none.
@@ -58,6 +59,7 @@ class Hop:
     host_key_name: str
     host_key_name_without_port: str
     known_hosts: tuple[Path, ...]
+    new_keys: Path | None
     hash_known_hosts: bool
     key_files: tuple[Path, ...]
     identities_only: bool
@@ -153,6 +155,7 @@ class _RouteResolver:
         if command != "none":
             safe_names.refuse_tokens(name, command, tokens)
         timeout = _first(found, "connecttimeout", "none")
+        known_hosts, own = self._known_hosts(found, tokens)
         agent = ssh_config.expand(
             _first(found, "identityagent", "SSH_AUTH_SOCK"), tokens, home=True
         )
@@ -164,7 +167,8 @@ class _RouteResolver:
             user=user,
             host_key_name=alias or (host if port == SSH_PORT else f"[{host}]:{port}"),
             host_key_name_without_port=alias or host,
-            known_hosts=self._known_hosts(found, tokens),
+            known_hosts=known_hosts,
+            new_keys=known_hosts[0] if own else None,
             hash_known_hosts=_yes(found, "hashknownhosts"),
             key_files=_key_files(found, tokens),
             identities_only=_yes(found, "identitiesonly"),
@@ -182,16 +186,18 @@ class _RouteResolver:
 
     def _known_hosts(
         self, found: Mapping[str, list[str]], tokens: Mapping[str, str]
-    ) -> tuple[Path, ...]:
+    ) -> tuple[tuple[Path, ...], bool]:
+        """The files, and whether the first is the user's own; the system's are never written."""
         if self.settings.known_hosts:
-            return self.settings.known_hosts
-        names = [
-            *found.get("userknownhostsfile", _USER_KNOWN_HOSTS),
-            *found.get("globalknownhostsfile", _GLOBAL_KNOWN_HOSTS),
-        ]
-        return tuple(
-            Path(ssh_config.expand(name, tokens, home=True)) for name in names if name != "none"
-        ) or (Path(os.devnull),)
+            return self.settings.known_hosts, True
+        own, others = (
+            [ssh_config.expand(name, tokens, home=True) for name in names if name != "none"]
+            for names in (
+                found.get("userknownhostsfile", _USER_KNOWN_HOSTS),
+                found.get("globalknownhostsfile", _GLOBAL_KNOWN_HOSTS),
+            )
+        )
+        return tuple(map(Path, own + others)), bool(own)
 
 
 def _first(found: Mapping[str, list[str]], keyword: str, default: str) -> str:
