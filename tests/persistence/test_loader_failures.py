@@ -144,3 +144,31 @@ def test_procps_3_passes_over_a_line_whose_value_is_blank(line: str, *, fail: bo
     made = given(f"{line}\n", (3, 3, 17))
     as_upstream = replace(made, loaders=replace(made.loaders, os_id="debian"))
     assert fails(as_upstream, "sysctl_p") is fail
+
+
+@pytest.mark.parametrize(
+    ("line", "fail"),
+    [
+        ("garbage", True),
+        ("net.ipv4.vs.run_estimation 0", True),
+        ("--garbage", True),
+        ("-garbage", True),
+        (" garbage", False),
+        ("\t- garbage", False),
+        ("kernel", None),
+        ("net.ipv4", False),
+        ("net.ipv4.vs.run_estimation", False),
+        ("-net.ipv4.vs.run_estimation", False),
+        ("net.ipv4.ip_forward", None),
+    ],
+)
+def test_procps_3_takes_a_line_without_equals_for_a_key(line: str, *, fail: bool | None) -> None:
+    """3.3.17: "cannot stat" is a failure without ``-e``; what a write of "=" does is none."""
+    made = given(f"{line}\n", (3, 3, 17))
+    about = replace(made, loaders=replace(made.loaders, os_id="debian"))
+    unknown = exit_status_unknown(about, about.sysctl_p, key_exists=True)
+    assert unknown is (fail is None)
+    assert fails(about, "sysctl_p") is bool(fail)
+    ignoring = replace(about.sysctl_p, ignores_unknown_keys=True)
+    assert not failure_reasons(about, ignoring, key_exists=True)
+    assert not exit_status_unknown(about, ignoring, key_exists=True)

@@ -47,6 +47,12 @@ def test_procps_3_exits_0_where_the_kernel_refuses_the_value() -> None:
     assert after(command, DEBIAN_12).holds(off) is False
 
 
+def test_procps_3_fails_where_a_blank_is_part_of_the_name() -> None:
+    command = f"sysctl -w '{KEY} = 0' && echo 0 > /proc/sys/net/ipv4/vs/run_estimation"
+    assert after(command, DEBIAN_11).holds(off) is False
+    assert after(command, DEBIAN_12).holds(off) is True
+
+
 def test_a_key_that_the_evidence_does_not_tell_of_may_be_missing() -> None:
     found = after(f"sysctl -w net.bogus.key=1 && sysctl -w {KEY}=0", DEBIAN_12)
     assert found.holds(off) is None

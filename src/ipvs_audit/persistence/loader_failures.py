@@ -6,7 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from ipvs_audit.snapshot.config_paths import SYSCTL_CONF
-from ipvs_audit.snapshot.sysctl_config import candidate_lines, loader_files, pieces, settings
+from ipvs_audit.snapshot.sysctl_config import (
+    Setting,
+    candidate_lines,
+    loader_files,
+    pieces,
+    settings,
+)
 from ipvs_audit.snapshot.sysctl_key import (
     is_below,
     is_glob,
@@ -18,7 +24,6 @@ from ipvs_audit.snapshot.sysctl_key import (
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.snapshot.config_files import ConfigFile, Line
-    from ipvs_audit.snapshot.sysctl_config import Setting
     from ipvs_audit.snapshot.sysctl_loader import Loader
 
 _REFUSALS_FAIL = (4, 0, 0)  # before, procps reports it and exits 0
@@ -29,6 +34,10 @@ _OF_MODULES = re.compile(
 )
 #: Of these, keys that come with ip_vs or with nf_conntrack, which ip_vs needs.
 _COMES_WITH_IP_VS = re.compile(r"net/(netfilter|nf_conntrack_max|ipv4/(vs|netfilter))(/|$)")
+#: What stands in /proc/sys, on one kernel or another.
+_FOLDERS = frozenset(
+    ("abi", "crypto", "debug", "dev", "fs", "kernel", "net", "sunrpc", "user", "vm", "xen")
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _NO_KEY = re.compile(r"^-|[\s\x00-\x1f]")
 
@@ -58,8 +67,6 @@ def _reasons(config: HostConfig, loader: Loader, *, key_exists: bool) -> tuple[s
                 for setting in settings(file, line, loader):
                     wrong = _not_writable(config, loader, setting)
                     systemd[setting.path] = wrong and f"{setting.where} {wrong}"
-            elif loader.rejects_garbage and _is_garbage(line, loader):
-                why = "is not an assignment"
             else:
                 why = _missing_key(config, loader, file, line, key_exists=key_exists)
             if why:
@@ -100,24 +107,19 @@ def exit_status_unknown(config: HostConfig, loader: Loader, *, key_exists: bool)
 def _is_unclear(config: HostConfig, loader: Loader, line: Line, *, last: bool) -> bool:
     """Whether a line may fail for what the evidence does not tell.
 
-    procps 4 passes over a lone ``=`` where the file ends without a newline; 3.3.16 and 3.3.17 over
-    ``-KEY`` where the key exists. A name with control characters is not asked for on the host.
+    procps 4 passes over a lone ``=`` where the file ends without a newline. A name without ``=``,
+    or with control characters, is not asked for on the host.
     """
     text = line.text.strip()
     if loader.program != "procps" or text[:1] in ("#", ";"):
         return False
     if refusals_fail(loader) and text == "=" and last:
         return True
-    if loader.rejects_garbage and _is_exclusion(text, loader):
-        return resolved(loader_path(text[1:])) != config.key.path
+    if named := _without_equals("", line, loader):
+        ours = resolved(named.path) == config.key.path or _is_folder(config, named.path)
+        return not (ours or loader.ignores_unknown_keys) and _exists(config, named)
     name, equals, _ = line.text.partition("=")
     return bool(equals and _CONTROL.search(name) and config.key.needle not in name)
-
-
-def _is_exclusion(text: str, loader: Loader) -> bool:
-    """Whether a line is ``-KEY`` and no more."""
-    dashed = loader.takes_dash and text[:1] == "-" and text[1:2] not in ("", "-", " ", "\t")
-    return dashed and "=" not in text and not is_glob(text)
 
 
 def _pattern_may_fail(config: HostConfig, loader: Loader) -> bool:
@@ -158,10 +160,19 @@ def _not_an_assignment(line: Line, loader: Loader) -> str:
     return ""
 
 
-def _is_garbage(line: Line, loader: Loader) -> bool:
-    text = line.text.strip()
-    excused = text[:1] in ("#", ";") or _is_exclusion(text, loader)
-    return len(text) > 1 and "=" not in text and not excused
+def _without_equals(file: str, line: Line, loader: Loader) -> Setting | None:
+    """What procps 3.3.15 to 3.3.17 takes a line without ``=`` for: the key that it names.
+
+    It writes ``=`` there, which no number takes; a line that starts with a blank it passes over.
+    """
+    text = line.text.rstrip(" \t\r\n")
+    if not loader.rejects_garbage or "=" in text or text[:1] in ("#", ";", " ", "\t"):
+        return None
+    if len(text) < 2:  # noqa: PLR2004  # procps' own shortest line
+        return None
+    name = text.removeprefix("-") if loader.takes_dash else text
+    path = loader_path(name)
+    return Setting(name, path, "=", ignores_errors=False, file=file, line=line.number, text=text)
 
 
 def _not_writable(config: HostConfig, loader: Loader, setting: Setting) -> str:
@@ -204,12 +215,14 @@ def _missing_key(
         return "names no key"
     if loader.ignores_unknown_keys:
         return ""
-    for setting in settings(file, line, loader):
+    named = _without_equals(file.path, line, loader)
+    for setting in (named,) if named else settings(file, line, loader):
         if setting.value is None or (is_glob(setting.path) and loader.globs):
             continue
         ours = resolved(setting.path) == config.key.path or _is_folder(config, setting.path)
         if not (key_exists if ours else _exists(config, setting)):
-            return f"sets {setting.spelled}, which this kernel does not have"
+            does = "names" if named else "sets"
+            return f"{does} {setting.spelled[:60]}, which this kernel does not have"
     return ""
 
 
@@ -228,6 +241,9 @@ def _exists(config: HostConfig, setting: Setting) -> bool:
     if is_glob(setting.path) or _too_long(setting.path) or _NO_KEY.search(setting.path):
         return False  # no file of that very name
     if known is None:
+        top = setting.path.strip("/").partition("/")[0]
+        if top and top not in _FOLDERS:
+            return False
         misspelled = setting.path.strip(" -/!").replace(".", "/").replace("//", "/")
         return misspelled != config.key.path
     return known

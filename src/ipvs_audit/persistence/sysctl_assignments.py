@@ -65,7 +65,9 @@ def _assign_one(config: HostConfig, argument: str, call: Assigning, state: State
         return state.exits(1, f"{call.text!r}: {argument!r} is not an assignment")
     if resolved(setting.path) != config.key.path:
         # On the command line a pattern is a name like any other, and no key has it.
-        missing = is_glob(setting.path) or config.tree.keys.get(setting.spelled) is False
+        # Nor has one a blank, which procps 3 leaves in the name: 'KEY = 0'.
+        odd = is_glob(setting.path) or any(map(str.isspace, setting.path))
+        missing = odd or config.tree.keys.get(setting.spelled) is False
         if missing and not call.ignores_unknown_keys:
             return state.exits(1, f"{call.text!r}: the kernel has no {setting.spelled}")
         return state

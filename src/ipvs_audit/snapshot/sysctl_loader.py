@@ -133,7 +133,7 @@ class Loader:
 
     @property
     def rejects_garbage(self) -> bool:
-        """Whether ``sysctl -p`` fails for a line without an equals sign."""
+        """Whether ``sysctl -p`` takes a line without an equals sign for a key."""
         named = self.program == "procps" and self.files is not None
         return named and not self.globs and self.line_limit is None
 
