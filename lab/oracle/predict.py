@@ -93,15 +93,14 @@ def predict(
         if loaders.sysctl_kind == "procps"
         else ExpectedResult(str(MARK), None, "busybox has no --system"),
         "systemd-sysctl": _loader(config, config.systemd_sysctl),
-        "reload": replace(
-            _from_prediction(after_reload(config, _off)),
-            may_stay_unloaded=bool(why_not_surely_loaded(config)),
-        ),
+        "reload": _from_prediction(after_reload(config, _off)),
         # Its status is that of a later modprobe, which finds ip_vs loaded where that is early.
         "boot": replace(_from_prediction(after_boot(config, _off)), fails=None),
         "shown": ExpectedResult(_shown(config, hook), None, hook.where if hook else "no hook"),
     }
+    unloaded = bool(why_not_surely_loaded(config))
     for name in ("reload", "boot"):
+        found[name] = replace(found[name], may_stay_unloaded=unloaded)
         found[name] = _with_hook_of(config, case.trigger, found[name])
     return found
 
