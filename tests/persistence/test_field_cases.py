@@ -38,11 +38,11 @@ OPEN = {
     "a04c-kicksecure-disabled-script": "what '/usr/bin/disabled-network-by-policy' does",
     "a37-set-in-file-without-conf": "it reads /etc/sysctl.d/enable_ipvs, which was not collected",
     "a51-single-ampersand": "runs a command in the background",
-    "a52-html-escaped": "a command that this audit cannot read",
 }
 #: What is inconclusive as well where only the files are known, as to `explain`.
 OPEN_AS_A_TREE = {
     "a29-usr-bin-paths-of-arch": "the evidence does not say whether /usr/bin/",
+    "a52-html-escaped": "a command that this audit cannot read",  # which shell /bin/sh is
     "a29b-usr-bin-sysctl-only": "the evidence does not say whether /usr/bin/sysctl exists",
 }
 

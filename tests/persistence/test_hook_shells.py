@@ -93,6 +93,31 @@ def world(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("rest", [
+    "'", '"', "`", ")", "&&", "||", "|", "&& ;", "; ;", ";; ;", "& ;", "| | true", "; (", "; {",
+    "; ( )", "; { }", "; { true }", "; ( true; }", "; fi", "; then true", "; done", "; do", "; }",
+    ">", "> ;", ">>", "2> ;", "> | true", "< && true", ">&", "&& ( true", "&amp;&amp; true", "# '",
+    "; ! ;", "|&", "|& cat", "; (( 1 ))", "> >(cat)", "; \"'\"", "&&& true", "; )", "&",
+])  # fmt: skip
+def test_no_shell_runs_a_line_that_the_model_says_it_cannot_read(
+    shell: str, rest: str, world: Path
+) -> None:
+    host = config({CONF: ""}, programs=replace(PROGRAMS, shell=shell))
+    text = f"{LOAD} {rest}"
+    (end, *_) = run_shell(host, Command(text, "hook"), State())
+    ran = subprocess.run(
+        [*SHELLS[shell], text],
+        env={"PATH": f"{world}/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+        cwd=world, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+    )  # fmt: skip
+    if end.lacks:
+        assert not (world / "key").exists(), ran.stderr
+        assert ran.returncode
+    elif not end.doubt:
+        assert (world / "key").exists(), ran.stderr
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("seed", range(4))
 def test_what_a_shell_does_is_among_the_ends(shell: str, seed: int, world: Path) -> None:
     draw = random.Random(seed)  # noqa: S311  # no secrets

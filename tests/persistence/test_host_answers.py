@@ -95,8 +95,8 @@ def test_a_hook_that_only_the_host_knows_is_no_failure() -> None:
 def test_options_of_the_module_are_no_difference() -> None:
     """modprobe prints them behind the command: of the files, then of the kernel's command line."""
     files = FILES | {"/etc/modprobe.d/z.conf": "options ip_vs  conn_tab_bits=12\n"}
-    read = replace(tree(files), cmdline=("ip_vs.a=1", "quiet"))
-    answer = LoadAnswer(f"{RECIPE_RUNS.command} conn_tab_bits=12 a=1 ", "")
+    read = replace(tree(files), cmdline=("ip_vs.conn_tab_bits=9", "quiet"))
+    answer = LoadAnswer(f"{RECIPE_RUNS.command} conn_tab_bits=12 conn_tab_bits=9 ", "")
     about = Asked(HostAnswers(load=answer), True, read, LOADERS)
     config = HostConfig(read, LOADERS, "loaded", has_switch=True, programs=PROGRAMS, asked=about)
     assert judge_reload(config, Policy()) == (Verdict.PASS, "")

@@ -11,13 +11,17 @@ from ipvs_audit.persistence import shell_parser
 from ipvs_audit.persistence.hook_programs import run_program
 from ipvs_audit.persistence.hook_redirections import opened, writes_key_blindly
 from ipvs_audit.persistence.hook_state import Command, State
-from ipvs_audit.persistence.shell_words import UnsupportedShellError
+from ipvs_audit.persistence.module_parameters import configured
+from ipvs_audit.persistence.shell_variables import assigned_first
+from ipvs_audit.persistence.shell_words import InvalidShellError, UnsupportedShellError
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
 
 _MOST_STATES = 32
 _CUT = "[cut]"  # where the probe cut a long line
+#: Shells that are known to run nothing of a line that they cannot read; seen of both.
+_STRICT_SHELLS = ("dash", "bash")
 
 
 @lru_cache(maxsize=4096)
@@ -32,14 +36,19 @@ def run_shell(
         state: before it.
         shell: which shell reads it; None for the host's ``/bin/sh``.
     """
-    options = " ".join(entry.rest for entry in config.modprobe.all("options", "ip_vs"))
+    options = " ".join(each.text for each in configured(config))
     text = command.text.replace("$CMDLINE_OPTS", options)
     read_by = config.programs.shell if shell is None else shell
     cannot = f"{command.where} runs a command that this audit cannot read"
     if text.endswith(_CUT):
         return (state.never_certain(f"{cannot}: it is longer than the probe brings"),)
     try:
-        body = shell_parser.parse(text, {"MODPROBE_MODULE": "ip_vs"}, read_by)
+        variables = {**assigned_first(text), "MODPROBE_MODULE": "ip_vs"}
+        body = shell_parser.parse(text, variables, read_by)
+    except InvalidShellError as invalid:
+        if read_by not in _STRICT_SHELLS or "\n" in text:
+            return (state.never_certain(f"{cannot}: {invalid}"),)
+        return (state.lacking(f"{read_by} runs nothing of it, for {invalid}"),)
     except UnsupportedShellError as unsupported:
         return (state.never_certain(f"{cannot}: {unsupported}"),)
     if read_by != config.programs.shell:

@@ -103,7 +103,7 @@ def _named(
     directory = word[: word.rfind("/") + 1]
     located = config.programs.locate(word)
     usual = directory in _DIRECTORIES or word in _SYSTEMD_SYSCTL
-    missing = state.lacking_program(located.why)
+    missing = state.lacking(located.why)
     if located.there is False:
         if name in _PROGRAMS:
             missing = missing.with_step(Step(command.text, f"cannot run: {located.why}"))

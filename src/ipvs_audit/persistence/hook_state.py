@@ -62,7 +62,7 @@ class State:
         errexit: ``set -e`` is in force.
         outside: the command is not part of ip_vs's own hook, so that ``modprobe ip_vs`` runs that;
             value is what it leaves.
-        lacks: why a program could not be run, where the host lacks one; the first.
+        lacks: why a program could not be run, or why it cannot load ip_vs; the first reason.
         assumed: what was taken for this state rather than another one, a sentence each.
     """
 
@@ -87,8 +87,8 @@ class State:
         """This state with an exit status, and why it is not 0."""
         return replace(self, status=status, failed=(*self.failed, why) if why else self.failed)
 
-    def lacking_program(self, why: str) -> State:
-        """This state after a command whose program is not there."""
+    def lacking(self, why: str) -> State:
+        """This state after a command that cannot be run, or that can never load ip_vs."""
         return replace(self.exits(1, why), lacks=self.lacks or why, stdout=None)
 
     def doubtful(self, why: str) -> State:

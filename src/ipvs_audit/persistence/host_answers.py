@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.host_config import MODULE
+from ipvs_audit.persistence.module_parameters import configured
 from ipvs_audit.persistence.sysctl_answers import REPORT, answered_value
 
 if TYPE_CHECKING:
@@ -35,17 +36,7 @@ def _same_load(config: HostConfig, hook: Directive | None, answer: LoadAnswer) -
     if not answer.command.startswith(hook.rest):
         return False
     shown = answer.command.removeprefix(hook.rest).split()
-    options = [
-        word
-        for one in config.modprobe.all("options", MODULE)
-        if one.module == MODULE  # in kmod options know no patterns
-        for word in one.rest.split()
-    ]
-    for word in config.tree.cmdline:
-        module, dot, option = word.partition(".")
-        if dot and module.replace("-", "_") == MODULE:
-            options.append(option)
-    return sorted(shown) == sorted(options)
+    return sorted(shown) == sorted(each.text for each in configured(config))
 
 
 def _load_said(answer: LoadAnswer) -> str:

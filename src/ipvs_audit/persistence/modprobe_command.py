@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.host_config import MODULE
+from ipvs_audit.persistence.module_parameters import (
+    Parameter,
+    configured,
+    doubtful,
+    refused,
+)
 from ipvs_audit.snapshot.modprobe_config import underscored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from ipvs_audit.persistence.hook_state import State
     from ipvs_audit.persistence.host_config import HostConfig
@@ -29,7 +34,6 @@ _LONG = {
 _SHORT = frozenset("arRibfDcnCdSsqvVhw")
 _WITH_VALUE = frozenset("CdSw")
 _DRY = frozenset("RDcnVh")
-_PARAMETER = re.compile(r"conn_tab_bits=(0|[1-9][0-9]{0,8})")
 
 
 @dataclass(slots=True)
@@ -62,7 +66,7 @@ def run_modprobe(config: HostConfig, command: Simple, state: State) -> tuple[Sta
     call = _parsed([word.text for word in command.words[1:]])
     state = replace(state, stdout=None)
     if call.unknown:
-        return (state.lacking_program(f"modprobe has no option {call.unknown}"),)
+        return (state.lacking(f"modprobe has no option {call.unknown}"),)
     if call.has(*_DRY):
         return (replace(state, status=0),)
     if not call.modules:
@@ -115,7 +119,11 @@ def _first_load(
         return state.doubtful(f"{alias.where} makes {MODULE} an alias").exits(1)
     ignoring = call.has("i") and module == MODULE
     if ignoring or bare or config.modprobe.bypass(MODULE) is not None:
-        if why := parameters_doubt(call.parameters, command.text):
+        given = call.parameters if module == MODULE else ()
+        own = [Parameter(text, command.text) for text in given]
+        if why := refused([*configured(config, files=not bare), *own]):
+            return state.lacking(why)
+        if why := doubtful(own):
             return state.never_certain(why)
         return loads(config, state)
     if state.outside:
@@ -170,17 +178,6 @@ def _take(call: _Call, letter: str, value: str | None) -> None:
         call.elsewhere = True
 
 
-def parameters_doubt(parameters: Iterable[str], where: str) -> str:
-    """Why ip_vs may refuse to load with these parameters; empty where it takes them.
-
-    Its only one is ``conn_tab_bits``, an int (net/netfilter/ipvs/ip_vs_conn.c).
-    """
-    for each in parameters:
-        if not _PARAMETER.fullmatch(each):
-            return f"whether {MODULE} loads with {each!r} ({where}) is not known"
-    return ""
-
-
 def run_insmod(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """Run insmod, which runs no hook; whether that file fits this kernel is not known."""
     named = [word.text for word in command.words[1:] if not word.text.startswith("-")]
@@ -190,7 +187,10 @@ def run_insmod(config: HostConfig, command: Simple, state: State) -> tuple[State
         return state.either(command.text)
     if state.loaded:
         return (state.exits(1, "ip_vs is loaded already"),)
-    if why := parameters_doubt(named[1:], command.text):
+    given = [Parameter(text, command.text) for text in named[1:]]
+    if why := refused(given):
+        return (state.lacking(why),)
+    if why := doubtful(given):
         return (state.never_certain(why),)
     return loads(config, state), state.either(command.text)[1]
 

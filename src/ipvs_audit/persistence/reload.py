@@ -12,7 +12,7 @@ from ipvs_audit.persistence.host_answers import load_difference
 from ipvs_audit.persistence.host_config import MODULE, HostConfig
 from ipvs_audit.persistence.kernel_helper import helper_doubt
 from ipvs_audit.persistence.late_writers import with_repeated_writers
-from ipvs_audit.persistence.modprobe_command import parameters_doubt
+from ipvs_audit.persistence.module_parameters import configured, doubtful, refused
 from ipvs_audit.persistence.needed_modules import load_may_fail
 from ipvs_audit.persistence.other_hooks import with_dependent_hooks, with_udev
 from ipvs_audit.persistence.prediction import Accepts, Prediction, is_compliant
@@ -35,6 +35,9 @@ def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
     if hook is None:
         by_hook = Prediction(*_default(config), doubt=_hidden_doubt(config))
         by_hook = replace(by_hook, because=f"{why_none}, so {_starts(config)}")
+        why = refused(configured(config))
+        if why and not by_hook.doubt and config.loaders.modprobe_kind == "kmod":
+            by_hook = Prediction(None, "", fault=f"ip_vs cannot be loaded: {why}")
         state = loaded(config)
     else:
         ends = run_shell(config, Command(hook.rest, hook.where), State())
@@ -48,9 +51,9 @@ def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
     if (
         is_compliant(accepts, prediction.value)
         and not prediction.doubt
-        and (refused := options_doubt(config))
+        and (why := options_doubt(config))
     ):
-        prediction = replace(prediction, doubt=refused)
+        prediction = replace(prediction, doubt=why)
     if differs := load_difference(config, hook):
         prediction = replace(prediction, doubt=differs, fault="")
     return without_switch(config, prediction, accepts)
@@ -58,8 +61,8 @@ def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
 
 def why_not_surely_loaded(config: HostConfig) -> str:
     """Why a hook may leave ip_vs unloaded; empty where ``modprobe ip_vs`` surely loads it."""
-    if refused := options_doubt(config) or load_may_fail(config):
-        return refused
+    if why := options_doubt(config) or load_may_fail(config):
+        return why
     hook, _ = find_hook(config)
     if hook is None:
         return ""
@@ -70,11 +73,8 @@ def why_not_surely_loaded(config: HostConfig) -> str:
 
 
 def options_doubt(config: HostConfig) -> str:
-    """Why ``options`` lines may keep ip_vs from loading; empty where they do not."""
-    for directive in config.modprobe.all("options", MODULE):
-        if why := parameters_doubt(directive.rest.split(), directive.where):
-            return why
-    return ""
+    """Why its parameters may keep ip_vs from loading; empty where they do not."""
+    return doubtful(configured(config))
 
 
 def without_switch(config: HostConfig, prediction: Prediction, accepts: Accepts) -> Prediction:

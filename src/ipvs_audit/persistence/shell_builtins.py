@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ipvs_audit.persistence.shell_variables import is_plain
 from ipvs_audit.persistence.write_commands import key_exists, names_key, run_echo
 
 if TYPE_CHECKING:
@@ -31,9 +32,6 @@ _UNFOLLOWED = frozenset(
 _EITHER = frozenset(("type", "umask", "wait", "jobs", "times", "pwd"))
 #: Built-ins that set or remove variables.
 _OF_VARIABLES = frozenset(("read", "unset"))
-#: Variables that no command here depends on.
-_PLAIN_VARIABLE = re.compile(r"(LC_[A-Z]+|LANG|LANGUAGE|TZ|[a-z][a-z0-9_]*)=")
-_PLAIN_NAME = re.compile(r"LC_[A-Z]+|LANG|LANGUAGE|TZ|[a-z][a-z0-9_]*")
 _OPTIONS = re.compile(r"[-+][eux]+")
 
 
@@ -48,8 +46,9 @@ def without_assignments(command: Simple) -> tuple[Simple, str]:
     why = ""
     while words and words[0].assigns:
         text = words.pop(0).text
-        if not _PLAIN_VARIABLE.match(text):  # += is one in bash alone
-            why = why or f"it sets the variable {text.partition('=')[0]}"
+        name = text.partition("=")[0]
+        if not is_plain(name):  # NAME+= is one in bash alone
+            why = why or f"it sets the variable {name}"
     return replace(command, words=tuple(words)), why
 
 
@@ -74,7 +73,7 @@ def _either(_config: HostConfig, command: Simple, state: State) -> tuple[State, 
 def _of_variables(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """``unset`` and ``read``, of variables that no command here depends on."""
     words = [word.text for word in command.words[1:]]
-    plain = all(_PLAIN_NAME.fullmatch(word) for word in words if word != "-r")
+    plain = all(is_plain(word) for word in words if word != "-r")
     return (_either if plain else _unfollowed)(config, command, state)
 
 

@@ -3,7 +3,7 @@
 modprobe gives an ``install`` line to ``/bin/sh -c``. Read here are words with their quoting,
 ``&&``, ``||``, ``;``, ``&``, pipes, redirections, assignments, groups and ``!``. What decides at
 run time (substitutions, loops, conditions), and what shells read differently, raises
-:class:`UnsupportedShellError`, which names it.
+:class:`UnsupportedShellError`, which names it; what no shell accepts, :class:`InvalidShellError`.
 
 >>> parse("modprobe -i ip_vs && sysctl -p >/dev/null").items[0].rest[0][0]
 '&&'
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.shell_words import (
     REDIRECTIONS,
+    InvalidShellError,
     Token,
     UnsupportedShellError,
     Word,
@@ -28,8 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _COMPOUNDS = frozenset(
-    ("if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "!")
-) | frozenset(("function", "select", "time", "coproc", "[["))
+    ("if", "for", "while", "until", "case", "!", "function", "select", "time", "coproc", "[[")
+)
+#: Words that only a compound may hold, of which the first word is met before.
+_WITHIN_COMPOUNDS = frozenset(("then", "else", "elif", "fi", "do", "done", "esac"))
+#: What can follow neither an operator nor a redirection, in one line.
+_ENDS = (None, ";", "&", "|", "&&", "||", ")")
 _DESCRIPTOR = re.compile(r"[0-9]{1,9}|-")
 _DEEPEST = 20
 
@@ -96,7 +101,7 @@ def parse(
     parser = _Parser(tokens(command, variables or {}, operators_of(command, shell)))
     found = parser.sequence(depth=0)
     if parser.peek() is not None:
-        raise UnsupportedShellError(f"it has a stray {parser.peek()!r}")
+        raise InvalidShellError(f"it has a stray {parser.peek()!r}")
     return found
 
 
@@ -114,6 +119,10 @@ class _Parser:
         token = self._tokens[self._at]
         self._at += 1
         return token
+
+    def _invalid(self, why: str) -> UnsupportedShellError:
+        """The error of a word that is missing here; certain where no shell accepts what follows."""
+        return InvalidShellError(why) if self.peek() in _ENDS else UnsupportedShellError(why)
 
     def _reserved(self) -> str:
         token = self.peek()
@@ -159,9 +168,13 @@ class _Parser:
         if self._reserved() == "!":
             self._next()
             negated = True
+            if self.peek() in _ENDS:
+                raise UnsupportedShellError("it negates nothing, which shells read differently")
         commands = [self._command(depth)]
         while self.peek() == "|":
             self._next()
+            if self.peek() == "&":
+                raise UnsupportedShellError("it uses '|&', which shells read differently")
             commands.append(self._command(depth))
         return Pipeline(tuple(commands), negated)
 
@@ -172,16 +185,15 @@ class _Parser:
             body = self.sequence(depth + 1)
             closed = self.peek() == ")" if subshell else self._reserved() == "}"
             if not closed:
-                raise UnsupportedShellError("a group is not closed")
+                raise InvalidShellError("a group is not closed")
             self._next()
             if not body.items:
-                raise UnsupportedShellError("it has an empty group, which is no valid shell")
+                raise InvalidShellError("it has an empty group")
             after: list[tuple[str, str, str]] = []
             while (token := self.peek()) in REDIRECTIONS or str(token).startswith("fd "):
                 after.append(self._redirection())
             return Group(body, subshell, tuple(after))
-        if (word := self._reserved()) in _COMPOUNDS:
-            raise UnsupportedShellError(f"it uses {word!r}")
+        self._refuse_compound()
         words: list[Word] = []
         redirections: list[tuple[str, str, str]] = []
         while (token := self.peek()) is not None:
@@ -193,8 +205,15 @@ class _Parser:
             else:
                 break
         if not words and not redirections:
-            raise UnsupportedShellError(f"a command is missing before {self.peek()!r}")
+            raise self._invalid(f"a command is missing before {self.peek() or 'its end'!r}")
         return Simple(tuple(words), tuple(redirections))
+
+    def _refuse_compound(self) -> None:
+        word = self._reserved()
+        if word in _COMPOUNDS:
+            raise UnsupportedShellError(f"it uses {word!r}")
+        if word in _WITHIN_COMPOUNDS:
+            raise InvalidShellError(f"it has a stray {word!r}")
 
     def _redirection(self) -> tuple[str, str, str]:
         token = self._next()
@@ -203,7 +222,7 @@ class _Parser:
             descriptor, token = token[3:], self._next()
         target = self.peek()
         if not isinstance(token, str) or not isinstance(target, Word):
-            raise UnsupportedShellError("a redirection has no target")
+            raise self._invalid("a redirection has no target")
         self._next()
         if token in (">&", "<&") and not _DESCRIPTOR.fullmatch(target.text):
             raise UnsupportedShellError(

@@ -22,6 +22,10 @@ class UnsupportedShellError(ValueError):
     """The command decides something at run time, or is no valid shell; the text says what."""
 
 
+class InvalidShellError(UnsupportedShellError):
+    """Neither dash nor bash accepts the line: nothing of it runs, and it fails."""
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """One word after quoting.
@@ -29,7 +33,7 @@ class Word:
     Attributes:
         text: without its quotes.
         pattern: an unquoted ``*``, ``?`` or ``[`` is in it.
-        bare: nothing in it is quoted.
+        bare: nothing in it is quoted or stands for a variable.
         assigns: it assigns a variable where it stands before a command's name.
     """
 
@@ -48,6 +52,8 @@ def operators_of(command: str, shell: str) -> tuple[str, ...]:
     Raises:
         UnsupportedShellError: that decides how the command is read, and the shell is not known.
     """
+    if shell != "dash" and "((" in command:
+        raise UnsupportedShellError("it uses '((', which shells read differently")
     if shell in _SHELLS_WITH_BOTH:
         return (*_BOTH, *_OPERATORS)
     if shell != "dash" and "&>" in command:
@@ -102,7 +108,7 @@ def _word(command: str, at: int, variables: Mapping[str, str]) -> tuple[Word, in
         if character == "'":
             end = command.find("'", at + 1)
             if end < 0:
-                raise UnsupportedShellError("a single quote is not closed")
+                raise InvalidShellError("a single quote is not closed")
             text.append(command[at + 1 : end])
             at, bare = end + 1, False
         elif character == '"':
@@ -117,6 +123,7 @@ def _word(command: str, at: int, variables: Mapping[str, str]) -> tuple[Word, in
         elif character in "$`":
             value, at = _expanded(command, at, variables)
             text.append(value)
+            bare = False
         else:
             pattern = pattern or character in "*?["
             expands = expands or character in "{}" or (character == "~" and at == start)
@@ -145,7 +152,7 @@ def _double_quoted(command: str, at: int, variables: Mapping[str, str]) -> tuple
         else:
             text.append(character)
             at += 1
-    raise UnsupportedShellError("a double quote is not closed")
+    raise InvalidShellError("a double quote is not closed")
 
 
 def _expanded(command: str, at: int, variables: Mapping[str, str]) -> tuple[str, int]:

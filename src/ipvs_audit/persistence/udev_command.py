@@ -22,6 +22,7 @@ _FILLS = re.compile(
     r"|\$(?:attr|devnode|devpath|driver|env|id|links|major|minor|name|number|parent|result|root|sysfs"
     r"|sys|tempnode)|%[NsEnpbMmcPDLrS]"
 )
+_UNFILLED = re.compile(r"\$[A-Za-z_{][A-Za-z_]*")
 #: udev ends a program after 180 s, or what udev.conf says; a wait may be no longer than this, in s.
 _LONGEST_WAIT = 5
 _SLEEP = re.compile(r"\bsleep((?:[ \t]+[0-9]+(?:\.[0-9]+)?)*)(?=[ \t]*(?:[;&|)'\"]|$))")
@@ -38,6 +39,8 @@ def read_command(text: str, version: int | None) -> tuple[Simple, str]:
     open_ = [found for found in _FILLS.findall(text) if found not in _FILLED]
     filled = _FILLS.sub(lambda found: _FILLED.get(found[0], found[0]), text)
     words, why = _words(filled, version)
+    if unknown := _UNFILLED.search(_FILLS.sub("", text)):
+        why = why or f"what udev makes of {unknown[0]!r} is not known"
     if open_:
         why = why or f"what udev puts in place of {open_[0]} is not known"
     if words and not words[0].startswith("/"):
