@@ -134,6 +134,34 @@ def test_csv_starts_no_formula_and_a_line_is_a_line(tmp_path: Path) -> None:
             )
 
 
+@pytest.mark.parametrize("before", ["", " ", "\u3000", "a;", "; \u00a0", ";;"])
+@pytest.mark.parametrize(
+    "sign",
+    [
+        *"=+-@",
+        *"\uff1d\uff0b\uff0d\uff20",  # full-width
+        *"\ufe66\ufe62\ufe63\ufe6b",  # small
+        *"\u207c\u207a\u208c\u208a\u2a75\u2212",  # raised, lowered, doubled; the minus sign
+    ],
+)
+def test_csv_puts_an_apostrophe_before_what_may_be_a_formula(
+    before: str, sign: str, tmp_path: Path
+) -> None:
+    evil = sample_run.result("EST-4", message=f"{before}{sign}HYPERLINK(0)")
+    csv_report.write(sample_run.run((sample_run.host("web", evil),)), tmp_path / "made")
+    with (tmp_path / "made").open(newline="") as file:
+        messages = [row["message"] for row in csv.DictReader(file) if row["control"] == "EST-4"]
+    separator, blanks = before.rstrip(), before[len(before.rstrip()) :]
+    assert messages == [f"{separator}'{blanks}{sign}HYPERLINK(0)"]
+
+
+@pytest.mark.parametrize("text", ["\t=1", "\r=1", "\n=1", "\u200b=1", "\ufeff=1"])
+def test_csv_shows_what_is_unseen_before_a_formula(text: str, tmp_path: Path) -> None:
+    evil = sample_run.result("EST-4", message=text)
+    csv_report.write(sample_run.run((sample_run.host("web", evil),)), tmp_path / "made")
+    assert ",\\" in (tmp_path / "made").read_text()
+
+
 _SAMPLE = re.compile(
     r'ipvs_audit_[a-z_]+(?:\{[a-z_]+="[^"\n]*"(?:,[a-z_]+="[^"\n]*")*\})? -?[\d.e+]+'
 )

@@ -1,12 +1,19 @@
 """results.csv: one line for each control on each host, for spreadsheets.
 
-A spreadsheet takes a field that begins with ``=``, ``+``, ``-`` or ``@`` for a formula, and hosts
-write fields: such a field gets an apostrophe before it.
+A spreadsheet takes a field that begins with ``=``, ``+``, ``-`` or ``@`` for a formula, some do so
+with full-width forms as well, and hosts write fields: such a field gets an apostrophe before it.
+Where Excel's list separator is ``;``, what follows one is a field, whatever is quoted: there, too.
+(OWASP, CSV Injection; the tab and carriage return of its list are escaped, as in all reports.)
+
+>>> _field("=1+1"), _field("a;=1+1"), _field("a-1; b")
+("'=1+1", "a;'=1+1", 'a-1; b')
 """
 
 from __future__ import annotations
 
 import csv
+import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.sanitise import one_line
@@ -22,7 +29,8 @@ COLUMNS = (
     *("control", "name", "severity", "verdict", "waiver"),
     *("message", "expected", "observed", "at"),
 )
-_FORMULA = ("=", "+", "-", "@")
+#: The start of a field, or of what would be one, and its first character.
+_START = re.compile(r"(?:^|(?<=;))(?=\s*(\S))")
 
 
 def write(run: Run, path: Path) -> None:
@@ -48,5 +56,10 @@ def _rows(run: Run, host: HostResult) -> Iterator[tuple[str, ...]]:
 
 
 def _field(text: str) -> str:
-    shown = one_line(text)
-    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
+    return _START.sub(_quoted, one_line(text))
+
+
+def _quoted(found: re.Match[str]) -> str:
+    plain = unicodedata.normalize("NFKC", found[1])
+    # The minus sign is compatible with no other character.
+    return "'" if plain.startswith(("=", "+", "-", "@", "\N{MINUS SIGN}")) else ""
