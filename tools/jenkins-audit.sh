@@ -6,6 +6,8 @@
 # With RUN_SHARD (K/N), the run is written to shards/K, for tools/jenkins-merge.sh.
 # Exits as pytest does.
 set -eu
+# Reports hold whole files of hosts that only root may read there.
+umask 077
 
 # What ssh shall use for hosts whose inventory does not say it.
 config=$(mktemp)

@@ -139,6 +139,8 @@ def test_two_nights_and_the_second_is_compared_with_the_first(workspace: Workspa
         path.name for path in published.iterdir()
     }
     assert not any(path.is_symlink() for path in published.rglob("*"))
+    assert published.stat().st_mode & 0o077 == 0
+    assert not [path for path in published.rglob("*") if path.stat().st_mode & 0o077]
     verified = workspace.sh(".venv/bin/ipvs-audit verify published/fleet --allowed-signers allowed")
     assert verified.returncode == 0, verified.stdout
     assert "signature: made by ci" in verified.stdout

@@ -134,7 +134,9 @@ def test_a_merged_run_can_be_verified_judged_again_and_rendered(
     assert again.results["hosts"] == results(fleet.whole)["hosts"]
     rendered = tool("render", merged, "--into", tmp_path / "again")
     assert rendered.returncode == 0, rendered.stdout
+    assert merged.stat().st_mode & 0o777 == 0o700
     for path in merged.iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600, path.name
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
 
 

@@ -89,13 +89,13 @@ def merge(
         formats=tuple(dict.fromkeys((*had.formats, *outputs.formats))),
         junit_split=outputs.junit_split or had.junit_split,
     )
-    with staged(place) as staging:
+    with staged(place, outputs.mode) as staging:
         _write_results(run, results, (number for number, _ in ordered), staging / _RESULTS)
         _write_evidence(runs, staging / SNAPSHOTS)
         run = replace(run, hosts=tuple(_on_disk(staging / _RESULTS)))
         fill(run, staging, outputs)
         lines = [headline(run).sentence, reconciliation(run)]
-        put(staging, place)
+        put(staging, place, outputs.mode)
     return place, lines
 
 

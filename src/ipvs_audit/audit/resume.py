@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
+from ipvs_audit.model.private_files import new_file
 from ipvs_audit.report import manifest
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.results_stream import Results
@@ -102,7 +103,8 @@ def write_identity(evidence: Path, identity: RunIdentity) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    identity_file(evidence).write_text(json.dumps(asdict(identity)), encoding="ascii")
+    with new_file(identity_file(evidence)) as file:
+        file.write(json.dumps(asdict(identity)).encode("ascii"))
 
 
 def evidence_in_progress(directory: Path) -> Path:

@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> ExitCode:
         signature.check_key(sign)
         place, lines = merge(
             [run_in(path) for path in arguments.runs],
-            Outputs.chosen(arguments.format, arguments.junit_split, sign),
+            Outputs.chosen(arguments.format, arguments.junit_split, sign, arguments.report_mode),
             arguments.into,
             redact(("ipvs-audit", "merge", *argv)),
             arguments.allowed_signers,

@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> ExitCode:
     add_output_options(parser.getgroup("reports").addoption)
     arguments = parser.parse_args(argv)
     sign = Path(arguments.sign) if arguments.sign else None
-    outputs = Outputs.chosen(arguments.format, arguments.junit_split, sign)
+    outputs = Outputs.chosen(arguments.format, arguments.junit_split, sign, arguments.report_mode)
     try:
         signature.check_key(sign)
         render(arguments.run, outputs, arguments.into)

@@ -178,7 +178,7 @@ def read_options(config: pytest.Config) -> Options:
         waivers=path("waivers"),
         waiver_warning_days=get("waiver_warning_days"),
         baseline=path("baseline"),
-        outputs=Outputs.chosen(get("format"), get("junit_split"), path("sign")),
+        outputs=Outputs.chosen(get("format"), get("junit_split"), path("sign"), get("report_mode")),
         remedy=RemediationOptions.read(get),
         latency=LatencyOptions.read(get),
     )

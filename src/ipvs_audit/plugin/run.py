@@ -22,6 +22,7 @@ from ipvs_audit.audit.resume import evidence_in_progress, identity_file, write_i
 from ipvs_audit.audit.session import run_id
 from ipvs_audit.controls.control import control_of, on_request
 from ipvs_audit.model.exit_codes import ExitCode
+from ipvs_audit.model.private_files import OWNER_ONLY, make_directories
 from ipvs_audit.model.text import counted
 from ipvs_audit.plugin.connections import CheckConnections
 from ipvs_audit.plugin.fast_runner import FastRunner
@@ -151,7 +152,8 @@ class AuditRun:
         self.collected = True
         progress = Progress(self._console(), self.early_verdicts.fails)
         try:
-            self.snapshots.parent.mkdir(parents=True, exist_ok=True)
+            mode = self.audit.options.outputs.mode or OWNER_ONLY
+            make_directories(self.snapshots.parent, mode)
             write_identity(self.snapshots, self.audit.identity)
             collect_evidence(
                 *(self.audit, set(self._needed), self.snapshots, progress),

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 from ipvs_audit.model.clock import utc_timestamp
+from ipvs_audit.model.private_files import make_directories
 from ipvs_audit.remedy.plan_steps import WriteFile
 from ipvs_audit.remedy.script_answers import StepOutcome
 
@@ -66,7 +67,7 @@ class Journal:
         self._torn = False
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_directories(self.path.parent)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self._file = os.open(self.path, flags, 0o600)
         directory = os.open(self.path.parent, os.O_RDONLY)

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model.private_files import OWNER_ONLY
 from ipvs_audit.report.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -21,19 +22,26 @@ class Outputs:
         formats: names of :data:`FORMATS`, in their order.
         junit_split: hosts a JUnit file; 0 = all in junit.xml.
         sign: the SSH key that signs the manifest; None = unsigned.
+        mode: of the files; None = the owner's alone or, rendered in place, as it was.
     """
 
     formats: tuple[str, ...] = ()
     junit_split: int = 0
     sign: Path | None = None
+    mode: int | None = None
 
     @classmethod
     def chosen(
-        cls, formats: Iterable[tuple[str, ...]], junit_split: int, sign: Path | None
+        cls,
+        formats: Iterable[tuple[str, ...]],
+        junit_split: int,
+        sign: Path | None,
+        mode: int | None,
     ) -> Outputs:
         """From the options; ``--format`` may be given several times."""
         asked = {name for names in formats for name in names}
-        return cls(tuple(name for name in FORMATS if name in asked), junit_split, sign)
+        names = tuple(name for name in FORMATS if name in asked)
+        return cls(names, junit_split, sign, mode)
 
 
 def add_output_options(add: Callable[..., object]) -> None:
@@ -58,6 +66,20 @@ def add_output_options(add: Callable[..., object]) -> None:
         help="write junit-001.xml ..., N hosts each, instead of junit.xml",
     )
     add("--sign", metavar="KEY", help="sign the manifest with this SSH key (ssh-keygen -Y sign)")
+    add(
+        "--report-mode",
+        type=_mode,
+        metavar="MODE",
+        help="who may read the files: 600 (default), 640 (the group) or 644 (everybody);"
+        " they hold root-only files of hosts",
+    )
+
+
+def _mode(text: str) -> int:
+    modes = {"600": 0o600, "640": 0o640, "644": 0o644}
+    if (mode := modes.get(text.removeprefix("0"))) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a mode of reports: {', '.join(modes)}")
+    return mode
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -81,4 +103,5 @@ def found_in(directory: Path) -> Outputs:
     return Outputs(
         tuple(name for name, each in FORMATS.items() if (directory / each.file).exists()),
         first.read_bytes().count(b"<testsuite ") if first.exists() else 0,
+        mode=OWNER_ONLY | (directory / "results.json").stat().st_mode & 0o044,
     )

@@ -46,15 +46,16 @@ def render(directory: Path, asked: Outputs, into: Path | None = None) -> None:
         asked,
         formats=tuple(dict.fromkeys((*had.formats, *asked.formats))),
         junit_split=asked.junit_split or had.junit_split,
+        mode=asked.mode or (had.mode if into is None else None),
     )
-    with staged(place) as staging:
+    with staged(place, outputs.mode) as staging:
         for path in kept:
             shutil.copyfile(path, staging / path.name)
         signature_there = (directory / manifest.SIGNATURE).exists()
         fill(run, staging, outputs, signed=signature_there)
         if signature_there and outputs.sign is None:
             _keep_signature(run, directory, staging, outputs)
-        put(staging, place)
+        put(staging, place, outputs.mode)
 
 
 def _kept(directory: Path, *, in_place: bool) -> list[str]:

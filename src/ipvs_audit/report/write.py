@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.bounded import bounded
+from ipvs_audit.model.private_files import OWNER_ONLY, make_directories, set_modes
 from ipvs_audit.report import junit, manifest, results_json, signature
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.formats import FORMATS
@@ -55,7 +56,7 @@ def write_reports(
     ours = {one.resolve() for one in beside.values()}
     if into.exists() and (not ours or {one.resolve() for one in into.iterdir()} - ours):
         raise ReportError(f"{into}: already exists; name another directory, or remove it")
-    with staged(into) as staging:
+    with staged(into, outputs.mode) as staging:
         if snapshots is not None:
             shutil.copyfile(snapshots, staging / SNAPSHOTS)
         for name, source in beside.items():
@@ -65,13 +66,14 @@ def write_reports(
         for file in staging.iterdir():
             _sync(file)
         _sync(staging)
-        put(staging, into)
+        put(staging, into, outputs.mode)
         _sync(into.parent)
     return sorted(into.iterdir())
 
 
-def put(staging: Path, into: Path) -> None:
-    """Give the directory its name; what stood there before is whole in it."""
+def put(staging: Path, into: Path, mode: int | None) -> None:
+    """Give the directory its modes and its name; what stood there before is whole in it."""
+    set_modes(staging, mode or OWNER_ONLY)
     aside = into.with_name(f".{into.name}.{os.getpid()}.journal")
     if into.exists():
         into.rename(aside)
@@ -139,13 +141,16 @@ def point_latest(reports: Path, run: Path) -> Path:
 
 
 @contextmanager
-def staged(into: Path) -> Iterator[Path]:
-    """A directory next to the final one, removed where the body does not reach its end."""
+def staged(into: Path, mode: int | None) -> Iterator[Path]:
+    """A directory next to the final one, removed where the body does not reach its end.
+
+    It is the owner's alone until :func:`put`; parents that are made get the mode at once.
+    """
     staging = into.with_name(f"{into.name}.{os.getpid()}.partial")
     try:
-        into.parent.mkdir(parents=True, exist_ok=True)
+        make_directories(into.parent, mode or OWNER_ONLY)
         shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir()
+        staging.mkdir(mode=0o700)
         yield staging
     except OSError as failed:
         raise _unwritten(failed, into) from failed

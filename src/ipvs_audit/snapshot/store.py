@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from ipvs_audit.model.private_files import new_file
 from ipvs_audit.snapshot import CollectionInfo, Failure, Section, Snapshot
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Writer:
         self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
 
     def __enter__(self) -> Self:
-        self._raw: IO[bytes] = self._part.open("wb")
+        self._raw: IO[bytes] = new_file(self._part)
         fcntl.flock(self._raw, fcntl.LOCK_EX)
         # No name and no time in it: the same evidence gives the same file.
         self._file = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0)
