@@ -59,9 +59,9 @@ def cases(name: str) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, lines)
 
 
-def tree_of(top: Path, case: dict[str, Any]) -> ConfigTree:
-    """The case's files, laid out on disk and read as ``explain`` reads an image."""
-    top.mkdir()
+def lay_out(top: Path, case: dict[str, Any]) -> Path:
+    """The case's files on disk."""
+    (top / "etc").mkdir(parents=True)
     link = {"/lib": {"link": "usr/lib"}} if "mode" in case else {}
     for path, content in sorted((link | case["files"]).items()):
         place = Path(f"{top}{path}")
@@ -70,7 +70,12 @@ def tree_of(top: Path, case: dict[str, Any]) -> ConfigTree:
             place.symlink_to(content["link"])
         else:
             place.write_bytes(content.encode("latin-1"))
-    tree = read_tree(top)
+    return top
+
+
+def tree_of(top: Path, case: dict[str, Any]) -> ConfigTree:
+    """The case's files, laid out on disk and read as ``explain`` reads an image."""
+    tree = read_tree(lay_out(top, case))
     lines = [line.text for file in tree.files.values() for line in file.lines or ()]
     return replace(tree, keys=dict(answer for text in lines for answer in asked(text)))
 

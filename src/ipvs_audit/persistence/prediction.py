@@ -55,5 +55,7 @@ class Prediction:
     @property
     def summary(self) -> str:
         """The value and its reason on one line, then each note on a line of its own."""
-        value = "not known" if self.doubt else "not set" if self.value is None else self.value
+        value = "not set" if self.value is None else self.value
+        if self.doubt and not self.fault:
+            value = "not known"
         return "\n  ".join([f"{value}: {self.reason}", *self.notes])
