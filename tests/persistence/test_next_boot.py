@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import made
 import planned
 import pytest
-from configured import CONF, DROP_IN, HOOK, OFF, RECIPE, config, off
+from configured import CONF, DROP_IN, HOOK, OFF, PROGRAMS, RECIPE, config, off
 
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.persistence.boot import after_boot
 from ipvs_audit.persistence.policy_verdicts import judge_persisted, judge_reload
 from ipvs_audit.snapshot.next_boot import BootKernel, NextBoot
+from ipvs_audit.snapshot.programs import AtPath
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
+    from ipvs_audit.persistence.prediction import Prediction
 
 FILE = "/lib/modules/x/ip_vs.ko"
 NOW = BootKernel("6.1.0", "the default entry", running=True)
@@ -147,6 +149,39 @@ def test_a_link_to_what_a_boot_mounts_later_is_a_doubt(path: str) -> None:
         assert f"{path} is a link to {target}" in found.doubt
     on_root = host(files, NextBoot((NOW,), points=("/boot", "/srv/www", "/sr")))
     assert after_boot(on_root, off).holds(off) is True
+
+
+@pytest.mark.parametrize(("path", "point"), [
+    ("/opt/sbin/sysctl", "/opt"), ("/usr/local/sbin/sysctl", "/usr/local"),
+])  # fmt: skip
+def test_a_hooks_program_on_what_a_boot_mounts_later_is_a_doubt(path: str, point: str) -> None:
+    """Also modprobe's: a hook that fails early leaves ip_vs unloaded, or loaded with 1."""
+    programs = replace(
+        PROGRAMS, paths={**PROGRAMS.paths, path: AtPath("program", writable=True, same="sysctl")}
+    )
+    files = {CONF: OFF, HOOK: RECIPE.replace("/sbin/sysctl", path), LOAD: "ip_vs\n"}
+
+    def after(files: dict[str, str], *points: str) -> Prediction:
+        boot = NextBoot((NOW,), points=points)
+        return after_boot(replace(host(files, boot), programs=programs), off)
+
+    late = after(files, "/boot", point)
+    assert late.holds(off) is None
+    assert f"whether {path}, which a hook or a udev rule names, is mounted when {LOAD}:1" in (
+        late.doubt
+    )
+    assert after(files, "/boot", "/usr", "/srv").holds(off) is True  # on / or /usr
+    on_demand = {name: text for name, text in files.items() if name != LOAD}
+    assert after(on_demand, point).holds(off) is True
+    applied = {**files, "/etc/sysctl.d/99-sysctl.conf": f"->{CONF}"}
+    assert after(applied, point).holds(off) is True  # systemd-sysctl sets it later
+
+
+def test_a_file_that_a_hook_names_may_be_mounted_later() -> None:
+    files = {"/srv/x.conf": OFF, HOOK: f"{RECIPE.strip()} /srv/x.conf\n", LOAD: "ip_vs\n"}
+    found = after_boot(host(files, NextBoot((NOW,), points=("/srv",))), off)
+    assert "whether /srv/x.conf is mounted when a boot loads ip_vs is not known" in found.doubt
+    assert after_boot(host(files, NextBoot((NOW,), points=())), off).holds(off) is True
 
 
 def test_a_link_that_does_not_decide_or_stays_in_etc_is_no_doubt() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.early_loading import find_early_load
 from ipvs_audit.persistence.run_files import without_files
+from ipvs_audit.snapshot.programs import AtPath
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.next_boot import BootKernel, NextBoot
 
 #: What an initramfs mounts with ``/``; mounts of /etc are looked at on their own.
-_WITH_ROOT = ("/etc/", "/usr/", "/lib/", "/run/", "/dev/")
+_WITH_ROOT = (
+    *("/etc/", "/usr/", "/lib/", "/lib64/", "/bin/", "/sbin/"),
+    *("/run/", "/dev/", "/proc/", "/sys/"),
+)
 
 
 def by_next_boot(
@@ -65,20 +69,37 @@ def _elsewhere(
 
     systemd-modules-load and udev do not wait for the mounts of /etc/fstab.
     """
-    links = [one for one in config.tree.files.values() if one.real and _may_be_late(one.real, boot)]
-    if not links or predict(without_files(config, tuple(one.path for one in links))).holds(accepts):
+    files = [one for one in config.tree.files.values() if one.real and _may_be_late(one.real, boot)]
+    if files and not predict(without_files(config, tuple(one.path for one in files))).holds(
+        accepts
+    ):
+        place = f"{files[0].path} is a link to {files[0].real}, and whether that"
+        if files[0].path == files[0].real:
+            place = f"whether {files[0].path}"
+        return f"{place} is mounted when a boot loads ip_vs is not known; {_SETTLES_FILE}"
+    early = find_early_load(config).source
+    programs = config.programs
+    late = [path for path, at in programs.paths.items() if at.exists and _may_be_late(path, boot)]
+    if not early or not late:
+        return ""
+    hidden = {**programs.paths, **dict.fromkeys(late, AtPath("hidden"))}
+    if predict(replace(config, programs=replace(programs, paths=hidden))).holds(accepts):
         return ""
     return (
-        f"{links[0].path} is a link to {links[0].real}, and whether that is mounted when "
-        "a boot loads ip_vs is not known; a file of its own in /etc settles it"
+        f"whether {late[0]}, which a hook or a udev rule names, is mounted when {early} loads ip_vs"
+        " is not known; a program in /usr/sbin settles it"
     )
 
 
-def _may_be_late(real: str, boot: NextBoot) -> bool:
-    if real.startswith(_WITH_ROOT):
-        return False
+_SETTLES_FILE = "a file of its own in /etc settles it"
+
+
+def _may_be_late(path: str, boot: NextBoot) -> bool:
+    """Whether a path is on a file system that is mounted after / and /usr."""
     points = ("/",) if boot.points is None else boot.points
-    return any(real.startswith(f"{point.rstrip('/')}/") for point in points)
+    if path.startswith(_WITH_ROOT):  # an initramfs mounts /usr, and nothing below it
+        points = tuple(point for point in points if point.startswith("/usr/"))
+    return any(path.startswith(f"{point.rstrip('/')}/") for point in points)
 
 
 @lru_cache(maxsize=256)
