@@ -102,6 +102,31 @@ def test_directories_that_others_write_to_are_said(tree: Path, shell: list[str])
     }
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can own what root may write to")
+@pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
+def test_who_can_change_where_links_lead_is_said_and_the_file_is_not_read(
+    tree: Path, shell: list[str]
+) -> None:
+    """Whoever owns the link between could have root read, and write to, any file."""
+    (tree / "etc/shadow").write_text("secret\n")
+    home = tree / "home"
+    home.mkdir()
+    (home / "hop").symlink_to("../etc/shadow")
+    (tree / "etc/sysctl.conf").symlink_to("../home/hop")
+    (tree / "etc/sysctl.d").rename(home / "sysctl.d")
+    (tree / "etc/sysctl.d").symlink_to("../home/sysctl.d")
+    found = parse_editable_files(brought(tree, shell))
+    conf = found.files[str(tree / "etc/sysctl.conf")]
+    assert (conf.real, conf.content, conf.others) == (str(tree / "etc/shadow"), b"secret\n", "")
+    assert found.directories[str(tree / "etc/sysctl.d")].state == "writable"
+    os.chown(home, 1000, 0)
+    found = parse_editable_files(brought(tree, shell))
+    conf = found.files[str(tree / "etc/sysctl.conf")]
+    assert (conf.content, conf.others) == (None, str(home))
+    folder = found.directories[str(tree / "etc/sysctl.d")]
+    assert (folder.state, folder.others) == ("shared", str(home))
+
+
 @given(st.text(max_size=300))
 def test_no_text_crashes_the_parser(text: str) -> None:
     for whole in (text, f"file /etc/x\n{text}\nend"):
@@ -115,7 +140,7 @@ def test_no_text_crashes_the_parser(text: str) -> None:
     st.lists(
         st.tuples(
             st.sampled_from(
-                ["file", "real", "stat", "sha256", "hex", "directory", "attribute", "acl"]
+                ["file", "real", "stat", "sha256", "hex", "directory", "attribute", "others"]
             ),
             st.text(max_size=40),
         ),

@@ -221,7 +221,7 @@ def test_an_unknown_kernel_gets_no_hook() -> None:
         ({"modprobe_d": "readonly"}, [], "/etc/modprobe.d is on a read-only file system"),
         ({"etc": "denied"}, [], "ansible_become"),
         ({"modprobe_d": "absent"}, [], "/etc/modprobe.d does not exist"),
-        ({"modprobe_d": "shared"}, [], "/etc/modprobe.d is writable by users other than root"),
+        ({"modprobe_d": "shared"}, [], "give /etc/modprobe.d to root alone"),
         ({}, ["attribute immutable"], "/etc/sysctl.conf is immutable"),
     ],
 )
@@ -235,6 +235,22 @@ def test_what_cannot_be_written_is_said_and_nothing_is_done_by_half(
     assert said in made.blocked
     assert not made.ready
     assert made.steps
+
+
+def test_who_may_write_above_a_directory_or_on_a_links_way_is_named() -> None:
+    shared = directories(modprobe_d="shared")
+    shared.insert(shared.index("directory shared 999999 /etc/modprobe.d") + 1, "others /opt/conf")
+    made = make_plan(
+        with_editable_files(host({CONF: ""}), [*editable_file(CONF, b""), *shared]), Policy()
+    )
+    assert "give /opt/conf to root alone" in made.blocked
+    assert "does not write to /etc/modprobe.d" in made.blocked
+    led = [f"file {CONF}", "real /etc/shadow", "others /home/ops"]
+    made = make_plan(
+        with_editable_files(host({CONF: "->/etc/shadow"}), [*led, *directories()]), Policy()
+    )
+    assert "give /home/ops to root alone" in made.blocked
+    assert not made.ready
 
 
 def test_a_full_disk_and_missing_rights_are_seen_before() -> None:

@@ -7,10 +7,15 @@ unusual() { case $1 in *"$nl"* | *\\* | *"	"*) return 0 ;; esac; return 1; }
 
 editable_file() {
   unusual "$1" && return
-  real=$1
-  if [ -L "$1" ]; then real=$(readlink -f "$1"); fi
-  if [ -z "$real" ] || unusual "$real"; then return; fi
+  real=$1 others=''
+  # Who may change where a link leads could let root write to any file.
+  [ ! -L "$1" ] || only_root_writes "$1" || others=$culprit
+  if unusual "$real$others"; then return; fi
   text="${text}file $1${nl}real $real$nl"
+  if [ -n "$others" ]; then
+    text="${text}others $others$nl"
+    return
+  fi
   if ! regular "$real"; then
     text="${text}unread not a regular file$nl"
     return
@@ -27,14 +32,9 @@ editable_file() {
     got=$(sha256sum <"$real")
     text="${text}sha256 ${got%% *}${nl}hex $(od -An -v -tx1 <"$real" | tr -d ' \n')$nl"
   fi
-  # shellcheck disable=SC2012 # its mode column tells of an ACL (+), in every ls
-  got=$(ls -ldn "$real" 2>/dev/null)
-  case ${got%% *} in *+) text="${text}acl$nl" ;; esac
   got=$(lsattr -d "$real" 2>/dev/null)
   case ${got%% *} in *i*) text="${text}attribute immutable$nl" ;; esac
   case ${got%% *} in *a*) text="${text}attribute append-only$nl" ;; esac
-  got=$(stat -Lc %C "$real" 2>/dev/null)
-  case $got in '?' | C | '') ;; *) text="${text}label $got$nl" ;; esac
 }
 
 note_directory() { case $directories in *"$nl$1$nl"*) ;; *) directories="$directories$1$nl" ;; esac; }
@@ -54,10 +54,10 @@ editable_files() {
   for directory in $directories; do
     unset IFS
     [ -n "$directory" ] || continue
-    state=absent free=0
+    state=absent free=0 others=''
     if [ -d "$directory" ]; then
       state=writable
-      only_root_writes "$directory" || state=shared
+      only_root_writes "$directory" || state=shared others=$culprit
       [ -w "$directory" ] && [ "$uid" = 0 ] || state=denied
       # The mount that holds it: its free KiB, and whether it is read-only.
       got=$(df -Pk "$directory" 2>/dev/null | awk 'NR > 1 { free = $4; mount = $6 }
@@ -73,6 +73,7 @@ editable_files() {
       case $(lsattr -d "$directory" 2>/dev/null) in *-i-*) state=immutable ;; esac
     fi
     text="${text}directory $state ${free:-0} $directory$nl"
+    [ "$state" != shared ] || unusual "$others" || text="${text}others $others$nl"
   done
   unset IFS
   frame editable-files - 'od -An -v -tx1 /etc/sysctl.conf ...; lsattr -d; df -Pk' "${text}end$nl"

@@ -13,12 +13,7 @@ file() {
 check_file() {
   [ "$broken" = 0 ] || return
   point
-  if ! only_root_writes "${4%/*}"; then
-    say step "$1" failed "${4%/*} is writable by users other than root, so root does not write there"
-    broken=1
-    return
-  fi
-  rm -f "${4%/*}"/.ipvs-audit.*.new
+  only_root_writes "${4%/*}" || { fail_file "$1" failed "$(shared), so root does not write to ${4%/*}"; return; }
   if [ -L "$4" ] || { [ -e "$4" ] && [ ! -f "$4" ]; }; then
     got=other
   elif [ -e "$4" ]; then
@@ -42,21 +37,22 @@ keep_file() {
 }
 
 fail_file() {
-  rm -f "$new"
+  [ -z "$new" ] || rm -f "$new"
   say step "$@"
   broken=1
 }
 
 write_file() {
-  new=${4%/*}/.ipvs-audit.$run.$1.new
+  new=''
   point
   log "$rundir/journal" "begin $1" || { fail_file "$1" failed "the journal in $rundir cannot be written"; return; }
   point
+  new_file "$4" || { fail_file "$1" failed "$why"; return; }
   if [ "$2" = - ]; then
-    { : >"$new" && chmod 644 "$new"; } 2>/dev/null
+    chmod 644 "$new"
   else
     cp -a "$4" "$new" 2>/dev/null
-  fi || { fail_file "$1" failed "$4: no new file could be created beside it"; return; }
+  fi || { fail_file "$1" failed "$why"; return; }
   point
   { printf '%b' "$5" >"$new"; } 2>/dev/null
   sum "$new"
@@ -95,7 +91,7 @@ value() {
       set_value "$2" "$3" "$4" "$5"
       point
       echo "- done $1 $result" >>"$rundir/journal"
-      say_value "$1"
+      say_value "$1" refused
       ;;
   esac
 }

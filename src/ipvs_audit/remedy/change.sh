@@ -8,7 +8,7 @@
 #   lock              a link whose target names the process that holds it
 #   journal           who ran what, when; only ever appended to
 #   RUN/manifest      the steps: `file N BEFORE AFTER PATH`, `value N INODE BEFORE AFTER own|other NAME`,
-#                     and `boot ID`, the boot that namespaces' numbers belong to
+#                     and `boot ID`, the boot that namespaces' numbers belong to, the host's own as well
 #   RUN/journal       `begin N`, `done N`, `undone N`: each step's way; only ever appended to
 #   RUN/file.N        the file as it was, with owner, mode, times, ACL and label
 #   RUN/directory.N   an empty file with the directory's times
@@ -22,6 +22,7 @@ halt='@HALT@'         # die at this point: only the tests' fault sweep sets it
 state='@STATE@'
 rundir=$state/$run
 key=/proc/sys/net/ipv4/vs/run_estimation
+leftover=.ipvs-audit.new. # what new files are called until they are whole
 points=0 stop=0 broken=0 locked='' handles='' listed=0
 nl='
 '
@@ -44,6 +45,18 @@ sum() {
 # Owner, mode, whether it has an ACL, and label: what a copy has to keep beside the content.
 # shellcheck disable=SC2012 # its mode column tells of an ACL (+), in every ls
 facts() { ls -ldn "$1" | awk '{ print $1, $3, $4 }'; stat -c %C "$1" 2>/dev/null; }
+
+shared() { printf '%s' "give $culprit to root alone (owner root, chmod go-w): users other than root can write there"; }
+
+# new_file PATH: an empty file beside it, under a name that nobody can guess, where only root writes: a
+# link that waits under a known name would lead root elsewhere. Sets $new, or $why.
+new_file() {
+  new='' why="$1: no new file could be created beside it"
+  only_root_writes "${1%/*}" || { why="$(shared), so root does not write to ${1%/*}"; return 1; }
+  rm -f "${1%/*}/$leftover"*
+  new=$(mktemp "${1%/*}/${leftover}XXXXXXXXXX" 2>/dev/null) && [ ! -L "$new" ] &&
+    case $(stat -c '%u:%A:%h' "$new") in 0:-rw-------:1) ;; *) return 1 ;; esac
+}
 
 log() { # FILE TEXT
   printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$2" >>"$1" || return 1
@@ -111,17 +124,18 @@ prepare() {
   trap '' HUP PIPE INT
   trap 'stop=1' TERM
   trap release_lock EXIT
-  for tool in awk cat chmod cp date ln ls mkdir mv readlink rm sha256sum stat sync touch; do
+  for tool in awk cat chmod cp date ln ls mkdir mktemp mv readlink rm sha256sum stat sync touch; do
     command -v "$tool" >/dev/null || { say note blocked "$tool is missing on this host"; return 1; }
   done
-  if ! mkdir -p "$state" 2>/dev/null || ! chmod 700 "$state" 2>/dev/null; then
-    say note blocked "$state cannot be created"
-    return 1
-  fi
-  if ! only_root_writes "$state"; then
-    say note blocked "$state is writable by users other than root, so backups there are not safe"
-    return 1
-  fi
+  # Not before it is known whose the place is: a link there could lead anywhere.
+  for place in "${state%/*}" "$state"; do
+    [ "$place" != "$state" ] || [ -d "$state" ] || mkdir "$state" 2>/dev/null || {
+      say note blocked "$state cannot be created"
+      return 1
+    }
+    only_root_writes "$place" || { say note blocked "$(shared), so backups in $state are not safe"; return 1; }
+  done
+  chmod 700 "$state" 2>/dev/null
   if ! take_lock; then
     if [ -n "$owner" ]; then
       say note locked "another run is in progress on this host: ${owner##*.run-}, process ${owner%%.*}"
@@ -178,12 +192,16 @@ try_handles() {
   set +f
 }
 
-# Runs in the namespace: inode, the value to replace, the value to write, the key's file, and $swap_awk.
-# Few processes: a host may have hundreds of namespaces.
+# Runs in the namespace: inode (any for the session's own), the value to replace, the value to write, the
+# key's file, and $swap_awk. Few processes: a host may have hundreds of namespaces.
 # shellcheck disable=SC2016 # the inner shell's variables
 in_namespace='
-[ "$(readlink /proc/self/ns/net)" = "net:[$1]" ] || { echo gone; exit; }
-[ -e "$4" ] || { echo absent; exit; }
+[ "$1" = any ] || [ "$(readlink /proc/self/ns/net)" = "net:[$1]" ] || { echo gone; exit; }
+if [ ! -e "$4" ]; then
+  [ -d /proc/sys/net/ipv4 ] && [ -e /proc/self/net/dev ] || { echo unseen; exit; }
+  [ -e /proc/self/net/ip_vs ] && echo absent || echo unloaded
+  exit
+fi
 awk "$5" "$2" "$3" "$4" || echo refused'
 
 # By awk: a shell that reads byte by byte gets the first digit only of a file in /proc/sys. A key that
@@ -205,7 +223,8 @@ swap_awk='BEGIN {
 set_value() {
   if [ "$4" = own ]; then
     result=$(sh -c "$in_namespace" - "$1" "$2" "$3" "$key" "$swap_awk" 2>/dev/null)
-    return
+    # Where this session has another namespace than the one that was collected, that may be there still.
+    [ "$result" = gone ] || return
   fi
   for tool in nsenter xargs; do
     command -v "$tool" >/dev/null || { result="missing $tool"; return; }
@@ -220,12 +239,15 @@ set_value() {
   case $known$result in 1gone | 1) result=unentered ;; esac
 }
 
+# say_value NUMBER UNLOADED: what became of a value; UNLOADED is the word where ip_vs is not loaded.
 say_value() {
   case $result in
     set) say step "$1" set ;;
     already) say step "$1" already "it already had the value" ;;
     gone) say step "$1" gone "the namespace has ended: nothing to set" ;;
+    unloaded) say step "$1" "$2" "ip_vs is not loaded: there is no value" ;;
     absent) say step "$1" refused "the kernel shows no key there" ;;
+    unseen) say step "$1" failed "/proc/sys/net or /proc/net cannot be seen there" ;;
     reset) say step "$1" refused "it was set, and something else reset it at once" ;;
     changed*) say step "$1" changed "it now has another value: ${result#changed }" ;;
     missing*) say step "$1" failed "${result#missing } is missing on this host: other namespaces cannot be entered" ;;

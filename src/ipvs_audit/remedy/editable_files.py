@@ -36,8 +36,8 @@ class EditableFile:
         content: None where not read.
         unread: why not.
         attributes: ``immutable``, ``append-only``.
-        label: SELinux label; empty for none.
-        acl: whether it has an access control list.
+        others: a directory on the way of its links that users other than root write to, so that
+            it was not read.
     """
 
     path: str
@@ -50,8 +50,7 @@ class EditableFile:
     content: bytes | None = None
     unread: str = ""
     attributes: tuple[str, ...] = ()
-    label: str = ""
-    acl: bool = False
+    others: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +61,13 @@ class TargetDirectory:
         path: of the directory.
         state: ``writable``, or why it is not.
         free: KiB free on its file system.
+        others: where ``shared``, the directory on the way to it where users other than root write.
     """
 
     path: str
     state: DirectoryState
     free: int
+    others: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ def parse_editable_files(section: Section) -> EditableFiles:
     files: dict[str, EditableFile] = {}
     directories: dict[str, TargetDirectory] = {}
     current = ""
+    directory: TargetDirectory | None = None
     for line in section.whole_lines():
         word, _, rest = line.partition(" ")
         if word == "file":
@@ -110,6 +112,9 @@ def parse_editable_files(section: Section) -> EditableFiles:
         elif word == "directory":
             directory = _directory_of(section, rest)
             directories[directory.path] = directory
+            current = ""
+        elif word == "others" and rest.startswith("/") and directory and not current:
+            directories[directory.path] = replace(directory, others=rest)
         elif not current:
             raise section.garbled(f"line {line[:60]!r} is not of its form")
         else:
@@ -130,6 +135,8 @@ def _with(section: Section, file: EditableFile, word: str, rest: str) -> Editabl
     found = None
     if word == "real" and rest.startswith("/"):
         found = replace(file, real=rest)
+    elif word == "others" and rest.startswith("/"):
+        found = replace(file, others=rest)
     elif word == "stat" and (stat := _STAT.fullmatch(rest)):
         found = replace(
             file,
@@ -146,10 +153,6 @@ def _with(section: Section, file: EditableFile, word: str, rest: str) -> Editabl
         found = replace(file, unread=rest, content=None)
     elif word == "attribute":
         found = replace(file, attributes=(*file.attributes, rest))
-    elif word == "label":
-        found = replace(file, label=rest)
-    elif word == "acl":
-        found = replace(file, acl=True)
     if found is None:
         raise section.garbled(f"line {word!r} {rest[:40]!r} is not of its form")
     return found

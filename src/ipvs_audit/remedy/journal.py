@@ -111,7 +111,7 @@ def step_entry(step: Step) -> dict[str, object]:
         }
     return {
         "control": step.control,
-        "namespace": step.inode,
+        "namespace": "own" if step.own else step.inode,
         "name": step.name,
         "before": step.before,
         "after": step.after,

@@ -67,23 +67,39 @@ undo_value() {
       say step "$2" gone "the namespace had ended before the run came to it"
       return
       ;;
+    *" done $2 absent$nl"* | *" done $2 un"* | *" done $2 changed "* | *" done $2 missing "*)
+      say step "$2" already "the run did not set it"
+      return
+      ;;
   esac
-  # After a boot, another namespace may bear its number.
   case $6:$listing in
-    own:* | *"${nl}boot $boot$nl"*) set_value "$3" "$5" "$4" "$6" ;;
+    *"${nl}boot $boot$nl"*) set_value "$3" "$5" "$4" "$6" ;;
+    # The boot has ended the other namespaces, and the host's own may have got another number.
+    own:*)
+      set_value any "$5" "$4" own
+      case $result in changed* | absent) result=outlived ;; esac
+      ;;
     *) result=gone ;;
   esac
-  say_value "$2"
+  if [ "$result" = outlived ]; then
+    say step "$2" gone "the host has booted since, and no longer has the value of the run"
+  else
+    say_value "$2" gone
+  fi
   case $result in
-    set | already | gone) echo "- undone $2" >>"$rundir/journal" ;;
+    set | already | gone | unloaded | outlived) echo "- undone $2" >>"$rundir/journal" ;;
     *) broken=1 ;;
   esac
 }
 
 undo_file() {
-  new=${4%/*}/.ipvs-audit.$run.$1.new
-  rm -f "$new"
-  got=-
+  if [ -d "${4%/*}" ] && ! only_root_writes "${4%/*}"; then
+    say step "$1" refused "$(shared), so root does not write to ${4%/*}; then roll back again"
+    broken=1
+    return
+  fi
+  new='' got=-
+  rm -f "${4%/*}/$leftover"*
   [ ! -e "$4" ] || sum "$4"
   [ ! -L "$4" ] || got='a link'
   if [ "$got" = "$2" ]; then
@@ -100,7 +116,7 @@ undo_file() {
     log "$rundir/journal" "undone $1"
     say step "$1" restored
   else
-    rm -f "$new"
+    [ -z "$new" ] || rm -f "$new"
     say step "$1" refused "$why"
     broken=1
   fi
@@ -113,6 +129,7 @@ restore_file() {
     rm -f "$4"
     return
   fi
+  new_file "$4" || return
   why="$4 cannot be written, or its backup in $rundir is damaged"
   cp -a "$rundir/file.$1" "$new" 2>/dev/null
   sum "$new"

@@ -17,7 +17,6 @@ _CLOSED = {
     "denied": "cannot be written by the user that the probe ran as; set ansible_become: true",
     "readonly": "is on a read-only file system",
     "immutable": "is immutable (chattr +i)",
-    "shared": "is writable by users other than root, so root does not write there",
 }
 
 
@@ -51,7 +50,8 @@ def _file(step: WriteFile, config: HostConfig, editable: EditableFiles) -> str:
     if known.links > 1:
         return f"{step.path} has {known.links} hard links, which replacing it would break"
     if known.content is None:
-        return f"{step.path} could not be read completely: {known.unread}"
+        unread = f"{step.path} could not be read completely: {known.unread}"
+        return _others(step.path, known.others) if known.others else unread
     if seen is not None and seen.sha256 and seen.sha256 != known.sha256:
         return f"{step.path} changed during collection: collect again"
     return ""
@@ -61,8 +61,17 @@ def _directory(path: str, editable: EditableFiles, needed: int) -> str:
     directory = editable.directories.get(path)
     if directory is None:
         return f"{path} was not checked"
+    if directory.state == "shared":
+        return _others(path, directory.others or path)
     if directory.state != "writable":
         return f"{path} {_CLOSED[directory.state]}"
     if directory.free < needed:
         return f"{path} has {directory.free} KiB free; {needed} KiB are needed"
     return ""
+
+
+def _others(path: str, culprit: str) -> str:
+    return (
+        f"give {culprit} to root alone (owner root, chmod go-w): users other than root can write"
+        f" there, so root does not write to {path}"
+    )
