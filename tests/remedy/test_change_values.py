@@ -105,8 +105,7 @@ def test_a_value_that_somebody_changed_is_left_alone(box: Box, spaces: list[Spac
 
 
 def test_undo_does_not_flip_a_value_that_the_run_found_right(box: Box, spaces: list[Space]) -> None:
-    enter = ["nsenter", f"--net=/proc/{spaces[0].process.pid}/ns/net"]
-    subprocess.run([*enter, "sh", "-c", f"echo 0 >{STAND_IN}"], check=True)
+    put(spaces[0], 0)
     report = box.apply([running_value(one.inode, 1, 0) for one in spaces[:2]])
     assert [answer.outcome for answer in report.steps] == ["already", "set"]
     assert [answer.outcome for answer in box.undo().steps] == ["set", "already"]
@@ -185,9 +184,105 @@ def test_after_a_boot_a_namespace_of_the_same_number_is_left_alone(
     box: Box, spaces: list[Space]
 ) -> None:
     box.apply([running_value(spaces[0].inode, 1, 0)])
+    booted(box)
+    assert [answer.outcome for answer in box.undo().steps] == ["gone"]
+    assert spaces[0].value() == "0"
+
+
+def inside(space: Space) -> list[str]:
+    """A shell whose own namespace that is, as a session on the host has it."""
+    return ["nsenter", f"--net=/proc/{space.process.pid}/ns/net", "dash"]
+
+
+def put(space: Space, value: int) -> None:
+    subprocess.run([*inside(space), "-c", f"echo {value} >{STAND_IN}"], check=True)
+
+
+def booted(box: Box) -> None:
+    """As if the host had booted since: another kernel gives its own namespace another number."""
     manifest = box.state / RUN / "manifest"
     manifest.write_text(re.sub(r"^boot .*", "boot another", manifest.read_text()))
-    assert [answer.outcome for answer in box.undo().steps] == ["gone"]
+
+
+@pytest.mark.parametrize(
+    ("now", "outcome", "then"), [(0, "set", "1"), (1, "already", "1"), (2, "gone", "2")]
+)
+def test_after_a_boot_the_hosts_own_namespace_is_no_number(
+    box: Box, spaces: list[Space], now: int, outcome: str, then: str
+) -> None:
+    """The run's file may have set the value at boot; another value is not the run's."""
+    report = box.apply([running_value(spaces[0].inode, 1, 0, own=True)], shell=inside(spaces[0]))
+    assert report.step(1).outcome == "set"
+    booted(box)
+    put(spaces[1], now)
+    undone = box.undo(shell=inside(spaces[1]))
+    assert undone.undo_complete, undone
+    assert undone.step(1).outcome == outcome
+    assert [one.value() for one in spaces[:2]] == ["0", then]
+
+
+def test_the_hosts_namespace_is_found_from_a_session_in_another_one(
+    box: Box, spaces: list[Space]
+) -> None:
+    """It was called ended, and the rollback done."""
+    steps = [running_value(spaces[0].inode, 1, 0, own=True)]
+    assert box.apply(steps, shell=inside(spaces[1])).step(1).outcome == "set"
+    assert [one.value() for one in spaces] == ["0", "1", "1"]
+    assert box.undo(shell=inside(spaces[2])).step(1).outcome == "set"
+    assert [one.value() for one in spaces] == ["1", "1", "1"]
+
+
+NO_KEY = {STAND_IN: "/proc/sys/net/ipv4/nosuch/key"}
+
+
+@pytest.mark.skipif(Path("/proc/net/ip_vs").exists(), reason="ip_vs is loaded here")
+@pytest.mark.parametrize("own", [True, False])
+def test_where_ip_vs_is_not_loaded_no_value_is_left_to_restore(
+    box: Box, spaces: list[Space], own: bool
+) -> None:
+    shell = inside(spaces[0])
+    steps = [running_value(spaces[0].inode, 1, 0, own=own)]
+    box.swap = NO_KEY
+    assert box.apply(steps, shell=shell, run="r0").step(1).outcome == "refused"
+    box.swap = {}
+    assert box.apply(steps, shell=shell).step(1).outcome == "set"
+    box.swap = NO_KEY
+    undone = box.undo(shell=shell)
+    assert undone.undo_complete
+    assert "ip_vs is not loaded" in undone.step(1).text
+    assert box.undo(shell=shell).step(1).outcome == "already"
+
+
+@pytest.mark.parametrize(
+    ("swap", "said"),
+    [
+        ({"/proc/self/net/ip_vs": "/proc/self/net/dev"}, "shows no key there"),
+        ({"-d /proc/sys/net/ipv4 ": "-d /proc/sys/no-such "}, "cannot be seen"),
+    ],
+)
+def test_a_key_that_only_does_not_show_is_not_called_restored(
+    box: Box, spaces: list[Space], swap: dict[str, str], said: str
+) -> None:
+    """ip_vs is loaded, or nobody can tell: the value may be there."""
+    shell = inside(spaces[0])
+    box.apply([running_value(spaces[0].inode, 1, 0, own=True)], shell=shell)
+    box.swap = NO_KEY | swap
+    undone = box.undo(shell=shell)
+    assert not undone.undo_complete
+    assert said in undone.problem
+    box.swap = {}
+    assert box.undo(shell=shell).undo_complete
+    assert spaces[0].value() == "1"
+
+
+def test_undo_does_not_flip_a_value_that_the_run_left_alone(box: Box, spaces: list[Space]) -> None:
+    """The run found another value than planned; that somebody chose the run's later is theirs."""
+    put(spaces[0], 2)
+    report = box.apply([running_value(spaces[0].inode, 1, 0)])
+    assert report.step(1).outcome == "changed"
+    put(spaces[0], 0)
+    undone = box.undo()
+    assert (undone.undo_complete, undone.step(1).outcome) == (True, "already")
     assert spaces[0].value() == "0"
 
 

@@ -11,6 +11,7 @@ import pytest
 from planned import host
 
 from ipvs_audit.remedy.editable_files import SECTION
+from ipvs_audit.remedy.journal import Event, Journal
 from ipvs_audit.snapshot import store
 
 pytestmark = pytest.mark.slow
@@ -51,6 +52,15 @@ def test_what_cannot_be_done_is_said_and_exits_4(
 ) -> None:
     done = audit(tmp_path / "reports", *arguments)
     assert said in done.stdout, done.stdout
+    assert done.returncode == 4
+
+
+def test_a_rollback_of_a_rollback_is_refused_before_any_host_is_contacted(tmp_path: Path) -> None:
+    with Journal(tmp_path / "reports/r2/journal.jsonl", run="r2", who="ops") as journal:
+        journal.record(Event.ROLLBACK_STARTED, of="r1")
+    done = audit(tmp_path / "reports", "--rollback", "r2", "--yes")
+    assert "r2 is itself a rollback" in done.stdout, done.stdout
+    assert "--rollback r1" in done.stdout
     assert done.returncode == 4
 
 

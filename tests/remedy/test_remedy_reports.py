@@ -63,6 +63,7 @@ def test_the_page_shows_before_and_after_and_the_steps_inert(tmp_path: Path) -> 
         ("reverted", "remediation: 1 reverted\n"),
         ("planned", "remediation: 1 planned\n"),
         ("rolled_back", "remediation: 1 rolled back\n"),
+        ("rollback_failed", "remediation: 1 rollback failed\n"),
     ],
 )
 def test_the_terminal_says_how_many_hosts_became_what_and_the_way_back(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.remedy.host_access import HostConnections, initiator
-from ipvs_audit.remedy.journal import find_journal
+from ipvs_audit.remedy.journal import find_journal, read_changes
 from ipvs_audit.remedy.remediation import Remediation
 
 if TYPE_CHECKING:
@@ -31,13 +31,14 @@ def make_remediation(
         ask: asks the operator a yes/no question.
 
     Raises:
-        JournalError: the run to roll back has no journal.
+        JournalError: the run to roll back has no journal, or was itself a rollback.
     """
     options = audit.options.remedy
     if not options.mode:
         return None
     if options.rollback:
-        find_journal(audit.options.reports, options.rollback)  # before any host is contacted
+        # Before any host is contacted.
+        read_changes(find_journal(audit.options.reports, options.rollback))
     access = HostConnections(
         audit.targets, audit.policies, audit.options.connection, directory.name, initiator()
     )

@@ -22,6 +22,7 @@ class RemediationStatus(StrEnum):
     FAILED = "failed"
     NOT_ATTEMPTED = "not_attempted"
     ROLLED_BACK = "rolled_back"
+    ROLLBACK_FAILED = "rollback_failed"
 
     @property
     def word(self) -> str:
@@ -35,11 +36,12 @@ class RemediationStatus(StrEnum):
             RemediationStatus.FAILED,
             RemediationStatus.REVERTED,
             RemediationStatus.PARTIALLY_REMEDIATED,
+            RemediationStatus.ROLLBACK_FAILED,
         )
 
     @property
     def may_have_changed(self) -> bool:
-        """Whether the host is, or may be, not as it was, so that a rollback has something to do."""
+        """Whether this run has, or may have, changed the host, so that a rollback could undo it."""
         return self in (
             RemediationStatus.REMEDIATED,
             RemediationStatus.PARTIALLY_REMEDIATED,

@@ -214,7 +214,7 @@ class AuditRun:
                 raise pytest.UsageError(f"nothing was changed: {wrong}") from None
             self.audit.notes.append(
                 f"The remediation stopped early: {wrong}. Hosts may have been changed: see the"
-                f" journal; undo with: --rollback {self.directory.name}."
+                f" journal; {remediation.next_command}."
             )
         changed = {
             host for host, evidence in self.audit.collected.items() if evidence != before[host]

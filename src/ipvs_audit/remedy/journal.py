@@ -186,13 +186,19 @@ def read_changes(path: Path) -> RunChanges:
     """The hosts that a run started to change.
 
     Raises:
-        JournalError: the file cannot be read, or is not a journal.
+        JournalError: the file cannot be read, is not a journal, or is that of a rollback, which has
+            no backups of its own.
     """
     run = who = ""
     started: dict[str, None] = {}
     changed: set[str] = set()
     for record in read_journal(path):
         run, who = str(record.get("run", "")), str(record.get("who", ""))
+        if record.get("event") == Event.ROLLBACK_STARTED:
+            raise JournalError(
+                f"finish it with --rollback {record.get('of')}, or change the hosts again with "
+                f"--remediate: {run} is itself a rollback, which cannot be undone"
+            )
         host = record.get("host")
         if not isinstance(host, str):
             continue

@@ -49,6 +49,7 @@ class Remediation:
         before: the results of each host before anything was changed.
         hosts: what became of each host.
         question_interrupted: whether Ctrl-C was the answer to the question.
+        undoes: the run that is rolled back; empty for none.
     """
 
     options: RemediationOptions
@@ -64,6 +65,7 @@ class Remediation:
     before: dict[str, ControlResults] = field(default_factory=dict)
     hosts: dict[str, HostRemediation] = field(default_factory=dict)
     question_interrupted: bool = False
+    undoes: str = ""
 
     @property
     def journal(self) -> Path:
@@ -90,6 +92,13 @@ class Remediation:
     def interrupted(self) -> bool:
         """Whether Ctrl-C ended it."""
         return self.question_interrupted or any(one.interrupted for one in self.hosts.values())
+
+    @property
+    def next_command(self) -> str:
+        """What undoes this run; for a rollback, what completes it."""
+        if self.options.mode == "rollback":
+            return f"complete it with: --rollback {self.undoes or self.options.rollback}"
+        return f"undo with: --rollback {self.directory.name}"
 
     def add_check(self, host: str, check: Check) -> None:
         """Let a selected check judge this host before and after; not one that needs the host."""
@@ -170,7 +179,7 @@ class Remediation:
     def _change(self, collected: dict[str, Snapshot | Failure]) -> None:
         if self.access is None:
             return
-        self.tell(f"run {self.directory.name}; undo with: --rollback {self.directory.name}")
+        self.tell(f"run {self.directory.name}; {self.next_command}")
         with Journal(self.journal, run=self.directory.name, who=self.access.who) as journal:
             sizes = [str(size) for size in self.options.batches]
             journal.record(Event.REMEDIATION_STARTED, batches=sizes)
@@ -195,6 +204,7 @@ class Remediation:
             return []
         path = journals.find_journal(self.reports, self.options.rollback)
         changes = journals.read_changes(path)
+        self.undoes = changes.run
         selected = [host for host in changes.started if host in collected]
         self.tell(
             f"run {changes.run} by {changes.who} started to change"

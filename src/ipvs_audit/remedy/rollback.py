@@ -30,7 +30,7 @@ def roll_back(
     forks: int,
     tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, HostRemediation]:
-    """Undo a run on each of the hosts: rolled back, not attempted or failed.
+    """Undo a run on each of the hosts: rolled back, rollback failed, or not attempted.
 
     Interrupted (Ctrl-C), it completes the hosts under way and starts no other; a second time, it
     does not wait for them and says so.
@@ -51,16 +51,20 @@ def roll_back(
             journal.record(Event.ROLLING_BACK, host, of=changes.run)
             found = _roll_back_host(host, changes, access)
         except TransportError as lost:
-            found = _failed(host, lost.message, after=access.collect(host))
+            found = _failed(host, _again(lost.message, changes), after=access.collect(host))
         except Exception as fault:  # noqa: BLE001  # one host's surprise must not end the run
-            found = _failed(host, f"unexpected {type(fault).__name__}: {fault}; roll back again")
+            why = f"unexpected {type(fault).__name__}: {fault}"
+            found = _failed(host, _again(why, changes))
         done[host] = found
         tell(status_line(host, found.status, found.message))
 
     for_each_host(work, hosts, forks=forks, stop=stop)
     for host, found in done.items():
         journal.record(Event.HOST_FINISHED, host, status=found.status, message=found.message)
-    return {host: done.get(host) or _interrupted(host, started=host in started) for host in hosts}
+    return {
+        host: done.get(host) or _interrupted(host, changes, started=host in started)
+        for host in hosts
+    }
 
 
 def _roll_back_host(host: str, changes: RunChanges, access: HostAccess) -> HostRemediation:
@@ -68,7 +72,7 @@ def _roll_back_host(host: str, changes: RunChanges, access: HostAccess) -> HostR
     after = access.collect(host)
     outcomes = {one.number: str(one.outcome) for one in result.steps}
     notes = "; ".join(note.text for note in result.notes)
-    status, message = RemediationStatus.FAILED, result.problem or notes
+    status, message = RemediationStatus.ROLLBACK_FAILED, _again(result.problem, changes)
     if result.undo_complete and not outcomes and host in changes.changed:
         message = f"the journal says that it was changed, but the host holds no backup: {notes}"
     elif result.undo_complete:
@@ -76,13 +80,17 @@ def _roll_back_host(host: str, changes: RunChanges, access: HostAccess) -> HostR
     return HostRemediation(Plan(host), status, message, outcomes, after)
 
 
+def _again(why: str, changes: RunChanges) -> str:
+    return f"{why}; then --rollback {changes.run} again"
+
+
 def _failed(host: str, message: str, after: Snapshot | Failure | None = None) -> HostRemediation:
-    return HostRemediation(Plan(host), RemediationStatus.FAILED, message, after=after)
+    return HostRemediation(Plan(host), RemediationStatus.ROLLBACK_FAILED, message, after=after)
 
 
-def _interrupted(host: str, *, started: bool) -> HostRemediation:
+def _interrupted(host: str, changes: RunChanges, *, started: bool) -> HostRemediation:
     status, message = RemediationStatus.NOT_ATTEMPTED, INTERRUPTED
     if started:
-        status = RemediationStatus.FAILED
-        message = f"{INTERRUPTED} while this host was being rolled back; roll back again"
+        status = RemediationStatus.ROLLBACK_FAILED
+        message = _again(f"{INTERRUPTED} while this host was being rolled back", changes)
     return HostRemediation(Plan(host), status, message, interrupted=True)

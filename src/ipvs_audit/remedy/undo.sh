@@ -94,7 +94,7 @@ undo_value() {
 
 undo_file() {
   if [ -d "${4%/*}" ] && ! only_root_writes "${4%/*}"; then
-    say step "$1" refused "$(shared), so root does not write to ${4%/*}; then roll back again"
+    say step "$1" refused "$(shared), so root does not write to ${4%/*}"
     broken=1
     return
   fi
