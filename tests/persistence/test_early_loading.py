@@ -73,6 +73,22 @@ def test_the_kernel_command_line_loads_and_blacklists(words: tuple[str, ...], ea
     assert found.holds(off) is early
 
 
+@pytest.mark.parametrize("command", [
+    "systemctl restart systemd-sysctl", "/usr/bin/systemctl start systemd-sysctl",
+    "sh -c 'systemctl restart systemd-sysctl'",
+])  # fmt: skip
+def test_a_hook_that_waits_for_what_waits_for_it_is_a_doubt(command: str) -> None:
+    """systemd-sysctl starts after systemd-modules-load, which waits for the hook."""
+    files = {HOOK: f"install ip_vs /sbin/modprobe -i ip_vs && {command}\n", DROP_IN: OFF}
+    early = after_boot(config({**files, LOAD: "ip_vs\n"}), off)
+    assert early.holds(off) is None
+    assert f"{HOOK}:1 runs systemctl" in early.doubt
+    assert f"{LOAD}:1 makes that load ip_vs" in early.doubt
+    skipped = {**files, LOAD: "ip_vs\n", "/etc/modprobe.d/z.conf": "softdep ip_vs pre: x\n"}
+    assert after_boot(config(skipped), off).holds(off) is True  # the hook does not run
+    assert "runs systemctl" not in after_boot(config(files), off).doubt  # on demand
+
+
 def test_a_kernel_that_refuses_ip_vs_runs_no_estimation() -> None:
     refused = with_cmdline({}, "module_blacklist=floppy,ip_vs")
     for found in (after_reload(refused, off), after_boot(refused, off)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,12 @@ from ipvs_audit.persistence.late_writers import with_late_writers
 from ipvs_audit.persistence.next_boot import by_next_boot
 from ipvs_audit.persistence.other_hooks import udev_race
 from ipvs_audit.persistence.prediction import Accepts, Prediction
-from ipvs_audit.persistence.reload import after_reload, why_not_surely_loaded, without_switch
+from ipvs_audit.persistence.reload import (
+    after_reload,
+    find_hook,
+    why_not_surely_loaded,
+    without_switch,
+)
 from ipvs_audit.persistence.run_files import lost_at_boot, without_run
 from ipvs_audit.snapshot.kernel import upstream_version
 
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
 
 _CMDLINE = "sysctl."
+_SYSTEMCTL = re.compile(r"\bsystemctl\b")
 _CMDLINE_SINCE = (5, 8)
 
 
@@ -68,9 +75,9 @@ def _after_early_load(config: HostConfig, early: EarlyLoad, accepts: Accepts) ->
         first = after_reload(config, accepts)
         never = first.fault or (first.value is None and not first.doubt)
         why = why_not_surely_loaded(config)
+        why = f"{early.source} may not load ip_vs: {why}" if why else _wait(config, early)
         if never or why:
-            open_ = first.doubt or f"{early.source} may not load ip_vs: {why}"
-            return first if never else replace(first, doubt=open_)
+            return first if never else replace(first, doubt=first.doubt or why)
         how = f"{early.source} loads ip_vs early"
     else:
         first = _builtin(config)
@@ -94,6 +101,22 @@ def _after_early_load(config: HostConfig, early: EarlyLoad, accepts: Accepts) ->
     )
     race = udev_race(config, applied.value)
     return replace(first, value=applied.value, because=because, doubt=race)
+
+
+def _wait(config: HostConfig, early: EarlyLoad) -> str:
+    """Why the hook may keep a boot from going on; empty where it does not.
+
+    ``systemctl start`` and ``restart`` wait for the unit, and units of the boot for
+    systemd-modules-load (``After=``), which waits for the hook.
+    """
+    hook, _ = find_hook(config)
+    if hook is None or not _SYSTEMCTL.search(hook.rest):
+        return ""
+    return (
+        f"{hook.where} runs systemctl, which may wait for systemd-modules-load, while"
+        f" {early.source} makes that load ip_vs and wait for the hook: the boot may stand still"
+        " until systemd ends it; let the hook run /sbin/sysctl instead"
+    )
 
 
 def _builtin(config: HostConfig) -> Prediction:
