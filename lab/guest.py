@@ -8,6 +8,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -203,17 +204,21 @@ class Guest:
         Raises:
             GuestError: It took too long; or, with `check`, exited non-zero.
         """
-        try:
-            process = subprocess.Popen(
-                [*self.ssh_command(user), command],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-        except FileNotFoundError as error:
-            raise LabError("ssh is not installed") from error
+        # A file: communicate() drops what it has not sent when its time is over (Python 3.11).
+        with tempfile.TemporaryFile() as given:
+            given.write(stdin)
+            given.seek(0)
+            try:
+                process = subprocess.Popen(
+                    [*self.ssh_command(user), command],
+                    stdin=given,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                )
+            except FileNotFoundError as error:
+                raise LabError("ssh is not installed") from error
         with process:
-            stdout, stderr = self._communicate(process, stdin, timeout, command)
+            stdout, stderr = self._communicate(process, timeout, command)
         done = subprocess.CompletedProcess(
             command,
             process.returncode,
@@ -227,17 +232,15 @@ class Guest:
         return done
 
     def _communicate(
-        self, process: subprocess.Popen[bytes], stdin: bytes, timeout: float, command: str
+        self, process: subprocess.Popen[bytes], timeout: float, command: str
     ) -> tuple[bytes, bytes]:
         """What it printed; ends it where it takes too long."""
         patience = Patience(self.pid, timeout)
-        unsent: bytes | None = stdin
         try:
             while True:
                 try:
-                    return process.communicate(unsent, timeout=2)
+                    return process.communicate(timeout=2)
                 except subprocess.TimeoutExpired as error:
-                    unsent = None  # communicate goes on with what it was given first
                     self.check()
                     if patience.over():
                         what = f"guest {self.name}: not done after {patience}: {command}"
