@@ -140,7 +140,8 @@ def test_any_bytes_are_a_document_or_one_clear_error(raw: bytes) -> None:
 def test_deep_or_self_holding_yaml_does_not_exhaust_the_reader() -> None:
     with pytest.raises(StrictYamlError, match="not plain YAML"):
         StrictYaml.parse(b"[" * 100_000, "f.yml")
-    StrictYaml.parse(b"&a [*a, *a]\n", "f.yml")
+    with pytest.raises(StrictYamlError, match="its aliases"):
+        StrictYaml.parse(b"&a [*a, *a]\n", "f.yml")
 
 
 def test_a_place_is_that_of_the_key_or_of_what_holds_it() -> None:

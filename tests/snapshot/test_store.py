@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import gzip
 import json
-from typing import TYPE_CHECKING
+import os
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ipvs_audit.model import limits
 from ipvs_audit.snapshot import CollectionInfo, Failure, Section, Snapshot, store
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 text = st.text(st.characters(), max_size=30)
 sections = st.lists(
@@ -127,10 +127,45 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_line_beyond_all_bounds_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "LONGEST_LINE", 100)
+    monkeypatch.setattr(limits, "EVIDENCE_LINE", 100)
     (tmp_path / "x.jsonl").write_bytes(store.to_line(SNAPSHOT))
     with pytest.raises(store.StoreError, match="longer than 100 bytes"):
         list(store.read(tmp_path / "x.jsonl"))
+
+
+def test_a_file_that_unpacks_to_far_more_than_its_size_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "EVIDENCE_EXPANSION_FROM", 1_000_000)
+    blank = Section("x", "", " " * 500_000, 0, 1.0)
+    bomb = [replace(SNAPSHOT, target=f"web{n}", sections={"x": blank}) for n in range(4)]
+    store.write(tmp_path / store.NAME, bomb)
+    reading = store.read(tmp_path)
+    assert next(reading).target == "web0"
+    with pytest.raises(store.StoreError, match="gunzip"):
+        list(reading)
+    assert not store.mentions(tmp_path, "none")
+    plain = tmp_path / "plain.jsonl"
+    plain.write_bytes(gzip.decompress((tmp_path / store.NAME).read_bytes()))
+    assert len(list(store.read(plain))) == 4
+
+
+def test_hosts_that_differ_in_their_names_alone_are_no_bomb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "EVIDENCE_EXPANSION_FROM", 0)
+    recording = Path(__file__).parents[1] / "recordings" / "namespaced-more.jsonl"
+    (host,) = store.read(recording)
+    assert isinstance(host, Snapshot)
+    store.write(tmp_path / store.NAME, (replace(host, target=f"web{n}") for n in range(200)))
+    assert len(list(store.read(tmp_path))) == 200
+
+
+def test_a_pipe_in_place_of_evidence_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / store.NAME)
+    with pytest.raises(store.StoreError, match="not a regular file"):
+        list(store.read(tmp_path))
+    assert not store.mentions(tmp_path, "host")
 
 
 def test_an_interrupted_run_keeps_what_is_known(tmp_path: Path) -> None:

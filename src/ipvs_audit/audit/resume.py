@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from ipvs_audit.model.private_files import new_file
+from ipvs_audit.model.regular_file import read_regular
 from ipvs_audit.report import manifest
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.results_stream import Results
@@ -122,7 +123,7 @@ def find_earlier(asked: Path) -> EarlierRun:
         return _written(asked.resolve())
     evidence = evidence_in_progress(asked)
     try:
-        identity = _IDENTITY.validate_json(identity_file(evidence).read_bytes())
+        identity = _IDENTITY.validate_json(read_regular(identity_file(evidence)))
     except OSError:
         raise ResumeError(
             f"--resume {asked}: no such run, finished or stopped while it collected"

@@ -6,7 +6,6 @@ each host. Evidence without it still gives the hosts' names.
 
 from __future__ import annotations
 
-import hashlib
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -51,7 +50,7 @@ def saved_inventory(evidence: Path, *, limit: str | None) -> Inventory:
     return Inventory(
         targets=tuple(targets[name] for name in chosen),
         sources=(str(evidence),),
-        sha256=_digest(evidence / store.NAME if evidence.is_dir() else evidence),
+        sha256=manifest.sha256(evidence / store.NAME if evidence.is_dir() else evidence),
         total=len(targets) + left_out,
     )
 
@@ -86,8 +85,3 @@ def _from_results(path: Path) -> tuple[dict[str, Target], int]:
         for host in run.hosts
     }
     return targets, run.left_out
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -50,6 +50,15 @@ COMMAND_TIMEOUT = 30.0
 QUOTE_SEARCHED = 4096
 QUOTE_LENGTH = 200
 
+# Saved evidence.
+
+#: Bytes of one host's line: four times what the transport lets through, for escapes.
+EVIDENCE_LINE = 64 * 1024 * 1024
+#: How often its own size a file of evidence may unpack to (10,000 hosts that differ in their names
+#: alone: 109), and the bytes from which that counts. Deflate reaches 1,032.
+EVIDENCE_EXPANSION = 250
+EVIDENCE_EXPANSION_FROM = 256 * 1024 * 1024
+
 # How a connection is served.
 
 #: Bytes to read from a program or channel at a time.

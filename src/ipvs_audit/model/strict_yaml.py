@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MAX_BYTES = 16 * 1024 * 1024
+#: Values that a file may hold once each alias is what it stands for.
+_MAX_VALUES = 1_000_000
 
 
 class StrictYamlError(Exception):
@@ -55,6 +57,11 @@ class StrictYaml:
             for node in _repeated_keys(root, set()):
                 line = node.start_mark.line + 1
                 raise StrictYamlError(f"{name}:{line}: {node.value} is set twice: keep one")
+            if _values(root, {}) > _MAX_VALUES:
+                raise StrictYamlError(
+                    f"{name}: its aliases (*name) stand for more than {_MAX_VALUES:,} values, or"
+                    " one for itself: write them out"
+                )
             data = {} if root is None else loader.construct_document(root)
         except UnicodeDecodeError as error:
             raise StrictYamlError(f"{name}: not UTF-8 text, at byte {error.start}") from None
@@ -114,3 +121,17 @@ def _repeated_keys(node: yaml.Node | None, done: set[int]) -> Iterator[yaml.Node
                 yield key
             seen.add(key.value)
         yield from _repeated_keys(value, done)
+
+
+def _values(node: yaml.Node | None, known: dict[int, int]) -> int:
+    """How many values a node holds with every alias written out; too many for one within itself."""
+    if (found := known.get(id(node))) is not None:
+        return found
+    known[id(node)] = _MAX_VALUES + 1  # for whoever asks while it is counted
+    total = 1
+    if isinstance(node, yaml.SequenceNode):
+        total += sum(_values(each, known) for each in node.value)
+    elif isinstance(node, yaml.MappingNode):
+        total += sum(_values(each, known) for pair in node.value for each in pair)
+    known[id(node)] = total
+    return total

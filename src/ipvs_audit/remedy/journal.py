@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.model.private_files import make_directories
+from ipvs_audit.model.regular_file import read_regular
 from ipvs_audit.remedy.plan_steps import WriteFile
 from ipvs_audit.remedy.script_answers import StepOutcome
 
@@ -150,13 +151,13 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:
         JournalError: the file cannot be read, or is not a journal.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = read_regular(path).split(b"\n")
     except OSError as wrong:
         raise JournalError(f"{path}: {wrong.strerror}") from None
     for number, line in enumerate(lines[:-1], 1):
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             if line.startswith(_RECORD_START) or _RECORD_START.startswith(line):
                 continue
             raise JournalError(f"{path}:{number}: is not JSON") from None

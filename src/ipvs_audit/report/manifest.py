@@ -6,6 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model.regular_file import open_regular, read_regular
 from ipvs_audit.report.errors import ReportError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def entries(directory: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     found: dict[str, str] = {}
-    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(read_regular(path).decode("utf-8", "replace").splitlines(), 1):
         read = _LINE.fullmatch(line)
         if read is None or read[2] in found:
             raise ReportError(f"{path}:{number}: not a manifest line, or a duplicate name")
@@ -59,5 +60,5 @@ def sha256(path: Path) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

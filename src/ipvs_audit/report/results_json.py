@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from ipvs_audit.model.regular_file import read_regular
 from ipvs_audit.model.results import SCHEMA, Counts, Document, HostResult, Run
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.report.errors import ReportError
@@ -114,7 +115,7 @@ def first_error(invalid: ValidationError) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        raw = json.loads(path.read_bytes())
+        raw = json.loads(read_regular(path))
     except OSError as unread:
         raise ReportError(f"{path}: cannot be read: {unread.strerror}") from None
     except (ValueError, RecursionError) as broken:

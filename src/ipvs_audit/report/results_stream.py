@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from pydantic import ValidationError
 
+from ipvs_audit.model.regular_file import open_regular
 from ipvs_audit.model.results import SCHEMA, Counts
 from ipvs_audit.model.verdict import Evidence
 from ipvs_audit.report.errors import ReportError
@@ -50,7 +51,7 @@ class Results:
             ReportError: it is not laid out as this version writes it.
         """
         self.path = path
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             first, second, third = (file.readline() for _ in range(3))
             self._start = file.tell()
         if first != _HEAD or not second.startswith(_RUN) or third != _THIRD:
@@ -64,7 +65,7 @@ class Results:
             self.counts: Counts = COUNTS.validate_python(head["counts"])
         except ValidationError as invalid:
             raise ReportError(f"{path}:2: {first_error(invalid)}") from None
-        except (ValueError, KeyError, TypeError) as broken:
+        except (ValueError, KeyError, TypeError, RecursionError) as broken:
             raise ReportError(f"{path}:2: is not the head of a run: {broken}") from None
 
     def lines(self) -> Iterator[bytes]:

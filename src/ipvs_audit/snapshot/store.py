@@ -19,7 +19,9 @@ from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from ipvs_audit.model import limits
 from ipvs_audit.model.private_files import new_file
+from ipvs_audit.model.regular_file import open_regular
 from ipvs_audit.snapshot import CollectionInfo, Failure, Section, Snapshot
 
 if TYPE_CHECKING:
@@ -31,9 +33,6 @@ SCHEMA = "ipvs-audit/snapshot/1"
 
 #: The file's name in a run's directory.
 NAME = "snapshots.jsonl.gz"
-
-#: Bytes of one host's line, at most: four times what the transport lets through, for escapes.
-LONGEST_LINE = 64 * 1024 * 1024
 
 _FAILURE = TypeAdapter(Failure)
 _COLLECTION = TypeAdapter(CollectionInfo)
@@ -159,18 +158,14 @@ def read(path: Path) -> Iterator[Snapshot | Failure]:
     file = path / NAME if path.is_dir() else path
     number, targets = 0, set()
     try:
-        with _open(file) as lines:
-            while line := lines.readline(LONGEST_LINE + 1):
-                number += 1
-                if len(line) > LONGEST_LINE:
-                    raise StoreError(f"{file}:{number}: longer than {LONGEST_LINE} bytes")
-                if not line.endswith(b"\n"):
-                    raise CutShortError(f"{file}:{number}: cut short: it has no end")
-                evidence = from_line(line)
-                if evidence.target in targets:
-                    raise StoreError(f"{file}:{number}: {evidence.target!r} is a duplicate")
-                targets.add(evidence.target)
-                yield evidence
+        for number, line in enumerate(_lines(file), 1):
+            if not line.endswith(b"\n"):
+                raise CutShortError(f"{file}:{number}: cut short: it has no end")
+            evidence = from_line(line)
+            if evidence.target in targets:
+                raise StoreError(f"{file}:{number}: {evidence.target!r} is a duplicate")
+            targets.add(evidence.target)
+            yield evidence
     except ValidationError as wrong:
         first = wrong.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -207,13 +202,9 @@ def mentions(path: Path, section: str) -> bool:
     wanted = re.compile(rb'"name"\s*:\s*"' + re.escape(section.encode()) + rb'"')
     file = path / NAME if path.is_dir() else path
     try:
-        with _open(file) as lines:
-            while line := lines.readline(LONGEST_LINE + 1):
-                if wanted.search(line):
-                    return True
-    except (OSError, EOFError, zlib.error):
-        pass
-    return False
+        return any(wanted.search(line) for line in _lines(file))
+    except (OSError, EOFError, zlib.error, StoreError):
+        return False
 
 
 def _finite(text: str) -> float:
@@ -223,7 +214,28 @@ def _finite(text: str) -> float:
     return found
 
 
-def _open(file: Path) -> IO[bytes]:
-    with file.open("rb") as raw:
+def _lines(file: Path) -> Iterator[bytes]:
+    """The lines, unpacked where the file is packed.
+
+    Raises:
+        StoreError: a line or the whole is larger than evidence is, or the file is a pipe or device.
+        OSError, EOFError, zlib.error: it cannot be read, or is damaged.
+    """
+    with open_regular(file) as raw:
         packed = raw.read(2) == b"\x1f\x8b"
-    return cast("IO[bytes]", gzip.open(file)) if packed else file.open("rb")
+        raw.seek(0)
+        most = limits.EVIDENCE_EXPANSION * os.fstat(raw.fileno()).st_size
+        most = max(most, limits.EVIDENCE_EXPANSION_FROM)
+        lines = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if packed else raw
+        number = total = 0
+        while line := lines.readline(limits.EVIDENCE_LINE + 1):
+            number += 1
+            total += len(line)
+            if len(line) > limits.EVIDENCE_LINE:
+                raise StoreError(f"{file}:{number}: longer than {limits.EVIDENCE_LINE:,} bytes")
+            if packed and total > most:
+                raise StoreError(
+                    f"{file}:{number}: unpack it yourself (gunzip) if you trust it: it grows to"
+                    f" more than {limits.EVIDENCE_EXPANSION} times its size, as no evidence does"
+                )
+            yield line
