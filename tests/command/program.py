@@ -41,13 +41,14 @@ class Ran:
 
 
 class Audit:
-    """The command line, with reports in a place of its own."""
+    """The command line, with reports and pytest's cache in a place of its own."""
 
     def __init__(self, reports: Path) -> None:
         self.reports = reports
 
     def argv(self, *arguments: str | Path) -> list[str]:
-        return [str(PYTEST), "--reports", str(self.reports), *map(str, arguments)]
+        cache = f"cache_dir={self.reports}.cache"
+        return [str(PYTEST), "--reports", str(self.reports), "-o", cache, *map(str, arguments)]
 
     def __call__(self, *arguments: str | Path, timeout: float = 120) -> Ran:
         done = subprocess.run(

@@ -92,7 +92,8 @@ def environment(version: str, wheel: Path) -> Path:
     executable = folder / "bin" / "python"
     if not (folder / "complete").exists():
         run(interpreter, "-m", "venv", "--clear", folder, cwd=ROOT)
-        run(executable, *PIP, "install", "--require-hashes", "-r", lock, cwd=ROOT)
+        needed = ("--no-compile", "--require-hashes", "-r", lock)  # most of it is never imported
+        run(executable, *PIP, "install", *needed, cwd=ROOT)
         (folder / "complete").touch()
     run(executable, *PIP, "install", "--no-deps", "--force-reinstall", wheel, cwd=ROOT)
     return executable.parent
