@@ -1,18 +1,17 @@
-"""What applies settings and loads modules, and who reads IPVS statistics."""
+"""What applies settings and loads modules."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from probe_runs import SHELLS, run
 
 from ipvs_audit.snapshot import GarbledEvidenceError, Section
-from ipvs_audit.snapshot.host import parse_consumers, parse_host, parse_loaders
+from ipvs_audit.snapshot.host import parse_host, parse_loaders
 from ipvs_audit.snapshot.kernel import parse_module
 
 
@@ -117,38 +116,6 @@ def test_versions_of_modprobe(said: str, kmod: int | None, kind: str) -> None:
     text = f"modprobe=/sbin/modprobe\nmodprobe-version={said}\nend\n"
     found = parse_loaders(section("loaders", text))
     assert (found.kmod, found.modprobe_kind) == (kmod, kind)
-
-
-@pytest.mark.parametrize(("flags", "loses"), [
-    ("", True), ("--no-collector.ipvs", False), ("--collector.disable-defaults", False),
-    ("--collector.disable-defaults --collector.ipvs", True), ("--collector.ipvs=false", False),
-])  # fmt: skip
-@pytest.mark.parametrize("shell", SHELLS)
-def test_a_node_exporter_is_found_and_its_flags_are_understood(
-    tmp_path: Path, shell: str, flags: str, *, loses: bool
-) -> None:
-    program = tmp_path / "node_exporter"
-    shutil.copy(shutil.which("bash") or "", program)
-    argv = [str(program), "-c", "read -t 60 x", "--password=hunter2", *flags.split()]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE) as process:
-        time.sleep(0.1)
-        section_ = run(SHELLS[shell])["consumers"]
-        process.kill()
-    (found,) = [one for one in parse_consumers(section_) if one.pid == process.pid]
-    assert found.name == "node_exporter"
-    assert found.loses is loses
-    assert "hunter2" not in section_.output
-
-
-def test_kube_proxy_is_reported_and_loses_nothing() -> None:
-    (found,) = parse_consumers(section("consumers", "812 kube-proxy\nend\n"))
-    assert (found.name, found.pid, found.loses) == ("kube-proxy", 812, False)
-
-
-@pytest.mark.parametrize("text", ["", "812 keepalived\n", "x keepalived\nend\n"])
-def test_garbled_consumers(text: str) -> None:
-    with pytest.raises(GarbledEvidenceError):
-        parse_consumers(section("consumers", text))
 
 
 IDENTITY = "uid=0\nuser=root\nticks=3\nblind=no awk\nblind=no stat\n"

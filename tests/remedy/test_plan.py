@@ -21,15 +21,18 @@ from planned import (
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.remedy.plan import make_plan
 from ipvs_audit.snapshot import Failure
-from ipvs_audit.snapshot.host import Consumer
 from ipvs_audit.snapshot.kernel import Module
 from ipvs_audit.snapshot.next_boot import BootKernel, NextBoot
+from ipvs_audit.snapshot.statistics_readers import StatisticsReader, StatisticsReaders
 
 if TYPE_CHECKING:
     from ipvs_audit.remedy.plan_steps import Plan
 
 KEY = "net.ipv4.vs.run_estimation"
-EXPORTER = Consumer("node_exporter", 812, "its ipvs collector reads ip_vs_stats", loses=True)
+EXPORTER = StatisticsReader("node_exporter", 812, "exe", "always", "its ipvs collector reads")
+ALLOY = StatisticsReader("alloy", 90, "comm", "maybe", "has node_exporter's ipvs collector")
+PROXY = StatisticsReader("kube-proxy", 7, "comm", "never", "reads no statistics")
+
 WITHOUT_KEY = BootKernel(
     "5.10.0", "the default entry", module="available", file="/x/ip_vs.ko", knows_switch=False
 )
@@ -164,19 +167,30 @@ def test_a_hook_that_only_gets_it_wrong_is_replaced() -> None:
         assert contents(made)[HOOK].decode() == f"# ipvs-audit: install ip_vs {wrong}\n{RECIPE}"
 
 
-def test_statistics_consumers_hold_a_host_back_unless_accepted() -> None:
-    evidence = host({CONF: ""}, consumers=(EXPORTER,))
+def test_readers_of_statistics_hold_a_host_back_unless_accepted() -> None:
+    evidence = host({CONF: ""}, readers=StatisticsReaders((EXPORTER,)))
     made = make_plan(evidence, Policy())
     assert made.status == "needs_approval"
-    assert "node_exporter (pid 812)" in made.needs_approval
+    assert made.needs_approval.startswith("node_exporter (pid 812) reads IPVS statistics, which")
     assert made.steps
     assert not made.ready
     assert make_plan(evidence, Policy(), accept_statistics_loss=True).ready
     assert make_plan(evidence, Policy(accept_statistics_loss=True)).ready
 
 
+def test_what_only_may_read_is_said_to_and_needs_approval_too() -> None:
+    made = make_plan(host({CONF: ""}, readers=StatisticsReaders((ALLOY, PROXY))), Policy())
+    assert made.needs_approval.startswith("alloy (pid 90) may read IPVS statistics, which freeze")
+    assert "kube-proxy" not in made.needs_approval
+    assert make_plan(host({CONF: ""}, readers=StatisticsReaders((PROXY,))), Policy()).ready
+
+
 def test_switching_estimation_on_again_follows_the_document() -> None:
-    evidence = host({CONF: OFF, HOOK: RECIPE}, census=census(netns(raw="0")), consumers=(EXPORTER,))
+    evidence = host(
+        {CONF: OFF, HOOK: RECIPE},
+        census=census(netns(raw="0")),
+        readers=StatisticsReaders((EXPORTER,)),
+    )
     made = make_plan(evidence, Policy(estimation="enabled"))
     assert made.ready
     assert contents(made) == {CONF: ON.encode()}

@@ -20,7 +20,7 @@ PARTS = (
     "loaders",
     "programs",
     "host_answers",
-    "consumers",
+    "readers",
     "census",
     "counters",
     "config",

@@ -18,6 +18,7 @@ from ipvs_audit.snapshot.host_answers import HostAnswers
 from ipvs_audit.snapshot.kernel import Kernel, Module
 from ipvs_audit.snapshot.namespaces import Census, Netns
 from ipvs_audit.snapshot.next_boot import BootKernel, NextBoot
+from ipvs_audit.snapshot.statistics_readers import StatisticsReaders
 
 if TYPE_CHECKING:
     from ipvs_audit.model.verdict import Result
@@ -115,7 +116,7 @@ def snapshot(**parts: Any) -> Snapshot:
         "module": LOADED,
         "census": census(),
         "counters": {1: series(1, *OFF)},
-        "consumers": (),
+        "readers": StatisticsReaders(),
         "loaders": LOADERS,
         "programs": standard_programs("debian"),
         "host_answers": HostAnswers(),

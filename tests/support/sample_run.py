@@ -167,7 +167,7 @@ def host(name: str, *changes: Result, kernel: str = "6.1.0-41-amd64") -> HostRes
             "uptime": "4 min",
             "clock": "agrees with the controller",
             "exposure": "2 services, 4 destinations, 2 possible CPUs: 12 reads every 2 s",
-            "statistics consumers": "node_exporter (pid 412): its ipvs collector goes flat",
+            "statistics readers": "node_exporter (pid 412) reads: its ipvs collector goes flat",
         },
         controls=tuple(given.get(one.id) or result(one.id) for one in CONTROLS),
         started="2026-11-23T02:00:01.004Z",

@@ -70,11 +70,9 @@ def _exposure(evidence: Snapshot) -> str:
     )
 
 
-def _consumers(evidence: Snapshot) -> str:
-    return "; ".join(
-        f"{consumer.name} (pid {consumer.pid}): {consumer.detail}"
-        for consumer in evidence.consumers
-    )
+def _readers(evidence: Snapshot) -> str:
+    readers = evidence.readers
+    return "; ".join((*readers.texts, *readers.gaps))
 
 
 _FACTS: dict[str, Callable[[Snapshot], str]] = {
@@ -84,7 +82,7 @@ _FACTS: dict[str, Callable[[Snapshot], str]] = {
     "host name": lambda evidence: evidence.host.hostname,
     "ip_vs": _module,
     "exposure": _exposure,
-    "statistics consumers": _consumers,
+    "statistics readers": _readers,
     "namespaces": lambda evidence: (
         counted(len(evidence.census.others) + 1, "network namespace")
         + ("" if evidence.census.complete else ", census incomplete")

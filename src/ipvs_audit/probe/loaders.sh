@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Which programs apply settings and load modules here, and who reads IPVS statistics.
+# Which programs apply settings and load modules here.
 
 # Which build of procps, systemd and kmod this is, where dpkg installed them. Asked only where it matters:
 # builds of other versions of procps do not differ. rpm is not asked: as root it may write (a database
@@ -92,27 +92,4 @@ loaders() {
   done
   get /proc/sys/kernel/modules_disabled && text="${text}modules-disabled=$got$nl"
   frame loaders - 'stat -L / /etc /proc/1/root/ /proc/1/root/etc; cat /proc/1/comm; ls /lib/systemd/systemd-sysctl; sysctl --version; modprobe --version; grep Package:.procps -A12 /var/lib/dpkg/status; ls -l /etc/systemd/system' "${text}end$nl"
-}
-
-# Names only, and of node_exporter the two kinds of flag that matter: a command line may hold secrets.
-consumers() {
-  text=''
-  set -f
-  IFS=$nl
-  for line in $comms; do
-    name=${line#*:} pid=${line#/proc/} pid=${pid%%/*} flags=''
-    case $name in
-      ipvs-e:*) continue ;;
-      node_exporter | prometheus-node)
-        flags=$({ tr '\000' '\n' <"/proc/$pid/cmdline"; } 2>/dev/null |
-          grep -E '^--(no-)?collector\.(ipvs|disable-defaults)(=(true|false))?$')
-        ;;
-    esac
-    text="$text$pid $name"
-    for flag in $flags; do text="$text	$flag"; done
-    text=$text$nl
-  done
-  unset IFS
-  set +f
-  frame consumers - "grep -E 'node_exporter|keepalived|...' /proc/[0-9]*/comm" "${text}end$nl"
 }

@@ -59,7 +59,7 @@ main() {
   unset IFS
   set +e +u +f
   who
-  comms=$(grep -HsE '^(ipvs-e:|node_exporter|prometheus-node|keepalived|kube-proxy|kube-router|kubeskoop|inspector$|procipvs|ipvsadm|ipvs[_-]exporter|netdata$|telegraf$|collectd$)' /proc/[0-9]*/comm)
+  processes
   host
   module
   find_namespaces
@@ -75,7 +75,7 @@ main() {
   asked
   next_boot
   late_writers
-  consumers
+  tell_readers
   editable_files
   if [ -n "$tasks$mounts" ]; then
     until_then $((t0 + span - 310))

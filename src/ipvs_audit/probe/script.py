@@ -14,10 +14,12 @@ from functools import cache
 from importlib.resources import files
 
 from ipvs_audit.model import limits
+from ipvs_audit.snapshot.statistics_readers import probe_words
 
 #: The parts of the script beside probe.sh, in order: functions only.
 PARTS = (
     "host.sh",
+    "processes.sh",
     "mount_namespaces.sh",
     "namespaces.sh",
     "namespace_values.sh",
@@ -36,6 +38,12 @@ EDITABLE_FILES = ("root_only.sh", "editable_files.sh")
 
 _LAST_LINE = "main </dev/null\n"
 _NONCE = re.compile(r"[0-9a-f]{32}")
+_AWK_BEGINS = re.compile(r"[a-z_]+_awk='[^']*")
+#: Of a line that divides before a string with a slash in it this makes nonsense: there is none.
+_AWK_TOKENS = re.compile(
+    r"""(?P<literal>"(?:[^"\\]|\\.)*"|/(?:[^/\\\[]|\\.|\[\]?(?:[^\]\\]|\\.)*\])+/)"""
+    r"|\ ?(?P<operator>[=!<>]=|&&|\|\||[-+]=|[=<>{};,?:~])\ ?|(?P<comment>\ *\#.*)"
+)
 
 
 def new_nonce() -> str:
@@ -52,6 +60,8 @@ def _template() -> str:
     folder = files(__package__)
     text = {name: (folder / name).read_text("utf-8") for name in ("probe.sh", *PARTS)}
     whole = text["probe.sh"].replace("# @PARTS@", "\n".join(text[name] for name in PARTS))
+    names, words = probe_words()
+    whole = whole.replace("@READERS@", names).replace("@READER_WORDS@", words)
     return strip_comments(whole)
 
 
@@ -72,9 +82,27 @@ def mount_namespaces_part() -> str:
 
 
 def strip_comments(text: str) -> str:
-    """A script without comments and indentation."""
+    r"""A script without comments and indentation, and without blanks that awk does not need.
+
+    Awk programs are told by the name of their variable, which ends in ``_awk``.
+
+    >>> strip_comments("f() {\n  # why\n  x_awk='\n  { a = \"b = c\"; d = /= e/ }'\n}\n")
+    'f() {\nx_awk=\'\n{a="b = c";d=/= e/}\'\n}\n'
+    """
     lines = (line.strip() for line in text.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("#")) + "\n"
+    kept = []
+    in_awk = False
+    for line in lines:
+        if not line or line.startswith("#"):
+            continue
+        kept.append(_without_blanks(line) if in_awk else line)
+        in_awk = not line.endswith("'") if in_awk else bool(_AWK_BEGINS.fullmatch(line))
+    return "\n".join(kept) + "\n"
+
+
+def _without_blanks(line: str) -> str:
+    """A line of awk without a comment and blanks around operators; literals stay as they are."""
+    return _AWK_TOKENS.sub(lambda found: found["literal"] or found["operator"] or "", line)
 
 
 def render(

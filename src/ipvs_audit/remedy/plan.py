@@ -63,13 +63,12 @@ def make_plan(
 
 
 def _needing_approval(plan: Plan, snapshot: Snapshot, policy: Policy) -> Plan:
-    losers = [one for one in snapshot.consumers if one.loses]
+    losing = snapshot.readers.losing
     no_key = snapshot.census.host.why_unread == "absent" and snapshot.module.loaded
-    if policy.estimation == "enabled" or not losers or no_key:
+    if policy.estimation == "enabled" or not losing or no_key:
         return plan
-    named = ", ".join(f"{one.name} (pid {one.pid})" for one in losers[:5])
     why = (
-        f"{named} reads IPVS statistics, which freeze with estimation off; approve with "
+        f"{losing}, which freeze with estimation off; approve with "
         "--accept-statistics-loss or, for this host, ipvs_audit_accept_statistics_loss: true"
     )
     return Plan(plan.target, plan.steps, why, plan.blocked, plan.notes)

@@ -23,20 +23,15 @@ from ipvs_audit.snapshot.config_files import ConfigTree, parse_config_files
 from ipvs_audit.snapshot.counters import Counters, parse_counters
 from ipvs_audit.snapshot.errors import GarbledEvidenceError
 from ipvs_audit.snapshot.exposure import Exposure, exposure_of
-from ipvs_audit.snapshot.host import (
-    Consumer,
-    Host,
-    Loaders,
-    parse_consumers,
-    parse_host,
-    parse_loaders,
-)
+from ipvs_audit.snapshot.host import Host, Loaders, parse_host, parse_loaders
 from ipvs_audit.snapshot.host_answers import HostAnswers, parse_host_answers
 from ipvs_audit.snapshot.kernel import Kernel, Module, parse_kernel, parse_module
 from ipvs_audit.snapshot.namespaces import Census, parse_census
 from ipvs_audit.snapshot.next_boot import NextBoot, parse_next_boot
 from ipvs_audit.snapshot.programs import Programs, parse_programs
 from ipvs_audit.snapshot.section import Section
+from ipvs_audit.snapshot.statistics_readers import SECTION as READERS
+from ipvs_audit.snapshot.statistics_readers import StatisticsReaders, parse_readers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,9 +148,9 @@ class Snapshot:
         return parse_host_answers(self.section("asked"))
 
     @cached_property
-    def consumers(self) -> tuple[Consumer, ...]:
-        """Who reads IPVS statistics there."""
-        return parse_consumers(self.section("consumers"))
+    def readers(self) -> StatisticsReaders:
+        """Who reads IPVS statistics there, or may."""
+        return parse_readers(self.section(READERS))
 
     @cached_property
     def census(self) -> Census:

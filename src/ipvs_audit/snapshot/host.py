@@ -1,4 +1,4 @@
-"""Who the host is, which loaders it has, and who on it reads IPVS statistics."""
+"""Who the host is, and which loaders it has."""
 
 from __future__ import annotations
 
@@ -96,44 +96,6 @@ class Loaders:
     helps_dry_run: bool | None = None
     modprobe_kind: str = "kmod"
     other_root: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Consumer:
-    """A process that reads IPVS statistics, which go flat with estimation off.
-
-    Attributes:
-        name: e.g. ``node_exporter``.
-        pid: on the host.
-        detail: what it reads, or why it may not (``--no-collector.ipvs``).
-        loses: whether it loses something; False for a reader whose collector is switched off.
-    """
-
-    name: str
-    pid: int
-    detail: str
-    loses: bool
-
-
-#: Readers of IPVS statistics, by the first 15 letters of their name: how they are called, what
-#: they read, and whether they lose something.
-_READERS = {
-    "node_exporter": ("node_exporter", "its ipvs collector reads /proc/net/ip_vs_stats", True),
-    "prometheus-node": ("node_exporter", "its ipvs collector reads /proc/net/ip_vs_stats", True),
-    "keepalived": ("keepalived", "reads the statistics of services and destinations", True),
-    "kubeskoop-expor": ("KubeSkoop exporter", "its procipvs probe reads ip_vs_stats", True),
-    "kubeskoop": ("KubeSkoop", "its procipvs probe reads ip_vs_stats", True),
-    "inspector": ("KubeSkoop inspector", "its procipvs probe reads ip_vs_stats", True),
-    "procipvs": ("KubeSkoop procipvs", "reads ip_vs_stats", True),
-    "ipvsadm": ("ipvsadm", "reads statistics if it was called with --stats or --rate", True),
-    "ipvs_exporter": ("IPVS exporter", "reads the statistics of services", True),
-    "ipvs-exporter": ("IPVS exporter", "reads the statistics of services", True),
-    "netdata": ("netdata", "its proc plugin reads /proc/net/ip_vs_stats", True),
-    "telegraf": ("telegraf", "reads statistics if its ipvs input is on", True),
-    "collectd": ("collectd", "reads statistics if its ipvs plugin is on", True),
-    "kube-router": ("kube-router", "reads the statistics of services for its metrics", True),
-    "kube-proxy": ("kube-proxy", "writes rules, reads no statistics", False),
-}
 
 
 def parse_host(host: Section, identity: Section) -> Host:
@@ -237,25 +199,6 @@ def _packages(section: Section) -> Iterator[tuple[str, PackageVersion]]:
         name, _, version = line.partition(" ")
         with suppress(ValueError):
             yield name, parse_package_version(version)
-
-
-def parse_consumers(section: Section) -> tuple[Consumer, ...]:
-    """Who reads IPVS statistics, in the order of the probe.
-
-    Raises:
-        GarbledEvidenceError: the section is not whole, or a line is not of its form.
-    """
-    found = []
-    for line in section.whole_lines():
-        about, *flags = line.split("\t")
-        pid, _, comm = about.partition(" ")
-        name, detail, loses = _READERS.get(comm, (comm, "may read the statistics", True))
-        off = "--no-collector.ipvs" in flags or "--collector.ipvs=false" in flags
-        on = "--collector.ipvs" in flags or "--collector.ipvs=true" in flags
-        if off or (not on and any("disable-defaults" in flag for flag in flags)):
-            detail, loses = f"its ipvs collector is off ({' '.join(flags)})", False
-        found.append(Consumer(name, number(section, "a process id", pid), detail, loses))
-    return tuple(found)
 
 
 def _first(section: Section) -> dict[str, str]:
