@@ -230,6 +230,12 @@ def test_what_a_directory_gives_new_files_lets_nobody_write_them(
     assert [one.outcome for one in report.steps] == ["written", "written"], (report, box.said)
 
 
+def test_what_the_place_of_the_backups_inherits_lets_nobody_in(box: Box, shell: list[str]) -> None:
+    set_acl(box.root, f"d:u:{ATTACKER}:rwx")
+    accepted(box, shell)
+    assert box.state.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_new_files_name_cannot_be_guessed(box: Box, shell: list[str]) -> None:
     names = []
     for run in ("r1", "r2"):

@@ -259,6 +259,11 @@ def test_who_may_write_above_a_directory_or_on_a_links_way_is_named() -> None:
     )
     assert "give /opt/conf to root alone" in made.blocked
     assert "does not write to /etc/modprobe.d" in made.blocked
+    kept = [*directories(), "directory shared 999999 /var/lib/ipvs-audit"]
+    made = make_plan(
+        with_editable_files(host({CONF: ""}), [*editable_file(CONF, b""), *kept]), Policy()
+    )
+    assert "give /var/lib/ipvs-audit to root alone" in made.blocked
     led = [f"file {CONF}", "real /etc/shadow", "others /home/ops"]
     made = make_plan(
         with_editable_files(host({CONF: "->/etc/shadow"}), [*led, *directories()]), Policy()

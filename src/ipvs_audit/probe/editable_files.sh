@@ -41,6 +41,7 @@ note_directory() { case $directories in *"$nl$1$nl"*) ;; *) directories="$direct
 
 editable_files() {
   text='' directories="$nl/etc$nl/etc/sysctl.d$nl/etc/modprobe.d$nl/var/lib$nl"
+  [ ! -e /var/lib/ipvs-audit ] || note_directory /var/lib/ipvs-audit
   set --
   [ ! -e /etc/sysctl.conf ] || set -- /etc/sysctl.conf
   for file in /etc/sysctl.d/*.conf; do

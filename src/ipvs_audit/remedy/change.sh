@@ -129,7 +129,7 @@ prepare() {
   done
   # Not before it is known whose the place is: a link there could lead anywhere.
   for place in "${state%/*}" "$state"; do
-    [ "$place" != "$state" ] || [ -d "$state" ] || mkdir "$state" 2>/dev/null || {
+    [ "$place" != "$state" ] || [ -d "$state" ] || mkdir -m 700 "$state" 2>/dev/null || {
       say note blocked "$state cannot be created"
       return 1
     }

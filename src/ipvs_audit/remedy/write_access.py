@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.limits import SPARE_KIB
+from ipvs_audit.remedy.script import STATE
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
@@ -34,6 +35,8 @@ def why_unwritable(
     reasons = [why_not_root(snapshot)]
     reasons += [_file(step, config, editable) for step in steps]
     directories = {step.path.rpartition("/")[0] for step in steps} | {"/var/lib"}
+    # Backups go there; the first run creates it.
+    directories |= {STATE} & editable.directories.keys()
     needed = SPARE_KIB + sum(len(step.after) for step in steps) // 512
     reasons += [_directory(path, editable, needed) for path in sorted(directories)]
     return next(filter(None, reasons), "")
