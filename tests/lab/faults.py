@@ -22,9 +22,9 @@ import pytest
 from planned import file_steps
 from remedied import ETC, VALUE, Remedied
 
+from ipvs_audit.model import limits
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.remediation_status import RemediationStatus
-from ipvs_audit.probe import script as probe_script
 from ipvs_audit.remedy import host_access
 from ipvs_audit.remedy import journal as journals
 from ipvs_audit.remedy.batches import parse_batches
@@ -69,7 +69,7 @@ def host(request: pytest.FixtureRequest, _qemu_works: None) -> Iterator[Remedied
     # Counters are not what is tried here: no look waits for them to stand still.
     policy = Policy(remedy=remedy).model_copy(update={"sample_seconds": 0})
     with _kept_line(guest), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(probe_script, "SHORTEST_SPAN", 0)
+        patch.setattr(limits, "SHORTEST_SPAN", 0)
         patch.setattr(host_access, "open_connection", Lines().open)
         yield Remedied(guest, policy)
     guest.stop()
