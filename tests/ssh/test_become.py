@@ -50,6 +50,9 @@ FAKES = {
     "requiretty": "#!/bin/sh\necho 'sudo: sorry, you must have a tty to run sudo' >&2; exit 1",
     "stranger": "#!/bin/sh\necho 'audit is not in the sudoers file.' >&2; exit 1",
     "otp": PARSE + "printf 'One-time code: ' >&2; read x; exit 1",
+    "slow": PARSE + "sleep 2\n" + ASK,
+    "slow to let in": PARSE + 'sleep 2; exec "$@"',
+    "stalls": PARSE + "exec sleep 1000",
     "unknown": "#!/bin/sh\necho 'sudo: unknown user ghost' >&2; exit 1",
 }
 
@@ -94,6 +97,20 @@ def test_password_is_given_when_sudo_asks(fake: Callable[..., Connection], kind:
     output = run(fake(kind, PASSWORD))
     assert output.stdout == b"hello\n"
     assert PASSWORD.encode() not in output.stderr
+
+
+@pytest.mark.parametrize(("kind", "password"), [("slow", PASSWORD), ("slow to let in", None)])
+def test_sudo_that_takes_its_time_is_waited_for(
+    fake: Callable[..., Connection], kind: str, password: Any
+) -> None:
+    assert run(fake(kind, password)).stdout == b"hello\n"
+
+
+@pytest.mark.parametrize(("password", "kind"), [(PASSWORD, "become"), (None, "timeout")])
+def test_sudo_that_stalls_ends_in_time(
+    fake: Callable[..., Connection], password: Any, kind: str
+) -> None:
+    assert failure(fake("stalls", password), timeout=1).kind == kind
 
 
 def test_password_never_reaches_the_script_where_sudo_does_not_ask(
