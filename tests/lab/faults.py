@@ -25,11 +25,13 @@ from remedied import ETC, VALUE, Remedied
 from ipvs_audit.model import limits
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.remediation_status import RemediationStatus
+from ipvs_audit.model.stop_request import StopRequest
 from ipvs_audit.remedy import host_access
 from ipvs_audit.remedy import journal as journals
 from ipvs_audit.remedy.batches import parse_batches
 from ipvs_audit.remedy.host_access import HALT, HALT_UNDO
 from ipvs_audit.remedy.journal import Event, Journal
+from ipvs_audit.remedy.operator import Operator
 from ipvs_audit.remedy.rollback import roll_back
 from ipvs_audit.remedy.rollout import roll_out
 from ipvs_audit.remedy.run_script import apply_plan
@@ -301,6 +303,7 @@ def _run(host: Remedied, made: Plan, before: Any, path: Path, point: int = 0) ->
             sizes=parse_batches("1"),
             max_failures=0,
             forks=1,
+            operator=Operator(StopRequest()),
         )[name]
 
 
@@ -310,7 +313,8 @@ def _rolled_back(host: Remedied, path: Path) -> None:
         return
     changes = journals.read_changes(path)
     with Journal(path.with_suffix(".back"), run="back", who="tests") as journal:
-        done = roll_back(changes.started, changes, host.access("back"), journal, forks=1)
+        access, operator = host.access("back"), Operator(StopRequest())
+        done = roll_back(changes.started, changes, access, journal, forks=1, operator=operator)
     assert {one.status for one in done.values()} <= {RemediationStatus.ROLLED_BACK}, done
 
 

@@ -6,43 +6,33 @@ import os
 import pty
 import select
 import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from pretended_runs import LONG, ROOT, changed, command, environment, unattended
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
 ASKED = b"Change them now? [yes/no]"
-LOCK_SECONDS = 120
+AGAIN = b"Change web1 by its new plan? [yes/no]"
 
 
-def command(folder: Path, *arguments: str) -> list[str]:
-    (folder / "hosts.yml").write_text("all: {hosts: {web1: , web2: }}\n")
-    return [
-        *(sys.executable, "-m", "pytest", "-p", "pretend", "--reports", str(folder / "reports")),
-        *("--inventory", str(folder / "hosts.yml"), "--remediate", *arguments),
-    ]
-
-
-def environment(folder: Path) -> dict[str, str]:
-    return os.environ | {
-        "PYTHONPATH": f"{ROOT}/tests/support",
-        "IPVS_AUDIT_TEST_DONE": str(folder / "done"),
-        "COLUMNS": "120",
-    }
-
-
-def at_terminal(folder: Path, answer: bytes, *arguments: str) -> tuple[int, str]:
-    """Run it at a terminal, and type something at the question: exit status and output."""
+def at_terminal(
+    folder: Path, answer: bytes, *arguments: str, again: bytes = b"", **more: str
+) -> tuple[int, str]:
+    """Run it at a terminal, and type something at each question: exit status and output."""
+    argv, env = command(folder, "--remediate", *arguments), environment(folder, **more)
     child, terminal = pty.fork()
     if child == 0:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests may ignore it
         os.chdir(ROOT)
-        os.execve(sys.executable, command(folder, *arguments), environment(folder))  # noqa: S606
-    said, typed, end = b"", False, time.monotonic() + LOCK_SECONDS
+        os.execve(sys.executable, argv, env)  # noqa: S606
+    said, typed, end = b"", False, time.monotonic() + LONG
+    asked_again = AGAIN if again else b""
     while time.monotonic() < end:
         if not select.select([terminal], [], [], 1)[0]:
             continue
@@ -53,33 +43,15 @@ def at_terminal(folder: Path, answer: bytes, *arguments: str) -> tuple[int, str]
         if ASKED in said and not typed:
             os.write(terminal, answer)
             typed = True
+        if asked_again and asked_again in said:
+            os.write(terminal, again)
+            asked_again = b""
     else:
         os.kill(child, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     os.close(terminal)
     assert typed == (answer != b""), said
     return status, said.decode()
-
-
-def unattended(
-    folder: Path, *arguments: str, more: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run it without a terminal, maybe with more in its environment."""
-    return subprocess.run(
-        command(folder, *arguments),
-        cwd=ROOT,
-        env=environment(folder) | (more or {}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LOCK_SECONDS,
-    )
-
-
-def changed(folder: Path) -> str:
-    done = folder / "done"
-    return done.read_text() if done.exists() else ""
 
 
 @pytest.mark.parametrize("answer", [b"y\n", b"YES\n"])
@@ -117,7 +89,7 @@ def test_with_yes_nothing_is_asked(tmp_path: Path) -> None:
 def test_without_a_terminal_yes_is_needed(
     tmp_path: Path, arguments: tuple[str, ...], status: int
 ) -> None:
-    done = unattended(tmp_path, *arguments)
+    done = unattended(tmp_path, "--remediate", *arguments)
     assert done.returncode == status, done.stdout
     assert bool(changed(tmp_path)) == (status == 1)
 
@@ -134,7 +106,7 @@ def test_what_is_not_attempted_or_failed_stands_in_every_report(tmp_path: Path) 
 def test_a_check_that_cannot_be_loaded_lets_nothing_be_changed(tmp_path: Path) -> None:
     broken = tmp_path / "test_broken.py"
     broken.write_text("import no_such_module\n")
-    done = unattended(tmp_path, "--yes", "checks", str(broken))
+    done = unattended(tmp_path, "--remediate", "--yes", "checks", str(broken))
     assert "nothing was changed" in done.stdout + done.stderr
     assert done.returncode != 0
     assert changed(tmp_path) == ""
@@ -146,11 +118,8 @@ def test_measuring_that_fails_after_a_change_leaves_reports_and_journal(
 ) -> None:
     done = unattended(
         tmp_path,
-        "--yes",
-        "--latency",
-        "--max-failures",
-        "2",
-        more={"IPVS_AUDIT_TEST_UNMEASURED": raised},
+        *("--remediate", "--yes", "--latency", "--max-failures", "2"),
+        IPVS_AUDIT_TEST_UNMEASURED=raised,
     )
     assert changed(tmp_path).startswith("web1: 3 steps"), done.stdout + done.stderr
     reports = tmp_path / "reports" / "latest"
@@ -163,10 +132,28 @@ def test_measuring_that_fails_after_a_change_leaves_reports_and_journal(
 def test_a_run_that_fails_after_a_change_never_says_that_nothing_was_changed(
     tmp_path: Path,
 ) -> None:
-    done = unattended(tmp_path, "--yes", more={"IPVS_AUDIT_TEST_CUT_SHORT": "1"})
+    done = unattended(tmp_path, "--remediate", "--yes", IPVS_AUDIT_TEST_CUT_SHORT="1")
     assert changed(tmp_path).startswith("web1: 3 steps"), done.stdout + done.stderr
     assert "nothing was changed:" not in done.stdout + done.stderr
     results = (tmp_path / "reports" / "latest" / "results.json").read_text()
     assert "The remediation stopped early" in results
     assert (tmp_path / "reports" / "latest" / "journal.jsonl").stat().st_size
     assert done.returncode == 1, done.stdout
+
+
+def test_a_plan_that_nobody_saw_is_shown_and_asked_about(tmp_path: Path) -> None:
+    more = {"IPVS_AUDIT_TEST_CHANGED": "1", "IPVS_AUDIT_TEST_WORKS": "1"}
+    _, said = at_terminal(tmp_path, b"yes\n", "--limit", "web1", again=b"yes\n", **more)
+    shown = said.index("web1: it changed after its plan was made. The new plan:")
+    assert said.index("+net.ipv4.vs.run_estimation = 0", shown) < said.index(AGAIN.decode())
+    assert changed(tmp_path) == "web1: 3 steps\n", said
+
+
+def test_without_a_terminal_a_host_that_changed_is_skipped_and_named(tmp_path: Path) -> None:
+    done = unattended(tmp_path, "--remediate", "--yes", IPVS_AUDIT_TEST_CHANGED="1")
+    assert changed(tmp_path) == "", done.stdout
+    assert done.returncode == 1
+    said = "nobody could be asked about the new plan (--yes)"
+    assert f"web2: not attempted: it changed after its plan was made, and {said}" in done.stdout
+    page = (tmp_path / "reports" / "latest" / "index.html").read_text()
+    assert said in page

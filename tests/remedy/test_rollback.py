@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pytest
 from made import snapshot
 
+from ipvs_audit.model.stop_request import StopRequest
 from ipvs_audit.remedy import journal as journals
 from ipvs_audit.remedy.journal import Event, Journal, JournalError, step_entry
+from ipvs_audit.remedy.operator import Operator
 from ipvs_audit.remedy.plan_steps import SetRunningValue
 from ipvs_audit.remedy.rollback import roll_back
 from ipvs_audit.remedy.script_answers import Note, NoteKind, ScriptResult, StepAnswer, StepOutcome
@@ -34,13 +37,19 @@ class Host:
     def __init__(self, answer: ScriptResult | Exception) -> None:
         self._answer = answer
 
-    def collect(self, _host: str) -> Snapshot:
+    def collect(self, _host: str, _within: float = 0) -> Snapshot:
         return snapshot()
 
-    def apply(self, _host: str, _plan: Plan) -> ScriptResult:
+    def apply(self, _host: str, _plan: Plan, _within: float = 0) -> ScriptResult:
         raise AssertionError
 
-    def undo(self, _host: str, run: str = "", by: str = "") -> ScriptResult:
+    def cut(self, _host: str) -> None:
+        raise AssertionError
+
+    def undo(
+        self, _host: str, run: str = "", by: str = "", within: float = math.inf
+    ) -> ScriptResult:
+        assert within == math.inf
         assert (run, by) == ("r1", "ops")
         if isinstance(self._answer, Exception):
             raise self._answer
@@ -56,7 +65,8 @@ def rolled_back(folder: Path, answer: ScriptResult | Exception) -> HostRemediati
     changes = journals.read_changes(path)
     with Journal(folder / "r2" / "journal.jsonl", run="r2", who="ops") as journal:
         journal.record(Event.ROLLBACK_STARTED, of="r1")
-        return roll_back(["h1"], changes, Host(answer), journal, forks=1)["h1"]
+        operator = Operator(StopRequest())
+        return roll_back(["h1"], changes, Host(answer), journal, forks=1, operator=operator)["h1"]
 
 
 def test_what_the_host_has_restored_is_rolled_back(tmp_path: Path) -> None:

@@ -3,123 +3,23 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from made import snapshot
-from planned import planned
+from rolled_out import CHANGED, HALF, World, run, verdicts
 
-from ipvs_audit.model.verdict import Result, Verdict
+from ipvs_audit.model.stop_request import StopRequest
+from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.remedy import journal as journals
 from ipvs_audit.remedy.batches import parse_batches, split_into_batches
 from ipvs_audit.remedy.journal import Event, Journal
+from ipvs_audit.remedy.operator import Operator
 from ipvs_audit.remedy.plan_steps import Plan
-from ipvs_audit.remedy.rollout import roll_out
 from ipvs_audit.remedy.script_answers import Note, NoteKind, ScriptResult, StepAnswer, StepOutcome
-from ipvs_audit.snapshot import Failure, Snapshot
 from ipvs_audit.transport import TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-    from ipvs_audit.remedy.remediate_host import HostRemediation
-
-PLAN = planned({"/etc/sysctl.conf": ""})
-DONE = ScriptResult(
-    (
-        StepAnswer(1, StepOutcome.WRITTEN),
-        StepAnswer(2, StepOutcome.WRITTEN),
-        StepAnswer(3, StepOutcome.SET),
-    ),
-    complete=True,
-)
-UNCHANGED = Note(NoteKind.UNCHANGED, "nothing was changed")
-CHANGED = ScriptResult(
-    (StepAnswer(1, StepOutcome.CHANGED, "it has changed since the plan was made"),),
-    (UNCHANGED,),
-    complete=True,
-)
-HALF = ScriptResult(
-    (StepAnswer(1, StepOutcome.WRITTEN), StepAnswer(2, StepOutcome.FAILED, "disk full")),
-    complete=True,
-)
-UNDONE = ScriptResult((StepAnswer(1, StepOutcome.RESTORED),), complete=True)
-GONE = Failure("x", "unreachable", "refused", "", "")
-
-
-def verdicts(verdict: Verdict, four: Verdict | None = None) -> dict[str, Result]:
-    both = {"EST-2": verdict, "EST-4": four or verdict}
-    return {id_: Result(id_, id_, one, "high", f"{id_} {one}", "", "") for id_, one in both.items()}
-
-
-@dataclass
-class World:
-    """Hosts that answer as they are told; each is right after it was changed, unless named."""
-
-    reports: dict[str, list[ScriptResult | TransportError]] = field(default_factory=dict)
-    after: dict[str, dict[str, Result]] = field(default_factory=dict)
-    lost: set[str] = field(default_factory=set)
-    undo_lost: set[str] = field(default_factory=set)
-    acts: list[str] = field(default_factory=list)
-    interrupt: str = ""
-    undone: ScriptResult = UNDONE
-
-    def collect(self, host: str) -> Snapshot | Failure:
-        self.acts.append(f"collect {host}")
-        return GONE if host in self.lost else snapshot()
-
-    def apply(self, host: str, _plan: Plan) -> ScriptResult:
-        self.acts.append(f"apply {host}")
-        if host == self.interrupt:
-            raise KeyboardInterrupt
-        said = self.reports.get(host, [DONE]).pop(0) if self.reports.get(host) else DONE
-        if isinstance(said, Exception):
-            raise said
-        return said
-
-    def undo(self, host: str, *_run: str) -> ScriptResult:
-        self.acts.append(f"undo {host}")
-        if host in self.undo_lost:
-            raise TransportError("unreachable", "no route")
-        return self.undone
-
-    def judge(self, host: str, _taken: object) -> dict[str, Result]:
-        return self.after.get(host, verdicts(Verdict.PASS))
-
-    def remediable(self, _host: str) -> frozenset[str]:
-        return frozenset({"EST-2", "EST-3", "EST-4", "EST-5", "EST-6"})
-
-    def plan(self, host: str, _taken: object) -> Plan:
-        again = bool(self.reports.get(host)) or host in self.after
-        return PLAN if again else Plan(host)
-
-
-def run(
-    world: World,
-    path: Path,
-    hosts: int = 5,
-    *,
-    sizes: str = "1,10%,100%",
-    most: int = 0,
-    unreachable: int = 0,
-    tell: Callable[[str], None] = lambda _: None,
-) -> dict[str, HostRemediation]:
-    names = [f"h{number}" for number in range(1, hosts + 1)]
-    with Journal(path / "journal.jsonl", run="r1", who="ops") as journal:
-        return roll_out(
-            dict.fromkeys(names, PLAN),
-            dict.fromkeys(names, verdicts(Verdict.FAIL)),
-            world,
-            world,
-            journal,
-            sizes=parse_batches(sizes),
-            max_failures=most,
-            forks=1,
-            unreachable=unreachable,
-            tell=tell,
-        )
 
 
 class Unsure(World):
@@ -191,15 +91,6 @@ def test_a_host_that_has_improved_but_still_fails_counts_as_failed_and_stays(
     assert "undo h1" not in world.acts
 
 
-def test_a_file_that_changed_is_planned_again_once(tmp_path: Path) -> None:
-    world = World(reports={"h1": [CHANGED, DONE]})
-    assert run(world, tmp_path, 1)["h1"].status == "remediated"
-    world = World(reports={"h1": [CHANGED, CHANGED]})
-    done = run(world, tmp_path, 1)
-    assert done["h1"].status in ("failed", "reverted")
-    assert world.acts.count("apply h1") == 2
-
-
 def test_a_step_that_failed_half_way_is_undone(tmp_path: Path) -> None:
     world = World(reports={"h1": [HALF]})
     done = run(world, tmp_path, 1)["h1"]
@@ -266,12 +157,6 @@ def test_a_host_that_somebody_else_remediated_meanwhile_is_no_failure(tmp_path: 
     assert [one.status for one in done.values()] == ["already_compliant", "remediated"]
 
 
-def test_what_is_under_way_at_a_second_ctrl_c_is_not_called_untouched(tmp_path: Path) -> None:
-    done = run(World(interrupt="h1"), tmp_path, 2, sizes="1")
-    assert done["h1"].status == "failed"
-    assert "its state is unknown; run --rollback r1" in done["h1"].message
-
-
 @pytest.mark.parametrize(
     "event", [Event.APPLYING, Event.APPLIED, Event.VERIFIED, Event.HOST_FINISHED]
 )
@@ -296,16 +181,9 @@ def test_a_journal_that_cannot_be_written_stops_the_run_and_loses_no_host(
 def test_what_a_host_says_cannot_steer_the_terminal(tmp_path: Path) -> None:
     evil = ScriptResult((StepAnswer(1, StepOutcome.FAILED, "\x1b]0;gotcha\x07"),), complete=True)
     told: list[str] = []
-    run(World(reports={"h1": [evil]}), tmp_path, 1, tell=told.append)
+    run(World(reports={"h1": [evil]}), tmp_path, 1, operator=Operator(StopRequest(), told.append))
     assert any("gotcha" in line for line in told)
     assert not any("\x1b" in line for line in told)
-
-
-def test_an_interrupted_run_attempts_no_other_host(tmp_path: Path) -> None:
-    world = World(interrupt="h2")
-    done = run(world, tmp_path, 4, sizes="1")
-    assert done["h1"].status == "remediated"
-    assert [done[name].status for name in ("h3", "h4")] == ["not_attempted"] * 2
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,17 @@
 
 What would be done to it is appended to the file that ``IPVS_AUDIT_TEST_DONE`` names. Where
 ``IPVS_AUDIT_TEST_UNMEASURED`` is set, the change succeeds for the running value, and measuring the
-latency after it raises what the variable names.
+latency after it raises what the variable names. ``IPVS_AUDIT_TEST_WORKS`` only lets it succeed.
+``IPVS_AUDIT_TEST_HOLD`` names a phase that lasts until the file ``go`` lies beside the first: then
+the file ``held`` does.
+``IPVS_AUDIT_TEST_CHANGED`` lets each host have changed since its plan was made, the first time.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +24,7 @@ from ipvs_audit.plugin import run
 from ipvs_audit.remedy import remediation
 from ipvs_audit.remedy.host_access import HostConnections
 from ipvs_audit.remedy.rollout import roll_out
-from ipvs_audit.remedy.script_answers import ScriptResult, StepAnswer, StepOutcome
+from ipvs_audit.remedy.script_answers import Note, NoteKind, ScriptResult, StepAnswer, StepOutcome
 from ipvs_audit.snapshot import store
 
 if TYPE_CHECKING:
@@ -31,6 +35,9 @@ DONE = Path(os.environ["IPVS_AUDIT_TEST_DONE"])
 
 
 UNMEASURED = os.environ.get("IPVS_AUDIT_TEST_UNMEASURED")
+WORKS = UNMEASURED or "IPVS_AUDIT_TEST_WORKS" in os.environ
+#: Not empty where hosts have changed; then also the names of those that were tried.
+CHANGED = ["-"] if "IPVS_AUDIT_TEST_CHANGED" in os.environ else []
 RAISED = {"OSError": OSError(28, "No space left on device"), "ValueError": ValueError("odd")}
 
 
@@ -54,8 +61,17 @@ def _collect_evidence(audit: Any, names: set[str], into: Path, *_rest: Any, **_m
             saved.write(_snapshot(name))
 
 
-def _collect(_self: HostConnections, name: str) -> Snapshot:
-    return _snapshot(name, "0" if UNMEASURED and DONE.exists() else "1")
+def _hold(phase: str) -> None:
+    if os.environ.get("IPVS_AUDIT_TEST_HOLD") != phase:
+        return
+    DONE.with_name("held").touch()
+    while not DONE.with_name("go").exists():
+        time.sleep(0.05)
+
+
+def _collect(_self: HostConnections, name: str, _within: float = 0) -> Snapshot:
+    _hold("collect")
+    return _snapshot(name, "0" if WORKS and DONE.exists() else "1")
 
 
 def _time(*_: Any) -> bool:
@@ -64,10 +80,18 @@ def _time(*_: Any) -> bool:
     return False
 
 
-def _apply(_self: HostConnections, name: str, plan: Plan) -> ScriptResult:
+def _apply(_self: HostConnections, name: str, plan: Plan, _within: float = 0) -> ScriptResult:
+    if CHANGED and name not in CHANGED:
+        CHANGED.append(name)
+        return ScriptResult(
+            (StepAnswer(1, StepOutcome.CHANGED, "it has changed since the plan was made"),),
+            (Note(NoteKind.UNCHANGED, "nothing was changed"),),
+            complete=True,
+        )
     with DONE.open("a") as done:
         done.write(f"{name}: {len(plan.steps)} steps\n")
-    if UNMEASURED:
+    _hold("apply")
+    if WORKS:
         steps = range(1, len(plan.steps) + 1)
         return ScriptResult(tuple(StepAnswer(one, StepOutcome.SET) for one in steps), complete=True)
     return ScriptResult(
@@ -75,7 +99,8 @@ def _apply(_self: HostConnections, name: str, plan: Plan) -> ScriptResult:
     )
 
 
-def _undo(_self: HostConnections, *_rest: object) -> ScriptResult:
+def _undo(_self: HostConnections, *_rest: object, **_more: object) -> ScriptResult:
+    _hold("undo")
     return ScriptResult((StepAnswer(1, StepOutcome.RESTORED),), complete=True)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ipvs_audit.audit.session import AuditSession
+    from ipvs_audit.model.stop_request import StopRequest
 
 
 def make_remediation(
@@ -21,6 +22,7 @@ def make_remediation(
     *,
     tell: Callable[[str], None],
     ask: Callable[[str], bool],
+    stop: StopRequest,
 ) -> Remediation | None:
     """What the options ask for besides an audit; None for nothing.
 
@@ -29,6 +31,7 @@ def make_remediation(
         directory: of this run.
         tell: prints a line for the operator.
         ask: asks the operator a yes/no question.
+        stop: whether the run was asked to end.
 
     Raises:
         JournalError: the run to roll back has no journal, or was itself a rollback.
@@ -51,4 +54,5 @@ def make_remediation(
         audit.options.forks,
         tell,
         ask,
+        stop,
     )

@@ -130,6 +130,13 @@ ANSWER_TEXT_LIMIT = 300
 STEP_SECONDS = 1.0
 #: Seconds that undoing may take besides the host's deadline: it may have to wait for the lock.
 UNDO_SECONDS = 60
+#: Seconds that hosts being changed have once a run is asked to stop (``--grace``). An abandoned
+#: Jenkins build is killed after 120: the reports have to be written by then.
+STOP_GRACE = 60.0
+#: Part of it in which a change has to be verified; the rest is for reverting it.
+STOP_VERIFY_SHARE = 0.5
+#: Seconds without a line until hosts under way are named again.
+SIGN_OF_LIFE = 5.0
 #: Seconds to wait on a host for another run to end, before changing it and before undoing.
 LOCK_SECONDS = 5
 UNDO_LOCK_SECONDS = 30

@@ -14,6 +14,7 @@ from ipvs_audit.controls.control import Assessment, Check, control_of, judge, on
 from ipvs_audit.inventory import InventoryError
 from ipvs_audit.latency.options import LatencyOptionError
 from ipvs_audit.model.policy import Policy, PolicyError
+from ipvs_audit.model.stop_request import StopRequest
 from ipvs_audit.model.target import Target
 from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.model.waiver_file import WaiverError
@@ -22,6 +23,8 @@ from ipvs_audit.plugin.options import add_options, read_options
 from ipvs_audit.plugin.outcomes import describe, properties, raise_outcome, recorded
 from ipvs_audit.plugin.pytest_internals import fixture_info, fixture_values
 from ipvs_audit.plugin.run import AuditRun, is_controller, is_worker
+from ipvs_audit.plugin.stop_signals import StopSignals
+from ipvs_audit.plugin.terminal import header, survive_lost_output
 from ipvs_audit.remedy.journal import JournalError
 from ipvs_audit.remedy.options import RemediationOptionError
 from ipvs_audit.report.signature import SignatureError, check_key
@@ -78,22 +81,30 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     command = command_of(config)
     typed = command.words if command else ("pytest", *map(str, config.invocation_params.args))
     try:
-        audit = AuditSession(read_options(config), typed)
+        options = read_options(config)
+        stop = StopRequest(options.remedy.grace)
+        signals = StopSignals(stop, stream=1)
+        if not is_worker(config):
+            signals.install()
+            config.pluginmanager.register(signals, "ipvs-audit-stop-signals")
+            survive_lost_output(config)
+        audit = AuditSession(options, typed)
         if not is_worker(config):
             check_key(audit.options.outputs.sign)
             audit.read_baseline()
             audit.find_earlier()
             audit.check_engine()
-        run = AuditRun(config, audit)
+        run = AuditRun(config, audit, stop)
     except _USAGE_ERRORS as wrong:
         raise pytest.UsageError(str(wrong)) from None
+    signals.last_words = run.last_words
     config.stash[RUN] = run
     config.pluginmanager.register(run, "ipvs-audit-run")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     """Say who is about to be audited, and for what."""
-    return config.stash[RUN].header()
+    return header(config.stash[RUN].audit)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -36,13 +36,13 @@ def on_terminal(config: pytest.Config) -> bool:
 
 
 def ask(config: pytest.Config, question: str) -> bool:
-    """Ask at the terminal; anything but yes is no."""
+    """Ask at the terminal; anything but yes is no, also that the terminal is gone."""
     capture = config.pluginmanager.getplugin("capturemanager")
     if capture is not None:
         capture.suspend_global_capture(in_=True)
     try:
         return input(f"{question} [yes/no] ").strip().lower() in ("yes", "y")
-    except EOFError:
+    except (EOFError, OSError):
         return False
     finally:
         if capture is not None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rich.console import Console
 from rich.text import Text
 
 from ipvs_audit.audit.collecting import collect_evidence
@@ -23,12 +20,11 @@ from ipvs_audit.audit.session import run_id
 from ipvs_audit.controls.control import control_of, on_request
 from ipvs_audit.model.exit_codes import ExitCode
 from ipvs_audit.model.private_files import OWNER_ONLY, make_directories
-from ipvs_audit.model.text import counted
 from ipvs_audit.plugin.connections import CheckConnections
 from ipvs_audit.plugin.fast_runner import FastRunner
 from ipvs_audit.plugin.outcomes import from_report
-from ipvs_audit.plugin.pytest_internals import terminal_output
 from ipvs_audit.plugin.remediation import ask, refuse_unasked
+from ipvs_audit.plugin.terminal import console_of
 from ipvs_audit.remedy.journal import JournalError
 from ipvs_audit.remedy.run_results import with_remediation
 from ipvs_audit.report.errors import ReportError
@@ -44,7 +40,9 @@ if TYPE_CHECKING:
     from ipvs_audit.controls.control import Check
     from ipvs_audit.model.control import Control
     from ipvs_audit.model.results import Run
+    from ipvs_audit.model.stop_request import StopRequest
     from ipvs_audit.model.verdict import Result
+    from ipvs_audit.remedy.remediation import Remediation
     from ipvs_audit.snapshot import Failure, Snapshot
 
 
@@ -61,9 +59,10 @@ def is_controller(config: pytest.Config) -> bool:
 class AuditRun:
     """What one pytest process knows of the audit. Registered as a plugin of its own."""
 
-    def __init__(self, config: pytest.Config, audit: AuditSession) -> None:
+    def __init__(self, config: pytest.Config, audit: AuditSession, stop: StopRequest) -> None:
         self.config = config
         self.audit = audit
+        self.stop = stop
         self.collected = False
         self._needed: dict[str, set[str]] = {}
         self.early_verdicts = EarlyVerdicts(audit, self._needed)
@@ -87,24 +86,11 @@ class AuditRun:
         )
         refuse_unasked(config, audit.options.remedy)
         self.remediation = make_remediation(
-            audit, self.directory, tell=self._say, ask=lambda question: ask(config, question)
-        )
-
-    def header(self) -> str:
-        """The line under pytest's own header."""
-        audit = self.audit
-        source = (
-            f"saved evidence in {audit.options.snapshots}"
-            if audit.options.snapshots
-            else ", ".join(audit.inventory.sources)
-        )
-        excluded = len(audit.targets) - len(audit.audited)
-        return (
-            f"ipvs-audit: {len(audit.audited)} of {counted(audit.inventory.total, 'host')}"
-            f" from {source}"
-            + (f", {excluded} excluded" if excluded else "")
-            + f"; IPVS estimation must be {audit.policy.estimation}"
-            + "".join(f"\nipvs-audit: {warning}" for warning in audit.inventory.warnings)
+            audit,
+            self.directory,
+            tell=self._say,
+            ask=lambda question: ask(config, question),
+            stop=stop,
         )
 
     def add_needed(self, host: str, control: Control | None, *, connection: bool) -> None:
@@ -150,7 +136,7 @@ class AuditRun:
             self.collected = not self.audit.audited
             return
         self.collected = True
-        progress = Progress(self._console(), self.early_verdicts.fails)
+        progress = Progress(console_of(self.config), self.early_verdicts.fails)
         try:
             mode = self.audit.options.outputs.mode or OWNER_ONLY
             make_directories(self.snapshots.parent, mode)
@@ -205,6 +191,15 @@ class AuditRun:
         remediation = self.remediation
         if remediation is None or not self.collected or self.audit.interrupted:
             return
+        try:
+            self._remediate(remediation)
+        except KeyboardInterrupt:
+            self.audit.notes.append("Interrupted before any host was changed.")
+            self.audit.interrupted = True
+        finally:
+            self.stop.raises = True
+
+    def _remediate(self, remediation: Remediation) -> None:
         before = dict(self.audit.collected)
         try:
             self.audit.notes += remediation.run(self.audit.collected)
@@ -219,19 +214,20 @@ class AuditRun:
         changed = {
             host for host, evidence in self.audit.collected.items() if evidence != before[host]
         }
-        if self.audit.options.latency.asked and changed and not remediation.interrupted:
+        if self.audit.options.latency.asked and changed and not self.stop.requested:
             self._measure_again(changed, before)
         if remediation.journal.exists():
             self._extra_files = {remediation.journal.name: remediation.journal}
         if changed:
             self._keep_evidence()
-        self.audit.interrupted = self.audit.interrupted or remediation.interrupted
+        self.audit.interrupted = self.audit.interrupted or self.stop.requested
 
     def _measure_again(self, changed: set[str], before: dict[str, Snapshot | Failure]) -> None:
         """Measure hosts that were changed. They were: whatever fails here, the run reports them."""
         try:
             keep_earlier_traces(self.audit.collected, before)
-            self._measure(self._latency_hosts & changed)
+            with self.stop.interruptible():
+                self._measure(self._latency_hosts & changed)
         except Exception as wrong:  # noqa: BLE001  # the change has to be reported all the same
             self.audit.notes.append(
                 "The latency after the change could not be measured on every host, and is"
@@ -253,7 +249,16 @@ class AuditRun:
     def _say(self, line: str) -> None:
         """Show a line. A terminal that is gone must not end a run that changes hosts."""
         with contextlib.suppress(OSError):
-            self._console().print(Text(line), soft_wrap=True)
+            console_of(self.config).print(Text(line), soft_wrap=True)
+
+    def last_words(self) -> str:
+        """What somebody who ends the process at once has to know."""
+        if self.remediation is None or not self.remediation.has_started:
+            return ""
+        return (
+            "; hosts may have been changed and not verified: undo with --rollback"
+            f" {self.directory.name}, or run again"
+        )
 
     def _discard_evidence(self) -> None:
         """Nothing can be evaluated: write no report, leave no file."""
@@ -284,6 +289,8 @@ class AuditRun:
 
     def finish(self, exitstatus: int) -> int:
         """Write the reports and give the exit status of the run."""
+        self.stop.raises = False  # what is half written is of no use
+        self.audit.interrupted = self.audit.interrupted or self.stop.requested
         self.connections.close()
         self._note_unknown_severities()
         run = self.audit.finish(self._needed)
@@ -308,7 +315,7 @@ class AuditRun:
         if (kept := self._extra_files.get("snapshots-before.jsonl.gz")) is not None:
             kept.unlink(missing_ok=True)
         self._outcome = (run, self.directory)
-        if self.audit.interrupted:
+        if self.audit.interrupted or self.stop.requested:
             return ExitCode.INTERRUPTED
         # A check that is skipped or marked as an expected failure still has its verdict.
         bad = any(one.verdict.bad and not one.waived for host in run.hosts for one in host.controls)
@@ -327,13 +334,7 @@ class AuditRun:
             terminalreporter.write_line(f"ipvs-audit: {self._outcome}", red=True, bold=True)
         elif self._outcome is not None:
             run, directory = self._outcome
-            render_summary(run, directory, self._console(terminalreporter))
-
-    def _console(self, terminalreporter: Any = None) -> Console:  # noqa: ANN401
-        reporter = terminalreporter or self.config.pluginmanager.getplugin("terminalreporter")
-        out = terminal_output(reporter) if reporter is not None else sys.stderr
-        width = shutil.get_terminal_size((100, 24)).columns
-        return Console(file=out, width=None if out.isatty() else width)
+            render_summary(run, directory, console_of(self.config))
 
 
 def _free(directory: Path) -> Path:

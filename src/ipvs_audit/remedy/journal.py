@@ -66,11 +66,13 @@ class Journal:
         self.who = who
         self._lock = threading.Lock()
         self._torn = False
+        self._open = False
 
     def __enter__(self) -> Self:
         make_directories(self.path.parent)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self._file = os.open(self.path, flags, 0o600)
+        self._open = True
         directory = os.open(self.path.parent, os.O_RDONLY)
         os.fsync(directory)
         os.close(directory)
@@ -82,16 +84,25 @@ class Journal:
         raised: BaseException | None,
         where: TracebackType | None,
     ) -> None:
-        os.close(self._file)
+        with self._lock:
+            self._open = False
+            os.close(self._file)
 
     def record(self, event: Event, host: str = "", **more: Any) -> None:  # noqa: ANN401  # any JSON
-        """Add a record; it is on disk when this returns."""
+        """Add a record; it is on disk when this returns.
+
+        Raises:
+            OSError: it cannot be written, or the journal is closed: a host that nobody waits for
+                any more must not write where another file may be now.
+        """
         at = utc_timestamp()
         entry = {"schema": SCHEMA, "at": at, "run": self.run, "who": self.who, "event": event}
         if host:
             entry["host"] = host
         line = json.dumps(entry | more, separators=(",", ":")).encode() + b"\n"
         with self._lock:
+            if not self._open:
+                raise OSError(errno.EBADF, "the journal is closed", str(self.path))
             if self._torn:
                 line = b"\n" + line
             self._torn = True

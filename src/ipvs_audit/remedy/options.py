@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ipvs_audit.model.limits import STOP_GRACE
 from ipvs_audit.remedy.batches import DEFAULT_BATCHES, BatchSize, parse_batches
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class RemediationOptions:
         max_failures: how many hosts may fail before no other host is started.
         accept_statistics_loss: change hosts with readers of IPVS statistics too.
         rollback: the run to undo.
+        grace: seconds that hosts under way have once the run is asked to stop.
     """
 
     mode: Mode = ""
@@ -37,6 +40,7 @@ class RemediationOptions:
     max_failures: int = 0
     accept_statistics_loss: bool = False
     rollback: str = ""
+    grace: float = STOP_GRACE
 
     @classmethod
     def read(cls, get: Callable[[str], object]) -> RemediationOptions:
@@ -65,6 +69,8 @@ class RemediationOptions:
             raise RemediationOptionError("--rollback: name the run to undo, as reports/ names it")
         if int(str(get("max_failures"))) < 0:
             raise RemediationOptionError("--max-failures: give a number of hosts, 0 or more")
+        if not 0 <= (grace := float(str(get("grace")))) < math.inf:
+            raise RemediationOptionError("--grace: give a number of seconds, 0 or more")
         try:
             sizes = parse_batches(str(get("batches")))
         except ValueError as wrong:
@@ -76,6 +82,7 @@ class RemediationOptions:
             max_failures=int(str(get("max_failures"))),
             accept_statistics_loss=bool(get("accept_statistics_loss")),
             rollback=str(get("rollback") or ""),
+            grace=grace,
         )
 
     @property
@@ -116,3 +123,11 @@ def add_remediation_options(add: Callable[..., None]) -> None:
         help="also change hosts where something reads IPVS statistics",
     )
     add("--rollback", metavar="RUN", help="undo what an earlier --remediate run changed")
+    add(
+        "--grace",
+        type=float,
+        default=STOP_GRACE,
+        metavar="S",
+        help="seconds to verify or revert the hosts under way, once the run is stopped by Ctrl-C,"
+        " SIGTERM or SIGHUP (default %(default)g)",
+    )

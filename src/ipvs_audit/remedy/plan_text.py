@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 #: Different plans, names of hosts, and steps shown at most; the report holds all.
 _MAX_PLANS = 20
-_MAX_NAMES = 8
+MAX_NAMES = 8
 _MAX_STEPS = 12
 
 
 def name_hosts(hosts: Sequence[str]) -> str:
     """Some names, and how many more there are."""
-    names = ", ".join(map(one_line, hosts[:_MAX_NAMES]))
-    more = f" and {len(hosts) - _MAX_NAMES} more" if len(hosts) > _MAX_NAMES else ""
+    names = ", ".join(map(one_line, hosts[:MAX_NAMES]))
+    more = f" and {len(hosts) - MAX_NAMES} more" if len(hosts) > MAX_NAMES else ""
     return names + more
 
 

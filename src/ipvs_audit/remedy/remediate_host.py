@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ipvs_audit.model.clock import utc_timestamp
+from ipvs_audit.model.limits import STOP_VERIFY_SHARE
 from ipvs_audit.model.remediation_status import RemediationStatus
+from ipvs_audit.model.sanitise import one_line
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.remedy.journal import Event, Journal, result_entry, step_entry
+from ipvs_audit.remedy.operator import Operator, Phase
 from ipvs_audit.remedy.plan_steps import Plan, WriteFile
+from ipvs_audit.remedy.plan_text import format_plans
 from ipvs_audit.remedy.script_answers import NoteKind, ScriptResult
 from ipvs_audit.remedy.verification import (
     ControlResults,
@@ -24,6 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ipvs_audit.remedy.host_access import HostAccess
+
+#: Why a host is not attempted, or not done.
+INTERRUPTED = "the run was interrupted"
 
 
 class Judge(Protocol):
@@ -48,8 +56,8 @@ class HostRemediation:
         status: how it ended.
         message: why, for people; empty for nothing to add.
         outcomes: of each step, for people, by its number from 1.
-        after: the evidence collected last; None where it was not collected again.
-        interrupted: whether Ctrl-C kept it from being remediated, or from being waited for.
+        after: the evidence collected last; None where it was not collected again, as it was not
+            touched.
     """
 
     plan: Plan
@@ -57,7 +65,6 @@ class HostRemediation:
     message: str = ""
     outcomes: Mapping[int, str] = field(default_factory=dict)
     after: Snapshot | Failure | None = None
-    interrupted: bool = False
 
 
 @dataclass(slots=True)
@@ -89,6 +96,7 @@ class HostRemediator:
     access: HostAccess
     judge: Judge
     journal: LenientJournal
+    operator: Operator
 
     def remediate(self, host: str, plan: Plan, before: ControlResults) -> HostRemediation:
         """Remediate a host; raises nothing.
@@ -121,13 +129,10 @@ class HostRemediator:
         try:
             result = self._apply(host, plan)
             if result.plan_outdated:
-                evidence = self.access.collect(host)
-                plan = self.judge.plan(host, evidence)
-                if not plan.ready:
-                    return _no_longer_ready(plan, evidence)
-                steps = [step_entry(step) for step in plan.steps]
-                self.journal.record(Event.PLANNED_AGAIN, host, steps=steps)
-                result = self._apply(host, plan)
+                again = self._plan_again(host)
+                if isinstance(again, HostRemediation):
+                    return again
+                plan, result = again, self._apply(host, again)
         except TransportError as lost:
             return self._revert(host, plan, f"connection lost while changing it: {lost.message}")
         outcomes = {one.number: str(one) for one in result.steps}
@@ -139,8 +144,38 @@ class HostRemediator:
             return self._revert(host, plan, result.problem, outcomes)
         return self._verify(host, plan, before, result.problem, outcomes)
 
+    def _plan_again(self, host: str) -> Plan | HostRemediation:
+        """The plan for a host that has changed since its first one; or why there is none."""
+        evidence = self._collect(host, Phase.PLANNING_AGAIN)
+        plan = self.judge.plan(host, evidence)
+        if not plan.ready:
+            return _no_longer_ready(plan, evidence)
+        steps = [step_entry(step) for step in plan.steps]
+        self.journal.record(Event.PLANNED_AGAIN, host, steps=steps)
+        if why_not := self._not_confirmed(host, plan):
+            status = RemediationStatus.NOT_ATTEMPTED
+            return HostRemediation(plan, status, why_not, after=evidence)
+        return plan
+
+    def _not_confirmed(self, host: str, plan: Plan) -> str:
+        """Why the plan that took the place of the one that was shown is not carried out."""
+        changed = "it changed after its plan was made"
+        if not self.operator.can_be_asked:
+            return f"{changed}, and nobody could be asked about the new plan (--yes): run again"
+        self.operator.phase(host, Phase.ASKING)
+        shown = (f"{one_line(host)}: {changed}. The new plan:", *format_plans({host: plan}))
+        if self.operator.ask(shown, f"Change {one_line(host)} by its new plan?"):
+            return ""
+        return f"{changed}, and the new plan was not confirmed"
+
+    def _collect(self, host: str, phase: Phase) -> Snapshot | Failure:
+        self.operator.phase(host, phase)
+        share = STOP_VERIFY_SHARE if phase.reverted_when_late else 1.0
+        return self.access.collect(host, self.operator.stop.left(share))
+
     def _apply(self, host: str, plan: Plan) -> ScriptResult:
-        result = self.access.apply(host, plan)
+        self.operator.phase(host, Phase.CHANGING)
+        result = self.access.apply(host, plan, self.operator.stop.left(STOP_VERIFY_SHARE))
         self.journal.record(Event.APPLIED, host, **result_entry(result))
         return result
 
@@ -152,7 +187,7 @@ class HostRemediator:
         problem: str,
         outcomes: Mapping[int, str],
     ) -> HostRemediation:
-        evidence = self.access.collect(host)
+        evidence = self._collect(host, Phase.VERIFYING)
         if isinstance(evidence, Failure):
             return self._revert(host, plan, f"could not be verified: {evidence.message}", outcomes)
         after = self.judge.judge(host, evidence)
@@ -174,17 +209,18 @@ class HostRemediator:
         """Undo what was done, and collect what is there now."""
         outcomes = outcomes or {}
         self.journal.record(Event.REVERTING, host, why=why)
+        self.operator.phase(host, Phase.REVERTING)
         try:
-            result = self.access.undo(host)
+            result = self.access.undo(host, within=self.operator.stop.left())
         except TransportError as lost:
             message = (
                 f"{why}; reverting failed: {lost.message}; its state is unknown: "
                 f"run --rollback {self.journal.journal.run} when it can be reached"
             )
-            after = self.access.collect(host)
+            after = self._collect(host, Phase.COLLECTING)
             return HostRemediation(plan, RemediationStatus.FAILED, message, outcomes, after)
         self.journal.record(Event.REVERTED, host, **result_entry(result))
-        after = self.access.collect(host)
+        after = self._collect(host, Phase.COLLECTING)
         status, message = RemediationStatus.FAILED, why
         if not result.undo_complete:
             message = f"{why}; could not be fully reverted: {result.problem}"
@@ -193,6 +229,15 @@ class HostRemediator:
         else:
             status = RemediationStatus.REVERTED
         return HostRemediation(plan, status, message, outcomes, after)
+
+
+def not_waited_for(
+    plan: Plan, why: str, status: RemediationStatus = RemediationStatus.FAILED
+) -> HostRemediation:
+    """A host that was under way when the time of an interrupted run was up: nothing is known."""
+    now = utc_timestamp()
+    unknown = Failure(plan.target, "interrupted", why, now, now)
+    return HostRemediation(plan, status, why, after=unknown)
 
 
 def _verified(

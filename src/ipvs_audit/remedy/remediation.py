@@ -12,6 +12,7 @@ from ipvs_audit.model.remediation_status import RemediationStatus
 from ipvs_audit.model.text import counted
 from ipvs_audit.remedy import journal as journals
 from ipvs_audit.remedy.journal import Event, Journal
+from ipvs_audit.remedy.operator import Operator
 from ipvs_audit.remedy.plan import make_plan
 from ipvs_audit.remedy.plan_text import format_plans, format_summary, name_hosts
 from ipvs_audit.remedy.remediate_host import HostRemediation
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ipvs_audit.model.policy import Policy
+    from ipvs_audit.model.stop_request import StopRequest
     from ipvs_audit.remedy.host_access import HostConnections
     from ipvs_audit.remedy.options import RemediationOptions
     from ipvs_audit.remedy.plan_steps import Plan
@@ -44,11 +46,12 @@ class Remediation:
         forks: hosts changed at a time within a batch, at most.
         tell: prints a line for the operator.
         ask: asks the operator a yes/no question.
+        stop: whether the run was asked to end. From the first change of a host on it does not raise
+            KeyboardInterrupt any more: what was done has to be reported.
         checks: the selected checks that judge from evidence, by host and control.
         plans: of each host, once made.
         before: the results of each host before anything was changed.
         hosts: what became of each host.
-        question_interrupted: whether Ctrl-C was the answer to the question.
         undoes: the run that is rolled back; empty for none.
     """
 
@@ -60,11 +63,11 @@ class Remediation:
     forks: int
     tell: Callable[[str], None]
     ask: Callable[[str], bool]
+    stop: StopRequest
     checks: dict[str, dict[str, Check]] = field(default_factory=dict)
     plans: dict[str, Plan] = field(default_factory=dict)
     before: dict[str, ControlResults] = field(default_factory=dict)
     hosts: dict[str, HostRemediation] = field(default_factory=dict)
-    question_interrupted: bool = False
     undoes: str = ""
 
     @property
@@ -87,11 +90,6 @@ class Remediation:
         if any(status.failed for status in statuses):
             return True
         return RemediationStatus.PLANNED in statuses and self.has_started
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether Ctrl-C ended it."""
-        return self.question_interrupted or any(one.interrupted for one in self.hosts.values())
 
     @property
     def next_command(self) -> str:
@@ -173,12 +171,16 @@ class Remediation:
         try:
             return self.options.yes or self.ask(question)
         except KeyboardInterrupt:
-            self.question_interrupted = True
+            self.stop.request()
             return False
+
+    def _operator(self) -> Operator:
+        return Operator(self.stop, self.tell, None if self.options.yes else self.ask)
 
     def _change(self, collected: dict[str, Snapshot | Failure]) -> None:
         if self.access is None:
             return
+        self.stop.raises = False
         self.tell(f"run {self.directory.name}; {self.next_command}")
         with Journal(self.journal, run=self.directory.name, who=self.access.who) as journal:
             sizes = [str(size) for size in self.options.batches]
@@ -192,8 +194,8 @@ class Remediation:
                 sizes=self.options.batches,
                 max_failures=self.options.max_failures,
                 forks=self.forks,
+                operator=self._operator(),
                 unreachable=_unreachable(collected),
-                tell=self.tell,
             )
             with contextlib.suppress(OSError):
                 journal.record(Event.RUN_FINISHED)
@@ -214,10 +216,16 @@ class Remediation:
             return [f"Run {changes.run} changed none of these hosts."]
         if not self._confirmed(f"Undo it on {name_hosts(selected)}?"):
             return ["Not confirmed: nothing was undone."]
+        self.stop.raises = False
         with Journal(self.journal, run=self.directory.name, who=self.access.who) as journal:
             journal.record(Event.ROLLBACK_STARTED, of=changes.run)
             self.hosts = roll_back(
-                selected, changes, self.access, journal, forks=self.forks, tell=self.tell
+                selected,
+                changes,
+                self.access,
+                journal,
+                forks=self.forks,
+                operator=self._operator(),
             )
             with contextlib.suppress(OSError):
                 journal.record(Event.RUN_FINISHED)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from ipvs_audit.model.remediation_status import RemediationStatus
 from ipvs_audit.remedy.host_threads import for_each_host
 from ipvs_audit.remedy.journal import Event
+from ipvs_audit.remedy.operator import Operator, Phase
 from ipvs_audit.remedy.plan_steps import Plan
 from ipvs_audit.remedy.plan_text import status_line
-from ipvs_audit.remedy.remediate_host import HostRemediation
-from ipvs_audit.remedy.rollout import INTERRUPTED
+from ipvs_audit.remedy.remediate_host import INTERRUPTED, HostRemediation, not_waited_for
 from ipvs_audit.transport import TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from ipvs_audit.remedy.host_access import HostAccess
     from ipvs_audit.remedy.journal import Journal, RunChanges
@@ -28,48 +28,52 @@ def roll_back(
     journal: Journal,
     *,
     forks: int,
-    tell: Callable[[str], None] = lambda _: None,
+    operator: Operator,
 ) -> dict[str, HostRemediation]:
     """Undo a run on each of the hosts: rolled back, rollback failed, or not attempted.
 
-    Interrupted (Ctrl-C), it completes the hosts under way and starts no other; a second time, it
-    does not wait for them and says so.
+    From the main thread. Once a stop is requested, it starts no other host and completes those
+    under way within the grace period.
     """
+    stop = operator.stop
     started: set[str] = set()
     done: dict[str, HostRemediation] = {}
-    stopped = False
-
-    def stop() -> None:
-        nonlocal stopped
-        stopped = True
 
     def work(host: str) -> None:
-        if stopped:
+        if stop.requested:
             return
         started.add(host)
         try:
             journal.record(Event.ROLLING_BACK, host, of=changes.run)
-            found = _roll_back_host(host, changes, access)
+            found = _roll_back_host(host, changes, access, operator)
         except TransportError as lost:
-            found = _failed(host, _again(lost.message, changes), after=access.collect(host))
+            after = access.collect(host, stop.left())
+            found = _failed(host, _again(lost.message, changes), after=after)
         except Exception as fault:  # noqa: BLE001  # one host's surprise must not end the run
             why = f"unexpected {type(fault).__name__}: {fault}"
             found = _failed(host, _again(why, changes))
         done[host] = found
-        tell(status_line(host, found.status, found.message))
+        operator.done(host, status_line(host, found.status, found.message))
 
-    for_each_host(work, hosts, forks=forks, stop=stop)
-    for host, found in done.items():
+    for_each_host(work, hosts, forks=forks, access=access, operator=operator)
+    for host in hosts:
+        if host not in done:
+            done[host] = _interrupted(host, changes, started=host in started)
+            operator.tell(status_line(host, done[host].status, done[host].message))
+        found = done[host]
         journal.record(Event.HOST_FINISHED, host, status=found.status, message=found.message)
-    return {
-        host: done.get(host) or _interrupted(host, changes, started=host in started)
-        for host in hosts
-    }
+    operator.serve(0)
+    return {host: done[host] for host in hosts}
 
 
-def _roll_back_host(host: str, changes: RunChanges, access: HostAccess) -> HostRemediation:
-    result = access.undo(host, changes.run, changes.who)
-    after = access.collect(host)
+def _roll_back_host(
+    host: str, changes: RunChanges, access: HostAccess, operator: Operator
+) -> HostRemediation:
+    stop = operator.stop
+    operator.phase(host, Phase.ROLLING_BACK)
+    result = access.undo(host, changes.run, changes.who, stop.left())
+    operator.phase(host, Phase.COLLECTING)
+    after = access.collect(host, stop.left())
     outcomes = {one.number: str(one.outcome) for one in result.steps}
     notes = "; ".join(note.text for note in result.notes)
     status, message = RemediationStatus.ROLLBACK_FAILED, _again(result.problem, changes)
@@ -89,8 +93,7 @@ def _failed(host: str, message: str, after: Snapshot | Failure | None = None) ->
 
 
 def _interrupted(host: str, changes: RunChanges, *, started: bool) -> HostRemediation:
-    status, message = RemediationStatus.NOT_ATTEMPTED, INTERRUPTED
     if started:
-        status = RemediationStatus.ROLLBACK_FAILED
-        message = _again(f"{INTERRUPTED} while this host was being rolled back", changes)
-    return HostRemediation(Plan(host), status, message, interrupted=True)
+        why = _again(f"{INTERRUPTED} while this host was being rolled back", changes)
+        return not_waited_for(Plan(host), why, RemediationStatus.ROLLBACK_FAILED)
+    return HostRemediation(Plan(host), RemediationStatus.NOT_ATTEMPTED, INTERRUPTED)
