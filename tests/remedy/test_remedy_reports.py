@@ -29,6 +29,26 @@ def remedied() -> Run:
     return bounded(run((replace(made, controls=controls, remedy=REMEDY),)).completed())
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (RemediationStatus.NEEDS_APPROVAL, "Not done. With approval, these steps are taken:"),
+        (RemediationStatus.CANNOT_BE_REMEDIATED, "Not done. These steps would be needed:"),
+        (RemediationStatus.NOT_ATTEMPTED, "Not done. These steps were planned:"),
+        (RemediationStatus.REMEDIATED, ""),
+    ],
+)
+def test_the_page_says_of_steps_that_they_were_not_done(
+    tmp_path: Path, status: RemediationStatus, said: str
+) -> None:
+    made = remedied()
+    done = replace(REMEDY, status=status)
+    index_page.write(replace(made, hosts=(replace(made.hosts[0], remedy=done),)), tmp_path)
+    page = "".join(path.read_text() for path in tmp_path.rglob("*.html"))
+    assert ("Not done. " in page) == bool(said)
+    assert said in page
+
+
 def test_results_json_comes_back_as_it_was(tmp_path: Path) -> None:
     made = remedied()
     results_json.write(made, tmp_path / "results.json")

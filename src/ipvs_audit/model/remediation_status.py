@@ -40,6 +40,11 @@ class RemediationStatus(StrEnum):
         )
 
     @property
+    def about_steps(self) -> str:
+        """What stands above the steps of a plan that is not carried out; empty for nothing."""
+        return _ABOUT_STEPS.get(self, "")
+
+    @property
     def may_have_changed(self) -> bool:
         """Whether this run has, or may have, changed the host, so that a rollback could undo it."""
         return self in (
@@ -47,3 +52,10 @@ class RemediationStatus(StrEnum):
             RemediationStatus.PARTIALLY_REMEDIATED,
             RemediationStatus.FAILED,
         )
+
+
+_ABOUT_STEPS = {
+    RemediationStatus.NEEDS_APPROVAL: "Not done. With approval, these steps are taken:",
+    RemediationStatus.CANNOT_BE_REMEDIATED: "Not done. These steps would be needed:",
+    RemediationStatus.NOT_ATTEMPTED: "Not done. These steps were planned:",
+}

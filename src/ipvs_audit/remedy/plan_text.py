@@ -55,6 +55,8 @@ def _format_plan(plan: Plan, hosts: list[str]) -> Iterator[str]:
             yield f"    {one_line(why)}"
     for note in plan.notes:
         yield f"    note: {one_line(note)}"
+    if plan.steps and plan.status.about_steps:
+        yield f"    {plan.status.about_steps}"
     for number, step in enumerate(plan.steps[:_MAX_STEPS], 1):
         yield f"  {number}. {one_line(step.title)} ({step.control}): {one_line(step.reason)}"
         yield from (f"     {line}" for line in visible(step.detail).split("\n") if line)
