@@ -14,6 +14,7 @@ import pytest
 from pretended_runs import LONG, ROOT, changed, command, environment, unattended
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.slow
@@ -22,9 +23,17 @@ AGAIN = b"Change web1 by its new plan? [yes/no]"
 
 
 def at_terminal(
-    folder: Path, answer: bytes, *arguments: str, again: bytes = b"", **more: str
+    folder: Path,
+    answer: bytes,
+    *arguments: str,
+    then: dict[bytes, Callable[[int], object]] | None = None,
+    **more: str,
 ) -> tuple[int, str]:
-    """Run it at a terminal, and type something at each question: exit status and output."""
+    """Run it at a terminal, and type something at the question: exit status and output.
+
+    ``then``: what to do once these words are seen, with the terminal's descriptor.
+    """
+    then = dict(then or {})
     argv, env = command(folder, "--remediate", *arguments), environment(folder, **more)
     child, terminal = pty.fork()
     if child == 0:
@@ -32,7 +41,6 @@ def at_terminal(
         os.chdir(ROOT)
         os.execve(sys.executable, argv, env)  # noqa: S606
     said, typed, end = b"", False, time.monotonic() + LONG
-    asked_again = AGAIN if again else b""
     while time.monotonic() < end:
         if not select.select([terminal], [], [], 1)[0]:
             continue
@@ -43,14 +51,14 @@ def at_terminal(
         if ASKED in said and not typed:
             os.write(terminal, answer)
             typed = True
-        if asked_again and asked_again in said:
-            os.write(terminal, again)
-            asked_again = b""
+        for words in [words for words in then if words in said]:
+            then.pop(words)(terminal)
     else:
         os.kill(child, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     os.close(terminal)
     assert typed == (answer != b""), said
+    assert not then, said
     return status, said.decode()
 
 
@@ -143,10 +151,19 @@ def test_a_run_that_fails_after_a_change_never_says_that_nothing_was_changed(
 
 def test_a_plan_that_nobody_saw_is_shown_and_asked_about(tmp_path: Path) -> None:
     more = {"IPVS_AUDIT_TEST_CHANGED": "1", "IPVS_AUDIT_TEST_WORKS": "1"}
-    _, said = at_terminal(tmp_path, b"yes\n", "--limit", "web1", again=b"yes\n", **more)
+    again = {AGAIN: lambda terminal: os.write(terminal, b"yes\n")}
+    _, said = at_terminal(tmp_path, b"yes\n", "--limit", "web1", then=again, **more)
     shown = said.index("web1: it changed after its plan was made. The new plan:")
     assert said.index("+net.ipv4.vs.run_estimation = 0", shown) < said.index(AGAIN.decode())
     assert changed(tmp_path) == "web1: 3 steps\n", said
+
+
+def test_what_is_told_after_yes_is_seen_at_once(tmp_path: Path) -> None:
+    """pytest's capture kept it all back until the last host was done."""
+    more = {"IPVS_AUDIT_TEST_HOLD": "apply", "IPVS_AUDIT_TEST_WORKS": "1"}
+    seen = {b"  web1: changing": lambda _terminal: (tmp_path / "go").touch()}
+    _, said = at_terminal(tmp_path, b"yes\n", "--limit", "web1", then=seen, **more)
+    assert "web1: verifying" in said
 
 
 def test_without_a_terminal_a_host_that_changed_is_skipped_and_named(tmp_path: Path) -> None:

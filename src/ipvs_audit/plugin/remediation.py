@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ipvs_audit.remedy.options import RemediationOptions
 
 
@@ -24,26 +27,34 @@ def refuse_unasked(config: pytest.Config, options: RemediationOptions) -> None:
 
 
 def on_terminal(config: pytest.Config) -> bool:
-    """Whether an operator can be asked; pytest's own capture is suspended to see it."""
-    capture = config.pluginmanager.getplugin("capturemanager")
-    if capture is None:
+    """Whether an operator can be asked."""
+    with _users_input(config):
         return os.isatty(0)
-    capture.suspend_global_capture(in_=True)
-    try:
-        return os.isatty(0)
-    finally:
-        capture.resume_global_capture()
 
 
 def ask(config: pytest.Config, question: str) -> bool:
     """Ask at the terminal; anything but yes is no, also that the terminal is gone."""
+    with _users_input(config):
+        try:
+            return input(f"{question} [yes/no] ").strip().lower() in ("yes", "y")
+        except (EOFError, OSError):
+            return False
+
+
+@contextlib.contextmanager
+def _users_input(config: pytest.Config) -> Iterator[None]:
+    """The user's own standard input for a while, in place of the one that pytest gives tests.
+
+    Between its hooks pytest captures no output, and so it has to be afterwards: what is told while
+    hosts are changed would not be seen until all is done.
+    """
     capture = config.pluginmanager.getplugin("capturemanager")
-    if capture is not None:
-        capture.suspend_global_capture(in_=True)
+    if capture is None:
+        yield
+        return
+    capture.suspend_global_capture(in_=True)
     try:
-        return input(f"{question} [yes/no] ").strip().lower() in ("yes", "y")
-    except (EOFError, OSError):
-        return False
+        yield
     finally:
-        if capture is not None:
-            capture.resume_global_capture()
+        capture.resume_global_capture()  # the only way to give tests their input back
+        capture.suspend_global_capture()
