@@ -124,7 +124,7 @@ def test_a_third_signal_ends_at_once_and_names_the_way_back(tmp_path: Path) -> N
     assert process.returncode == -signal.SIGINT
     reports = tmp_path / "reports"
     (journal,) = reports.glob("*/journal.jsonl")
-    assert f"not verified: undo with --rollback {journal.parent.name}" in " ".join(said.split())
+    assert f"not verified; undo with: --rollback {journal.parent.name}" in " ".join(said.split())
     assert not (reports / "latest").exists()
 
 

@@ -255,10 +255,7 @@ class AuditRun:
         """What somebody who ends the process at once has to know."""
         if self.remediation is None or not self.remediation.has_started:
             return ""
-        return (
-            "; hosts may have been changed and not verified: undo with --rollback"
-            f" {self.directory.name}, or run again"
-        )
+        return f"; hosts may be changed and not verified; {self.remediation.next_command}"
 
     def _discard_evidence(self) -> None:
         """Nothing can be evaluated: write no report, leave no file."""
