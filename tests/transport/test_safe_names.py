@@ -42,7 +42,9 @@ def test_host_names_that_openssh_refuses_are_refused(character: str, tmp_path: P
     assert "ansible_host" in refusal(tmp_path, "", address=f"web{character}1")
 
 
-@pytest.mark.parametrize("name", ["-oProxyCommand=x", "web*", "web?", "!web1", "@revoked", "#web1"])
+@pytest.mark.parametrize(
+    "name", ["-oProxyCommand=x", "web*", "web?", "!web1", "@revoked", "#web1", "[db]:2222"]
+)
 def test_options_and_patterns_are_no_host_names(name: str, tmp_path: Path) -> None:
     refusal(tmp_path, "", address=name)
 
@@ -109,6 +111,18 @@ def test_ssh_config_is_held_to_the_same(config: str, tmp_path: Path) -> None:
 def test_user_in_a_proxy_command_is_one_plain_word(user: str, tmp_path: Path) -> None:
     assert "%r" in refusal(tmp_path, "ProxyCommand relay %r %h\n", user=user)
     route(tmp_path, "ProxyCommand relay %h %%r\n", user=user)
+
+
+def test_a_port_may_stand_in_an_alias_and_a_zone_in_an_address(tmp_path: Path) -> None:
+    hop = route(tmp_path, "HostKeyAlias [cluster]:2222\n", address="fe80::1%hvs0")[-1]
+    assert (hop.host, hop.host_key_name) == ("fe80::1%hvs0", "[cluster]:2222")
+
+
+@pytest.mark.parametrize("args", ["-o 'ProxyCommand=sshpass -p hunter2", "-o =hunter2"])
+def test_ssh_arguments_that_are_wrong_are_not_quoted(args: str, tmp_path: Path) -> None:
+    with pytest.raises(TransportError) as caught:
+        find_route(Target("t", address="web1", ssh_args=args), Settings(ssh_config=tmp_path))
+    assert "hunter2" not in caught.value.message
 
 
 def test_host_name_with_a_comma_adds_no_jump_host(tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 #: What OpenSSH refuses: ssh.c of 9.6 and later, valid_hostname and valid_ruser.
 _IN_NO_HOST = frozenset("'`\"$\\;&<>|(){},")
 _IN_NO_USER = frozenset("'`\";&<>|(){}")
-#: A pattern, a marker or a comment in known_hosts; in no host's name.
-_IN_NO_KNOWN_HOST = frozenset("*?")
+#: A pattern, a port, a marker or a comment in known_hosts; in no host's name.
+_PATTERN = frozenset("*?")
+_WITH_PORT = frozenset("[]")
 _NOT_FIRST_IN_HOST = frozenset("-!@#")
 #: What every shell reads as it is written (shlex.quote's list), besides letters and digits.
 _PLAIN = frozenset("@%+=:,./_-")
@@ -43,9 +44,10 @@ def refuse_host_name(where: str, what: str, name: str) -> None:
     Raises:
         TransportError: says what in it is refused.
     """
+    refused = _IN_NO_HOST | _PATTERN | (frozenset() if what == "HostKeyAlias" else _WITH_PORT)
     for at, character in enumerate(name):
         if (
-            character in _IN_NO_HOST | _IN_NO_KNOWN_HOST
+            character in refused
             or character.isspace()
             or not character.isprintable()
             or (at == 0 and character in _NOT_FIRST_IN_HOST)

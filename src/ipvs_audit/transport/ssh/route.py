@@ -143,7 +143,9 @@ class _RouteResolver:
 
     def _hop(self, name: str, found: Mapping[str, list[str]], password: SecretStr | None) -> Hop:
         user = _first(found, "user", _local_user())
-        host = ssh_config.expand(_first(found, "hostname", name), {"h": name})
+        host = name
+        if "hostname" in found:  # a name itself holds no tokens: fe80::1%hvs0
+            host = ssh_config.expand(_first(found, "hostname", name), {"h": name})
         port = _number(name, "Port", _first(found, "port", str(SSH_PORT)))
         tokens = {"h": host, "n": name, "p": str(port), "r": user} | _local_tokens()
         alias = _first(found, "hostkeyalias", "")

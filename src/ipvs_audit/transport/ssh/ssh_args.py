@@ -57,7 +57,8 @@ def parse(arguments: str) -> SshArgs:
     try:
         words = shlex.split(arguments)
     except ValueError as error:
-        raise _bad(arguments, str(error)) from None
+        # Not the text: a ProxyCommand may hold a password.
+        raise _bad("the text", f"cannot be split into words: {error}") from None
     settings: list[tuple[str, str]] = []
     config_file: Path | None = None
     while words:
@@ -95,7 +96,7 @@ def _setting(text: str) -> tuple[str, str]:
     end = next((at for at, c in enumerate(text) if c in "= \t"), len(text))
     key, value = text[:end], text[end:].lstrip(" \t").removeprefix("=").strip()
     if not key or not value:
-        raise _bad(f"-o {text}", "is not KEYWORD=VALUE")
+        raise _bad(f"-o {key}", "is not KEYWORD=VALUE")
     if key.lower() not in SUPPORTED | IGNORED:
         raise _bad(f"-o {key}", "is not supported")
     return key, value
