@@ -77,7 +77,11 @@ def predict(
         userland: whose programs read it; a guest's are those of Debian 12.
     """
     tree, loaders = _read(folder), userland.loaders
-    programs = replace(read_programs(ensure(userland), tree, loaders), modules=_MODULES)
+    programs = replace(
+        read_programs(ensure(userland), tree, loaders),
+        modules=_MODULES,
+        unresolvable=frozenset(MISSING_MODULES),
+    )
     config = HostConfig(
         tree,
         loaders,

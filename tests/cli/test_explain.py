@@ -190,7 +190,7 @@ def test_a_key_that_holds_an_integer_keeps_no_text(
 def test_versions_with_a_release_are_read_and_shown(
     image: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    put(image, "usr/local/lib/modprobe.d/z.conf", "softdep ip_vs pre: nf_nat\n")
+    put(image, "usr/local/lib/modprobe.d/z.conf", "softdep ip_vs pre: nf_conntrack\n")
     versions = ["--procps", "3.3.15-8.el8", "--systemd", "239-82.el8", "--kmod", "25-20.el8"]
     assert explain.main([str(image), *versions]) == ExitCode.OK
     told = capsys.readouterr().out

@@ -84,7 +84,11 @@ def test_a_hook_that_waits_for_what_waits_for_it_is_a_doubt(command: str) -> Non
     assert early.holds(off) is None
     assert f"{HOOK}:1 runs systemctl" in early.doubt
     assert f"{LOAD}:1 makes that load ip_vs" in early.doubt
-    skipped = {**files, LOAD: "ip_vs\n", "/etc/modprobe.d/z.conf": "softdep ip_vs pre: x\n"}
+    skipped = {
+        **files,
+        LOAD: "ip_vs\n",
+        "/etc/modprobe.d/z.conf": "softdep ip_vs pre: nf_conntrack\n",
+    }
     assert after_boot(config(skipped), off).holds(off) is True  # the hook does not run
     assert "runs systemctl" not in after_boot(config(files), off).doubt  # on demand
 
@@ -139,7 +143,7 @@ FIREWALLD = (
         ("install nf_conntrack /bin/false", None),
         ("install nf_conntrack /bin/true", None),
         ("install libcrc32c /bin/false", None),
-        ("install nf_conntrack /bin/false\nsoftdep nf_conntrack pre: nf_nat", True),
+        ("install nf_conntrack /bin/false\nsoftdep nf_conntrack pre: nf_defrag_ipv4", True),
         ("install dccp /bin/false", True),
     ],
 )

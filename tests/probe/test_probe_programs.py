@@ -103,6 +103,19 @@ def test_other_modules_are_looked_up_in_modules_dep(tmp_path: Path, shell: str) 
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+def test_soft_dependencies_of_ip_vs_are_looked_up_too(tmp_path: Path, shell: str) -> None:
+    """Where one exists, modprobe runs no hook."""
+    modules = tmp_path / "lib/modules" / RELEASE
+    modules.mkdir(parents=True)
+    (modules / "modules.dep").write_text("kernel/a/some-mod.ko.xz: kernel/b.ko\n")
+    (tmp_path / "etc/modprobe.d").mkdir(parents=True)
+    lines = "softdep ip-vs pre: some-mod nf_gone post: ip_vs\nsoftdep ip_vs_rr pre: a\n"
+    (tmp_path / "etc/modprobe.d/a.conf").write_text(lines)
+    found = parse_programs(run(SHELLS[shell], root=tmp_path))
+    assert found.modules == {"some_mod": True, "nf_gone": False}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 def test_programs_of_udev_rules_are_told_of(tmp_path: Path, shell: str) -> None:
     rules = tmp_path / "etc/udev/rules.d"
     rules.mkdir(parents=True)

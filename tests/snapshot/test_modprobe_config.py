@@ -85,19 +85,20 @@ def test_alias_files_are_read_before_kmod_33() -> None:
     ],
 )
 def test_soft_dependencies_bypass_the_hook(line: str, *, bypassed: bool) -> None:
-    assert (config({HOOK: line}).bypass("ip_vs") is not None) is bypassed
+    assert (config({HOOK: line}).soft_dependencies("ip_vs") is not None) is bypassed
 
 
 def test_modules_softdep_bypasses_the_hook_too() -> None:
     files = tree({HOOK: "install ip_vs true"})
-    found = read_modprobe(files, 30, "12:softdep ip_vs pre: nf_conntrack").bypass("ip_vs")
+    read = read_modprobe(files, 30, "12:softdep ip_vs pre: nf-conntrack post: a")
+    found = read.soft_dependencies("ip_vs")
     assert found is not None
-    assert found.where == "modules.softdep:12"
+    assert (found[0].where, found[1]) == ("modules.softdep:12", ("nf_conntrack", "a"))
 
 
 def test_only_the_first_softdep_line_counts() -> None:
     files = {HOOK: "softdep ip_vs x\nsoftdep ip_vs pre: a"}
-    assert config(files).bypass("ip_vs") is None
+    assert config(files).soft_dependencies("ip_vs") is None
 
 
 def test_underscored() -> None:

@@ -23,6 +23,7 @@ from ipvs_audit.persistence.explanation import Explanation, explain, with_versio
 from ipvs_audit.persistence.file_tree import read_tree
 from ipvs_audit.persistence.host_config import HostConfig, host_config_of
 from ipvs_audit.persistence.tree_loaders import detect_loaders
+from ipvs_audit.persistence.tree_modules import read_softdep
 from ipvs_audit.persistence.tree_next_boot import read_next_boot
 from ipvs_audit.persistence.tree_programs import read_programs
 from ipvs_audit.snapshot import Failure, GarbledEvidenceError
@@ -145,7 +146,14 @@ def _host_configs(path: Path, key: Key) -> Iterator[tuple[str, HostConfig | str]
         programs = read_programs(path, tree, loaders)
         yield (
             "",
-            HostConfig(tree, loaders, key=key, programs=programs, next_boot=read_next_boot(path)),
+            HostConfig(
+                tree,
+                loaders,
+                key=key,
+                softdep=read_softdep(path),
+                programs=programs,
+                next_boot=read_next_boot(path),
+            ),
         )
         return
     for evidence in read(path):

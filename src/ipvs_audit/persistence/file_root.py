@@ -93,21 +93,21 @@ class Root:
             raise UnreadableError("not a regular file")
         return found
 
-    def read(self, real: str) -> bytes:
-        """The content of a regular file.
+    def read(self, real: str, largest: int = LARGEST) -> bytes:
+        """The content of a regular file of at most so many bytes.
 
         Raises:
             UnreadableError: it cannot be read, is too large, or is no regular file.
         """
-        if self.stat(real).st_size > LARGEST:
-            raise UnreadableError(f"larger than {LARGEST // 1024} KiB")
+        if self.stat(real).st_size > largest:
+            raise UnreadableError(f"larger than {largest // 1024} KiB")
         try:
             # NONBLOCK and NOFOLLOW: the file may have changed since it was looked at.
             file = os.open(self._outside(real), os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
             with open(file, "rb") as opened:  # noqa: PTH123  # a descriptor has no path
                 if not stat.S_ISREG(os.fstat(file).st_mode):
                     raise UnreadableError("not a regular file")
-                return opened.read(LARGEST)
+                return opened.read(largest)
         except OSError as error:
             raise UnreadableError(error.strerror or "cannot be read") from error
 

@@ -17,6 +17,7 @@ from ipvs_audit.persistence.needed_modules import load_may_fail
 from ipvs_audit.persistence.other_hooks import with_dependent_hooks, with_udev
 from ipvs_audit.persistence.prediction import Accepts, Prediction, is_compliant
 from ipvs_audit.persistence.removal_hooks import with_removal
+from ipvs_audit.persistence.soft_dependencies import find_bypass
 from ipvs_audit.snapshot.modprobe_config import underscored
 
 if TYPE_CHECKING:
@@ -101,11 +102,11 @@ def find_hook(config: HostConfig) -> tuple[Directive | None, str]:
             if directive.verb == "install" and directive.concerns(MODULE):
                 return None, f"the hook in {directive.where} is hidden by {by}"
         return None, "no hook runs when ip_vs is loaded"
-    bypass = modprobe.bypass(MODULE)
-    if bypass is not None:
+    bypass = find_bypass(config, MODULE)
+    if bypass is not None and not bypass.doubt:
         return None, (
             f"modprobe skips the hook in {hook.where}, "
-            f"because {bypass.where} gives ip_vs soft dependencies"
+            f"because {bypass.directive.where} gives ip_vs soft dependencies"
         )
     return hook, ""
 
@@ -142,7 +143,8 @@ def _predict_hook(
 ) -> Prediction:
     """The prediction for a host whose hook runs."""
     doubt = next((end.doubt for end in ends if end.doubt), "")
-    closed = _hidden_doubt(config) or helper_doubt(config)
+    bypass = find_bypass(config, MODULE)
+    closed = _hidden_doubt(config) or (bypass.doubt if bypass else "") or helper_doubt(config)
     fault = next((end.fault for end in ends if end.fault), "")
     if fault and not all(end.fault for end in ends):
         doubt = doubt or f"{hook.where} may break, by {fault}: {_open_question(ends)}"

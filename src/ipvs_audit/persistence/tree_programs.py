@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.file_root import Root, UnreadableError
+from ipvs_audit.persistence.tree_modules import read_modules, read_softdep, unresolvable
 from ipvs_audit.snapshot.programs import KERNEL_PATH, LOCAL_PATH, AtPath, Programs
 
 if TYPE_CHECKING:
@@ -73,17 +74,19 @@ def read_programs(top: Path, tree: ConfigTree, loaders: Loaders) -> Programs:
         found = {word: at for word in words if (at := _shown(root, word, loaders)) is not None}
         paths = {**usual.paths, **{path: at for path, at in found.items() if at.exists}}
         return Programs(
-            paths, usual.names, usual.modules, usual.shell, usual.helper,
+            paths, usual.names, usual.modules, shell=usual.shell, helper=usual.helper,
             assumptions=usual.assumptions,
         )  # fmt: skip
     asked = {_HELPER, *words}
     asked |= {f"{top}/{word}" for word in words for top in (*KERNEL_PATH, *LOCAL_PATH)}
     shown = {path: at for path in asked if (at := _shown(root, path, loaders)) is not None}
     shell = root.real("/bin/sh").rpartition("/")[2]
+    soft = {word for text in _softdeps(top, tree) for word in text.split() if ":" not in word}
     return Programs(
         paths=shown,
         names=frozenset(word for word in words if "/" not in word),
-        modules=_modules(root, words),
+        modules=read_modules(root, words | soft),
+        unresolvable=unresolvable(root, soft),
         shell=shell if shell in _SHELLS else "",
         helper=_HELPER,
         assumptions=(_ASSUMED_HELPER,),
@@ -94,6 +97,11 @@ def _commands(tree: ConfigTree) -> Iterable[str]:
     for path, file in tree.files.items():
         if "/modprobe.d/" in path or "/rules.d/" in path:
             yield from (line.text for line in file.lines or ())
+
+
+def _softdeps(top: Path, tree: ConfigTree) -> Iterable[str]:
+    yield read_softdep(top)
+    yield from (text for text in _commands(tree) if text.lstrip().startswith("softdep"))
 
 
 def _shown(root: Root, path: str, loaders: Loaders) -> AtPath | None:
@@ -118,25 +126,3 @@ def _same(root: Root, real: str, loaders: Loaders) -> str:
     own = {"sysctl": loaders.sysctl_path, "modprobe": loaders.modprobe}
     own |= {"busybox": "/bin/busybox", "toybox": "/bin/toybox"}
     return next((name for name, path in own.items() if path and root.real(path) == real), "")
-
-
-def _modules(root: Root, words: set[str]) -> dict[str, bool]:
-    """Which modules all kernels of a tree have; nothing is known of others."""
-    found: dict[str, bool] = {}
-    with suppress(UnreadableError):
-        for release in root.names("/lib/modules"):
-            listed = ""
-            for name in ("modules.dep", "modules.builtin"):
-                with suppress(UnreadableError):
-                    path = root.real(f"/lib/modules/{release}/{name}")
-                    listed += root.read(path).decode(errors="replace")
-            names = {
-                each.replace("-", "_")
-                for each in re.findall(
-                    r"/([\w-]+)\.ko(?:\.[gx]z|\.zst)?(?::|$)", listed, re.MULTILINE
-                )
-            }
-            for word in words:
-                spelled = word.replace("-", "_")
-                found[spelled] = found.get(spelled, True) and spelled in names
-    return found

@@ -45,28 +45,30 @@ function hook_of(text,   w, n, i, path, on) {
     if (on && path ~ "^/[A-Za-z0-9_.@+/-]+$" && path !~ "^/dev/|bin/[^/]*$") named = named path "\n"
   }
 }
+function module(name) {
+  gsub(/-/, "_", name)
+  if (name ~ /[^A-Za-z0-9_]/ || name == "ip_vs" || (("m " name) in asked)) return
+  asked["m " name] = 1; words = words "m " name; gsub(/_/, "[-_]", name); words = words " " name "\n"
+}
 # The programs, files and modules that a command may mean; kmod drops each backslash.
-function words_of(text, from,   w, n, i, load, name) {
+function words_of(text, from,   w, n, i, load) {
   gsub(/\\/, "", text); gsub(/[;&|<>(){}"`\047$]+/, " ; ", text)
   n = split(text, w, " ")
   for (i = from; i <= n; i++) {
     if (w[i] == ";") { load = 0; continue }
     if (length(w[i]) > 200 || w[i] !~ "^[A-Za-z0-9_/.][A-Za-z0-9_.@+:/-]*$" || w[i] !~ /[a-z]/) continue
-    name = w[i]; gsub(/-/, "_", name)
-    if (load && name !~ /[^A-Za-z0-9_]/ && name != "ip_vs" && !(("m " name) in asked)) {
-      asked["m " name] = 1; words = words "m " name; gsub(/_/, "[-_]", name); words = words " " name "\n"
-    }
+    if (load) module(w[i])
     if (w[i] ~ "(^|/)modprobe$") load = 1
     if (w[i] in asked || w[i] !~ "^/" && w[i] ~ "/") continue
     asked[w[i]] = 1; words = words "w " w[i] "\n"
   }
 }
-function take(k, number, text, how,   bare) {
+function take(k, number, text, how,   bare, n, i) {
   # A comment with a carriage return is kept: systemd ends the line there.
   if (k == 1) { if (text ~ /^[ \t\r]*$/ || text ~ /^[ \t]*[#;][^\r]*\r?$/) return }
   else if (text ~ /^[ \t]*#/) return
   else if (k == 2) {
-    bare = text; gsub(/\\/, "", bare); split(bare, word, " ")
+    bare = text; gsub(/\\/, "", bare); n = split(bare, word, " ")
     if (bare !~ /[iI][pP][_-][vV][sS]|sysctl/ && word[1] != "install" && word[2] !~ /[*?\[]/) return
   }
   else if (k == 3) { if (text !~ /ip[_-]?vs|sysctl|SYSCTL|run_estimation|GOTO|LABEL/) return }
@@ -75,6 +77,7 @@ function take(k, number, text, how,   bare) {
   if (k == 1) key_of(text)
   if (k == 2) hook_of(bare)
   if (k == 2 && word[1] == "install" && bare ~ /ip[_-]vs|sysctl|[*?\[]/ || k == 3 && text ~ /RUN.*(ip[_-]vs|sysctl)|(ip[_-]vs|sysctl).*RUN/) words_of(text, k == 2 ? 3 : 1)
+  if (k == 2 && word[1] == "softdep" && word[2] ~ /^ip[_-]vs$/) for (i = 3; i <= n; i++) module(word[i])
   if (length(text) > 4096) text = substr(text, 1, 4096) "[cut]"
   put(k, "line" how " " number " " text)
 }

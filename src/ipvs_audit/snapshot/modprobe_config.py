@@ -81,13 +81,11 @@ class ModprobeConfig:
             if directive.verb == verb and directive.concerns(module)
         )
 
-    def bypass(self, module: str) -> Directive | None:
-        """The soft dependency for which modprobe passes over a module's ``install`` command.
-
-        libkmod runs no command for a module with soft dependencies (``ignorecmd``).
-        """
+    def soft_dependencies(self, module: str) -> tuple[Directive, tuple[str, ...]] | None:
+        """The ``softdep`` line of a module that counts, and what it names; None for nothing."""
         found = self.first("softdep", module)
-        return found if found is not None and _dependencies(found.rest) else None
+        names = () if found is None else tuple(map(underscored, _dependencies(found.rest)))
+        return (found, names) if found is not None and names else None
 
 
 def read_modprobe(tree: ConfigTree, kmod: int | None, softdep: str = "") -> ModprobeConfig:

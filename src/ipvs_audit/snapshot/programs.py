@@ -78,6 +78,8 @@ class Programs:
         paths: what stands at a path.
         names: bare names that were looked up in the search path: whatever they led to is in paths.
         modules: other modules that hooks load, and whether this kernel has such a file.
+        unresolvable: names by which no module, built-in or alias of the kernel is found; told of a
+            tree only.
         shell: what ``/bin/sh`` is: ``dash``, ``bash``, ``busybox`` ...; empty where not known.
         helper: the program by which the kernel loads modules on demand
             (``/proc/sys/kernel/modprobe``); empty: it loads none; None: not known.
@@ -90,6 +92,7 @@ class Programs:
     paths: Mapping[str, AtPath] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
     modules: Mapping[str, bool] = field(default_factory=dict)
+    unresolvable: frozenset[str] = frozenset()
     shell: str = ""
     helper: str | None = None
     module_loaders: Mapping[str, bool | None] = field(default_factory=dict)
@@ -175,7 +178,9 @@ def _parsed(output: str) -> Programs:
             _add_loader(loaders, found[1], found[2])
         else:
             raise section.garbled_line(line)
-    return Programs(paths, frozenset(names), modules, shell, helper, loaders)
+    return Programs(
+        paths, frozenset(names), modules, shell=shell, helper=helper, module_loaders=loaders
+    )
 
 
 def _path(section: Section, text: str) -> tuple[str, AtPath]:
