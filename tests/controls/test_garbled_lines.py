@@ -32,7 +32,7 @@ RESTS = {
     "asked": "EST-2 EST-3",
     "loaders": "EST-1 EST-2 EST-3",
     "next-boot": "EST-1 EST-2 EST-3",
-    "consumers": "",
+    "readers": "",
 }
 
 
