@@ -31,6 +31,9 @@ esac
 [ ! -e "baseline/published/$RUN_NAME/results.json" ] ||
     set -- "$@" --baseline "baseline/published/$RUN_NAME"
 
+# Jenkins' abort sends SIGTERM to this shell too. pytest then ends in order, and its reports are wanted.
+trap : TERM HUP INT
+
 # What an earlier build left there is not what this one found.
 rm -f "reports/$place/latest"
 status=0

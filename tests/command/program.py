@@ -85,6 +85,12 @@ class Audit:
         return Ran(process.returncode, told + output, self.reports)
 
 
+def connected(port: int) -> bool:
+    """Whether somebody has connected to a port of this machine."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any(line[2].endswith(f":{port:04X}") and line[3] == "01" for line in lines)
+
+
 def subprocess_run(command: list[str | Path], folder: Path) -> Ran:
     """Any command that audits, run in a folder; its reports land below it."""
     done = subprocess.run(

@@ -6,12 +6,14 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from program import PYTEST, ROOT
+from pretended_runs import LONG, begin
+from program import PYTEST, ROOT, connected
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,6 +177,29 @@ def test_a_plan_and_a_remedy_need_no_terminal_and_change_no_host_that_is_down(
     assert status == 1, said
     argv = workspace.results("remedy")["run"]["argv"]
     assert {"--remediate", "--yes", "--accept-statistics-loss"} <= set(argv)  # type: ignore[call-overload]
+
+
+def test_an_aborted_build_has_the_reports_of_what_was_collected(
+    workspace: Workspace, mute: int
+) -> None:
+    """Jenkins' abort sends SIGTERM to every process of the build, the step's shell included."""
+    (workspace.folder / "inventories" / "prod.yml").write_text(
+        "all:\n  hosts:\n    here: {ansible_connection: local}\n"
+        f"    mute: {{ansible_host: 127.0.0.1, ansible_port: {mute}}}\n"
+    )
+    (step,) = re.findall(r"returnStatus: true, script: '([^']+)'", JENKINSFILE)
+    process = begin(
+        ["sh", "-c", f"set -x; {step}"],
+        lambda: connected(mute),
+        os.environ | workspace.environment | {"RUN_NAME": "fleet"},
+        workspace.folder,
+    )
+    os.killpg(process.pid, signal.SIGTERM)
+    said = process.communicate(timeout=LONG)[0]
+    assert process.returncode == 2, said
+    results = workspace.results("fleet")
+    assert results["run"]["interrupted"] is True  # type: ignore[call-overload]
+    assert (workspace.folder / "published" / "fleet" / "index.html").is_file()
 
 
 def test_a_remedy_that_was_killed_keeps_its_journal_in_the_next_build(workspace: Workspace) -> None:

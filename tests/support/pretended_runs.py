@@ -68,13 +68,16 @@ def interruptible() -> Iterator[None]:
 
 
 def begin(
-    argv: list[str], ready: Callable[[], bool], env: dict[str, str] | None = None
+    argv: list[str],
+    ready: Callable[[], bool],
+    env: dict[str, str] | None = None,
+    folder: Path = ROOT,
 ) -> subprocess.Popen[str]:
     """Start a run in a session of its own, and wait until what is asked for holds."""
     with interruptible():
         process = subprocess.Popen(
             argv,
-            cwd=ROOT,
+            cwd=folder,
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -130,8 +130,8 @@ ANSWER_TEXT_LIMIT = 300
 STEP_SECONDS = 1.0
 #: Seconds that undoing may take besides the host's deadline: it may have to wait for the lock.
 UNDO_SECONDS = 60
-#: Seconds that hosts being changed have once a run is asked to stop (``--grace``). An abandoned
-#: Jenkins build is killed after 120: the reports have to be written by then.
+#: Seconds that hosts being changed have once a run is asked to stop (``--grace``): a probe takes
+#: 6, and reverting is followed by another.
 STOP_GRACE = 60.0
 #: Part of it in which a change has to be verified; the rest is for reverting it.
 STOP_VERIFY_SHARE = 0.5

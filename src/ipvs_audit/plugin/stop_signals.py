@@ -1,8 +1,10 @@
 """The signals that end a run: Ctrl-C, SIGTERM (Jenkins' abort) and SIGHUP (a closed terminal).
 
 The first ends it in order: nothing new is begun, hosts under way are verified or reverted within
-``--grace`` seconds, the reports are written. The second only says so again, for people press Ctrl-C
-twice, and systemd sends SIGTERM and SIGHUP. The third ends the process at once.
+``--grace`` seconds, the reports are written. Those that follow only say so again: people press
+Ctrl-C twice, Jenkins sends SIGTERM to each process of a build and once more to its children
+(``ProcessTree.killRecursively``), and a shell and the kernel both send SIGHUP. Only a person asks
+for the end at once: by Ctrl-C, as the third signal.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from ipvs_audit.model.stop_request import StopRequest
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-#: Signals after which the process ends at once.
+#: Signals after which the process ends at once, repeated SIGTERM and SIGHUP not counted.
 _AT_ONCE = 3
 _SHOW_CURSOR = "\x1b[?25h"
 
@@ -72,17 +74,17 @@ class StopSignals:
 
     def _received(self, number: int, _frame: object) -> None:
         first = not self._stop.requested
-        if number == signal.SIGHUP and not first:
-            return  # a shell and the kernel both send it when a terminal is closed
-        self._count += 1
         name = signal.Signals(number).name
-        if self._count >= _AT_ONCE:
-            self._end_at_once(number, name)
+        if first or number == signal.SIGINT:
+            self._count += 1
+            if self._count >= _AT_ONCE:
+                self._end_at_once(number, name)
         self._stop.request()
+        more = "once" if self._count > 1 else "twice"
         self._say(
             f"{name}: {'' if first else 'already '}ending: nothing new is begun; hosts being"
             f" changed are verified or reverted within {duration(self._stop.left())}, then the"
-            f" reports are written; {_AT_ONCE - self._count} more to end at once"
+            f" reports are written; Ctrl-C {more} more ends at once"
         )
         if first and self._stop.raises:
             raise KeyboardInterrupt
