@@ -42,7 +42,9 @@ class StopSignals:
         """
         self._stop = stop
         #: Not the number itself: pytest puts a file in its place while it captures.
-        self._stream = os.dup(stream)
+        self._stream = -1
+        with contextlib.suppress(OSError):  # started without one
+            self._stream = os.dup(stream)
         self._before: dict[int, signal._HANDLER] = {}
         self._count = 0
         #: What to say besides where the process ends at once; empty for nothing.
