@@ -61,10 +61,16 @@ def test_explain_names_the_hook_that_a_real_modprobe_runs(
 ) -> None:
     every = [(lay_out(tmp_path / str(at), case), case) for at, case in enumerate(cases(name))]
     lines = explained(capsys, [top for top, _ in every], "--kmod", name.split("-")[1])
+    said: Counter[str] = Counter()
     for line, (_, case) in zip(lines, every, strict=True):
-        shown = " ".join(line["hook"]["command"].split()) if line["hook"] else ""
-        assert hook_of(case["output"]) in (shown, f"{shown} x=1"), (line, case)
         assert_consistent(line)
+        shown = " ".join(line["hook"]["command"].split()) if line["hook"] else ""
+        same = hook_of(case["output"]) in (shown, f"{shown} x=1")
+        # These trees hold no modules: whether a soft dependency exists is not known.
+        assert same or line["reload"]["doubt"], (line, case)
+        said["agrees" if same else "unsure"] += 1
+    with capsys.disabled():
+        print(f"\nexplain, {name}: {dict(said)}")  # noqa: T201  # the share is asked for
 
 
 def assert_consistent(line: dict[str, Any]) -> None:

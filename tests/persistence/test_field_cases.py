@@ -42,6 +42,7 @@ OPEN = {
 #: What is inconclusive as well where only the files are known, as to `explain`.
 OPEN_AS_A_TREE = {
     "a29-usr-bin-paths-of-arch": "the evidence does not say whether /usr/bin/",
+    "a41-softdep-pre-for-schedulers": "ip_vs_rr: where there is such a module",
     "a52-html-escaped": "a command that this audit cannot read",  # which shell /bin/sh is
     "a29b-usr-bin-sysctl-only": "the evidence does not say whether /usr/bin/sysctl exists",
 }
@@ -64,7 +65,8 @@ def host(case: dict[str, Any], top: Path) -> HostConfig:
     """The same as an audit of that guest sees it."""
     config = tree(case, top)
     paths = {**config.programs.paths, **MISSING}
-    programs = replace(config.programs, paths=paths, shell="dash")  # noqa: S604
+    modules = {**config.programs.modules, "ip_vs_rr": True}
+    programs = replace(config.programs, paths=paths, modules=modules, shell="dash")  # noqa: S604
     return replace(config, programs=programs)
 
 
