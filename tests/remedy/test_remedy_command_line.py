@@ -41,6 +41,7 @@ def audit(reports: Path, *arguments: str | Path) -> subprocess.CompletedProcess[
         (["--rollback", "", "--yes"], "name the run to undo"),
         (["--remediate", "--yes", "--max-failures", "-1"], "--max-failures: give a number"),
         (["--remediate", "--remediate-plan"], "use only one of"),
+        (["--plan-format", "shell"], "add --remediate-plan"),
         (["--remediate", "--yes", "--from-snapshots", "x"], "has no hosts to change"),
         (["--remediate", "--yes", "--batches", "1,x"], "--batches: 'x' is not a number of hosts"),
         (["--remediate", "--yes", "-n", "2"], "remove -n"),
@@ -84,10 +85,16 @@ def test_plans_of_saved_evidence_stand_in_terminal_and_page(tmp_path: Path) -> N
     sections[SECTION] = type(sections[SECTION])(SECTION, "od", text, None, 1.0)
     saved = type(saved)(saved.target, saved.collection, sections)  # type: ignore[call-arg, union-attr]
     store.write(evidence, [saved])
-    done = audit(tmp_path / "reports", "--remediate-plan", "--from-snapshots", evidence)
+    done = audit(
+        tmp_path / "reports",
+        *("--remediate-plan", "--plan-format", "shell", "--from-snapshots", evidence),
+    )
     assert done.returncode == 1, done.stdout
     assert "+net.ipv4.vs.run_estimation = 0" in done.stdout
     assert "1 host to change: 2 files, 1 running value;" in done.stdout
+    [script] = (tmp_path / "reports" / "plans").glob("*/*.sh")
+    assert f"{script.parent} holds 1 script" in done.stdout
+    assert "/etc/sysctl.conf" in script.read_text()
     page = (tmp_path / "reports" / "latest" / "index.html").read_text()
     assert "Remediation: planned" in page
     assert "+net.ipv4.vs.run_estimation = 0" in page

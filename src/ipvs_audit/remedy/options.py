@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ipvs_audit.model.limits import STOP_GRACE
 from ipvs_audit.remedy.batches import DEFAULT_BATCHES, BatchSize, parse_batches
+from ipvs_audit.remedy.plan_export import PLAN_FORMATS, PlanFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ class RemediationOptions:
         accept_statistics_loss: change hosts with readers of IPVS statistics too.
         rollback: the run to undo.
         grace: seconds that hosts under way have once the run is asked to stop.
+        plan_format: what plans are written as, beside being printed; ``text`` for nothing more.
     """
 
     mode: Mode = ""
@@ -41,6 +43,7 @@ class RemediationOptions:
     accept_statistics_loss: bool = False
     rollback: str = ""
     grace: float = STOP_GRACE
+    plan_format: PlanFormat = "text"
 
     @classmethod
     def read(cls, get: Callable[[str], object]) -> RemediationOptions:
@@ -59,6 +62,9 @@ class RemediationOptions:
             raise RemediationOptionError(
                 "use only one of --remediate-plan, --remediate and --rollback"
             )
+        form = next(one for one in PLAN_FORMATS if one == get("plan_format"))
+        if form != "text" and modes != ["plan"]:
+            raise RemediationOptionError("--plan-format is for plans: add --remediate-plan")
         if modes and modes != ["plan"] and get("from_snapshots"):
             raise RemediationOptionError("--from-snapshots has no hosts to change; remove it")
         if modes and modes != ["plan"] and get("resume"):
@@ -83,6 +89,7 @@ class RemediationOptions:
             accept_statistics_loss=bool(get("accept_statistics_loss")),
             rollback=str(get("rollback") or ""),
             grace=grace,
+            plan_format=form,
         )
 
     @property
@@ -97,6 +104,13 @@ def add_remediation_options(add: Callable[..., None]) -> None:
         "--remediate-plan",
         action="store_true",
         help="print what --remediate would do; change nothing",
+    )
+    add(
+        "--plan-format",
+        choices=PLAN_FORMATS,
+        default="text",
+        help="with --remediate-plan: also write the plan, as an Ansible playbook or a shell script"
+        " for each host",
     )
     add(
         "--remediate",

@@ -14,6 +14,7 @@ from ipvs_audit.remedy import journal as journals
 from ipvs_audit.remedy.journal import Event, Journal
 from ipvs_audit.remedy.operator import Operator
 from ipvs_audit.remedy.plan import make_plan
+from ipvs_audit.remedy.plan_export import export_plans
 from ipvs_audit.remedy.plan_text import format_plans, format_summary, name_hosts
 from ipvs_audit.remedy.remediate_host import HostRemediation
 from ipvs_audit.remedy.rollback import roll_back
@@ -152,6 +153,7 @@ class Remediation:
             return []
         why_not = too_many_unreachable(_unreachable(collected), self.options.max_failures)
         if self.options.mode == "plan":
+            self._export_plans(collected)
             self.tell(f"--remediate would change nothing: {why_not}" if why_not else "")
             return []
         if why_not:
@@ -166,6 +168,19 @@ class Remediation:
             return ["Not confirmed: nothing was changed."]
         self._change(collected)
         return []
+
+    def _export_plans(self, collected: Mapping[str, Snapshot | Failure]) -> None:
+        if self.options.plan_format == "text":
+            return
+        boots = {
+            host: evidence.host.boot_id
+            for host, evidence in collected.items()
+            if not isinstance(evidence, Failure) and self.plans[host].ready
+        }
+        # Beside the runs: a run's folder holds what its manifest lists, and plans hold whole files.
+        folder = self.reports / "plans" / self.directory.name
+        for line in export_plans(self.options.plan_format, self.plans, boots, folder):
+            self.tell(line)
 
     def _confirmed(self, question: str) -> bool:
         try:

@@ -120,10 +120,19 @@ def _initiator(who: str) -> str:
     return re.sub(r"[^A-Za-z0-9@._ -]", "?", who)[:INITIATOR_LIMIT]
 
 
+def check_path(path: str) -> None:
+    """Refuse a path that a remediation does not change.
+
+    Raises:
+        ValueError: it is not below /etc, or not of printable ASCII.
+    """
+    if not _PATH.fullmatch(path) or "/../" in path:
+        raise ValueError(f"{path!r} is not a path that a remediation changes")
+
+
 def _line(number: int, step: Step) -> str:
     if isinstance(step, WriteFile):
-        if not _PATH.fullmatch(step.path) or "/../" in step.path:
-            raise ValueError(f"{step.path!r} is not a path that a remediation changes")
+        check_path(step.path)
         return (
             f"file {number} {step.before_sha256} {step.after_sha256}"
             f" {shlex.quote(step.path)} '{percent_b(step.after)}'"
