@@ -210,7 +210,7 @@ def test_junit_is_split_by_hosts_and_adds_up(tmp_path: Path) -> None:
 
 
 def test_a_run_directory_shows_what_it_was_written_with(tmp_path: Path) -> None:
-    outputs = Outputs(tuple(FORMATS), 2)
+    outputs = Outputs(tuple(FORMATS), 2, mode=0o640)
     files = {path.name for path in write_reports(LAB, None, tmp_path / "run", outputs)}
     assert {each.file for each in FORMATS.values()} | {"junit-001.xml", "junit-004.xml"} <= files
     assert "junit.xml" not in files

@@ -10,6 +10,7 @@ import sample_run
 
 from ipvs_audit.audit.resume import RunIdentity, evidence_in_progress, identity_file, write_identity
 from ipvs_audit.cli.main import main
+from ipvs_audit.model.private_files import set_modes
 from ipvs_audit.remedy.journal import Event, Journal
 from ipvs_audit.report.options import Outputs
 from ipvs_audit.report.render import render
@@ -58,6 +59,13 @@ def test_report_mode_widens(mode: int, directory: int, tmp_path: Path) -> None:
     write_reports(sample_run.run(), None, into, Outputs(mode=mode))
     assert modes(into) == (directory, {mode})
     assert into.parent.stat().st_mode & 0o7777 == directory
+
+
+def test_a_directory_within_a_run_can_be_entered_by_who_may_read_it(tmp_path: Path) -> None:
+    (tmp_path / "run" / "plans").mkdir(parents=True)
+    (tmp_path / "run" / "plans" / "web1.sh").write_text("")
+    set_modes(tmp_path / "run", 0o640)
+    assert modes(tmp_path / "run" / "plans") == (0o750, {0o640})
 
 
 def test_a_directory_that_exists_stays_as_it_is(tmp_path: Path) -> None:

@@ -49,11 +49,10 @@ def new_file(path: Path) -> BinaryIO:
 
 
 def set_modes(directory: Path, mode: int) -> None:
-    """Give a directory and the files in it the mode that they are to have.
+    """Give a directory and all that is in it the mode that they are to have.
 
     Raises:
         OSError: a mode cannot be set.
     """
-    for file in directory.iterdir():
-        file.chmod(mode)
-    directory.chmod(directory_mode(mode))
+    for path in (directory, *directory.rglob("*")):
+        path.chmod(directory_mode(mode) if path.is_dir() else mode)

@@ -103,5 +103,5 @@ def found_in(directory: Path) -> Outputs:
     return Outputs(
         tuple(name for name, each in FORMATS.items() if (directory / each.file).exists()),
         first.read_bytes().count(b"<testsuite ") if first.exists() else 0,
-        mode=OWNER_ONLY | (directory / "results.json").stat().st_mode & 0o044,
+        mode=OWNER_ONLY | directory.stat().st_mode & 0o044,
     )
