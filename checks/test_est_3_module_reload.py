@@ -25,6 +25,7 @@ from ipvs_audit.snapshot import Snapshot
         "modules-load",
         "sysctl",
         "sysctl-named",
+        "running-values",
         "loaders",
         "programs",
         "module",

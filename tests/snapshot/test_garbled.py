@@ -81,7 +81,8 @@ def test_any_section_may_be_missing(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
-    "section", ["netns", "counters", "sysctl", "modprobe", "udev", "keys", "cmdline"]
+    "section",
+    ["netns", "counters", "sysctl", "modprobe", "udev", "keys", "cmdline", "running-values"],
 )
 def test_no_verdict_rests_on_half_a_section(name: str, section: str) -> None:
     evidence = RECORDED[name]

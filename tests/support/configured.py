@@ -18,9 +18,16 @@ from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
 from ipvs_audit.snapshot.host import Loaders
 from ipvs_audit.snapshot.kernel import Module
 from ipvs_audit.snapshot.next_boot import BootKernel, NextBoot
+from ipvs_audit.snapshot.running_values import Compared
+from ipvs_audit.snapshot.sysctl_config import settings
+from ipvs_audit.snapshot.sysctl_key import is_glob
+from ipvs_audit.snapshot.sysctl_loader import Loader
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ipvs_audit.snapshot import Snapshot
+    from ipvs_audit.snapshot.running_values import Answer
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 
@@ -50,7 +57,22 @@ def tree(files: dict[str, str], **more: Any) -> ConfigTree:
                    text[2:] if text.startswith("->") else None)
         for path, text in files.items()
     }  # fmt: skip
-    return ConfigTree(made, **more)
+    return ConfigTree(made, **{"running": all_equal(made)} | more)
+
+
+def all_equal(files: Mapping[str, ConfigFile], **others: Answer) -> dict[tuple[str, int], Compared]:
+    """What the probe says where each line holds the running value, but for keys by last part."""
+    loader = Loader("procps", (4, 0, 2))
+    return {
+        (path, line.number): Compared(
+            setting.path, others.get(setting.path.rpartition("/")[2], "equal")
+        )
+        for path, each in files.items()
+        if "/sysctl" in path
+        for line in each.lines or ()
+        for setting in settings(each, line, loader)
+        if not is_glob(setting.path)
+    }
 
 
 def off(value: int) -> bool:
@@ -86,6 +108,7 @@ def scenario(folder: Path) -> tuple[Snapshot, Policy]:
                 tuple(given.get("cmdline", ())),
                 files.unreadable,
                 files.ignored,
+                all_equal(files.files),
             ),
             loaders=all_loaders,
             programs=replace(read_programs(folder, files, all_loaders), shell="dash"),  # noqa: S604

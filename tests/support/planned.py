@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from configured import LOADERS, file
+from configured import LOADERS, all_equal, file
 from made import census, netns, snapshot
 
 from ipvs_audit.model.policy import Policy
@@ -74,7 +74,7 @@ def host(files: dict[str, str], *, more: list[str] | None = None, **parts: Any) 
         if path.startswith("/etc/"):
             lines += editable_file(path, raw, real=real)
     defaults: dict[str, Any] = {
-        "config": ConfigTree(tree),
+        "config": ConfigTree(tree, running=all_equal(tree)),
         "loaders": LOADERS,
         "census": census(netns(raw="1")),
     }

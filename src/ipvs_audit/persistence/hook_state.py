@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.resolution import Resolution
+    from ipvs_audit.persistence.side_effects import SideEffect
     from ipvs_audit.snapshot.sysctl_key import Value
 
 
@@ -63,6 +64,7 @@ class State:
         outside: the command is not part of ip_vs's own hook, so that ``modprobe ip_vs`` runs that;
             value is what it leaves.
         lacks: why a program could not be run, or why it cannot load ip_vs; the first reason.
+        effects: what else the sysctl loaders applied that may have changed something.
         assumed: what was taken for this state rather than another one, a sentence each.
     """
 
@@ -81,6 +83,7 @@ class State:
     errexit: bool = False
     outside: bool = False
     lacks: str = ""
+    effects: tuple[SideEffect, ...] = ()
     assumed: tuple[str, ...] = field(default=(), compare=False)
 
     def exits(self, status: int, why: str = "") -> State:

@@ -9,17 +9,12 @@ from ipvs_audit.snapshot.config_paths import SYSCTL_CONF
 from ipvs_audit.snapshot.sysctl_config import (
     Setting,
     candidate_lines,
+    is_selected,
     loader_files,
     pieces,
     settings,
 )
-from ipvs_audit.snapshot.sysctl_key import (
-    is_below,
-    is_glob,
-    loader_path,
-    resolved,
-    simplified,
-)
+from ipvs_audit.snapshot.sysctl_key import is_glob, loader_path, resolved
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
@@ -178,7 +173,7 @@ def _without_equals(file: str, line: Line, loader: Loader) -> Setting | None:
 def _not_writable(config: HostConfig, loader: Loader, setting: Setting) -> str:
     """Why systemd-sysctl cannot write to a path; one that is merely missing is no failure."""
     path = setting.path
-    if setting.value is None or setting.ignores_errors or not _selected(loader, path):
+    if setting.value is None or setting.ignores_errors or not is_selected(loader, path):
         return ""
     if not path:
         return "names no key"
@@ -190,12 +185,6 @@ def _not_writable(config: HostConfig, loader: Loader, setting: Setting) -> str:
     if not loader.simplifies_keys and (below or _too_long(path)):
         return f"sets {setting.spelled[:40]}, which is no file name"
     return ""
-
-
-def _selected(loader: Loader, path: str) -> bool:
-    """Whether systemd-sysctl, which may be told a prefix, sets this path at all."""
-    prefixes = [simplified(loader_path(prefix)) for prefix in loader.prefixes]
-    return not prefixes or any(is_below(path, prefix) for prefix in prefixes)
 
 
 def _is_folder(config: HostConfig, path: str) -> bool:

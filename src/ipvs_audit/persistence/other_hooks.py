@@ -13,6 +13,7 @@ from ipvs_audit.persistence.hook_state import Command, State
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.needed_modules import is_needed
 from ipvs_audit.persistence.prediction import is_compliant
+from ipvs_audit.persistence.side_effects import union_of
 from ipvs_audit.persistence.udev_rules import discarded, rules, unreadable
 from ipvs_audit.persistence.uevent_order import early_uevent
 from ipvs_audit.snapshot.modprobe_config import Directive
@@ -101,6 +102,7 @@ def _by_rule(config: HostConfig, before: Prediction, rule: Rule, *, written: boo
     if rule.doubt and not doubt and not _other_values(ends, before.value):
         return before  # whether it runs makes no difference
     doubt = rule.doubt or doubt
+    before = replace(before, effects=union_of((before.effects, *(end.effects for end in ends))))
     state = ends[0]
     if doubt:
         return replace(before, doubt=before.doubt or f"{rule.where} runs {rule.text!r}: {doubt}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ipvs_audit.persistence.side_effects import SideEffect
     from ipvs_audit.snapshot.sysctl_key import Value
 
 Accepts = Callable[[int], bool]
@@ -28,6 +29,7 @@ class Prediction:
         doubt: why the value is not certain; empty where it is.
         fault: what breaks outright, whatever the value; empty for nothing.
         notes: consequences that an operator should know.
+        effects: what a load of ip_vs sets besides, where that is not proven to change nothing.
     """
 
     value: Value | None
@@ -35,6 +37,7 @@ class Prediction:
     doubt: str = ""
     fault: str = ""
     notes: tuple[str, ...] = ()
+    effects: tuple[SideEffect, ...] = ()
 
     def holds(self, accepts: Accepts) -> bool | None:
         """Whether the policy accepts the value; None where that is not known.

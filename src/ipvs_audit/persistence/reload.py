@@ -17,6 +17,7 @@ from ipvs_audit.persistence.needed_modules import load_may_fail
 from ipvs_audit.persistence.other_hooks import with_dependent_hooks, with_udev
 from ipvs_audit.persistence.prediction import Accepts, Prediction, is_compliant
 from ipvs_audit.persistence.removal_hooks import with_removal
+from ipvs_audit.persistence.side_effects import name_effects, union_of
 from ipvs_audit.persistence.soft_dependencies import find_bypass
 from ipvs_audit.snapshot.modprobe_config import underscored
 
@@ -44,6 +45,7 @@ def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
         ends = run_shell(config, Command(hook.rest, hook.where), State())
         by_hook = _predict_hook(config, hook, ends, accepts)
         state = ends[0]
+        by_hook = replace(by_hook, effects=union_of(end.effects for end in ends))
     written = hook is not None and state.written
     prediction = with_udev(config, by_hook, written=written)
     prediction = with_dependent_hooks(config, prediction, accepts, written=written)
@@ -57,6 +59,9 @@ def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
         prediction = replace(prediction, doubt=why)
     if differs := load_difference(config, hook):
         prediction = replace(prediction, doubt=differs, fault="")
+    if changed := [effect for effect in prediction.effects if effect.changes]:
+        note = f"a load of ip_vs also sets {name_effects(changed)}"
+        prediction = replace(prediction, notes=(*prediction.notes, note))
     return without_switch(config, prediction, accepts)
 
 

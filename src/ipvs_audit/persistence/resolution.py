@@ -10,6 +10,7 @@ from ipvs_audit.snapshot.sysctl_config import (
     LoaderFiles,
     Setting,
     candidate_lines,
+    is_selected,
     loader_files,
     settings,
 )
@@ -17,9 +18,7 @@ from ipvs_audit.snapshot.sysctl_key import (
     Key,
     Value,
     glob_matches,
-    is_below,
     is_glob,
-    loader_path,
     name_matches,
     resolved,
     simplified,
@@ -230,8 +229,7 @@ def _glob_blocked(found: list[Setting], loader: Loader, key: Key) -> str:
 
 def _systemd(found: list[Setting], loader: Loader, key: Key) -> tuple[Assignment, ...]:
     """Keep one value for each spelled path, the last; then write each once, as systemd does."""
-    below = [simplified(loader_path(prefix)) for prefix in loader.prefixes]
-    if below and not any(is_below(key.path, prefix) for prefix in below):
+    if not is_selected(loader, key.path):
         why = f"{loader.name} does not set this key"
         return tuple(
             Assignment(setting, None, why)

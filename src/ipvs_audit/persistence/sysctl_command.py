@@ -10,6 +10,7 @@ from ipvs_audit.persistence.loader_failures import (
     exit_status_unknown,
     failure_reasons,
 )
+from ipvs_audit.persistence.side_effects import side_effects, union_of
 from ipvs_audit.persistence.sysctl_assignments import Assigning, assign
 from ipvs_audit.persistence.sysctl_pattern import lines_that_match, parse_pattern
 from ipvs_audit.persistence.write_commands import key_exists
@@ -228,7 +229,8 @@ def _load(config: HostConfig, loader: Loader, text: str, state: State) -> tuple[
     """Let a loader read its files: the states that it may leave, one where all is known."""
     exists = key_exists(config, state)
     failed = tuple(f"{text!r}: {why}" for why in failure_reasons(config, loader, key_exists=exists))
-    state = _applied(config, loader, text, state)
+    effects = union_of((state.effects, side_effects(config, loader)))
+    state = replace(_applied(config, loader, text, state), effects=effects)
     end = replace(state, status=int(bool(failed)), failed=(*state.failed, *failed))
     if exit_status_unknown(config, loader, key_exists=exists):
         return (end, replace(state, status=int(not failed)))

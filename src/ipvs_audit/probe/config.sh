@@ -11,8 +11,8 @@ function shown(path,   i, c, out) {
   return out
 }'
 
-# Prints the four sections, the keys, the files that a hook names, and the words of hooks and rules
-# for programs.sh, with $RS between them. Takes the readable files as arguments, what stat and sha256sum said of them (a line each, in the same
+# Prints the four sections, the keys, the files that a hook names, the words of hooks and rules for
+# programs.sh, and what running_values compares, with $RS between them. Takes the readable files as arguments, what stat and sha256sum said of them (a line each, in the same
 # order) and their real paths (a line each, empty = the same) from the environment.
 # shellcheck disable=SC2016 # awk's dollars
 files_awk='
@@ -25,14 +25,19 @@ function kind(path) {
 }
 function hex(h,   i, n) { n = 0; for (i = 1; i <= length(h); i++) n = n * 16 + index("0123456789abcdef", substr(h, i, 1)) - 1; return n }
 function put(k, text) { out[k] = out[k] text "\n"; size[k] += length(text) + 1 }
-function key_of(text,   key, path, sep, i, c, n) {
-  n = index(text, "="); if (n == 0) return
+function key_of(from, number, text,   key, path, sep, i, c, n, equals) {
+  equals = n = index(text, "="); if (n == 0) return
   key = substr(text, 1, n - 1); sub(/^[ \t]*-?[ \t]*/, "", key); sub(/[ \t]+$/, "", key)
-  if (key == "" || key in known || key ~ /[*?\[ \t\001-\037\177]|\.\.|^\.|^\// || length(key) > 256) return
-  known[key] = 1; path = key
+  if (key == "" || key ~ /[*?\[ \t\001-\037\177]|\.\.|^\.|^\// || length(key) > 256) return
+  path = key
   match(key, "[./]"); sep = RSTART ? substr(key, RSTART, 1) : "/"
   if (sep == ".") { path = ""; n = length(key); for (i = 1; i <= n; i++) { c = substr(key, i, 1); path = path (c == "." ? "/" : c == "/" ? "." : c) } }
-  if (path !~ /\/\//) keys = keys key " " path "\n"
+  if (path ~ /\/\//) return
+  if (!(key in known)) { known[key] = 1; keys = keys key " " path "\n" }
+  if (length(text) > 1024 || ++set > 1000) return
+  if (from != setter) { setter = from; sets = sets "file " shown(from) "\n" }
+  text = substr(text, equals + 1); gsub(/[ \t\r]+/, " ", text); gsub(/^ | $/, "", text)
+  sets = sets number " " path " " text "\n"
 }
 function hook_of(text,   w, n, i, path, on) {
   if (text !~ /^[ \t]*install[ \t]+ip[_-]vs[ \t]/) return
@@ -63,7 +68,7 @@ function words_of(text, from,   w, n, i, load) {
     asked[w[i]] = 1; words = words "w " w[i] "\n"
   }
 }
-function take(k, number, text, how,   bare, n, i) {
+function take(k, path, number, text, how,   bare, n, i) {
   # A comment with a carriage return is kept: systemd ends the line there.
   if (k == 1) { if (text ~ /^[ \t\r]*$/ || text ~ /^[ \t]*[#;][^\r]*\r?$/) return }
   else if (text ~ /^[ \t]*#/) return
@@ -74,7 +79,7 @@ function take(k, number, text, how,   bare, n, i) {
   else if (k == 3) { if (text !~ /ip[_-]?vs|sysctl|SYSCTL|run_estimation|GOTO|LABEL/) return }
   else if (text !~ /ip[_-]?vs/) return
   gsub(/\036/, "?", text)
-  if (k == 1) key_of(text)
+  if (k == 1) key_of(path, number, text)
   if (k == 2) hook_of(bare)
   if (k == 2 && word[1] == "install" && bare ~ /ip[_-]vs|sysctl|[*?\[]/ || k == 3 && text ~ /RUN.*(ip[_-]vs|sysctl)|(ip[_-]vs|sysctl).*RUN/) words_of(text, k == 2 ? 3 : 1)
   if (k == 2 && word[1] == "softdep" && word[2] ~ /^ip[_-]vs$/) for (i = 3; i <= n; i++) module(word[i])
@@ -98,10 +103,10 @@ function lines(k, path,   text, n, first, joined, had, how, bare, after) {
     }
     if (!had) first = n
     if (k == 3 ? text ~ /\\$/ : k == 2 && odd(text)) { joined = joined substr(text, 1, length(text) - 1); had = 1; continue }
-    take(k, first, joined text, how); joined = ""; had = 0; how = after; after = ""
+    take(k, path, first, joined text, how); joined = ""; had = 0; how = after; after = ""
     if (size[k] > 393216) { put(k, "unread more lines than the probe brings"); break }
   }
-  if (had) take(k, first, joined, k == 3 ? "-open" : "")
+  if (had) take(k, path, first, joined, k == 3 ? "-open" : "")
   close(path)
 }
 BEGIN {
@@ -121,7 +126,7 @@ BEGIN {
     lines(k, path)
   }
   rs = ENVIRON["RS"]
-  printf "%s%s%s%s%s%s%s%s%s%s%s%s", "-", out[1], rs "-", out[2], rs "-", out[3], rs "-", out[4], rs "-" keys, rs "-" named, rs "-" words, rs
+  printf "%s%s%s%s%s%s%s%s%s%s%s%s%s", "-", out[1], rs "-", out[2], rs "-", out[3], rs "-", out[4], rs "-" keys, rs "-" named, rs "-" words, rs "-" sets, rs
   exit
 }'
 
@@ -290,7 +295,7 @@ config() {
   frame modprobe - 'cat /etc/modprobe.conf {/etc,/run,/usr/local/lib,/usr/lib,/lib}/modprobe.d/*.conf' "$marks2${part2}end$nl"
   frame udev - "grep -E 'ip[_-]?vs|sysctl|SYSCTL|run_estimation|GOTO|LABEL' {/etc,/run,/usr/local/lib,/usr/lib,/lib}/udev/rules.d/*.rules" "$marks3${part3}end$nl"
   frame modules-load - "grep -E 'ip[_-]?vs' /etc/modules {/etc,/run,/usr/local/lib,/usr/lib,/lib}/modules-load.d/*.conf" "$marks4${part4}end$nl"
-  keys=$part5 words=$part7 missing=''
+  keys=$part5 words=$part7 sets=$part8 missing=''
   set --
   set -f
   IFS=$nl
@@ -312,7 +317,7 @@ config() {
     wanted=$# only=1
     about "$@"
     split_told
-    keys=$keys$part5
+    keys=$keys$part5 sets=$sets$part8
   fi
   [ -z "$missing$part1" ] ||
     frame sysctl-named - 'cat the files that a hook gives to sysctl -p' "$missing${part1}end$nl"
@@ -324,6 +329,7 @@ config() {
   done
   unset IFS
   frame keys - 'ls /proc/sys/KEY' "${text}end$nl"
+  running_values
   text=''
   get /proc/cmdline
   for word in $got; do
@@ -333,7 +339,7 @@ config() {
   frame cmdline - 'cat /proc/cmdline' "${text}end$nl"
 }
 
-# Takes $told apart into $part1 ... $part7.
+# Takes $told apart into $part1 ... $part8.
 split_told() {
   set -f
   IFS=$rs
@@ -341,8 +347,8 @@ split_told() {
   set -- $told
   unset IFS
   set +f
-  part1=${1#-} part2=${2#-} part3=${3#-} part4=${4#-} part5=${5#-} part6=${6#-} part7=${7#-}
-  [ "$wanted" = 0 ] || [ $# -ge 7 ] || for k in 1 2 3 4; do
+  part1=${1#-} part2=${2#-} part3=${3#-} part4=${4#-} part5=${5#-} part6=${6#-} part7=${7#-} part8=${8#-}
+  [ "$wanted" = 0 ] || [ $# -ge 8 ] || for k in 1 2 3 4; do
     mark "unreadable /: awk is missing or failed while it read the files"
   done
 }

@@ -25,6 +25,7 @@ PARTS = (
     "namespace_values.sh",
     "counters.sh",
     "config.sh",
+    "running_values.sh",
     "loaders.sh",
     "programs.sh",
     "asked.sh",

@@ -8,7 +8,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from ipvs_audit.snapshot.errors import GarbledEvidenceError
-from ipvs_audit.snapshot.section import Section, number
+from ipvs_audit.snapshot.running_values import SECTION as RUNNING_VALUES
+from ipvs_audit.snapshot.running_values import Compared, parse_running_values
+from ipvs_audit.snapshot.section import Section, number, unescaped_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +78,8 @@ class ConfigTree:
         unreadable: directories and files that could not be read, with the reason.
         ignored: files that concern ip_vs and that no loader reads: those in ``/etc/sysctl.d`` and
             ``/etc/modprobe.d`` with another ending, and all in a directory with a misspelt name.
+        running: how each line of a sysctl file compares with the running value, by path and number
+            of the line; what is not in it was not compared.
     """
 
     files: Mapping[str, ConfigFile] = field(default_factory=dict)
@@ -83,6 +87,7 @@ class ConfigTree:
     cmdline: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    running: Mapping[tuple[str, int], Compared] = field(default_factory=dict)
 
     def under(self, *directories: str) -> tuple[ConfigFile, ...]:
         """The files directly in these directories, in the order given, then by name."""
@@ -98,12 +103,11 @@ class ConfigTree:
 FILE_SECTIONS = ("sysctl", "modprobe", "udev", "modules-load", "sysctl-named")
 
 _LINES: dict[str, Joined] = {"line": "", "line-old": "old", "line-open": "open"}
-_ESCAPE = re.compile(r"\\\\|\\n")
 _NUMBERED = re.compile(r"([0-9]{1,9}) (.*)", re.DOTALL)
 
 
 #: Sections that the configuration is read from.
-_SECTIONS = (*FILE_SECTIONS, "keys", "cmdline")
+_SECTIONS = (*FILE_SECTIONS, "keys", "cmdline", RUNNING_VALUES)
 
 
 def parse_config_files(sections: Mapping[str, Section]) -> ConfigTree:
@@ -144,6 +148,7 @@ def _parsed(outputs: tuple[tuple[str, str], ...]) -> ConfigTree:
         cmdline=_section(sections, "cmdline").whole_lines(),
         unreadable=tuple(unreadable),
         ignored=tuple(ignored),
+        running=parse_running_values(_section(sections, RUNNING_VALUES)),
     )
 
 
@@ -152,11 +157,6 @@ def _section(sections: Mapping[str, Section], name: str) -> Section:
         return sections[name]
     except KeyError:
         raise GarbledEvidenceError(name, "the probe did not bring it") from None
-
-
-def _path(text: str) -> str:
-    r"""A path as it is: the probe writes newlines and backslashes as ``\n`` and ``\\``."""
-    return _ESCAPE.sub(lambda found: "\n" if found[0] == "\\n" else "\\", text)
 
 
 class _Reader:
@@ -175,11 +175,11 @@ class _Reader:
         for line in self.section.whole_lines():
             word, _, rest = line.partition(" ")
             if word == "file":
-                self._open(_path(rest))
+                self._open(unescaped_path(rest))
             elif word == "unreadable":
                 self.unreadable.append(rest)
             elif word == "ignored":
-                self.ignored.append(_path(rest))
+                self.ignored.append(unescaped_path(rest))
             elif word == "same":
                 alias, _, directory = rest.partition(" ")
                 self.aliases.append((alias, directory))
@@ -204,7 +204,7 @@ class _Reader:
             line = Line(int(found[1]), found[2], _LINES[word])
             return replace(file, lines=(*file.lines, line))
         if word == "real":
-            return replace(file, real=_path(rest))
+            return replace(file, real=unescaped_path(rest))
         if word == "dangling":
             return replace(file, real="")
         if word == "sha256" and re.fullmatch("[0-9a-f]{64}", rest):

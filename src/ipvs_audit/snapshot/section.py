@@ -62,6 +62,14 @@ class Section:
         return {key: tuple(values) for key, values in found.items()}
 
 
+_ESCAPE = re.compile(r"\\\\|\\n")
+
+
+def unescaped_path(text: str) -> str:
+    r"""A path as it is: the probe writes newlines and backslashes as ``\n`` and ``\\``."""
+    return _ESCAPE.sub(lambda found: "\n" if found[0] == "\\n" else "\\", text)
+
+
 _NUMBER = re.compile(r"[0-9]{1,20}")
 _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ipvs_audit.snapshot.config_paths import SYSCTL, SYSCTL_CONF
-from ipvs_audit.snapshot.sysctl_key import SPACES, Key, loader_path, simplified
+from ipvs_audit.snapshot.sysctl_key import SPACES, Key, is_below, loader_path, simplified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,6 +80,12 @@ def loader_files(tree: ConfigTree, loader: Loader) -> LoaderFiles:
     if loader.reads_sysctl_conf and last is not None and not last.masks and last.real:
         files = (*files, last)
     return LoaderFiles(files, hidden)
+
+
+def is_selected(loader: Loader, path: str) -> bool:
+    """Whether a loader, of which systemd-sysctl may be told prefixes, sets this path at all."""
+    prefixes = [simplified(loader_path(prefix)) for prefix in loader.prefixes]
+    return not prefixes or any(is_below(path, prefix) for prefix in prefixes)
 
 
 def files_by_name(
