@@ -106,6 +106,7 @@ def workspace(tmp_path: Path) -> Workspace:
             "POLICY": "inventories/policy.yml",
             "WAIVERS": "inventories/waivers.yml",
             "ACCEPT_STATISTICS_LOSS": "false",
+            "ACCEPT_RECIPE_SIDE_EFFECTS": "false",
             "KNOWN_HOSTS_FILE": str(tmp_path / "known_hosts"),
             "SSH_USER": "audit",
             "SSH_KEY_FILE": str(tmp_path / "key"),
@@ -172,11 +173,16 @@ def test_a_plan_and_a_remedy_need_no_terminal_and_change_no_host_that_is_down(
     assert status == 1, said
     assert workspace.results("plan")["hosts"][0]["remedy"]["status"] == "cannot_be_remediated"  # type: ignore[index]
     status, said = workspace.audit(
-        "remedy", option="--remediate", LIMIT="down", ACCEPT_STATISTICS_LOSS="true"
+        "remedy",
+        option="--remediate",
+        LIMIT="down",
+        ACCEPT_STATISTICS_LOSS="true",
+        ACCEPT_RECIPE_SIDE_EFFECTS="true",
     )
     assert status == 1, said
     argv = workspace.results("remedy")["run"]["argv"]
-    assert {"--remediate", "--yes", "--accept-statistics-loss"} <= set(argv)  # type: ignore[call-overload]
+    accepted = {"--accept-statistics-loss", "--accept-recipe-side-effects"}
+    assert {"--remediate", "--yes", *accepted} <= set(argv)  # type: ignore[call-overload]
 
 
 def test_an_aborted_build_has_the_reports_of_what_was_collected(

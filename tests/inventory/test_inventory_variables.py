@@ -113,7 +113,7 @@ def test_become_is_off(value: object) -> None:
         ({"ipvs_audit_exclude": None}, "must be the reason"),
         ({"ipvs_audit_exlude": "x"}, "did you mean ipvs_audit_exclude?"),
         ({"ipvs_audit_estimaton": "x"}, "did you mean ipvs_audit_estimation?"),
-        ({"ipvs_audit_zzz": "x"}, "(known: ipvs_audit_accept_statistics_loss, "),
+        ({"ipvs_audit_zzz": "x"}, "(known: ipvs_audit_accept_recipe_side_effects, "),
     ],
 )
 def test_a_wrong_value_names_host_and_variable(variables: dict[str, object], says: str) -> None:

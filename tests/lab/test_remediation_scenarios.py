@@ -9,10 +9,13 @@ from planned import value_steps
 from remedied import Remedied
 
 from ipvs_audit.model.policy import Policy
+from ipvs_audit.remedy.plan import make_plan
 from lab import fleet as lab_fleet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ipvs_audit.snapshot import Snapshot
 
 CONF, HOOK = "/etc/sysctl.conf", "/etc/modprobe.d/ipvs.conf"
 ON = "net.ipv4.vs.run_estimation = 1\n"
@@ -42,12 +45,42 @@ def host(guest: Remedied) -> Iterator[Remedied]:
     )
 
 
-def persists(host: Remedied) -> bool:
-    found = host.verdicts(host.collect())
+def persists(host: Remedied, evidence: Snapshot | None = None) -> bool:
+    found = host.verdicts(evidence or host.collect())
     return {found[name] for name in ("EST-1", "EST-2", "EST-3", "EST-4")} == {"pass"}
 
 
+def test_auto_keeps_forwarding_and_a_stale_line_breaks_no_load(host: Remedied) -> None:
+    """What docker and kubelet switch on at run time, and a key of another kernel."""
+    forwarding = "/proc/sys/net/ipv4/ip_forward"
+    host.guest.put(CONF, "net.ipv4.ip_forward = 0\nnet.ipv4.nosuchkey = 1\n")
+    host.guest.ssh(f"echo 1 >{forwarding}")
+    before = host.etc()
+    evidence = host.collect()
+    recipe = make_plan(evidence, Policy(remedy="recipe"))
+    assert f"ip_forward ({CONF}:1: differs from the running value)" in recipe.needs_approval
+    assert f"nosuchkey ({CONF}:2: the kernel has no such key now)" in recipe.needs_approval
+    made = host.plan(evidence)
+    assert made.ready, made
+    assert not host.apply(made).unsettled
+    after = host.collect()
+    assert persists(host, after)
+    assert "also sets" not in host.results(after)["EST-3"].observed
+    unload = "ipvsadm -C; modprobe -r ip_vs_rr ip_vs; test ! -e /sys/module/ip_vs"
+    loaded = host.guest.ssh(f"{unload} && modprobe ip_vs_rr && cat {forwarding}")
+    assert (loaded.stdout, host.value()) == ("1\n", "0")
+    assert not host.undo().unsettled
+    assert host.etc() == before
+    # The recipe, as its plan says: forwarding ends, and the first load of ip_vs_rr fails.
+    assert not host.apply(recipe).unsettled
+    assert "ip_forward" in host.results(host.collect())["EST-3"].observed
+    loaded = host.guest.ssh(f"{unload} && {{ modprobe ip_vs_rr; echo $?; cat {forwarding}; }}")
+    assert loaded.stdout == "1\n0\n"
+    assert not host.undo().unsettled
+
+
 def test_files_as_operators_leave_them_keep_what_is_theirs(host: Remedied) -> None:
+    host.policy = Policy(remedy="recipe", accept_recipe_side_effects=True)
     host.guest.put(CONF, CRLF, 0o600)
     host.guest.put("/etc/sysctl.d/99-zz.conf", f"kernel.panic = 0\n{ON}")
     host.guest.put("/usr/lib/sysctl.d/95-vendor.conf", ON)

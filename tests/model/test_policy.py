@@ -41,7 +41,7 @@ WRONG = [
     ("\nestimaton: disabled\n",
      ":2: estimaton is not a policy setting (did you mean estimation?)"),
     ("zzz: 1\n",
-     ":1: zzz is not a policy setting (known: accept_statistics_loss, ack, estimation, "),
+     ":1: zzz is not a policy setting (known: accept_recipe_side_effects, accept_stat"),
     ("ack: perhaps\n", ":1: ack is 'perhaps'; "),
     ("floors: {alinux3: 5.10}\n", ":1: floors.alinux3 is 5.1; must be text: put it in quotes"),
     ("floors:\n  alinux2: 4.19.91-22\n  alinux3: new\n", ":3: floors.alinux3 is 'new'; must look"),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FOLDERS = sorted(folder for folder in SCENARIOS.iterdir() if folder.is_dir())
 
 
-@pytest.mark.parametrize("remedy", ["recipe", "drop-in"])
+@pytest.mark.parametrize("remedy", ["auto", "recipe", "drop-in"])
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_what_is_planned_passes_and_leaves_the_rest_alone(folder: Path, remedy: str) -> None:
     evidence, policy = scenario(folder)

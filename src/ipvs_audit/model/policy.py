@@ -53,9 +53,12 @@ class Policy(BaseModel):
         severity: control id to ``high``, ``medium`` or ``low``, where it is not the control's own.
         max_age_hours: evidence that is older when the run starts is an error; None takes any.
         remedy: where remediation persists the value: the vendor's ``recipe`` (/etc/sysctl.conf and
-            a hook that runs ``sysctl -p``), or a ``drop-in`` in /etc/sysctl.d and a hook for it.
+            a hook that runs ``sysctl -p``), a ``drop-in`` in /etc/sysctl.d and a hook for it alone,
+            or ``auto``: the recipe where its hook is proven to change nothing else, else a drop-in.
         accept_statistics_loss: remediation may switch estimation off although something on the host
             reads IPVS statistics.
+        accept_recipe_side_effects: remediation by ``recipe`` may let each load of ip_vs apply other
+            lines that are not proven to change nothing.
         latency_seconds: for how long round trips are measured, where that is asked for.
         latency_ssh_ms, latency_icmp_ms: milliseconds from one round trip to the next.
         latency_spike_ms: milliseconds above the median from which a round trip is delayed.
@@ -75,8 +78,9 @@ class Policy(BaseModel):
     )
     severity: dict[ControlId, Severity] = Field(default_factory=dict)
     max_age_hours: int | None = Field(default=None, ge=1)
-    remedy: Literal["recipe", "drop-in"] = "recipe"
+    remedy: Literal["auto", "recipe", "drop-in"] = "auto"
     accept_statistics_loss: bool = False
+    accept_recipe_side_effects: bool = False
     latency_seconds: int = Field(default=12, ge=10, le=120)
     latency_ssh_ms: int = Field(default=5, ge=2, le=100)
     latency_icmp_ms: int = Field(default=20, ge=10, le=100)

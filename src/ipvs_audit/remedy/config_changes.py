@@ -10,8 +10,10 @@ they contradict, a drop-in that is read after them overrides them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from ipvs_audit.persistence.reload import after_reload
+from ipvs_audit.persistence.side_effects import name_effects
 from ipvs_audit.remedy import file_edits
 from ipvs_audit.remedy.load_hook import hook_drafts
 from ipvs_audit.remedy.simulation import why_not_compliant, with_contents
@@ -24,9 +26,12 @@ if TYPE_CHECKING:
 
     from ipvs_audit.model.policy import Policy
     from ipvs_audit.persistence.host_config import HostConfig
+    from ipvs_audit.persistence.side_effects import SideEffect
     from ipvs_audit.remedy.editable_files import EditableFiles
     from ipvs_audit.snapshot.config_files import ConfigFile, Line
     from ipvs_audit.snapshot.sysctl_loader import Loader
+
+Remedy = Literal["recipe", "drop-in"]
 
 #: Drop-ins in the order in which they are tried; a later name is read after more of the others.
 DROP_INS = (
@@ -62,26 +67,72 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class DraftResult:
-    """The draft that passes, or why none does."""
+    """The draft that passes, or why none does.
+
+    Attributes:
+        draft: what to write.
+        side_effects: what a load of ip_vs would set besides, and does not now.
+        choice: where the policy leaves it open, which remedy this is and why; else empty.
+        why_none: why no draft passes; empty where one does.
+    """
 
     draft: Draft = field(default_factory=Draft)
+    side_effects: tuple[SideEffect, ...] = ()
+    choice: str = ""
     why_none: str = ""
 
 
 def find_passing_draft(config: HostConfig, editable: EditableFiles, policy: Policy) -> DraftResult:
-    """The first draft after which EST-2 and EST-3 pass for every loader of the host."""
+    """The first draft after which EST-2 and EST-3 pass for every loader of the host.
+
+    Where the policy says ``auto``, and of drop-ins: the first that lets a load of ip_vs change
+    nothing else than it does now.
+    """
+    if policy.remedy != "auto":
+        return _first(config, editable, policy, policy.remedy)
+    recipe = _first(config, editable, policy, "recipe")
+    if not recipe.why_none and not recipe.side_effects:
+        why = (
+            "its hook changes no other key" if writes_hook(recipe.draft) else "it needs no new hook"
+        )
+        return replace(recipe, choice=f"remedy: auto chose recipe: {why}")
+    why = recipe.why_none
+    if recipe.side_effects:
+        named = name_effects(recipe.side_effects)
+        why = f"with recipe each load of ip_vs would also apply {named}"
+    found = _first(config, editable, policy, "drop-in")
+    if found.why_none:
+        return replace(found, why_none=recipe.why_none or f"{found.why_none}; {why}")
+    return replace(found, choice=f"remedy: auto chose drop-in: {why}")
+
+
+def _first(
+    config: HostConfig, editable: EditableFiles, policy: Policy, remedy: Remedy
+) -> DraftResult:
+    now = after_reload(config, policy.accepts).effects
     why = ""
-    for draft in _drafts(config, editable, policy):
+    for draft in _drafts(config, editable, policy, remedy):
         then = replace(config, tree=with_contents(config.tree, draft.contents))
-        wrong = why_not_compliant(then, policy)
-        if not wrong:
-            return DraftResult(draft)
-        why = why or wrong
+        if wrong := why_not_compliant(then, policy):
+            why = why or wrong
+            continue
+        effects = after_reload(then, policy.accepts).effects
+        added = tuple(effect for effect in effects if effect not in now)
+        if not added or remedy == "recipe":
+            return DraftResult(draft, added)
+        why = f"a load of ip_vs would also apply {name_effects(added)}"
     return DraftResult(why_none=why)
 
 
-def _drafts(config: HostConfig, editable: EditableFiles, policy: Policy) -> Iterator[Draft]:
-    for target, extra in _targets(config, editable, policy):
+def writes_hook(draft: Draft) -> bool:
+    """Whether a draft changes what runs when ip_vs is loaded."""
+    return any("/modprobe.d/" in path for path in draft.contents)
+
+
+def _drafts(
+    config: HostConfig, editable: EditableFiles, policy: Policy, remedy: Remedy
+) -> Iterator[Draft]:
+    for target, extra in _targets(config, editable, remedy):
         values = _target_draft(config, editable, policy, target)
         if extra:
             values = _added(values, editable, policy, extra, _OVERRIDES)
@@ -94,10 +145,10 @@ def _drafts(config: HostConfig, editable: EditableFiles, policy: Policy) -> Iter
 
 
 def _targets(
-    config: HostConfig, editable: EditableFiles, policy: Policy
+    config: HostConfig, editable: EditableFiles, remedy: Remedy
 ) -> Iterator[tuple[str, str]]:
     """The file that holds the value, and a drop-in besides where vendor files need one."""
-    if policy.remedy == "recipe":
+    if remedy == "recipe":
         yield SYSCTL_CONF, ""
         for drop_in in DROP_INS:
             yield SYSCTL_CONF, drop_in

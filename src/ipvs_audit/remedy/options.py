@@ -31,6 +31,7 @@ class RemediationOptions:
         batches: how many hosts at a time.
         max_failures: how many hosts may fail before no other host is started.
         accept_statistics_loss: change hosts with readers of IPVS statistics too.
+        accept_recipe_side_effects: write the recipe's hook also where it may change other keys.
         rollback: the run to undo.
         grace: seconds that hosts under way have once the run is asked to stop.
         plan_format: what plans are written as, beside being printed; ``text`` for nothing more.
@@ -41,6 +42,7 @@ class RemediationOptions:
     batches: tuple[BatchSize, ...] = parse_batches(DEFAULT_BATCHES)
     max_failures: int = 0
     accept_statistics_loss: bool = False
+    accept_recipe_side_effects: bool = False
     rollback: str = ""
     grace: float = STOP_GRACE
     plan_format: PlanFormat = "text"
@@ -87,6 +89,7 @@ class RemediationOptions:
             batches=sizes,
             max_failures=int(str(get("max_failures"))),
             accept_statistics_loss=bool(get("accept_statistics_loss")),
+            accept_recipe_side_effects=bool(get("accept_recipe_side_effects")),
             rollback=str(get("rollback") or ""),
             grace=grace,
             plan_format=form,
@@ -135,6 +138,11 @@ def add_remediation_options(add: Callable[..., None]) -> None:
         "--accept-statistics-loss",
         action="store_true",
         help="also change hosts where something reads IPVS statistics",
+    )
+    add(
+        "--accept-recipe-side-effects",
+        action="store_true",
+        help="with remedy: recipe, also where the hook may change other keys than ours",
     )
     add("--rollback", metavar="RUN", help="undo what an earlier --remediate run changed")
     add(

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.host_config import host_config_of
+from ipvs_audit.persistence.side_effects import name_effects
 from ipvs_audit.remedy.config_changes import Draft, find_passing_draft
 from ipvs_audit.remedy.editable_files import read_editable_files
 from ipvs_audit.remedy.load_hook import (
@@ -38,9 +39,18 @@ _UNKNOWN_KERNEL = (
     "break the loading of ip_vs; run as root, or load ip_vs"
 )
 
+_SIDE_EFFECTS = (
+    "each load of ip_vs would also apply {}; use 'remedy: auto', or approve with "
+    "--accept-recipe-side-effects or, for this host, ipvs_audit_accept_recipe_side_effects: true"
+)
+
 
 def make_plan(
-    evidence: Snapshot | Failure, policy: Policy, *, accept_statistics_loss: bool = False
+    evidence: Snapshot | Failure,
+    policy: Policy,
+    *,
+    accept_statistics_loss: bool = False,
+    accept_side_effects: bool = False,
 ) -> Plan:
     """What is to be done on one host so that it complies with the policy.
 
@@ -48,11 +58,14 @@ def make_plan(
         evidence: its evidence, with the contents of its files.
         policy: what holds for it.
         accept_statistics_loss: the operator approves of hosts with readers of IPVS statistics.
+        accept_side_effects: and of a recipe whose hook may change other keys.
     """
     if isinstance(evidence, Failure):
         return Plan(evidence.target, blocked=evidence.message)
     try:
         plan = _plan(evidence, policy)
+        if accept_side_effects or policy.accept_recipe_side_effects:
+            plan = replace(plan, needs_approval="")
         if not plan.steps and not plan.blocked:
             return replace(plan, blocked=why_still_stopped(evidence, policy))
         if plan.steps and not (accept_statistics_loss or policy.accept_statistics_loss):
@@ -71,7 +84,7 @@ def _needing_approval(plan: Plan, snapshot: Snapshot, policy: Policy) -> Plan:
         f"{losing}, which freeze with estimation off; approve with "
         "--accept-statistics-loss or, for this host, ipvs_audit_accept_statistics_loss: true"
     )
-    return Plan(plan.target, plan.steps, why, plan.blocked, plan.notes)
+    return replace(plan, needs_approval="; ".join(filter(None, (plan.needs_approval, why))))
 
 
 def _plan(snapshot: Snapshot, policy: Policy) -> Plan:
@@ -87,27 +100,31 @@ def _plan(snapshot: Snapshot, policy: Policy) -> Plan:
     values, notes = running_value_steps(snapshot, policy)
     if not why_not_compliant(config, policy):
         return Plan(target, values, blocked=why_not_root(snapshot) if values else "", notes=notes)
-    files, why, more = _persistent_files(snapshot, config, editable, policy)
-    return Plan(target, (*files, *values), blocked=why, notes=(*notes, *more))
+    files = _persistent_files(snapshot, config, editable, policy)
+    return replace(files, steps=(*files.steps, *values), notes=(*notes, *files.notes))
 
 
 def _persistent_files(
     snapshot: Snapshot, config: HostConfig, editable: EditableFiles | None, policy: Policy
-) -> tuple[tuple[WriteFile, ...], str, tuple[str, ...]]:
-    """The files to write, why that cannot be done, and notes."""
+) -> Plan:
+    """The files to write, why that needs approval or cannot be done, and notes."""
+    target = snapshot.target
     if editable is None:
-        return (), _NO_FILES, ()
+        return Plan(target, blocked=_NO_FILES)
     if config.has_switch is None and policy.estimation == "disabled":
-        return (), _UNKNOWN_KERNEL, ()
+        return Plan(target, blocked=_UNKNOWN_KERNEL)
     found = find_passing_draft(config, editable, policy)
     if found.why_none:
         in_the_way = config.next_boot.in_the_way if config.next_boot else ""
         why = _hook_in_the_way(config) or in_the_way or found.why_none
-        return (), f"no change to files under /etc would make the value persistent: {why}", ()
+        why = f"no change to files under /etc would make the value persistent: {why}"
+        return Plan(target, blocked=why)
     steps = _writes(found.draft, editable)
     then = replace(config, tree=with_contents(config.tree, found.draft.contents))
     why = why_unwritable(snapshot, config, editable, steps)
-    return steps, why, reload_notes(then, policy)
+    choice = (found.choice,) if found.choice else ()
+    effects = found.side_effects and _SIDE_EFFECTS.format(name_effects(found.side_effects))
+    return Plan(target, steps, effects or "", why, (*choice, *reload_notes(then, policy)))
 
 
 def _hook_in_the_way(config: HostConfig) -> str:

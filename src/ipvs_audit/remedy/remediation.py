@@ -125,6 +125,7 @@ class Remediation:
             evidence,
             self.policies[host],
             accept_statistics_loss=self.options.accept_statistics_loss,
+            accept_side_effects=self.options.accept_recipe_side_effects,
         )
 
     def run(self, collected: dict[str, Snapshot | Failure]) -> list[str]:
