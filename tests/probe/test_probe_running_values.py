@@ -65,8 +65,11 @@ def test_each_line_is_equal_or_differs_or_is_not_there(tmp_path: Path, shell: st
 
 def test_a_key_of_all_interfaces_is_equal_only_where_each_has_the_value(tmp_path: Path) -> None:
     """Writing all/disable_ipv6 sets each interface; all/accept_redirects sets none."""
-    text = "net.ipv6.conf.all.disable_ipv6 = 0\nnet.ipv6.conf.all.accept_redirects = 1\n"
-    assert compared(tmp_path, text)[1] == ["1 differs", "2 equal"]
+    text = (
+        "net.ipv6.conf.all.disable_ipv6 = 0\nnet.ipv6.conf.all.accept_redirects = 1\n"
+        "net.ipv6.conf.lo.accept_redirects = 0\nnet.ipv6.conf.all.forwarding = 0\n"
+    )
+    assert compared(tmp_path, text)[1] == ["1 differs", "2 equal", "3 equal", "4 equal"]
 
 
 def test_no_value_leaves_the_host(tmp_path: Path) -> None:
@@ -112,12 +115,14 @@ def test_many_and_long_lines_are_not_compared(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("awk", AWKS.values(), ids=AWKS)
 def test_every_awk_takes_the_comparison(awk: list[str]) -> None:
-    given = (
-        "file /etc/a\n3 a/b 1 2\n4 c/d 1\n\x1e\n644 /dev/null\n644 /proc/sys/a/b\n"
-        "444 /proc/sys/c/d\n\x1e\n/proc/sys/a/b:1\t2\n/proc/sys/c/d:1\n"
-    )
+    given = {
+        "SETS": "file /etc/a\n3 a/b 1 2\n4 c/d 1\n",
+        "MODES": "644 /dev/null\n644 /proc/sys/a/b\n444 /proc/sys/c/d",
+        "RUNS": "/proc/sys/a/b:1\t2\n/proc/sys/c/d:1",
+        "PATH": "/usr/bin:/bin",
+    }
     ran = subprocess.run(
-        [*awk, part("running_awk")], input=given, capture_output=True, text=True, check=False,
-        env={"RS": "\x1e", "PATH": "/usr/bin:/bin"},
+        [*awk, part("running_awk")],
+        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=given,
     )  # fmt: skip
     assert (ran.stdout, ran.stderr) == ("file /etc/a\nequal 3 a/b\nreadonly 4 c/d\n", "")

@@ -34,7 +34,7 @@ function key_of(from, number, text,   key, path, sep, i, c, n, equals) {
   if (sep == ".") { path = ""; n = length(key); for (i = 1; i <= n; i++) { c = substr(key, i, 1); path = path (c == "." ? "/" : c == "/" ? "." : c) } }
   if (path ~ /\/\//) return
   if (!(key in known)) { known[key] = 1; keys = keys key " " path "\n" }
-  if (length(text) > 1024 || ++set > 1000) return
+  if (length(text) > 1024 || ++set > 1000 || length(sets) > 49152) return
   if (from != setter) { setter = from; sets = sets "file " shown(from) "\n" }
   text = substr(text, equals + 1); gsub(/[ \t\r]+/, " ", text); gsub(/^ | $/, "", text)
   sets = sets number " " path " " text "\n"
