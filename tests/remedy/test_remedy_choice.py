@@ -11,7 +11,7 @@ from planned import file_steps, host, planned
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.remedy.options import RemediationOptions
 from ipvs_audit.remedy.plan import make_plan
-from ipvs_audit.snapshot.host import Consumer
+from ipvs_audit.snapshot.statistics_readers import StatisticsReader, StatisticsReaders
 
 if TYPE_CHECKING:
     from ipvs_audit.remedy.plan_steps import Plan
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FORWARDING = "vm.swappiness = 7\nnet.ipv4.ip_forward = 0\n"
 ITS_HOOK = RECIPE.replace("sysctl -p", f"sysctl -p {DROP_IN}")
 OTHER = "/etc/sysctl.d/99-k8s.conf"
-EXPORTER = Consumer("node_exporter", 812, "its ipvs collector reads ip_vs_stats", loses=True)
+EXPORTER = StatisticsReader("node_exporter", 812, "exe", "always", "its ipvs collector reads")
 
 
 def evidence(files: dict[str, str], *, parts: dict[str, Any] | None = None, **answers: Answer
@@ -135,7 +135,9 @@ def test_a_recipe_that_is_asked_for_and_may_change_more_needs_approval() -> None
 
 
 def test_each_approval_is_for_itself() -> None:
-    changes = evidence({CONF: FORWARDING}, parts={"consumers": (EXPORTER,)}, ip_forward="differs")
+    changes = evidence(
+        {CONF: FORWARDING}, parts={"readers": StatisticsReaders((EXPORTER,))}, ip_forward="differs"
+    )
     recipe = Policy(remedy="recipe")
     both = make_plan(changes, recipe).needs_approval
     assert "--accept-recipe-side-effects" in both
@@ -146,5 +148,5 @@ def test_each_approval_is_for_itself() -> None:
 
 
 def test_the_option_is_read() -> None:
-    given = {"accept_recipe_side_effects": True, "max_failures": 0, "batches": "1"}
+    given = {"accept_recipe_side_effects": True, "max_failures": 0, "batches": "1", "grace": 60}
     assert RemediationOptions.read(given.get).accept_recipe_side_effects
