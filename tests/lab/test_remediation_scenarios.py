@@ -67,14 +67,16 @@ def test_auto_keeps_forwarding_and_a_stale_line_breaks_no_load(host: Remedied) -
     assert persists(host, after)
     assert "also sets" not in host.results(after)["EST-3"].observed
     unload = "ipvsadm -C; modprobe -r ip_vs_rr ip_vs; test ! -e /sys/module/ip_vs"
-    loaded = host.guest.ssh(f"{unload} && modprobe ip_vs_rr && cat {forwarding}")
+    loaded = host.guest.ssh(f"{unload} && modprobe ip_vs_rr >/dev/null && cat {forwarding}")
     assert (loaded.stdout, host.value()) == ("1\n", "0")
     assert not host.undo().unsettled
     assert host.etc() == before
     # The recipe, as its plan says: forwarding ends, and the first load of ip_vs_rr fails.
     assert not host.apply(recipe).unsettled
     assert "ip_forward" in host.results(host.collect())["EST-3"].observed
-    loaded = host.guest.ssh(f"{unload} && {{ modprobe ip_vs_rr; echo $?; cat {forwarding}; }}")
+    loaded = host.guest.ssh(
+        f"{unload} && {{ modprobe ip_vs_rr >/dev/null; echo $?; cat {forwarding}; }}"
+    )
     assert loaded.stdout == "1\n0\n"
     assert not host.undo().unsettled
 
