@@ -26,9 +26,10 @@ def test_steps_that_will_not_be_done_are_not_shown_as_if_they_were_planned() -> 
         ("web3", "Not done. These steps would be needed:"),
     ):
         lines = shown(host)
-        assert lines[2] == heading, lines
-        assert lines[3].startswith("1. change /etc/sysctl.conf")
-    assert shown("web1")[1].startswith("1. change /etc/sysctl.conf")
+        assert lines[2].startswith("note: remedy: auto chose recipe"), lines
+        assert lines[3] == heading, lines
+        assert lines[4].startswith("1. change /etc/sysctl.conf")
+    assert shown("web1")[2].startswith("1. change /etc/sysctl.conf")
 
 
 def test_the_summary_counts_only_steps_that_will_be_done() -> None:
