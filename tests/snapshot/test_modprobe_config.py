@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from configured import HOOK, tree
 
+from ipvs_audit.snapshot.config_files import ConfigTree
 from ipvs_audit.snapshot.modprobe_config import ModprobeConfig, read_modprobe, underscored
 
 
@@ -69,6 +72,17 @@ def test_alias_files_are_read_before_kmod_33() -> None:
     assert config(files, kmod=32).directives != ()
     assert config(files, kmod=34).directives == ()
     assert config(files, kmod=None).directives == ()
+
+
+@pytest.mark.parametrize(("kmod", "hides"), [(28, True), (33, True), (34, False), (None, False)])
+def test_a_link_to_nothing_hides_no_file_from_kmod_34(kmod: int | None, *, hides: bool) -> None:
+    """libkmod-config.c's conf_files_filter_out; 28, 30 and 34 were seen to do so."""
+    lower = "/usr/lib/modprobe.d/a.conf"
+    for target in ("", "/dev/null"):
+        files = tree({lower: "install ip_vs a"}).files
+        link = replace(files[lower], path="/etc/modprobe.d/a.conf", real=target, lines=())
+        found = read_modprobe(ConfigTree({**files, link.path: link}), kmod)
+        assert (found.directives == ()) is (hides or bool(target))
 
 
 @pytest.mark.parametrize(

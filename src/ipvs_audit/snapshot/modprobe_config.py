@@ -23,6 +23,7 @@ MODULES_SOFTDEP = "modules.softdep"
 _LOCAL_SINCE = 29  # kmod before 29 does not read /usr/local/lib/modprobe.d
 _NO_ALIAS_FILES_SINCE = 33
 _BOTH_USR_SINCE = 32  # before, /lib/modprobe.d alone is read, be it a link to /usr/lib or not
+_PASSES_OVER_DANGLING_SINCE = 34  # before, a link to nothing hides what later directories hold
 _BACKSLASH = re.compile(r"\\(.)", re.DOTALL)
 _VERBS = ("install", "remove", "alias", "blacklist", "softdep", "options")
 
@@ -106,6 +107,8 @@ def read_modprobe(tree: ConfigTree, kmod: int | None, softdep: str = "") -> Modp
         endings = (".conf",)
     if kmod is not None and kmod < _BOTH_USR_SINCE:
         tree = _without_split_usr(tree)
+    if kmod is None or kmod >= _PASSES_OVER_DANGLING_SINCE:
+        tree = replace(tree, files={path: file for path, file in tree.files.items() if file.real})
     files, hidden = files_by_name(tree, directories, *endings)
     read = tuple(directive for file in files for directive in _directives(file))
     if softdep:
