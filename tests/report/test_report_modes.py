@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(autouse=True, params=[0o000, 0o022, 0o077], ids="umask {:o}".format)
-def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
-    before = os.umask(request.param)
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    before = os.umask(0)
     yield
     os.umask(before)
 
@@ -37,7 +37,9 @@ def modes(directory: Path) -> tuple[int, set[int]]:
     }
 
 
-def test_a_run_is_its_owners_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_a_run_is_its_owners_alone(umask: int, tmp_path: Path) -> None:
+    os.umask(umask)
     saved = tmp_path / "saved"
     saved.write_bytes(b"")
     saved.chmod(0o644)
