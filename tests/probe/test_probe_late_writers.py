@@ -175,3 +175,70 @@ def test_what_starts_a_unit_by_another_name_comes(tmp_path: Path, shell: str) ->
     names = {path.removeprefix(f"{tmp_path}/") for path in read.files}
     assert f"{system}kmod.service.d/x.conf" in names
     assert lines(read.files[f"{tmp_path}/etc/tmpfiles.d/x.conf"])[0][0] == 2
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_script_anywhere_comes_with_who_names_it(tmp_path: Path, shell: str) -> None:
+    sets = put(tmp_path, "srv/deep/down/tune.sh", f"#!/bin/sh\nTOKEN=hunter2\n{SETS}\n", 0o755)
+    calls = put(tmp_path, "home/lb/boot.sh", f"#!/bin/sh\nexec {sets}\n", 0o755)
+    named_by = put(tmp_path, "etc/systemd/system/lb.service", f"ExecStart=-/bin/sh {calls}\n")
+    packaged = put(tmp_path, "usr/lib/systemd/system/a.service", f"ExecStart={sets} --all\n")
+    put(tmp_path, "etc/cron.d/x", f"# * * * * * root {sets}\n* * * * * root /bin/true\n")
+    for unit, top in ((named_by, "etc"), (packaged, "usr/lib")):
+        wants = tmp_path / top / "systemd/system/multi-user.target.wants"
+        wants.mkdir()
+        (wants / os.path.basename(unit)).symlink_to(unit)  # noqa: PTH119
+    read = found(tmp_path, shell)
+    assert lines(read.files[sets])[-1] == (3, SETS)
+    assert set(read.called) == {(sets, calls), (sets, packaged), (calls, named_by)}
+    assert {unit for unit, _ in read.wanted} == {"a.service", "lb.service"}
+    assert "hunter2" not in repr(read)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_else_starts_a_unit_comes(tmp_path: Path, shell: str) -> None:
+    units = "etc/systemd/system"
+    put(tmp_path, f"{units}/tune.service", f"ExecStart={SETS}\n")
+    put(tmp_path, f"{units}/app.service", "Wants=network.target tune.service\nWants=y.service\n")
+    put(tmp_path, f"{units}/multi-user.target.d/x.conf", "[Unit]\nUpholds=tune.service\n")
+    put(tmp_path, f"{units}/after.service", "After=tune.service\n")
+    rule = 'SUBSYSTEM=="net", TAG+="systemd", ENV{SYSTEMD_WANTS}+="tune.service"\n'
+    put(tmp_path, "etc/udev/rules.d/9.rules", rule)
+    read = found(tmp_path, shell)
+    assert set(read.wanted) == {
+        ("tune.service", "app.service"),
+        ("tune.service", "multi-user.target"),
+        ("tune.service", "9.rules"),
+    }
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_drop_in_that_only_confines_a_unit_comes_with_it(tmp_path: Path, shell: str) -> None:
+    put(tmp_path, "usr/lib/systemd/system/keepalived.service", "ExecStart=/usr/sbin/keepalived\n")
+    hard = "etc/systemd/system/keepalived.service.d/hard.conf"
+    path = put(tmp_path, hard, "ProtectKernelTunables=yes\n")
+    os.mkfifo(path.replace("hard", "pipe"))
+    put(tmp_path, "etc/systemd/system/ssh.service.d/hard.conf", "ProtectKernelTunables=yes\n")
+    read = found(tmp_path, shell)
+    assert lines(read.files[path]) == [(1, "ProtectKernelTunables=yes")]
+    assert sorted(read.files) == [path, str(tmp_path / "usr/lib/systemd/system/keepalived.service")]
+
+
+def test_profiles_that_tuned_s_profiles_include_count_as_active(tmp_path: Path) -> None:
+    put(tmp_path, "etc/tuned/active_profile", "web\n")
+    put(tmp_path, "etc/tuned/web/tuned.conf", "[main]\ninclude=lb base\n")
+    assert {"web", "lb", "base"} <= set(found(tmp_path).tuned)
+
+
+def test_where_no_place_exists_the_current_folder_is_not_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "home/notes", f"{SETS}\n")
+    monkeypatch.chdir(tmp_path / "home")
+    assert not found(tmp_path / "empty").files
+
+
+def test_a_file_that_sysctl_reads_comes_with_its_patterns(tmp_path: Path) -> None:
+    conf = put(tmp_path, "opt/lb.conf", "net.ipv4.vs.run_estimation = 0\nnet.ipv4.*.run* = 1\n")
+    put(tmp_path, "etc/cron.d/x", f"1 * * * * root sysctl -p {conf}\n")
+    assert [line.number for line in found(tmp_path).settings[conf]] == [1, 2]

@@ -193,7 +193,7 @@ def test_a_missing_tool_is_said_and_never_a_pass(
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to count")
-@pytest.mark.parametrize(("shell", "most"), [("dash", 28), ("bash", 35), ("busybox", 26)])
+@pytest.mark.parametrize(("shell", "most"), [("dash", 39), ("bash", 45), ("busybox", 38)])
 def test_it_forks_a_bounded_number_of_times(shell: str, most: int, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     calls = "trace=fork,vfork,clone,clone3"
@@ -225,13 +225,13 @@ def test_it_opens_nothing_for_writing_and_leaves_nothing_behind(tmp_path: Path) 
 
 
 def test_it_costs_little(record_property: Callable[[str, object], None]) -> None:
-    """No more CPU than 120 programs that do nothing; 70 to 95 were seen beside other work."""
+    """No more CPU than 160 programs that do nothing; 100 to 130 were seen beside other work."""
     probe, nothing = render("0" * 32), b"for i in 1 2 3 4 5 6 7 8 9 10; do /bin/true; done\n"
     # One after the other, and the best of several: this machine may be busy.
     pairs = [(cpu_seconds(probe), cpu_seconds(nothing)) for _ in range(8)]
     costs, peers = zip(*pairs, strict=True)
     record_property("probe_cpu_seconds", min(costs))
-    assert min(costs) < 12 * min(peers)
+    assert min(costs) < 16 * min(peers)
 
 
 def cpu_seconds(text: bytes) -> float:

@@ -14,6 +14,7 @@ from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook_state import Command
 from ipvs_audit.persistence.module_loads import loads_past_hook
 from ipvs_audit.persistence.prediction import is_compliant
+from ipvs_audit.persistence.sysctl_calls import writes_what_is_not_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,10 @@ _LITERAL = re.compile(
     r"run_estimation[\"']?\s*[=:]\s*[\"']?(-?\w+)|echo\s+(?:-n\s+)?[\"']?(-?\w+)[\"']?\s*>+\s*"
     r"[\"']?/proc/sys/net/ipv4/vs/run_estimation"
 )
-_CALL = re.compile(r"(?:\S*/)?(?:sh|bash|dash)\s+|(?:exec|sudo|nohup)\s+")
+_WORDS = re.compile(r"[\s=<>]+")
+_MOST_CALLS = 4
+#: Where scripts lie that may be named from within their directory, or by a variable.
+_SCRIPTS = re.compile("/(usr/local/s?bin|opt|root/bin)/")
 _UNIT_FILE = re.compile(r"/systemd/[^/]+/")
 _EXEC_LINE = re.compile(r"Exec\w+\s*=\s*[-@:+!|]*(.*)")
 _SEPARATORS = re.compile(r"[;&|()`{}\n]+")
@@ -35,6 +39,14 @@ _BEFORE_COMMAND = re.compile(r"(?:(?:if|elif|while|until|then|else|do|!|sudo|exe
 _READS = frozenset(
     "[ [[ test cat grep egrep fgrep head tail ls stat wc cut cmp diff logger echo printf".split()  # noqa: SIM905
 )
+#: A command whose last word is a file, or the folder, of the loaders' configuration.
+_REWRITES = re.compile(
+    r"(?:(?:^|[\s;&|(/])(?:cp|mv|ln|rm|tee|rsync|install|truncate|unlink|sed\s+(?:\S+\s+)*-i\S*)\s[^;&|>]*?"
+    r"|>\s*[\"']?|\bof=)"
+    r"(/etc/(?:sysctl\.(?:conf|d)|modprobe\.d|modules-load\.d|modules)(?:/[^\s;&|\"']*)?)"
+    r"[\"']?\s*(?:$|[;&|)])"
+)
+_DECIDES = re.compile(r"run_estimation|ip[_-]vs|[*?\[].*=")
 #: A container's own value, in a pod's manifest: it is set in the pod's network namespace.
 _POD_SYSCTL = re.compile(r"-?\s*[\"']?name[\"']?\s*:")
 
@@ -49,6 +61,7 @@ class Writer:
         values: what it may leave in the key; empty where that is not known.
         at_boot: it runs once, when the host boots; else at any time.
         past_hook: it loads ip_vs in a way that runs no hook; nothing happens where it is loaded.
+        confined: it does so in a sandbox, where the hook runs and cannot set the key.
         proven: it surely runs at each boot, and leaves its value whether ip_vs was there or not.
     """
 
@@ -58,11 +71,14 @@ class Writer:
     at_boot: bool
     proven: bool = False
     past_hook: bool = False
+    confined: bool = False
 
     @property
     def sets(self) -> str:
         """Its place, command and value."""
         what = f"{self.where} ({self.what!r})"
+        if self.confined:
+            return f"{what} has ip_vs loaded in a sandbox, where its hook may not set the key"
         if self.past_hook:
             return f"{what} loads ip_vs without its hook, and a first load by it leaves 1"
         if not self.values:
@@ -90,32 +106,41 @@ def line_writers(config: HostConfig, file: BootFile, *, at_boot: bool) -> Iterat
 
 
 def command_writers(
-    config: HostConfig, where: str, text: str, *, at_boot: bool
+    config: HostConfig, where: str, text: str, *, at_boot: bool, depth: int = _MOST_CALLS
 ) -> Iterator[Writer]:
-    """What a command, or the script that it calls, may do to the key."""
-    called = _called(config, text)
-    if called is not None:
+    """What a command, or the scripts that it calls, may do to the key."""
+    for called in _called(config, text) if depth else ():
         for line in called.lines:
             if not line.text.startswith("#!"):
                 inner = f"{where} runs {called.path}:{line.number}, which"
-                for one in command_writers(config, inner, line.text.strip(), at_boot=at_boot):
+                for one in command_writers(
+                    config, inner, line.text.strip(), at_boot=at_boot, depth=depth - 1
+                ):
                     yield replace(one, where=f"{where}, through {called.path}:{line.number}")
-        return
     values, known = _values(config, where, text)
     if values:
         yield Writer(where, text, tuple(dict.fromkeys(values)), at_boot)
-    if not known:
+    rewrites = _rewrites(config, text)
+    if not known or rewrites or writes_what_is_not_told(text, config.key.path):
         yield Writer(where, text, (), at_boot)
     if not values and loads_past_hook(text):
         default = config.key.stores("1")
         yield Writer(where, text, () if default is None else (default,), at_boot, past_hook=True)
 
 
-def _called(config: HostConfig, text: str) -> BootFile | None:
-    """The script that a command runs, where its lines were brought."""
-    word = _CALL.sub("", text.strip(), count=1).split(" ")[0].strip("\"'")
-    file = config.boot_files.files.get(word)
-    return file if file is not None and text.strip() != "" else None
+def _called(config: HostConfig, text: str) -> list[BootFile]:
+    """The scripts that a line names, where their lines were brought; what sysctl reads is none."""
+    found: dict[str, BootFile] = {}
+    for part in _SEPARATORS.split(text):
+        words = [word.strip("\"'") for word in _WORDS.split(part)]
+        if any(word.rpartition("/")[2] in ("sysctl", "systemd-sysctl") for word in words):
+            continue
+        named = {word.rpartition("/")[2] for word in words if "/" in word}
+        for path, file in config.boot_files.files.items():
+            name = path.rpartition("/")[2]
+            if path in words or (name in named and _SCRIPTS.match(path)):
+                found[path] = file
+    return list(found.values())
 
 
 def _values(config: HostConfig, where: str, text: str) -> tuple[tuple[Value, ...], bool]:
@@ -141,14 +166,16 @@ def _literal(config: HostConfig, text: str) -> tuple[Value, ...]:
 def _writes(config: HostConfig, text: str) -> int:
     """How many commands of a line name the key and are not known to only read it."""
     name = config.key.path.rpartition("/")[2]
-    if name not in text or _POD_SYSCTL.match(text):
+    if _POD_SYSCTL.match(text):
         return 0
-    return sum(name in part and not _only_reads(name, part) for part in _SEPARATORS.split(text))
+    named = re.compile(rf"{name}|ipv4[./]vs[./]\S*[*?\[]")
+    parts = _SEPARATORS.split(text)
+    return sum(not _only_reads(found[0], part) for part in parts if (found := named.search(part)))
 
 
 def _only_reads(name: str, command: str) -> bool:
     words = _BEFORE_COMMAND.sub("", command.strip(" \t\"'"), count=1).split()
-    if re.search(rf">+\s*\S*{name}", command):
+    if re.search(rf">+\s*\S*{re.escape(name)}", command):
         return False
     program = words[0].rpartition("/")[2] if words else ""
     if program == "sysctl":
@@ -157,3 +184,14 @@ def _only_reads(name: str, command: str) -> bool:
             re.fullmatch("-[a-zA-Z]*[wpf]|--(write|load).*", word) for word in words
         )
     return program in _READS
+
+
+def _rewrites(config: HostConfig, text: str) -> bool:
+    """Whether a line may change or remove a file that decides the value, or a folder of them."""
+    for found in _REWRITES.finditer(text):
+        path = found[1].rstrip("/")
+        file = config.tree.files.get(path)
+        lines = () if file is None else file.lines or ()
+        if file is None or any(_DECIDES.search(line.text) for line in lines):
+            return True
+    return False

@@ -16,8 +16,18 @@ from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook_state import Command, State
 from ipvs_audit.persistence.late_commands import Writer, command_writers, line_writers
 from ipvs_audit.persistence.prediction import is_compliant
+from ipvs_audit.persistence.script_places import (
+    CRON,
+    UNIT,
+    at_any_time_by_place,
+    at_boot_by_place,
+    never_started,
+    seen_by_root,
+    when_called,
+)
 from ipvs_audit.persistence.tmpfiles import tmpfiles_writers
 from ipvs_audit.persistence.unit_commands import unit_script
+from ipvs_audit.persistence.unit_sandbox import confined_load
 from ipvs_audit.persistence.unit_starts import concerns_many, starts_of
 from ipvs_audit.snapshot.config_files import ConfigFile
 from ipvs_audit.snapshot.programs import AtPath
@@ -30,23 +40,6 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.boot_files import BootFile, BootFiles
     from ipvs_audit.snapshot.sysctl_key import Value
 
-_UNIT = re.compile(r"/systemd/[^/]+/((?:[^/]+\.)?(?:service|socket))(\.d/[^/]+)?$")
-_CRON = re.compile(r"/(crontab|anacrontab)$|/cron\.d/|/spool/cron/")
-_AT_ANY_TIME = [
-    "/cron.hourly/",
-    "/cron.daily/",
-    "/cron.weekly/",
-    "/cron.monthly/",
-    "/dispatcher.d/",
-    "/networkd-dispatcher/",
-    "/etc/network/",
-    "/etc/keepalived/",
-    "/kubernetes/manifests/",
-]
-_AT_BOOT = "/tuned/ /ufw /cloud/ /etc/init.d/ /local.d/ /rc.modules".split()  # noqa: SIM905
-_RUN_PARTS = re.compile(r"/cron\.(?:hourly|daily|weekly|monthly)/([^/]+)$")
-_RUN_PARTS_NAME = re.compile("[A-Za-z0-9_-]+")
-_CREDENTIAL = re.compile(r"/(credstore|credentials/@system)/sysctl\.")
 _CRON_FIELDS = re.compile(r"\s*(@\w+|(?:\S+\s+){4}\S+)\s+(.*)")
 #: anacrontab(5): period, delay, name, command.
 _ANACRON = re.compile(r"\s*(@?\w+)\s+\d+\s+\S+\s+(.*)")
@@ -159,22 +152,23 @@ def _of_file(
     config: HostConfig, file: BootFile, value: Value | None, *, early: bool
 ) -> Iterator[Writer]:
     path = file.path
-    unit = _UNIT.search(path)
+    unit = UNIT.search(path)
     if unit is not None:
         yield from _of_unit(config, file, unit[1], value, early=early)
     elif path.endswith("/rc.local"):
         yield from _of_executable(config, file, value, early=early, surely=True)
-    elif _CRON.search(path):
+    elif CRON.search(path):
         yield from _of_crontab(config, file)
     elif "/tmpfiles.d/" in path:  # noqa: S108
         yield from tmpfiles_writers(config, file)
     elif "/sysconfig/modules/" in path and path.endswith(".modules"):
         yield from _of_executable(config, file, value, early=early, surely=False)
-    elif _CREDENTIAL.search(path) or any(place in path for place in _AT_BOOT):
-        if "/tuned/" not in path or set(path.split("/")) & set(config.boot_files.tuned):
-            yield from line_writers(config, file, at_boot=True)
-    elif any(place in path for place in _AT_ANY_TIME) and not _never_started(config, file):
+    elif at_boot_by_place(config, path):
+        yield from line_writers(config, file, at_boot=True)
+    elif at_any_time_by_place(config, path):
         yield from line_writers(config, file, at_boot=False)
+    elif (at_boot := when_called(config, path)) is not None:
+        yield from line_writers(config, file, at_boot=at_boot)
 
 
 def _of_executable(
@@ -183,27 +177,8 @@ def _of_executable(
     """A script that is started where it may be executed."""
     if file.executable:
         yield from _of_script(config, file, value, early=early, surely=surely)
-    elif not _seen_by_root(config):
+    elif not seen_by_root(config):
         yield from line_writers(config, file, at_boot=True)
-
-
-def _seen_by_root(config: HostConfig) -> bool:
-    """Whether root looked: only root sees by ``test -x`` whether root may execute a file."""
-    return config.asked is not None and config.asked.root
-
-
-def _never_started(config: HostConfig, file: BootFile) -> bool:
-    """Whether run-parts or a dispatcher passes a script over: by its mode, on Debian by its name.
-
-    Source: run-parts(8).
-    """
-    run_parts = _RUN_PARTS.search(file.path)
-    if run_parts is None and "/dispatcher.d/" not in file.path:
-        return False
-    if not file.executable and _seen_by_root(config):
-        return True
-    named = run_parts is None or _RUN_PARTS_NAME.fullmatch(run_parts[1]) is not None
-    return config.loaders.os_id in ("debian", "ubuntu") and not named
 
 
 def _of_unit(
@@ -222,6 +197,10 @@ def _of_unit(
         if start.at_any_time:
             yield from line_writers(config, file, at_boot=False)
         return  # else nothing known starts it: it is disabled
+    if (confined := confined_load(config, file, name)) is not None:
+        default = config.key.stores("1")
+        values = () if default is None else (default,)
+        yield Writer(*confined, values, at_boot=True, past_hook=True, confined=True)
     script, known = unit_script(file)
     surely = known and bool(targets & BOOT_TARGETS)
     writer = _proven(config, file, script, value, early=early) if surely else None
@@ -247,6 +226,8 @@ def _of_script(
 
 
 def _of_crontab(config: HostConfig, file: BootFile) -> Iterator[Writer]:
+    if never_started(config, file.path):
+        return
     form = _ANACRON if file.path.endswith("/anacrontab") else _CRON_FIELDS
     has_user = "/spool/" not in file.path and form is _CRON_FIELDS
     for line in file.lines:

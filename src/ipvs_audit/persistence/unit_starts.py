@@ -31,6 +31,8 @@ def starts_of(boot: BootFiles, name: str) -> Starts:
     targets = {target for unit, target in boot.wanted if _is_one_of(unit, names)}
     starters = {unit for unit, started in boot.starts if _is_one_of(started, names)}
     named = {f"{each.removesuffix('.service')}.{kind}" for each in names for kind in _KINDS}
+    # A socket that accepts connections starts an instance for each.
+    named |= {f"{each.removesuffix('@.service')}.socket" for each in names}
     wanted = {unit for unit, _ in boot.wanted if _is_one_of(unit, starters | named)}
     timed = any(unit.endswith(".timer") for unit in wanted)
     return Starts(targets, timed or (bool(wanted) and not targets))

@@ -4,9 +4,9 @@
 # others: of what stands between them, that it stands there.
 
 # The lines that concern sysctl or ip_vs, and those of a script that change nothing.
-late_concerns='run_estimation|(^|[^-.a-z])sysctl([^.a-z]|$)|systemd-sysctl([^.]|$)|systemctl.*systemd-sysctl|systemd-modules-load([^.]|$)|(modprobe|insmod).*ip[_-]vs|^[a-zA-Z][-+!=~^$]*[ 	]+/((etc|run|var/run|lib|usr/lib|usr/local/lib)/(sysctl|modprobe|modules-load|udev)|proc/sys/net/ipv4/[^ ]*[*?[])'
-late_harmless='^[ 	]*(exit( [0-9]+)?|set -[eux]+|:|true|sleep [0-9.]+|(export )?PATH=[^ ;&|$`(]*|touch /var/lock/subsys/local)[ 	]*$'
-late_ordering='^[ 	]*(Condition|Assert|After|Before|DefaultDependencies|Type|User|DynamicUser|On[A-Z]|Unit|Service|WantedBy|RequiredBy|Requires|BindsTo|PrivateNetwork|PrivateUsers|NetworkNamespacePath|JoinsNamespaceOf|ProtectKernelTunables|RootDirectory|RootImage)[A-Za-z]*[ 	]*='
+concerns='run_estimation|(^|[^-.a-z])sysctl([^.a-z]|$)|systemd-sysctl([^.]|$)|systemctl.*systemd-sysctl|systemd-modules-load([^.]|$)|(modprobe|insmod).*ip[_-]vs|^[a-zA-Z][-+!=~^$]*[ 	]+/((etc|run|var/run|lib|usr/lib|usr/local/lib)/(sysctl|modprobe|modules-load|udev)|proc/sys/net/ipv4/[^ ]*[*?[])|ipv4[./]vs[./][*?[]|[ >"]/etc/(sysctl[.]|modprobe|modules-)|^[ 	]*Exec.*/(ipvsadm|keepalived)'
+harmless='^[ 	]*(exit( [0-9]+)?|set -[eux]+|:|true|sleep [0-9.]+|(export )?PATH=[^ ;&|$`(]*|touch /var/lock/subsys/local)[ 	]*$'
+ordering='^[ 	]*(Condition|Assert|After|Before|DefaultDependencies|Type|User|DynamicUser|On[A-Z]|Unit|Service|WantedBy|RequiredBy|Requires|BindsTo|PrivateNetwork|PrivateUsers|NetworkNamespacePath|JoinsNamespaceOf|ProtectKernelTunables|RootDirectory|RootImage|ReadOnly|Inaccessible|TemporaryFileSystem|Bind|ProcSubset|Environment=.?MODPROBE_OPTIONS)[A-Za-z]*[ 	]*='
 
 # Takes files as arguments; FLAGS holds a letter for each: x for one that may be executed.
 # shellcheck disable=SC2016 # awk's dollars
@@ -53,17 +53,61 @@ BEGIN {
   exit
 }'
 
-# search REGEX DIRECTORY...: the regular files there that match, up to 128 KiB each.
-late_search() {
-  regex=$1
-  shift
-  got=$(find -L "$@" -maxdepth 2 \( -name '*.wants' -o -name '*.requires' \) -prune -o \
-    -type f -size +0 -size -256 -exec grep -lE "$regex" {} + 2>/dev/null)
+# Lines that are no comments and name a path where scripts may lie.
+naming='^[ 	]*[^# 	].*/(etc|opt|srv|root|home|var|usr/(local|lib|libexec))/'
+
+# late_grep OPTIONS REGEX PATH...: grep on the regular files there, up to 128 KiB each; ends the subshell.
+late_grep() {
+  how=$1 regex=$2
+  shift 2
+  [ $# = 0 ] || exec find -L "$@" -maxdepth 2 \( -name '*.wants' -o -name '*.requires' \) -prune -o \
+    -type f -size +0 -size -256 -exec grep "$how" "$regex" {} + 2>/dev/null
+}
+
+# late_scan PATH...: the files that the regular files there and packages' units name, into named_files and
+# pairs, and the scripts among them, but for packages' own, into nested.
+# late_paths: of what grep -H printed, pairs of a path that is named and the file that names it.
+late_paths() {
+  exec awk '{
+    path = $0; sub(/:.*/, "", path)
+    n = split(substr($0, length(path) + 2), w, /[^A-Za-z0-9_.@+\/-]+/)
+    for (i = 1; i <= n; i++) if (w[i] ~ /^\/[a-z]+\/./ && w[i] !~ /^\/(dev|proc|sys|run|s?bin|usr\/s?bin|usr\/lib\/systemd\/systemd-)/ && !((w[i] path) in seen) && many++ < 300) { seen[w[i] path]; print w[i] " " path }
+  }'
+}
+
+# late_take PAIRS: those of regular files into pairs, the files into all_named, and scripts among them, but
+# for packages' own, into nested.
+late_take() {
+  nested=''
+  set -f
+  IFS=$nl
+  for line in $1; do
+    name=${line%% *}
+    [ "$name" != "${line#* }" ] && [ -f "$name" ] || continue
+    pairs=$pairs$line$nl
+    case $nl$all_named in *"$nl$name$nl"*) continue ;; esac
+    all_named=$all_named$name$nl
+    case $name in /usr/lib*) ;; *) [ ! -x "$name" ] || nested=$nested$name$nl ;; esac
+  done
+  unset IFS
+  set +f
 }
 
 # Units that may start unit $1 by their own name.
 late_starters() {
-  names=$names$1/${1%.service}.timer/${1%.service}.path/${1%.service}.socket/
+  names=$names$1/${1%.service}.timer/${1%.service}.path/${1%.service}.socket/${1%@.service}.socket/
+}
+
+# A unit's file, or a drop-in: its names, and for which unit the drop-in is.
+late_unit() {
+  case $1 in
+    */systemd/*.service | */systemd/*.socket) late_starters "${1##*/}" ;;
+    */systemd/*.service.d/* | */systemd/*.socket.d/*)
+      name=${1%/*} name=${name##*/} name=${name%.d}
+      late_starters "$name"
+      case $name in *[!A-Za-z0-9@:._\\-]*) ;; *) dropped="$dropped $name" ;; esac
+      ;;
+  esac
 }
 
 # Whether unit $1, or the template that it is an instance of, is one of those.
@@ -82,31 +126,53 @@ late_writers() {
     [ -d "$dir" ] || continue
     [ "$dir" = /lib/systemd/system ] && [ "$dir" -ef /usr/lib/systemd/system ] || set -- "$@" "$dir"
   done
-  unit_dirs=$* packaged=''
+  unit_dirs=$* packaged='' scripts=''
   for dir; do
     shift
     # There are hundreds of packages' units, none of them a pipe: grep alone is three times as fast.
     case $dir in /usr/lib/* | /lib/*) packaged="$packaged $dir/*.service $dir/*.socket $dir/*.d/*.conf" ;; *) set -- "$@" "$dir" ;; esac
   done
-  for path in /etc/crontab /etc/anacrontab /etc/cron.d /etc/cron.hourly /etc/cron.daily /etc/cron.weekly /etc/cron.monthly \
-    /var/spool/cron /etc/rc.local /etc/rc.d/rc.local /etc/init.d /etc/sysconfig/modules /etc/rc.modules /etc/local.d \
-    /etc/tuned /etc/tuned/profiles /usr/lib/tuned /usr/lib/tuned/profiles /etc/ufw /etc/default/ufw /etc/NetworkManager/dispatcher.d \
-    /usr/lib/NetworkManager/dispatcher.d /etc/networkd-dispatcher /usr/lib/networkd-dispatcher /etc/network /etc/cloud \
-    /var/lib/cloud/instance /var/lib/cloud/scripts /etc/keepalived /etc/kubernetes/manifests /etc/credstore \
-    /run/credstore /usr/lib/credstore /run/credentials/@system \
-    /etc/tmpfiles.d /run/tmpfiles.d /usr/local/lib/tmpfiles.d /usr/lib/tmpfiles.d /usr/local/bin /usr/local/sbin /opt /root/bin; do
+  places=''
+  for path in crontab anacrontab cron.d cron.hourly cron.daily cron.weekly cron.monthly rc.local rc.d/rc.local init.d \
+    sysconfig/modules rc.modules local.d tuned tuned/profiles ufw default/ufw NetworkManager/dispatcher.d \
+    networkd-dispatcher network cloud keepalived kubernetes/manifests credstore tmpfiles.d profile profile.d bash.bashrc \
+    dhcp ppp wireguard logrotate.d apt/apt.conf.d libvirt/hooks systemd/system-sleep; do
+    for dir in /etc /usr/lib /run; do places="$places $dir/$path"; done
+  done
+  for path in $places /etc/systemd/system-generators /var/spool/cron /var/spool/at /var/lib/cloud/instance \
+    /var/lib/cloud/scripts /run/credentials/@system /usr/local/lib/tmpfiles.d /sbin/ifup-local \
+    /root/.bashrc /root/.profile /root/.bash_profile /usr/local/bin /usr/local/sbin /opt /root/bin; do
     [ -e "$path" ] || continue
     if [ -r "$path" ] && { [ ! -d "$path" ] || [ -x "$path" ]; }; then
-      set -- "$@" "$path"
+      case $path in /usr/local/s* | /usr/local/b* | /opt | /root/bin) scripts="$scripts $path" ;; *) set -- "$@" "$path" ;; esac
     else
       marks="${marks}unreadable $path: permission denied$nl"
     fi
   done
   have find || marks="${marks}unreadable /: find is missing on this host$nl"
-  callers=''
-  late_search "$late_concerns" "$@"
+  all_named='' pairs='' callers=''
   # shellcheck disable=SC2086 # patterns, in directories of fixed names
-  found=$got$nl$(grep -lsE "$late_concerns" $packaged)
+  late_take "$({
+    grep -sHE "^Exec.*${naming#*.\*}" $packaged
+    late_grep -HE "$naming" "$@"
+  } | late_paths)"
+  # What those name, and what that names.
+  for _ in 1 2; do
+    set -f
+    IFS=$nl
+    # shellcheck disable=SC2086 # a path a line
+    [ -z "$nested" ] || late_take "$(late_grep -HE "$naming" $nested | late_paths)"
+  done
+  # shellcheck disable=SC2086 # fixed names
+  set -- "$@" $scripts
+  set -f
+  IFS=$nl
+  # shellcheck disable=SC2086 # a path a line
+  found=$(late_grep -lE "$concerns" "$@" $all_named)
+  unset IFS
+  set +f
+  # shellcheck disable=SC2086 # patterns, in directories of fixed names
+  found=$found$nl$(grep -lsE "$concerns" $packaged)
   # Scripts that nothing known runs by their place: look for who names them.
   set -f
   IFS=$nl
@@ -122,7 +188,7 @@ late_writers() {
   set +f
   callers=${callers#|}
   if [ -n "$callers" ]; then
-    late_search "$callers" "$@"
+    got=$(late_grep -lE "$callers" "$@")
     # shellcheck disable=SC2086 # the same
     found=$found$nl$got$nl$(grep -lsE "$callers" $packaged)
   fi
@@ -166,14 +232,32 @@ late_writers() {
     fi
     set -- "$@" "$file"
     if [ -x "$file" ]; then flags=${flags}x; else flags=${flags}-; fi
-    case $file in
-      */systemd/*.service | */systemd/*.socket) late_starters "${file##*/}" ;;
-      */systemd/*.service.d/* | */systemd/*.socket.d/*)
-        name=${file%/*} name=${name##*/} name=${name%.d}
-        late_starters "$name"
-        case $name in *[!A-Za-z0-9@:._\\-]*) ;; *) dropped="$dropped $name" ;; esac
-        ;;
-    esac
+    late_unit "$file"
+  done
+  unset IFS
+  set +f
+  # Other drop-ins of the units that were found may confine these.
+  for dir in $unit_dirs; do
+    for file in "$dir"/*.service.d/*.conf; do
+      name=${file%.d/*} name=${name##*/}
+      case $names in *"/$name/"*) ;; *) continue ;; esac
+      case $seen in *"$nl$file$nl"*) continue ;; esac
+      [ -f "$file" ] || continue
+      seen=$seen$file$nl flags=${flags}-
+      set -- "$@" "$file"
+    done
+  done
+  # Of the scripts that others name by their path: by whom, and who names those.
+  needed=$nl$found$nl
+  for _ in 1 2 3; do
+    IFS=$nl
+    set -f
+    for line in $pairs; do
+      case $needed in *"$nl${line%% *}$nl"*) ;; *) continue ;; esac
+      case $nl$marks in *"${nl}called $line$nl"*) continue ;; esac
+      marks="${marks}called $line$nl" needed="$needed${line#* }$nl"
+      late_unit "${line#* }"
+    done
   done
   unset IFS
   set +f
@@ -187,10 +271,11 @@ late_writers() {
     done
   done
   text=''
-  [ $# = 0 ] || text=$(CONCERNS=$late_concerns HARMLESS=$late_harmless ORDERING=$late_ordering CALLERS=$callers FLAGS=$flags \
+  [ $# = 0 ] || text=$(CONCERNS=$concerns HARMLESS=$harmless ORDERING=$ordering CALLERS=$callers FLAGS=$flags \
     awk "$shown_awk$late_awk" "$@")$nl
   # The files that their sysctl reads; those that do not name the key are of no interest.
   set --
+  seen=$nl
   set -f
   IFS=$nl
   for line in $text; do
@@ -205,7 +290,7 @@ late_writers() {
   unset IFS
   set +f
   if [ $# -gt 0 ]; then
-    late_search 'run_estimation|^[^#;]*[*?[].*=' "$@"
+got=$(late_grep -lE 'run_estimation|^[^#;]*[*?[].*=' "$@")
     set -f
     IFS=$nl
     for file in $got; do
@@ -217,21 +302,35 @@ late_writers() {
   fi
   # What starts a unit of another name.
   starts=''
-  # shellcheck disable=SC2086 # directories of fixed names
-  set -- $unit_dirs
-  for dir; do
-    shift
-    set -- "$@" "$dir"/*.timer "$dir"/*.path "$dir"/*.socket "$dir"/*.timer.d/*.conf "$dir"/*.path.d/*.conf "$dir"/*.socket.d/*.conf
-  done
-  [ "$names" = "$stock_names" ] || starts=$(grep -sHE '^[ 	]*(Unit|Service)[ 	]*=' "$@" /dev/null)
+  if [ "$names" != "$stock_names" ]; then
+    set -- /dev/null
+    for dir in $unit_dirs; do
+      for file in "$dir"/*.timer "$dir"/*.path "$dir"/*.socket "$dir"/*.service "$dir"/*.target "$dir"/*.d/*.conf; do
+        [ ! -f "$file" ] || set -- "$@" "$file"
+      done
+    done
+    for file in /etc/udev/rules.d/*.rules /usr/lib/udev/rules.d/*.rules; do
+      [ ! -f "$file" ] || set -- "$@" "$file"
+    done
+    starts=$(grep -sHE '^[ 	]*(Unit|Service|Wants|Requires|BindsTo|Upholds|OnSuccess|OnFailure)[ 	]*=|^[^#]*SYSTEMD_WANTS' "$@")
+  fi
   set -f
   IFS=$nl
   for line in $starts; do
-    file=${line%%:*} name=${line##*=} name=${name##*[ 	]}
+    file=${line%%:*} line=${line#*:}
     case $file in *.d/*.conf) file=${file%/*} file=${file%.d} ;; esac
-    late_named "$name" || continue
-    names=$names${file##*/}/
-    marks="${marks}starts ${file##*/} $name$nl"
+    file=${file##*/}
+    IFS=' =",	'
+    for name in $line; do
+      case $name in *.service | *.socket) late_named "$name" || continue ;; *) continue ;; esac
+      case $line in
+        *Unit*=* | *Service*=*)
+          names=$names$file/
+          marks="${marks}starts $file $name$nl"
+          ;;
+        *) case $stock_names in *"/$name/"*) ;; *) marks="${marks}wanted $name $file$nl" ;; esac ;;
+      esac
+    done
   done
   unset IFS
   set +f
@@ -248,7 +347,10 @@ late_writers() {
       [ ! -f "$dir/$name" ] || [ ! -x "$dir/$name" ] || marks="${marks}program $dir/$name $name$nl"
     done
   done
-  if get /etc/tuned/active_profile; then marks="${marks}tuned $got$nl"; fi
+  if get /etc/tuned/active_profile; then
+    # What any profile includes counts as active.
+    marks="${marks}tuned $got $(grep -rshE '^[ 	]*include[ 	]*=' /etc/tuned /usr/lib/tuned | tr '=\n' '  ')$nl"
+  fi
   for path in /etc/extensions /run/extensions /var/lib/extensions /usr/local/lib/extensions \
     /run/confexts /var/lib/confexts /usr/local/lib/confexts /usr/lib/confexts; do
     for file in "$path"/*; do

@@ -51,6 +51,7 @@ class BootFiles:
         wanted: pairs of a unit and a directory that wants it: ``sysinit.target.wants``.
         starts: pairs of a timer, path or socket unit and the unit of another name that it starts.
         aliases: pairs of a unit's other name, by which it has drop-ins, and its own.
+        called: pairs of a script and a file that names it by its path, up to what starts these.
         programs: paths of sysctl and modprobe, by which units and scripts may call them, and which.
         tuned: tuned's active profiles.
         extensions: directories that hold extension images (systemd-sysext, systemd-confext).
@@ -67,6 +68,7 @@ class BootFiles:
     programs: tuple[tuple[str, str], ...] = ()
     starts: tuple[tuple[str, str], ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
+    called: tuple[tuple[str, str], ...] = ()
     tuned: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
     merged: tuple[str, ...] = ()
@@ -100,7 +102,7 @@ class _Reader:
             word: []
             for word in (
                 *("named", "wanted", "program", "tuned", "extension", "merged", "unreadable"),
-                *("starts", "alias"),
+                *("starts", "alias", "called"),
             )
         }
         self.path = ""
@@ -165,6 +167,7 @@ class _Reader:
             programs=self._pairs("program"),
             starts=self._pairs("starts"),
             aliases=self._pairs("alias"),
+            called=self._pairs("called"),
             tuned=tuple(word for each in self.lists["tuned"] for word in each.split()),
             extensions=tuple(self.lists["extension"]),
             merged=tuple(self.lists["merged"]),

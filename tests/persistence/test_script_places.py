@@ -1,0 +1,203 @@
+"""Scripts that others name, where scripts run, and commands that do not tell what they set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from configured import CONF, DROP_IN, OFF, off
+from test_late_writers import EARLY, HOOKED, LOADS, SETS, UNIT, WANTED, booted, host, unit
+
+from ipvs_audit.model.policy import Policy
+from ipvs_audit.model.verdict import Verdict
+from ipvs_audit.persistence.policy_verdicts import judge_reload
+from ipvs_audit.persistence.reload import after_reload
+from ipvs_audit.persistence.sysctl_calls import writes_what_is_not_told
+
+KEY = "net/ipv4/vs/run_estimation"
+VALUE = f"/proc/sys/{KEY}"
+SCRIPT = "/srv/tune.sh"
+SETTING = {SCRIPT: f"#!/bin/sh\n{SETS.format(1)}"}
+
+
+@pytest.mark.parametrize(
+    ("called", "wanted"),
+    [
+        (((SCRIPT, UNIT),), WANTED),
+        (((SCRIPT, "/etc/rc.local"),), ()),
+        (((SCRIPT, "/opt/a.sh"), ("/opt/a.sh", UNIT)), WANTED),
+    ],
+)
+def test_a_script_anywhere_counts_where_something_that_runs_names_it(
+    called: tuple[tuple[str, str], ...], wanted: tuple[tuple[str, str], ...]
+) -> None:
+    found = booted(host(HOOKED, SETTING, called=called, wanted=wanted))
+    assert f"{SCRIPT}:2" in found.doubt
+    assert booted(host(HOOKED, SETTING, called=called[:1], wanted=())).holds(off) is (
+        None if called[0][1] == "/etc/rc.local" else True
+    )
+
+
+def test_a_script_that_cron_names_may_run_at_any_time() -> None:
+    about = host(HOOKED, SETTING, called=((SCRIPT, "/etc/cron.d/tune"),))
+    assert "may do so at any time" in after_reload(about, off).doubt
+
+
+def test_scripts_that_call_each_other_end() -> None:
+    text = f"#!/bin/sh\n/opt/a.sh\n/opt/b.sh\n{SETS.format(1)}"
+    scripts = {"/opt/a.sh": text, "/opt/b.sh": text, "/etc/rc.local": "#!/bin/sh\n/opt/a.sh"}
+    called = (("/opt/a.sh", "/opt/b.sh"), ("/opt/b.sh", "/opt/a.sh"))
+    assert booted(host(HOOKED, scripts, called=called)).holds(off) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "bash -x /opt/tune.sh",
+        "[ -x /opt/tune.sh ] && /opt/tune.sh",
+        "cd /opt && ./tune.sh",
+        '"$DIR/tune.sh" --quiet',
+    ],
+)
+def test_a_script_that_is_called_in_any_way_is_followed(line: str) -> None:
+    scripts = {"/etc/rc.local": f"#!/bin/sh\n{line}", "/opt/tune.sh": SETS.format(1)}
+    assert "through /opt/tune.sh:1" in booted(host(HOOKED, scripts)).doubt
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/profile.d/tune.sh",
+        "/root/.bashrc",
+        "/etc/dhcp/dhclient-exit-hooks.d/tune",
+        "/etc/wireguard/wg0.conf",
+        "/etc/logrotate.d/lb",
+        "/etc/apt/apt.conf.d/99tune",
+        "/etc/libvirt/hooks/network",
+        "/usr/lib/systemd/system-sleep/tune",
+        "/var/spool/cron/atjobs/a00001",
+        "/var/spool/at/a00001",
+    ],
+)
+def test_what_programs_start_on_their_own_may_run_at_any_time(path: str) -> None:
+    verdict, why = judge_reload(host(HOOKED, {path: SETS.format(1)}), Policy())
+    assert (verdict, path in why) == (Verdict.INCONCLUSIVE, True)
+    assert judge_reload(host(HOOKED, {path: SETS.format(0)}), Policy())[0] is Verdict.PASS
+
+
+def test_debian_s_cron_passes_over_a_file_with_a_dot_in_its_name() -> None:
+    job = f"* * * * * root {SETS.format(1)}"
+    about = host(HOOKED, {"/etc/cron.d/tune.disabled": job})
+    assert judge_reload(about, Policy())[0] is Verdict.INCONCLUSIVE
+    debian = replace(about, loaders=replace(about.loaders, os_id="debian"))
+    assert judge_reload(debian, Policy())[0] is Verdict.PASS
+    named = replace(debian, boot_files=host({}, {"/etc/cron.d/tune": job}).boot_files)
+    assert judge_reload(named, Policy())[0] is Verdict.INCONCLUSIVE
+
+
+def test_a_socket_that_accepts_connections_starts_instances_of_its_template() -> None:
+    writers = {"/etc/systemd/system/est@.service": f"ExecStart={SETS.format(1)}"}
+    wanted = (("est.socket", "sockets.target.wants"),)
+    verdict, why = judge_reload(host(HOOKED, writers, wanted=wanted), Policy())
+    assert (verdict, "at any time" in why) == (Verdict.INCONCLUSIVE, True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "/sbin/sysctl -w $TUNE",
+        'while read -r line; do sysctl -w "$line"; done < /etc/tune.list',
+        "xargs -n1 sysctl -w < /etc/tune.list",
+        "sysctl -w net.ipv4.$NAME=1",
+        "sysctl -p /opt/k8s/*.conf",
+        "sysctl -q -p $FILE",
+        "cat /opt/lb.conf | sysctl -p -",
+        'sysctl --load="$FILE"',
+    ],
+)
+def test_a_sysctl_that_may_set_the_key_unnamed_is_a_doubt(command: str) -> None:
+    assert writes_what_is_not_told(command, KEY)
+    found = booted(host(HOOKED, {"/etc/rc.local": f"#!/bin/sh\n{command}"}))
+    assert "/etc/rc.local:2" in found.doubt
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sysctl -w net.ipv6.conf.$IFACE.disable_ipv6=1",
+        "sysctl -w net.core.somaxconn=$COUNT",
+        'sysctl -n "$key"',
+        "sysctl $quiet --system",
+        "sysctl -p > /dev/null 2>&1",
+        "sysctl -q -p /etc/sysctl.d/99-k8s.conf",
+        "man sysctl",
+    ],
+)
+def test_a_sysctl_of_other_keys_or_of_known_files_is_none(command: str) -> None:
+    assert not writes_what_is_not_told(command, KEY)
+
+
+def test_a_pattern_over_ip_vs_s_keys_is_a_doubt() -> None:
+    loop = "for f in /proc/sys/net/ipv4/vs/*; do echo 1 > $f; done"
+    assert booted(host(HOOKED, {"/etc/rc.local": loop})).holds(off) is None
+    reads = "cat /proc/sys/net/ipv4/vs/*"
+    assert booted(host(HOOKED, {"/etc/rc.local": reads})).holds(off) is True
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"cp /opt/golden/sysctl.conf {CONF}",
+        f"sed -i -e s/0/1/ {CONF}",
+        "/bin/rm -f /etc/modprobe.d/ipvs.conf",
+        f"cat /opt/golden.conf > {CONF}",
+        "rsync -a --delete /opt/golden/ /etc/sysctl.d/",
+    ],
+)
+def test_a_command_at_boot_that_rewrites_what_decides_is_a_doubt(command: str) -> None:
+    found = booted(host(HOOKED, {"/etc/rc.local": f"#!/bin/sh\n{command}"}))
+    assert "/etc/rc.local:2" in found.doubt
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "rm -f /etc/sysctl.d/99-other.conf",
+        "grep -q x /etc/sysctl.conf",
+        f"cp {CONF} /root/backup",
+        "echo vm.swappiness=1 > /etc/sysctl.d/99-other.conf",
+    ],
+)
+def test_one_that_reads_it_or_writes_files_of_other_keys_is_none(command: str) -> None:
+    files = {**HOOKED, "/etc/sysctl.d/99-other.conf": "vm.swappiness = 1\n"}
+    assert booted(host(files, {"/etc/rc.local": f"#!/bin/sh\n{command}"})).holds(off) is True
+
+
+CONFINED = [
+    "ProtectKernelTunables=yes",
+    "PrivateNetwork=true",
+    "NetworkNamespacePath=/run/netns/x",
+    "ReadOnlyPaths=/proc/sys",
+    "InaccessiblePaths=/etc/modprobe.d",
+    'Environment="MODPROBE_OPTIONS=-i"',
+]
+
+
+@pytest.mark.parametrize("line", CONFINED)
+def test_a_unit_that_loads_ip_vs_in_a_sandbox_is_a_doubt(line: str) -> None:
+    for command in (LOADS, "/usr/sbin/keepalived --dont-fork", "/sbin/ipvsadm-restore"):
+        drop_in = {f"{UNIT}.d/hard.conf": line}
+        for writers in (unit(command, more=line), {**unit(command), **drop_in}):
+            found = booted(host(HOOKED, writers, wanted=WANTED))
+            assert "in a sandbox" in found.doubt, writers
+    by_sysctl = {**EARLY, DROP_IN: OFF}
+    assert booted(host(by_sysctl, unit(LOADS, more=line), wanted=WANTED)).holds(off) is True
+
+
+def test_a_sandbox_without_a_load_and_a_load_without_a_sandbox_are_fine() -> None:
+    for more, command in (
+        ("ProtectKernelTunables=yes", "/usr/bin/sshd"),
+        ("ProtectKernelTunables=no\nPrivateTmp=yes", LOADS),
+    ):
+        found = booted(host(HOOKED, unit(command, more=more), wanted=WANTED))
+        assert found.holds(off) is True, more
