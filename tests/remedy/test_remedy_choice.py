@@ -9,7 +9,7 @@ from configured import CONF, DROP_IN, HOOK, OFF, ON, RECIPE, all_equal, tree
 from planned import file_steps, host, planned
 
 from ipvs_audit.model.policy import Policy
-from ipvs_audit.remedy.options import RemediationOptions
+from ipvs_audit.remedy.options import RemediationOptions, add_remediation_options
 from ipvs_audit.remedy.plan import make_plan
 from ipvs_audit.snapshot.statistics_readers import StatisticsReader, StatisticsReaders
 
@@ -148,5 +148,12 @@ def test_each_approval_is_for_itself() -> None:
 
 
 def test_the_option_is_read() -> None:
-    given = {"accept_recipe_side_effects": True, "max_failures": 0, "batches": "1", "grace": 60}
+    defaults: dict[str, object] = {}
+
+    def declare(name: str, **about: Any) -> None:
+        defaults[name.removeprefix("--").replace("-", "_")] = about.get("default")
+
+    add_remediation_options(declare)
+    assert not RemediationOptions.read(defaults.get).accept_recipe_side_effects
+    given = defaults | {"accept_recipe_side_effects": True}
     assert RemediationOptions.read(given.get).accept_recipe_side_effects
