@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from configured import CONF, DROP_IN, OFF, ON, file, tree
+from configured import CONF, DROP_IN, LOADERS, OFF, ON, config, file, tree
 
 from ipvs_audit.persistence.resolution import Resolution, resolve
 from ipvs_audit.snapshot.config_files import ConfigTree
@@ -223,3 +223,14 @@ def test_a_vlan_interface_keeps_its_dot() -> None:
     key = parse_key("net/ipv4/conf/eth0.100/tag")
     text = "net.ipv4.conf.eth0/100.tag = 7"
     assert resolve(tree({CONF: text}), PROCPS, key).value == "7"
+
+
+@pytest.mark.parametrize(
+    ("refused", "doubted"), [("0" * 21, True), ("99999999999", True), ("2", False)]
+)
+def test_busybox_stops_at_a_line_that_the_kernel_rejects(refused: str, *, doubted: bool) -> None:
+    """1.35 says "write error: Invalid argument" and exits 1; procps goes on with the next line."""
+    loaders = replace(LOADERS, sysctl_kind="busybox", procps=None)
+    text = f"net.ipv4.vs.run_estimation = {refused}\n{OFF}"
+    made = config({CONF: text}, loaders=loaders)
+    assert bool(made.resolve(made.sysctl_p).doubt) is doubted

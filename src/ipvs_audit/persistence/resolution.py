@@ -172,6 +172,8 @@ def _unusual(files: tuple[ConfigFile, ...], key: Key) -> str:
         for line in candidate_lines(file, key):
             name, _, value = line.text.rstrip("\r").replace(" ", "").partition("=")
             plain = name in (key.dotted, key.path) and value.isdecimal()
+            if plain and key.stores(value) is None:
+                return f"busybox's sysctl stops at {file.path}:{line.number}: the kernel rejects it"
             if not plain and name[:1] not in ("#", ";"):
                 return f"busybox's sysctl may read {file.path}:{line.number} in another way"
     return ""
