@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot import Section
     from ipvs_audit.snapshot.statistics_readers import StatisticsReader
 
+#: As if ip_vs were loaded, as far as open files go.
+LOADED = {"[ ! -e /proc/net/ip_vs_stats ]": "[ ! -e /proc/self ]"}
 WAIT = "echo; exec 2>&-; read -r _"
 
 
@@ -71,13 +73,14 @@ def test_names_of_programs_scripts_and_processes(tmp_path: Path, shell: Path, pr
     (tmp_path / "my-ipvs-metrics").write_text(f"#!{sys.executable}\n{script}\n")
     (tmp_path / "my-ipvs-metrics").chmod(0o755)
     alloy = Path(shutil.copy(shell, tmp_path / "alloy"))
+    (tmp_path / "kube-router").symlink_to(shell)
     versioned = Path(shutil.copy(shell, tmp_path / "Telegraf-1.30.2"))
     starts = {
         "lvs_exporter": [sys.executable, "-u", str(tmp_path / "lvs_exporter.py"), "--key=hunter2"],
         "a program named for IPVS statistics": [str(tmp_path / "my-ipvs-metrics")],
         "alloy": [str(alloy), "-c", WAIT],
         "telegraf": [str(versioned), "-c", WAIT],
-        "kube-router": ["bash", "-c", f"exec -a kube-router {shell} -c '{WAIT}'"],
+        "kube-router": [str(tmp_path / "kube-router"), "-c", WAIT],
         "keepalived": [str(shell), "-c", f"printf keepalived >/proc/self/comm; {WAIT}"],
         "grafana-agent": ["sh", "-c", f"bash -c '{WAIT}'; :", "-", "grafana-agent"],
         "ipvsadm --stats or --rate": ["sh", "-c", f"{WAIT}; ipvsadm -Ln --rate"],
@@ -108,43 +111,47 @@ def test_a_file_of_statistics_that_is_held_open_in_another_mount_namespace(
         process(["unshare", "-m", str(shell), "-c", script, "ip_vs_stats"]) as reader,
         process(["unshare", "-m", str(shell), "-c", script, "ip_vs_stats.bak"]) as other,
     ):
-        section = run(SHELLS[probe])["readers"]
+        section = run(SHELLS[probe], instead=LOADED)["readers"]
     assert [one.found_by for one in of(section, reader)] == ["file"]
     assert not of(section, other)
 
 
 UNITS = {
-    "0::/system.slice/lvs\\x2dexporter.service": "lvs_exporter",
-    "4:cpu:/lxc.payload.netdata": "netdata",
-    "0::/system.slice/snap.alloy.scope": "alloy",
-    "0::/system.slice/prometheus-node-exporter@a.service": "node_exporter",
-    "0::/netdata.slice/other.service": "",
-    "0::/system.slice/lvm2-lvmpolld.service": "",
+    "system.slice/lvs\\x2dexporter.service": "lvs_exporter",
+    "lxc.payload.netdata": "netdata",
+    "machine.slice/libpod-alloy.scope": "alloy",
+    "system.slice/system-x.slice/prometheus-node-exporter@a.service": "node_exporter",
+    "netdata.slice/other.service": "",
+    "system.slice/lvm2-lvmpolld.service": "",
 }
 
 
+def units(folder: Path, *names: str, pid: str = "7\n") -> None:
+    for name in names:
+        (folder / "cgroup" / name).mkdir(parents=True)
+        (folder / "cgroup" / name / "cgroup.procs").write_text(pid)
+
+
 @pytest.mark.parametrize("awk", AWKS)
-@pytest.mark.parametrize("line", UNITS)
+@pytest.mark.parametrize("name", UNITS)
 def test_a_unit_s_or_container_s_name_tells_where_nothing_else_does(
-    tmp_path: Path, awk: str, line: str
+    tmp_path: Path, awk: str, name: str
 ) -> None:
-    (tmp_path / "7").mkdir()
-    for name, text in {"comm": "main\n", "cmdline": "/main\0-x\0", "cgroup": f"{line}\n"}.items():
-        (tmp_path / "7" / name).write_text(text)
+    units(tmp_path, name)
     found = pretended(tmp_path, awk, "x 0 /proc/7/exe -> /main\n")
-    assert [one.name for one in found] == ([UNITS[line]] if UNITS[line] else [])
+    expected = [(UNITS[name], 7, "unit")] if UNITS[name] else []
+    assert [(one.name, one.pid, one.found_by) for one in found] == expected
 
 
 @pytest.mark.parametrize("awk", AWKS)
-def test_a_unit_adds_nothing_to_a_reader_that_was_found_in_it(tmp_path: Path, awk: str) -> None:
-    for pid, argv in {
-        "7": "/bin/sh\0-c\0run\0",
-        "8": "/node_exporter\0--no-collector.ipvs\0",
-    }.items():
-        (tmp_path / pid).mkdir()
-        (tmp_path / pid / "comm").write_text("x\n")
-        (tmp_path / pid / "cmdline").write_text(argv)
-        (tmp_path / pid / "cgroup").write_text("0::/system.slice/node_exporter.service\n")
+def test_a_unit_without_a_process_or_with_a_reader_that_was_found_adds_nothing(
+    tmp_path: Path, awk: str
+) -> None:
+    units(tmp_path, "system.slice/node_exporter.service")
+    units(tmp_path, "system.slice/netdata.service", pid="")
+    (tmp_path / "8").mkdir()
+    (tmp_path / "8/comm").write_text("x\n")
+    (tmp_path / "8/cmdline").write_text("/node_exporter\0--no-collector.ipvs\0")
     links = "x 0 /proc/7/exe -> /bin/dash\nx 0 /proc/8/exe -> /node_exporter (deleted)\n"
     (found,) = pretended(tmp_path, awk, links)
     assert (found.pid, found.found_by, found.reads) == (8, "exe", "never")
@@ -169,7 +176,10 @@ def pretended(proc: Path, awk: str, links: str) -> list[StatisticsReader]:
     for path in programs.iterdir():
         path.chmod(0o755)
     (proc / "links").write_text(links)
-    instead = {'return "/proc/" pid': f'return "{proc}/" pid'}
+    instead = {
+        'return "/proc/" pid': f'return "{proc}/" pid',
+        "/sys/fs/cgroup": str(proc / "cgroup"),
+    }
     return list(parse_readers(run(first=programs, instead=instead)["readers"]).found)
 
 
@@ -182,7 +192,7 @@ def test_hundreds_of_readers_are_counted_up_to_five_of_a_kind(tmp_path: Path) ->
 def test_open_files_are_left_out_where_there_are_too_many(tmp_path: Path) -> None:
     (tmp_path / "file-nr").write_text("40000\t0\t100000\n")
     readers = parse_readers(
-        run(instead={"/proc/sys/fs/file-nr": str(tmp_path / "file-nr")})["readers"]
+        run(instead=LOADED | {"/proc/sys/fs/file-nr": str(tmp_path / "file-nr")})["readers"]
     )
     assert any("open files" in gap for gap in readers.gaps)
 

@@ -39,17 +39,18 @@ function read_words(   text, part, n, i) {
     for (i = 1; i <= n; i++) if (part[i] != "") { word[++words] = part[i]; whole = whole " " part[i] }
   }
 }
-function read_unit(   text, part, n, i, name) {
-  while ((getline text < file("cgroup")) > 0) {
-    n = split(text, part, "/")
-    for (i = 2; i <= n; i++) {
-      text = part[i]
-      gsub(/\\x2d/, "-", text)
-      sub(/[.](service|scope)$|@.*$/, "", text)
-      sub(/^(docker|libpod|machine|snap|lxc[.]payload|lxc)[-.]/, "", text)
-      name = known(text)
-      if (name != "" && text !~ /[.]slice$/ && !(name in unit)) unit[name] = pid
-    }
+function read_units(   unit, n, i, text, name, list) {
+  n = split(ENVIRON["UNITS"], unit, " ")
+  for (i = 1; i <= n; i++) {
+    text = unit[i]
+    sub(/^.*\//, "", text)
+    gsub(/\\x2d/, "-", text)
+    sub(/[.](service|scope)$|@.*$/, "", text)
+    sub(/^(docker|libpod|machine|snap|lxc[.]payload)[-.]/, "", text)
+    name = known(text)
+    list = unit[i] "/cgroup.procs"
+    if (name != "" && !(name in named) && (getline pid < list) > 0) tell("unit", name)
+    close(list)
   }
 }
 function file(name) { return "/proc/" pid "/" name }
@@ -57,23 +58,23 @@ function look(exe,   comm, name, how, i, tried, runs) {
   getline comm < file("comm")
   if (comm ~ /^(ipvs-e:.*|kube-proxy|kube-router|keepalived)$/) print "comm " pid " " comm
   words = 0; whole = ""
+  how = "exe"; name = known(exe); runs = plain ~ RUNS
+  if (name == "" && comm !~ /^ipvs-e:/) {
+    how = "comm"; name = known(comm)
+    if (name == "" && length(comm) == 15) name = cut[plain]
+    runs = runs || plain ~ RUNS
+  }
   # A thread of the kernel has no program; nor has, for an ordinary account, what is of another user.
-  if (exe != "" || !PEEK) read_words()
+  if (runs || (name != "" && exe != "") || (exe == "" && !PEEK)) read_words()
   if (index(whole, NONCE)) return
   if (whole ~ FILES) return tell("argument", "statistics-file")
   if (whole ~ IPVSADM) return tell("argument", "ipvsadm-statistics")
-  how = "exe"; name = known(exe); runs = plain ~ RUNS
   for (i = 1; i <= words && name == "" && tried < 5; i++) {
     if (i > 1 && word[i] ~ /^-| /) continue
     how = "argument"; name = known(word[i]); tried++
     if (i == 1 && !runs && plain !~ RUNS) break
   }
-  if (name == "" && comm !~ /^ipvs-e:/) {
-    how = "comm"; name = known(comm)
-    if (name == "" && length(comm) == 15) name = cut[plain]
-  }
   if (name != "") tell(how, name)
-  else if (words) read_unit()
 }
 BEGIN {
   FILES = ENVIRON["FILES"]; IPVSADM = ENVIRON["IPVSADM"]; RUNS = ENVIRON["RUNS"]; NONCE = ENVIRON["NONCE"]
@@ -96,11 +97,11 @@ match($0, / \/proc\/[0-9]+\/exe/) {
   if (!sub(/^ -> /, "", exe)) exe = ""
   sub(/ \(deleted\)$/, "", exe)
   look(exe)
-  close(file("comm")); close(file("cmdline")); close(file("cgroup"))
+  close(file("comm")); close(file("cmdline"))
 }
 END {
   words = 0
-  for (name in unit) if (!(name in named)) { pid = unit[name]; tell("unit", name) }
+  read_units()
   if (lines > 200) print "gap more readers than the probe brings"
 }'
 
@@ -118,14 +119,22 @@ processes() {
   if [ "$peek" != 1 ]; then
     readers="gap the probe ran as $user and sees no programs and open files of other users$nl"
   fi
-  if [ $# -gt 4096 ] || [ "${open:-65536}" -gt 32768 ]; then
+  # While ip_vs is not loaded there is no such file to hold open.
+  if [ ! -e /proc/net/ip_vs_stats ]; then
+    :
+  elif [ $# -gt 4096 ] || [ "${open:-65536}" -gt 32768 ]; then
     readers="${readers}gap the open files of $# processes were not looked at: too many$nl"
   else
     set -- "$@" /proc/[0-9]*/fd
   fi
+  at=/sys/fs/cgroup units=''
+  for path in "$at"/*.slice/*.service "$at"/*.slice/*.scope "$at"/*.slice/*.slice/*.service "$at"/*.slice/*.slice/*.scope \
+    "$at"/lxc.payload.* "$at"/systemd/*.slice/*.service "$at"/systemd/*.slice/*.scope "$at"/systemd/lxc/*; do
+    units="$units $path"
+  done
   found=$(QUOTING_STYLE=escape list_processes "$@" 2>/dev/null |
-    NAMES=$reader_names WORDS=$reader_words FILES=$reader_file IPVSADM=$reader_ipvsadm TOPIC=$reader_topic \
-      IPVS=$reader_ipvs RUNS=$reader_runs NONCE=$nonce PEEK=$peek awk "$processes_awk")
+    UNITS=$units NAMES=$reader_names WORDS=$reader_words FILES=$reader_file IPVSADM=$reader_ipvsadm \
+      TOPIC=$reader_topic IPVS=$reader_ipvs RUNS=$reader_runs NONCE=$nonce PEEK=$peek awk "$processes_awk")
   set -f
   IFS=$nl
   for line in $found; do
@@ -139,5 +148,5 @@ processes() {
 }
 
 tell_readers() {
-  frame readers - 'ls -l /proc/[0-9]*/exe /proc/[0-9]*/fd; cat /proc/[0-9]*/comm /proc/[0-9]*/cmdline /proc/[0-9]*/cgroup' "${readers}end$nl"
+  frame readers - 'ls -l /proc/[0-9]*/exe /proc/[0-9]*/fd; cat /proc/[0-9]*/comm /proc/[0-9]*/cmdline; ls /sys/fs/cgroup' "${readers}end$nl"
 }
