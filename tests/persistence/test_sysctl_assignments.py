@@ -53,6 +53,15 @@ def test_procps_3_fails_where_a_blank_is_part_of_the_name() -> None:
     assert after(command, DEBIAN_12).holds(off) is True
 
 
+@pytest.mark.parametrize("first", ["sysctl -p", "sysctl -w net.ipv4.vs.drop_entry=0"])
+def test_no_key_of_ip_vs_is_there_before_it_is_loaded(first: str) -> None:
+    """Though the probe, which came when ip_vs was loaded, saw it."""
+    hook = f"install ip_vs {first} || /sbin/modprobe -i ip_vs\n"
+    made = config({HOOK: hook, "/etc/sysctl.conf": "net.ipv4.vs.drop_entry = 0\n"})
+    told = replace(made.tree, keys={"net.ipv4.vs.drop_entry": True})
+    assert after_reload(replace(made, tree=told), off).value == 1
+
+
 def test_a_key_that_the_evidence_does_not_tell_of_may_be_missing() -> None:
     found = after(f"sysctl -w net.bogus.key=1 && sysctl -w {KEY}=0", DEBIAN_12)
     assert found.holds(off) is None

@@ -209,10 +209,17 @@ def _missing_key(
         if setting.value is None or (is_glob(setting.path) and loader.globs):
             continue
         ours = resolved(setting.path) == config.key.path or _is_folder(config, setting.path)
-        if not (key_exists if ours else _exists(config, setting)):
+        early = not key_exists and comes_with_ip_vs(config, setting.path)
+        if early or not (key_exists if ours else _exists(config, setting)):
             does = "names" if named else "sets"
             return f"{does} {setting.spelled[:60]}, which this kernel does not have"
     return ""
+
+
+def comes_with_ip_vs(config: HostConfig, path: str) -> bool:
+    """Whether a path is one of ip_vs's keys, which all come and go with the key in question."""
+    below = resolved(path).startswith("net/ipv4/vs/")
+    return below and config.needs_module and config.has_switch is not False
 
 
 def _told(config: HostConfig, setting: Setting) -> bool | None:

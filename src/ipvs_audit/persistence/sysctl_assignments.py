@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence import ip_vs_keys
 from ipvs_audit.persistence.hook_state import State, Step
-from ipvs_audit.persistence.loader_failures import refusals_fail
+from ipvs_audit.persistence.loader_failures import comes_with_ip_vs, refusals_fail
 from ipvs_audit.persistence.write_commands import key_exists
 from ipvs_audit.snapshot.config_files import ConfigFile, Line
 from ipvs_audit.snapshot.sysctl_config import settings
@@ -67,7 +67,8 @@ def _assign_one(config: HostConfig, argument: str, call: Assigning, state: State
         # On the command line a pattern is a name like any other, and no key has it.
         # Nor has one a blank, which procps 3 leaves in the name: 'KEY = 0'.
         odd = is_glob(setting.path) or any(map(str.isspace, setting.path))
-        missing = odd or config.tree.keys.get(setting.spelled) is False
+        early = not key_exists(config, state) and comes_with_ip_vs(config, setting.path)
+        missing = odd or early or config.tree.keys.get(setting.spelled) is False
         if missing and not call.ignores_unknown_keys:
             return state.exits(1, f"{call.text!r}: the kernel has no {setting.spelled}")
         return state
