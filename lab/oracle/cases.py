@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from lab.oracle.hard_cases import harden
+from lab.oracle.hard_cases import harden, harden_more
 from lab.oracle.trial_case import TrialCase
 
 KEY = "net.ipv4.vs.run_estimation"
@@ -70,6 +70,7 @@ def make_case(seed: int, number: int) -> TrialCase:
         case.files[f"{where}/modules-load.d/oracle.conf"] = f"{name}\n"
     _more_rules(random.Random(f"{seed}/{number}/rules"), case)  # noqa: S311  # as above
     case = harden(random.Random(f"{seed}/{number}/hard"), case)  # noqa: S311  # as above
+    case = harden_more(random.Random(f"{seed}/{number}/more"), case, RULES)  # noqa: S311  # as above
     with_softdep = any(name in text for text in case.files.values() for name in _OTHER_DIRECTIVES)
     # A dependency that is named twice is another question than the one that is asked.
     return replace(case, trigger="ip_vs") if with_softdep else case

@@ -77,6 +77,28 @@ _SOFTDEPS = (
     "  pre: nf_nat",
     "nf_nat",
 )
+_NEEDED_HOOKS = (
+    *("/sbin/modprobe -i {name}", "/sbin/modprobe -i {name} && /usr/bin/sysctl -p", "/bin/false"),
+    *("/sbin/modprobe -i {name} && /sbin/sysctl -q --pattern conntrack --system", "/bin/true"),
+    *("/sbin/modprobe -i {name} && /sbin/sysctl -p", "/sbin/modprobe -i {name}; /opt/none/unknown"),
+    *("/sbin/modprobe -i {name} && /sbin/sysctl -p /etc/none.conf", "/sbin/modprobe -qi {name}"),
+)
+_MISSING_SOFTDEPS = (
+    *("pre: no_such_module", "post: no_such_module", "pre: no-such-module post: nf_conntrack_ipv4"),
+    *("pre: no_such_module nf_nat", "pre: aliased", "pre: hooked", "post: ip_vs_rr no_such_module"),
+)
+_MALFORMED = (
+    *(
+        ('KERNEL=="', 'KERNEL="'),
+        ("ACTION==", "action=="),
+        ('RUN+="', "RUN+='"),
+        ('"\n', '" # x\n'),
+    ),
+    *(('"\n', '";\n'), ("RUN+=", "RUN +="), (", ", "; "), ('"\n', '", FOO="x"\n'), (", ", " ")),
+    *(('SUBSYSTEM=="module"', "SUBSYSTEM==module"), ("KERNEL==", "KERNEL+="), ('"\n', "\n")),
+)
+"""What makes a udev line one that udev throws away whole, or does not (facts of udev 252)."""
+
 _KEY = "/proc/sys/net/ipv4/vs/run_estimation"
 
 
@@ -99,6 +121,35 @@ def harden(rng: random.Random, case: TrialCase) -> TrialCase:
     if rng.random() < 0.08:
         # A dependency that is named twice is another question than the one that is asked.
         return replace(case, softdep=rng.choice(_SOFTDEPS), trigger="ip_vs")
+    return case
+
+
+def harden_more(rng: random.Random, case: TrialCase, rules: str) -> TrialCase:
+    """The case, or sometimes one with what else was found to matter.
+
+    Args:
+        rng: a source of its own: cases of older seeds stay as they were but for this.
+        case: the case, whose files may change.
+        rules: path of its udev rules.
+    """
+    files = case.files
+    if rng.random() < 0.06:
+        name = rng.choice(("nf_conntrack", "nf-conntrack", "libcrc32c", "nf_defrag_ipv4"))
+        command = rng.choice(_NEEDED_HOOKS).format(name=name)
+        files["etc/modprobe.d/needed.conf"] = f"install {name} {command}\n"
+    if rng.random() < 0.06:
+        softdep = rng.choice(_MISSING_SOFTDEPS)
+        more = "alias aliased nf_nat\ninstall hooked /bin/true\n"
+        files["etc/modprobe.d/soft.conf"] = f"{more}softdep ip_vs {softdep}\n"
+        case = replace(case, trigger="ip_vs")  # as in harden()
+    if rng.random() < 0.06:
+        hidden = [path for path in sorted(files) if path.startswith("usr/lib/modprobe.d/")]
+        for path in hidden[:1]:
+            higher = path.replace("usr/lib", rng.choice(("etc", "run")))
+            if higher not in files:
+                case.links[higher] = rng.choice(("/nowhere", "/dev/null"))
+    if rules in files and rng.random() < 0.3:
+        files[rules] = files[rules].replace(*rng.choice(_MALFORMED), 1)
     return case
 
 

@@ -153,5 +153,7 @@ def _hook(shown: list[str]) -> str:
     commands = [line for line in shown if line.startswith("install ")]
     if any("/ip_vs.ko" in line for line in shown) or not commands:
         return NO_HOOK
+    if shown[-1].startswith("insmod /lib/modules/"):
+        return NO_HOOK  # of a module that is needed, and ip_vs is an alias of another one
     last = shown[shown.index(commands[-1]) :]
     return " ".join(" ".join(last).removeprefix("install ").split())
