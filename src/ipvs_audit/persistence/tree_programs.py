@@ -27,8 +27,8 @@ _IN_BIN = (
     "tee", "test", "timeout", "touch", "true", "udevadm", "uname",
 )  # fmt: skip
 _SYSTEMD_SYSCTL = ("/usr/lib/systemd/systemd-sysctl", "/lib/systemd/systemd-sysctl")
-#: Modules that ip_vs itself needs, and the commonest that need it.
-_MODULES = ("nf_conntrack", "nf_defrag_ipv4", "nf_defrag_ipv6", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh")
+#: Modules that ip_vs itself needs.
+_NEEDED = ("nf_conntrack", "nf_defrag_ipv4", "nf_defrag_ipv6")
 _HELPER = "/sbin/modprobe"
 _SHELLS = ("dash", "bash", "busybox", "ksh", "mksh", "yash", "zsh", "toybox")
 #: What /bin/sh is where a distribution is known; else one of the usual ones, not busybox's.
@@ -54,7 +54,7 @@ def standard_programs(os_id: str = "") -> Programs:
     return Programs(
         paths=paths,
         names=frozenset((*_IN_SBIN, *_IN_BIN)),
-        modules=dict.fromkeys(_MODULES, True),
+        modules=dict.fromkeys(_NEEDED, True),
         shell=_SHELL_OF.get(os_id, "usual"),
         helper=_HELPER,
         assumptions=(_ASSUMED_PROGRAMS, _ASSUMED_HELPER),
