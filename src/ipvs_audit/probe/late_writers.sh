@@ -64,8 +64,6 @@ late_grep() {
     -type f -size +0 -size -256 -exec grep "$how" "$regex" {} + 2>/dev/null
 }
 
-# late_scan PATH...: the files that the regular files there and packages' units name, into named_files and
-# pairs, and the scripts among them, but for packages' own, into nested.
 # late_paths: of what grep -H printed, pairs of a path that is named and the file that names it.
 late_paths() {
   exec awk '{
@@ -74,6 +72,9 @@ late_paths() {
     for (i = 1; i <= n; i++) if (w[i] ~ /^\/[a-z]+\/./ && w[i] !~ /^\/(dev|proc|sys|run|s?bin|usr\/s?bin|usr\/lib\/systemd\/systemd-)/ && !((w[i] path) in seen) && many++ < 300) { seen[w[i] path]; print w[i] " " path }
   }'
 }
+
+# Whether a file may be read by its name: /proc/kmsg is a regular file too, of no size, and never ends.
+late_ends() { [ -f "$1" ] && [ -s "$1" ]; }
 
 # late_take PAIRS: those of regular files into pairs, the files into all_named, and scripts among them, but
 # for packages' own, into nested.
@@ -202,12 +203,12 @@ late_writers() {
       if [ -z "$have_unit" ] && { [ -e "$dir/$name.service" ] || [ -L "$dir/$name.service" ]; }; then
         have_unit=$dir/$name.service
         marks="${marks}unit $name.service $have_unit$nl"
-        [ ! -s "$have_unit" ] || [ ! -f "$have_unit" ] || set -- "$@" "$have_unit"
+        late_ends "$have_unit" && set -- "$@" "$have_unit"
       fi
       for sub in "$name.service.d" "$other_name.service.d" systemd-.service.d service.d; do
         [ -d "$dir/$sub" ] || continue
         for file in "$dir/$sub"/*.conf; do
-          [ ! -f "$file" ] || [ ! -s "$file" ] || set -- "$@" "$file"
+          late_ends "$file" && set -- "$@" "$file"
         done
       done
     done
@@ -242,7 +243,7 @@ late_writers() {
       name=${file%.d/*} name=${name##*/}
       case $names in *"/$name/"*) ;; *) continue ;; esac
       case $seen in *"$nl$file$nl"*) continue ;; esac
-      [ -f "$file" ] || continue
+      late_ends "$file" || continue
       seen=$seen$file$nl flags=${flags}-
       set -- "$@" "$file"
     done
@@ -283,14 +284,14 @@ late_writers() {
       file=${line#named }
       case $seen in *"$nl$file$nl"*) continue ;; esac
       seen=$seen$file$nl
-      [ ! -f "$file" ] || set -- "$@" "$file"
+      late_ends "$file" && set -- "$@" "$file"
       ;;
     esac
   done
   unset IFS
   set +f
   if [ $# -gt 0 ]; then
-got=$(late_grep -lE 'run_estimation|^[^#;]*[*?[].*=' "$@")
+    got=$(late_grep -lE 'run_estimation|^[^#;]*[*?[].*=' "$@")
     set -f
     IFS=$nl
     for file in $got; do
@@ -306,11 +307,11 @@ got=$(late_grep -lE 'run_estimation|^[^#;]*[*?[].*=' "$@")
     set -- /dev/null
     for dir in $unit_dirs; do
       for file in "$dir"/*.timer "$dir"/*.path "$dir"/*.socket "$dir"/*.service "$dir"/*.target "$dir"/*.d/*.conf; do
-        [ ! -f "$file" ] || set -- "$@" "$file"
+        late_ends "$file" && set -- "$@" "$file"
       done
     done
     for file in /etc/udev/rules.d/*.rules /usr/lib/udev/rules.d/*.rules; do
-      [ ! -f "$file" ] || set -- "$@" "$file"
+      late_ends "$file" && set -- "$@" "$file"
     done
     starts=$(grep -sHE '^[ 	]*(Unit|Service|Wants|Requires|BindsTo|Upholds|OnSuccess|OnFailure)[ 	]*=|^[^#]*SYSTEMD_WANTS' "$@")
   fi
