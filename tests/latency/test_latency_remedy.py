@@ -11,6 +11,7 @@ from test_latency_verdicts import PACED, STEADY, timed
 
 from ipvs_audit.audit.latency import keep_earlier_traces
 from ipvs_audit.model.policy import Policy
+from ipvs_audit.model.stop_request import StopRequest
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.remedy.remediation import Remediation
 from ipvs_audit.snapshot import Failure, Snapshot
@@ -48,6 +49,7 @@ def test_a_host_not_yet_measured_again_is_not_judged_by_its_latency(tmp_path: Pa
         forks=1,
         tell=print,
         ask=lambda _: False,
+        stop=StopRequest(),
     )
     remedy.add_check("web1", check("EST-7"))
     remedy.add_check("web1", check("EST-4"))
