@@ -30,6 +30,7 @@ PARTS = (
     "programs.sh",
     "asked.sh",
     "next_boot.sh",
+    "late_search.sh",
     "late_writers.sh",
 )
 

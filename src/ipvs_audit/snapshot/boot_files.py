@@ -1,7 +1,8 @@
 """What sets the key at boot and later beside the loaders, and the units that these boot with.
 
 The lines that concern sysctl or ip_vs of units, crontabs, rc.local and the like, as the probe's
-``late_writers.sh`` chose them; of what stands between them only that it stands there.
+``late_search.sh`` and ``late_writers.sh`` chose them; of what stands between them only that it
+stands there.
 """
 
 from __future__ import annotations
