@@ -57,6 +57,17 @@ def test_a_hook_runs_where_no_soft_dependency_exists(line: str, holds: bool | No
     assert found.holds(off) is holds, found.summary
 
 
+@pytest.mark.parametrize("line", ["softdep ip_vs post: ip_vs_rr", "softdep ip_vs pre: nf_nat"])
+def test_the_hook_of_a_soft_dependency_may_set_the_value(line: str) -> None:
+    """The oracle, seed 970002 case 125: the value was what that hook's sysctl had set, not 1."""
+    name = line.rpartition(" ")[2]
+    hook = f"install {name} /sbin/modprobe -i {name} && /sbin/sysctl --system\n"
+    files = {CONF: OFF, HOOK: f"{RECIPE}{hook}{line}\n"}
+    found = after_reload(config(files, programs=TOLD), off)
+    assert found.holds(off) is None, found.summary
+    assert f"and the hook in {HOOK}:2 may set the value" in found.summary
+
+
 def test_an_unknown_soft_dependency_is_no_matter_without_a_hook() -> None:
     found = after_reload(config({CONF: OFF, HOOK: "softdep ip_vs pre: untold\n"}), off)
     assert found.holds(off) is False

@@ -210,6 +210,26 @@ def with_dependent_hooks(
     return before
 
 
+def soft_dependency_doubt(config: HostConfig) -> str:
+    """Why the hook of a soft dependency of ip_vs may set the key; empty where none may.
+
+    modprobe loads it with ip_vs: what it sets is there after each load, unlike what the hooks of
+    other modules set.
+    """
+    found = config.modprobe.soft_dependencies(MODULE)
+    if found is None:
+        return ""
+    directive, names = found
+    for name in names:
+        hook = config.modprobe.first("install", name)
+        if hook is not None and name != MODULE and _SETS.search(hook.rest):
+            return (
+                f"{directive.where} loads {name} with {MODULE}, and the hook in {hook.where} "
+                "may set the value"
+            )
+    return ""
+
+
 def _harm(ends: tuple[State, ...], value: Value | None) -> str:
     """What commands may do to a compliant value; empty for nothing."""
     if sets := _other_values(ends, value):

@@ -14,7 +14,11 @@ from ipvs_audit.persistence.kernel_helper import helper_doubt
 from ipvs_audit.persistence.late_writers import with_repeated_writers
 from ipvs_audit.persistence.module_parameters import configured, doubtful, refused
 from ipvs_audit.persistence.needed_modules import load_may_fail
-from ipvs_audit.persistence.other_hooks import with_dependent_hooks, with_udev
+from ipvs_audit.persistence.other_hooks import (
+    soft_dependency_doubt,
+    with_dependent_hooks,
+    with_udev,
+)
 from ipvs_audit.persistence.prediction import Accepts, Prediction, is_compliant
 from ipvs_audit.persistence.removal_hooks import with_removal
 from ipvs_audit.persistence.side_effects import name_effects, union_of
@@ -35,7 +39,8 @@ def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
         return Prediction(None, "the kernel loads no ip_vs: module_blacklist= on its command line")
     hook, why_none = find_hook(config)
     if hook is None:
-        by_hook = Prediction(*_default(config), doubt=_hidden_doubt(config))
+        doubt = _hidden_doubt(config) or soft_dependency_doubt(config)
+        by_hook = Prediction(*_default(config), doubt=doubt)
         by_hook = replace(by_hook, because=f"{why_none}, so {_starts(config)}")
         why = refused(configured(config))
         if why and not by_hook.doubt and config.loaders.modprobe_kind == "kmod":
