@@ -201,3 +201,19 @@ def test_a_sandbox_without_a_load_and_a_load_without_a_sandbox_are_fine() -> Non
     ):
         found = booted(host(HOOKED, unit(command, more=more), wanted=WANTED))
         assert found.holds(off) is True, more
+
+
+@pytest.mark.parametrize(
+    ("command", "holds"),
+    [
+        ("ip netns exec blue sysctl -q -w net.ipv4.vs.run_estimation=1", True),
+        ('/sbin/ip netns exec "$NS" /sbin/sysctl -w net.ipv4.vs.run_estimation=1 || true', True),
+        ("ip netns exec blue sysctl --system; sysctl -w net.ipv4.vs.run_estimation=1", None),
+        ("ip netns exec blue sh -c 'sysctl -w net.ipv4.vs.run_estimation=1'", None),
+    ],
+)
+def test_another_namespaces_key_is_not_the_hosts(command: str, holds: bool | None) -> None:
+    """A unit that sets the key in its own namespaces is how EST-5 is complied with."""
+    script = {SCRIPT: f"#!/bin/sh\n{command}\n"}
+    found = booted(host(HOOKED, script, called=((SCRIPT, UNIT),), wanted=WANTED))
+    assert found.holds(off) is holds, found.summary

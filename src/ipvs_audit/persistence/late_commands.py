@@ -39,6 +39,12 @@ _BEFORE_COMMAND = re.compile(r"(?:(?:if|elif|while|until|then|else|do|!|sudo|exe
 _READS = frozenset(
     "[ [[ test cat grep egrep fgrep head tail ls stat wc cut cmp diff logger echo printf".split()  # noqa: SIM905
 )
+#: sysctl in another network namespace, which has a key of its own. A modprobe there is another matter:
+#: it runs the hook there.
+_OTHER_NAMESPACE = re.compile(
+    r"""(?:\S*/)?\bip\s+netns\s+exec\s+["']?\$?\{?[\w.-]+\}?["']?\s+"""
+    r"""(?:\S*/)?sysctl(?=\s)[^;&|()`'"$<>\n]*"""
+)
 #: A command whose last word is a file, or the folder, of the loaders' configuration.
 _REWRITES = re.compile(
     r"(?:(?:^|[\s;&|(/])(?:cp|mv|ln|rm|tee|rsync|install|truncate|unlink|sed\s+(?:\S+\s+)*-i\S*)\s[^;&|>]*?"
@@ -108,7 +114,8 @@ def line_writers(config: HostConfig, file: BootFile, *, at_boot: bool) -> Iterat
 def command_writers(
     config: HostConfig, where: str, text: str, *, at_boot: bool, depth: int = _MOST_CALLS
 ) -> Iterator[Writer]:
-    """What a command, or the scripts that it calls, may do to the key."""
+    """What a command, or the scripts that it calls, may do to the host's key."""
+    text = _OTHER_NAMESPACE.sub(":", text)
     for called in _called(config, text) if depth else ():
         for line in called.lines:
             if not line.text.startswith("#!"):
