@@ -39,8 +39,8 @@ _BEFORE_COMMAND = re.compile(r"(?:(?:if|elif|while|until|then|else|do|!|sudo|exe
 _READS = frozenset(
     "[ [[ test cat grep egrep fgrep head tail ls stat wc cut cmp diff logger echo printf".split()  # noqa: SIM905
 )
-#: sysctl in another network namespace, which has a key of its own. A modprobe there is another matter:
-#: it runs the hook there.
+#: sysctl in another network namespace, which has a key of its own. Not modprobe: that runs the hook
+#: there.
 _OTHER_NAMESPACE = re.compile(
     r"""(?:\S*/)?\bip\s+netns\s+exec\s+["']?\$?\{?[\w.-]+\}?["']?\s+"""
     r"""(?:\S*/)?sysctl(?=\s)[^;&|()`'"$<>\n]*"""
