@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ipvs_audit.audit.waiver_matching import state_of
 from ipvs_audit.model.comparison import KINDS, Comparison
 from ipvs_audit.model.shard import MergedShard, ShardPlace, names_digest
+from ipvs_audit.model.text import some_of
 from ipvs_audit.model.waiver import WaiverState, WaiverUse
 
 if TYPE_CHECKING:
@@ -202,9 +203,7 @@ def _source(one: ShardRun) -> MergedShard:
 
 
 def _joined(words: Iterator[str]) -> str:
-    unique = sorted(set(words))
-    more = len(unique) - _MOST_NAMED
-    return ", ".join(unique[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return some_of(sorted(set(words)), _MOST_NAMED)
 
 
 def _versions(runs: Sequence[Run]) -> dict[str, str]:

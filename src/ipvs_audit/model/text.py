@@ -1,4 +1,4 @@
-"""Words around numbers."""
+"""Words around numbers and lists."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
 
 _MINUTE = 60
@@ -20,6 +21,16 @@ def counted(number: int, thing: str) -> str:
     ('1 host', '0 delays', '12,000 hosts')
     """
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def some_of(names: Sequence[str], most: int) -> str:
+    """The first names, and how many more there are.
+
+    >>> some_of(["web1", "web2"], 5), some_of(["web1", "web2", "web3"], 2)
+    ('web1, web2', 'web1, web2 and 1 more')
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def days_or_hours(length: timedelta) -> str:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
+from ipvs_audit.model.text import some_of
 from ipvs_audit.snapshot.sysctl_config import is_selected, loader_files, settings
 from ipvs_audit.snapshot.sysctl_key import is_glob, resolved
 
@@ -95,6 +96,4 @@ def union_of(effects: Iterable[tuple[SideEffect, ...]]) -> tuple[SideEffect, ...
 
 def name_effects(effects: Iterable[SideEffect]) -> str:
     """Some of them, and how many more there are."""
-    named = list(map(str, effects))
-    more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
-    return ", ".join(named[:_MOST_NAMED]) + more
+    return some_of([str(effect) for effect in effects], _MOST_NAMED)

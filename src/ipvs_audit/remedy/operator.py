@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.model.limits import SIGN_OF_LIFE
 from ipvs_audit.model.sanitise import one_line
-from ipvs_audit.model.text import duration
+from ipvs_audit.model.text import duration, some_of
 from ipvs_audit.remedy.plan_text import MAX_NAMES
 
 if TYPE_CHECKING:
@@ -145,7 +145,6 @@ def _under_way(phases: dict[str, tuple[Phase, float]], now: float) -> str:
     oldest = sorted(phases, key=lambda host: phases[host][1])
     each = [
         f"{one_line(host)} {phases[host][0]} for {duration(max(1, round(now - phases[host][1])))}"
-        for host in oldest[:MAX_NAMES]
+        for host in oldest
     ]
-    more = f" and {len(oldest) - MAX_NAMES} more" if len(oldest) > MAX_NAMES else ""
-    return f"  under way: {', '.join(each)}{more}"
+    return f"  under way: {some_of(each, MAX_NAMES)}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.model.remediation_status import RemediationStatus
 from ipvs_audit.model.sanitise import one_line, visible
-from ipvs_audit.model.text import counted
+from ipvs_audit.model.text import counted, some_of
 from ipvs_audit.remedy.plan_steps import WriteFile
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ _MAX_STEPS = 12
 
 def name_hosts(hosts: Sequence[str]) -> str:
     """Some names, and how many more there are."""
-    names = ", ".join(map(one_line, hosts[:MAX_NAMES]))
-    more = f" and {len(hosts) - MAX_NAMES} more" if len(hosts) > MAX_NAMES else ""
-    return names + more
+    return some_of([one_line(host) for host in hosts], MAX_NAMES)
 
 
 def status_line(host: str, status: RemediationStatus, message: str) -> str:

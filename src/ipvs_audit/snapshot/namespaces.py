@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from ipvs_audit.model.text import counted
+from ipvs_audit.model.text import counted, some_of
 from ipvs_audit.snapshot.errors import GarbledEvidenceError
 from ipvs_audit.snapshot.section import Section, number
 
@@ -184,7 +184,9 @@ def _thread_gaps(census: Census) -> list[str]:
     """
     gaps = []
     if names := census.contradicting_threads:
-        gaps.append(f"the host's namespace reads as switched off, but {_named(names)} runs")
+        gaps.append(
+            f"the host's namespace reads as switched off, but {some_of(names, _MOST_NAMED)} runs"
+        )
     running = {_number(name) for name in census.other_threads}
     possible = [
         one
@@ -196,7 +198,7 @@ def _thread_gaps(census: Census) -> list[str]:
     ]
     if len(running) > len(possible):
         gaps.append(
-            f"estimator threads ({_named(census.other_threads)}) run for"
+            f"estimator threads ({some_of(census.other_threads, _MOST_NAMED)}) run for"
             f" {counted(len(running), 'namespace')} other than the host's, of which the census saw"
             f" {len(possible)} that may hold rules and have estimation on (one whose"
             " rules were removed keeps its threads until its run_estimation is set to 0)"
@@ -211,12 +213,7 @@ def _unseen_gaps(census: Census) -> list[str]:
         for one in census.others
         if one.holds_rules is None and one.why_unread in ("denied", "unentered")
     ]
-    return [f"could not be inspected: {_named(tuple(unseen))}"] if unseen else []
-
-
-def _named(names: tuple[str, ...]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return [f"could not be inspected: {some_of(unseen, _MOST_NAMED)}"] if unseen else []
 
 
 def _namespace(section: Section, line: str) -> Netns:

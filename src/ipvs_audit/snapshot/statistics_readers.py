@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
+from ipvs_audit.model.text import some_of
 from ipvs_audit.snapshot.section import number
 
 if TYPE_CHECKING:
@@ -118,9 +119,8 @@ class StatisticsReaders:
                     names.setdefault(one.name, []).append(str(one.pid))
             named = [f"{name} (pid {', '.join(pids)})" for name, pids in names.items()]
             if named:
-                more = f" and {len(named) - _MOST} more" if len(named) > _MOST else ""
                 verb = "may read" if reads == "maybe" else "reads" if len(named) == 1 else "read"
-                clauses.append(f"{', '.join(named[:_MOST])}{more} {verb} IPVS statistics")
+                clauses.append(f"{some_of(named, _MOST)} {verb} IPVS statistics")
         return ", ".join(clauses)
 
 
