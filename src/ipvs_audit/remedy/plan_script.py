@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.sanitise import one_line, visible
 from ipvs_audit.probe.script import root_only_function
 from ipvs_audit.remedy.plan_steps import KEY_FILE, WriteFile
-from ipvs_audit.remedy.script import STATE, check_path, percent_b
+from ipvs_audit.remedy.script import STATE, file_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,11 +59,7 @@ def _ascii(text: str) -> str:
 
 def _call(step: Step, boot_id: str) -> str:
     if isinstance(step, WriteFile):
-        check_path(step.path)
-        return (
-            f"file {step.before_sha256} {step.after_sha256} {shlex.quote(step.path)}"
-            f" '{percent_b(step.after)}'"
-        )
+        return f"file {file_words(step)}"
     if step.own:
         return f"value {step.before} {step.after}"
     if not _BOOT_ID.fullmatch(boot_id):

@@ -130,13 +130,20 @@ def check_path(path: str) -> None:
         raise ValueError(f"{path!r} is not a path that a remediation changes")
 
 
+def file_words(step: WriteFile) -> str:
+    """A new content of a file as words of a script: sha256 before and after, path, content.
+
+    Raises:
+        ValueError: it is a path that a remediation does not change.
+    """
+    check_path(step.path)
+    path, content = shlex.quote(step.path), percent_b(step.after)
+    return f"{step.before_sha256} {step.after_sha256} {path} '{content}'"
+
+
 def _line(number: int, step: Step) -> str:
     if isinstance(step, WriteFile):
-        check_path(step.path)
-        return (
-            f"file {number} {step.before_sha256} {step.after_sha256}"
-            f" {shlex.quote(step.path)} '{percent_b(step.after)}'"
-        )
+        return f"file {number} {file_words(step)}"
     return _running_value_line(number, step)
 
 
