@@ -217,3 +217,9 @@ def test_another_namespaces_key_is_not_the_hosts(command: str, holds: bool | Non
     script = {SCRIPT: f"#!/bin/sh\n{command}\n"}
     found = booted(host(HOOKED, script, called=((SCRIPT, UNIT),), wanted=WANTED))
     assert found.holds(off) is holds, found.summary
+
+
+def test_what_is_done_in_another_namespace_is_shown_as_written() -> None:
+    command = "ip netns exec blue sysctl --system; sysctl -w net.ipv4.vs.run_estimation=1"
+    script = {SCRIPT: f"#!/bin/sh\n{command}\n"}
+    assert command in booted(host(HOOKED, script, called=((SCRIPT, UNIT),), wanted=WANTED)).doubt

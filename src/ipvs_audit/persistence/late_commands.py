@@ -115,8 +115,8 @@ def command_writers(
     config: HostConfig, where: str, text: str, *, at_boot: bool, depth: int = _MOST_CALLS
 ) -> Iterator[Writer]:
     """What a command, or the scripts that it calls, may do to the host's key."""
-    text = _OTHER_NAMESPACE.sub(":", text)
-    for called in _called(config, text) if depth else ():
+    on_host = _OTHER_NAMESPACE.sub(":", text)
+    for called in _called(config, on_host) if depth else ():
         for line in called.lines:
             if not line.text.startswith("#!"):
                 inner = f"{where} runs {called.path}:{line.number}, which"
@@ -124,13 +124,13 @@ def command_writers(
                     config, inner, line.text.strip(), at_boot=at_boot, depth=depth - 1
                 ):
                     yield replace(one, where=f"{where}, through {called.path}:{line.number}")
-    values, known = _values(config, where, text)
+    values, known = _values(config, where, on_host)
     if values:
         yield Writer(where, text, tuple(dict.fromkeys(values)), at_boot)
-    rewrites = _rewrites(config, text)
-    if not known or rewrites or writes_what_is_not_told(text, config.key.path):
+    rewrites = _rewrites(config, on_host)
+    if not known or rewrites or writes_what_is_not_told(on_host, config.key.path):
         yield Writer(where, text, (), at_boot)
-    if not values and loads_past_hook(text):
+    if not values and loads_past_hook(on_host):
         default = config.key.stores("1")
         yield Writer(where, text, () if default is None else (default,), at_boot, past_hook=True)
 
