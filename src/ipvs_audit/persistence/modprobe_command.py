@@ -12,7 +12,7 @@ from ipvs_audit.persistence.module_parameters import (
     doubtful,
     refused,
 )
-from ipvs_audit.persistence.soft_dependencies import find_bypass
+from ipvs_audit.persistence.soft_dependencies import find_sure_bypass
 from ipvs_audit.snapshot.modprobe_config import underscored
 
 if TYPE_CHECKING:
@@ -119,8 +119,7 @@ def _first_load(
     if module == MODULE and alias is not None:
         return state.doubtful(f"{alias.where} makes {MODULE} an alias").exits(1)
     ignoring = call.has("i") and module == MODULE
-    bypass = find_bypass(config, MODULE)
-    if ignoring or bare or (bypass is not None and not bypass.doubt):
+    if ignoring or bare or find_sure_bypass(config, MODULE) is not None:
         given = call.parameters if module == MODULE else ()
         own = [Parameter(text, command.text) for text in given]
         if why := refused([*configured(config, files=not bare), *own]):

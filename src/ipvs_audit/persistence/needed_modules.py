@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ipvs_audit.persistence.hook_interpreter import run_shell
 from ipvs_audit.persistence.hook_state import Command, State
 from ipvs_audit.persistence.host_config import MODULE
-from ipvs_audit.persistence.soft_dependencies import find_bypass
+from ipvs_audit.persistence.soft_dependencies import find_sure_bypass
 from ipvs_audit.snapshot.modprobe_config import underscored
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def load_may_fail(config: HostConfig) -> str:
     """
     for name in _NEEDED:
         hook = config.modprobe.first("install", name)
-        bypass = find_bypass(config, name)
-        if hook is None or hook.concerns(MODULE) or (bypass is not None and not bypass.doubt):
+        if hook is None or hook.concerns(MODULE) or find_sure_bypass(config, name) is not None:
             continue
         if not (_LOADS.search(hook.rest) and name in underscored(hook.rest)):
             return f"the hook in {hook.where} does not load {name}, which {MODULE} needs"

@@ -22,7 +22,7 @@ from ipvs_audit.persistence.other_hooks import (
 from ipvs_audit.persistence.prediction import Accepts, Prediction, is_compliant
 from ipvs_audit.persistence.removal_hooks import with_removal
 from ipvs_audit.persistence.side_effects import name_effects, union_of
-from ipvs_audit.persistence.soft_dependencies import find_bypass
+from ipvs_audit.persistence.soft_dependencies import find_bypass, find_sure_bypass
 from ipvs_audit.snapshot.modprobe_config import underscored
 
 if TYPE_CHECKING:
@@ -112,11 +112,11 @@ def find_hook(config: HostConfig) -> tuple[Directive | None, str]:
             if directive.verb == "install" and directive.concerns(MODULE):
                 return None, f"the hook in {directive.where} is hidden by {by}"
         return None, "no hook runs when ip_vs is loaded"
-    bypass = find_bypass(config, MODULE)
-    if bypass is not None and not bypass.doubt:
+    bypass = find_sure_bypass(config, MODULE)
+    if bypass is not None:
         return None, (
             f"modprobe skips the hook in {hook.where}, "
-            f"because {bypass.directive.where} gives ip_vs soft dependencies"
+            f"because {bypass.where} gives ip_vs soft dependencies"
         )
     return hook, ""
 

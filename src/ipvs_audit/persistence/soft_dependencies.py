@@ -49,6 +49,12 @@ def find_bypass(config: HostConfig, module: str) -> Bypass | None:
     )
 
 
+def find_sure_bypass(config: HostConfig, module: str) -> Directive | None:
+    """The soft dependency for which a module's hook surely does not run; None for none."""
+    bypass = find_bypass(config, module)
+    return bypass.directive if bypass is not None and not bypass.doubt else None
+
+
 def _answered(config: HostConfig) -> bool | None:
     """Whether this host's modprobe loads the file instead of running a hook; None: not asked."""
     answers = config.answers
