@@ -2,6 +2,7 @@ r"""How the lines of sysctl files compare with the running values, as the probe 
 
 The probe compares on the host: it brings keys and the answer, never a value.
 
+>>> from ipvs_audit.snapshot.section import Section
 >>> text = "file /etc/sysctl.conf\ndiffers 3 net/ipv4/ip_forward\nend\n"
 >>> parse_running_values(Section("running-values", "", text, None, 1.0))
 {('/etc/sysctl.conf', 3): Compared(path='net/ipv4/ip_forward', answer='differs')}
