@@ -2,7 +2,7 @@
 # One run of the audit for the Jenkinsfile, which says by environment variables what to do:
 # INVENTORY, LIMIT, POLICY, WAIVERS, KNOWN_HOSTS_FILE, SSH_USER, SSH_KEY_FILE, SIGNING_KEY,
 # RUN_NAME (the run is written to published/RUN_NAME), RUN_OPTION (one more; --remediate asks
-# nobody: Jenkins has asked), ACCEPT_STATISTICS_LOSS and ACCEPT_RECIPE_SIDE_EFFECTS (true or false).
+# nobody: Jenkins has asked, and only what published/plan shows is done), ACCEPT_STATISTICS_LOSS and ACCEPT_RECIPE_SIDE_EFFECTS (true or false).
 # With RUN_SHARD (K/N), the run is written to shards/K, for tools/jenkins-merge.sh.
 # Exits as pytest does.
 set -eu
@@ -24,7 +24,7 @@ set -- --inventory "$INVENTORY" --policy "$POLICY" --waivers "$WAIVERS" \
 [ -z "${RUN_SHARD:-}" ] || set -- "$@" --shard "$RUN_SHARD"
 case ${RUN_OPTION:-} in
 '') ;;
---remediate) set -- "$@" --remediate --yes ;;
+--remediate) set -- "$@" --remediate --yes --approved-plan published/plan ;;
 *) set -- "$@" "$RUN_OPTION" ;;
 esac
 [ "${ACCEPT_STATISTICS_LOSS:-}" != true ] || set -- "$@" --accept-statistics-loss

@@ -181,8 +181,15 @@ def test_a_plan_and_a_remedy_need_no_terminal_and_change_no_host_that_is_down(
     )
     assert status == 1, said
     argv = workspace.results("remedy")["run"]["argv"]
+    assert argv[argv.index("--approved-plan") + 1] == "published/plan"  # type: ignore[attr-defined, index]
     accepted = {"--accept-statistics-loss", "--accept-recipe-side-effects"}
     assert {"--remediate", "--yes", *accepted} <= set(argv)  # type: ignore[call-overload]
+
+
+def test_a_remedy_without_the_plan_that_was_approved_changes_nothing(workspace: Workspace) -> None:
+    status, said = workspace.audit("remedy", option="--remediate", LIMIT="down")
+    assert status == 4, said
+    assert "--approved-plan: published/plan: No such file or directory" in said
 
 
 def test_an_aborted_build_has_the_reports_of_what_was_collected(

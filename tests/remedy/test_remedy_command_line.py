@@ -42,6 +42,8 @@ def audit(reports: Path, *arguments: str | Path) -> subprocess.CompletedProcess[
         (["--remediate", "--yes", "--max-failures", "-1"], "--max-failures: give a number"),
         (["--remediate", "--remediate-plan"], "use only one of"),
         (["--plan-format", "shell"], "add --remediate-plan"),
+        (["--remediate-plan", "--approved-plan", "r1"], "--approved-plan is for --remediate"),
+        (["--remediate", "--yes", "--approved-plan", "none"], "none: No such file or directory"),
         (["--remediate", "--yes", "--from-snapshots", "x"], "has no hosts to change"),
         (["--remediate", "--yes", "--batches", "1,x"], "--batches: 'x' is not a number of hosts"),
         (["--remediate", "--yes", "-n", "2"], "remove -n"),

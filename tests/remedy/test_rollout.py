@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -155,6 +156,18 @@ def test_a_host_that_somebody_else_remediated_meanwhile_is_no_failure(tmp_path: 
     world = World(reports={"h1": [CHANGED]})
     done = run(world, tmp_path, 2)
     assert [one.status for one in done.values()] == ["already_compliant", "remediated"]
+
+
+def test_a_host_whose_new_plan_needs_approval_is_skipped_and_no_failure(tmp_path: Path) -> None:
+    class Differing(World):
+        def plan(self, host: str, taken: object) -> Plan:
+            return replace(super().plan(host, taken), needs_approval="not the approved plan")
+
+    world = Differing(reports={"h1": [CHANGED, CHANGED]})
+    done = run(world, tmp_path, 2)
+    assert [one.status for one in done.values()] == ["needs_approval", "remediated"]
+    assert "now needs approval: not the approved plan" in done["h1"].message
+    assert world.acts.count("apply h1") == 1
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ What would be done to it is appended to the file that ``IPVS_AUDIT_TEST_DONE`` n
 latency after it raises what the variable names. ``IPVS_AUDIT_TEST_WORKS`` only lets it succeed.
 ``IPVS_AUDIT_TEST_HOLD`` names a phase that lasts until the file ``go`` lies beside the first: then
 the file ``held`` does.
+``IPVS_AUDIT_TEST_EDITED`` names a host whose /etc/sysctl.conf holds one line more.
 ``IPVS_AUDIT_TEST_CHANGED`` lets each host have changed since its plan was made, the first time.
 """
 
@@ -42,7 +43,8 @@ RAISED = {"OSError": OSError(28, "No space left on device"), "ValueError": Value
 
 
 def _snapshot(name: str, raw: str = "1") -> Snapshot:
-    made = host({"/etc/sysctl.conf": ""}, census=census(netns(raw=raw)))
+    conf = "vm.swappiness = 7\n" if name == os.environ.get("IPVS_AUDIT_TEST_EDITED") else ""
+    made = host({"/etc/sysctl.conf": conf}, census=census(netns(raw=raw)))
     when = (
         replace(made.collection, finished="2026-01-01T00:00:01.000Z")
         if raw == "0"

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.comparison import Change, Comparison, kind_of
-from ipvs_audit.report import results_json
 from ipvs_audit.report.errors import ReportError
-from ipvs_audit.report.manifest import entries, sha256
+from ipvs_audit.report.reported_run import load_reported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,19 +56,10 @@ def load_baseline(directory: Path) -> Baseline:
     Raises:
         BaselineError: there is none, it cannot be read, or it is not what its manifest says.
     """
-    path = directory / "results.json"
     try:
-        digest = sha256(path)
-        said = entries(directory).get(path.name)
-        run = results_json.load(path)
-    except OSError as unread:
-        raise BaselineError(
-            f"--baseline {directory}: {unread.strerror}; name a run's directory, or latest"
-        ) from None
+        run, digest = load_reported(directory)
     except ReportError as wrong:
         raise BaselineError(f"--baseline: {wrong}") from None
-    if said is not None and said != digest:
-        raise BaselineError(f"--baseline: {path} differs from the digest in the manifest")
     return Baseline(
         id=run.id,
         finished=run.finished,

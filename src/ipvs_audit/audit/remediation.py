@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model.remediation_status import RemediationStatus
+from ipvs_audit.remedy.approved_plans import ApprovedPlans
 from ipvs_audit.remedy.host_access import HostConnections, initiator
 from ipvs_audit.remedy.journal import find_journal, read_changes
 from ipvs_audit.remedy.remediation import Remediation
+from ipvs_audit.report.errors import ReportError
+from ipvs_audit.report.reported_run import load_reported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +18,10 @@ if TYPE_CHECKING:
 
     from ipvs_audit.audit.session import AuditSession
     from ipvs_audit.model.stop_request import StopRequest
+
+
+class ApprovedPlanError(Exception):
+    """A run whose plans cannot be carried out; the message names it and what to do."""
 
 
 def make_remediation(
@@ -35,6 +43,7 @@ def make_remediation(
 
     Raises:
         JournalError: the run to roll back has no journal, or was itself a rollback.
+        ApprovedPlanError: the run whose plans were approved cannot be read, or holds no plan.
     """
     options = audit.options.remedy
     if not options.mode:
@@ -42,6 +51,7 @@ def make_remediation(
     if options.rollback:
         # Before any host is contacted.
         read_changes(find_journal(audit.options.reports, options.rollback))
+    approved = load_approved(options.approved_plan) if options.approved_plan else None
     access = HostConnections(
         audit.targets, audit.policies, audit.options.connection, directory.name, initiator()
     )
@@ -55,4 +65,28 @@ def make_remediation(
         tell,
         ask,
         stop,
+        approved=approved,
     )
+
+
+def load_approved(directory: Path) -> ApprovedPlans:
+    """The plans of a run that somebody has approved.
+
+    Raises:
+        ApprovedPlanError: it cannot be read, is not what its manifest says, or holds no plan.
+    """
+    try:
+        run, digest = load_reported(directory)
+    except ReportError as wrong:
+        raise ApprovedPlanError(f"--approved-plan: {wrong}") from None
+    remedies = {host.name: host.remedy for host in run.hosts if host.remedy is not None}
+    if not remedies:
+        raise ApprovedPlanError(
+            f"--approved-plan: name a --remediate-plan run; {directory} holds no plan"
+        )
+    planned = {
+        name: remedy.plan_sha256
+        for name, remedy in remedies.items()
+        if remedy.status is RemediationStatus.PLANNED
+    }
+    return ApprovedPlans(run.id, digest, planned)

@@ -45,6 +45,13 @@ class RemedyResult:
     message: Annotated[Text, Field(description="why it has this status; may be empty")] = ""
     notes: Annotated[tuple[Text, ...], Field(description="what else an operator should know")] = ()
     steps: Annotated[tuple[StepResult, ...], Field(description="the plan")] = ()
+    plan_sha256: Annotated[
+        str,
+        Field(
+            pattern="^([0-9a-f]{64})?$",
+            description="equal where two plans do the same; empty without a step",
+        ),
+    ] = ""
 
 
 @dataclass(frozen=True, slots=True)

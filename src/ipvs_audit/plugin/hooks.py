@@ -8,6 +8,7 @@ import pytest
 
 from ipvs_audit.audit.baseline import BaselineError
 from ipvs_audit.audit.engine import EngineError
+from ipvs_audit.audit.remediation import ApprovedPlanError
 from ipvs_audit.audit.resume import ResumeError
 from ipvs_audit.audit.session import AuditSession
 from ipvs_audit.controls.control import Assessment, Check, control_of, judge, on_request
@@ -49,6 +50,7 @@ _USAGE_ERRORS = (
     ResumeError,
     EngineError,
     JournalError,
+    ApprovedPlanError,
 )
 RESULT = pytest.StashKey[Result]()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ipvs_audit.model.limits import STOP_GRACE
@@ -34,6 +35,7 @@ class RemediationOptions:
         accept_recipe_side_effects: write the recipe's hook also where it may change other keys.
         rollback: the run to undo.
         grace: seconds that hosts under way have once the run is asked to stop.
+        approved_plan: directory of the run whose plans were approved; None where nothing is said.
         plan_format: what plans are written as, beside being printed; ``text`` for nothing more.
     """
 
@@ -45,6 +47,7 @@ class RemediationOptions:
     accept_recipe_side_effects: bool = False
     rollback: str = ""
     grace: float = STOP_GRACE
+    approved_plan: Path | None = None
     plan_format: PlanFormat = "text"
 
     @classmethod
@@ -67,6 +70,8 @@ class RemediationOptions:
         form = next(one for one in PLAN_FORMATS if one == get("plan_format"))
         if form != "text" and modes != ["plan"]:
             raise RemediationOptionError("--plan-format is for plans: add --remediate-plan")
+        if (approved := get("approved_plan")) is not None and modes != ["remediate"]:
+            raise RemediationOptionError("--approved-plan is for --remediate: add it")
         if modes and modes != ["plan"] and get("from_snapshots"):
             raise RemediationOptionError("--from-snapshots has no hosts to change; remove it")
         if modes and modes != ["plan"] and get("resume"):
@@ -92,6 +97,7 @@ class RemediationOptions:
             accept_recipe_side_effects=bool(get("accept_recipe_side_effects")),
             rollback=str(get("rollback") or ""),
             grace=grace,
+            approved_plan=None if approved is None else Path(str(approved)).expanduser(),
             plan_format=form,
         )
 
@@ -119,6 +125,12 @@ def add_remediation_options(add: Callable[..., None]) -> None:
         "--remediate",
         action="store_true",
         help="remediate hosts in batches; verify each, and revert those that do not improve",
+    )
+    add(
+        "--approved-plan",
+        metavar="RUN",
+        help="with --remediate: change only hosts whose plan is that of this --remediate-plan run"
+        " (its directory)",
     )
     add("--yes", action="store_true", help="change hosts without asking")
     add(

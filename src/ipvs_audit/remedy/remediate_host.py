@@ -264,7 +264,9 @@ def _no_longer_ready(plan: Plan, evidence: Snapshot | Failure) -> HostRemediatio
         return HostRemediation(plan, plan.status, message, after=evidence)
     message = f"changed since it was collected; now {plan.status.word}: "
     message += plan.blocked or plan.needs_approval
-    return HostRemediation(plan, RemediationStatus.FAILED, message, after=evidence)
+    asks = plan.status is RemediationStatus.NEEDS_APPROVAL
+    status = plan.status if asks else RemediationStatus.FAILED
+    return HostRemediation(plan, status, message, after=evidence)
 
 
 def _nothing_changed(why: str) -> str:

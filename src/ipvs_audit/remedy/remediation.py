@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ipvs_audit.model.policy import Policy
     from ipvs_audit.model.stop_request import StopRequest
+    from ipvs_audit.remedy.approved_plans import ApprovedPlans
     from ipvs_audit.remedy.host_access import HostConnections
     from ipvs_audit.remedy.options import RemediationOptions
     from ipvs_audit.remedy.plan_steps import Plan
@@ -54,6 +55,7 @@ class Remediation:
         before: the results of each host before anything was changed.
         hosts: what became of each host.
         undoes: the run that is rolled back; empty for none.
+        approved: the plans that may be carried out; None where the operator is asked about all.
     """
 
     options: RemediationOptions
@@ -70,6 +72,7 @@ class Remediation:
     before: dict[str, ControlResults] = field(default_factory=dict)
     hosts: dict[str, HostRemediation] = field(default_factory=dict)
     undoes: str = ""
+    approved: ApprovedPlans | None = None
 
     @property
     def journal(self) -> Path:
@@ -120,13 +123,14 @@ class Remediation:
         return frozenset(one.id for one in controls if one is not None and one.remediable)
 
     def plan(self, host: str, evidence: Snapshot | Failure) -> Plan:
-        """What is to be done there."""
-        return make_plan(
+        """What is to be done there; in need of approval where another plan was approved."""
+        plan = make_plan(
             evidence,
             self.policies[host],
             accept_statistics_loss=self.options.accept_statistics_loss,
             accept_side_effects=self.options.accept_recipe_side_effects,
         )
+        return plan if self.approved is None else self.approved.check(plan)
 
     def run(self, collected: dict[str, Snapshot | Failure]) -> list[str]:
         """Plan, and do what was asked for; ``collected`` holds the evidence after it, then.
@@ -155,6 +159,7 @@ class Remediation:
         why_not = too_many_unreachable(_unreachable(collected), self.options.max_failures)
         if self.options.mode == "plan":
             self._export_plans(collected)
+            self.tell(f"to do this and nothing else: --remediate --approved-plan {self.directory}")
             self.tell(f"--remediate would change nothing: {why_not}" if why_not else "")
             return []
         if why_not:
@@ -200,7 +205,8 @@ class Remediation:
         self.tell(f"run {self.directory.name}; {self.next_command}")
         with Journal(self.journal, run=self.directory.name, who=self.access.who) as journal:
             sizes = [str(size) for size in self.options.batches]
-            journal.record(Event.REMEDIATION_STARTED, batches=sizes)
+            approved = {} if self.approved is None else self.approved.entry
+            journal.record(Event.REMEDIATION_STARTED, batches=sizes, **approved)
             self.hosts = roll_out(
                 self.plans,
                 self.before,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.results import RemedyResult, StepResult
+from ipvs_audit.remedy.approved_plans import plan_sha256
 
 if TYPE_CHECKING:
     from ipvs_audit.model.results import HostResult, Run
@@ -36,6 +37,7 @@ def _remedy(done: HostRemediation) -> RemedyResult:
         status=done.status,
         message=done.message or plan.blocked or plan.needs_approval,
         notes=plan.notes,
+        plan_sha256=plan_sha256(plan) if plan.steps else "",
         steps=tuple(
             StepResult(
                 control=step.control,

@@ -1,0 +1,32 @@
+"""An earlier run, read back as it was reported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipvs_audit.report import results_json
+from ipvs_audit.report.errors import ReportError
+from ipvs_audit.report.manifest import entries, sha256
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ipvs_audit.model.results import Run
+
+
+def load_reported(directory: Path) -> tuple[Run, str]:
+    """Its results, and the sha256 of the results.json that they come from.
+
+    Raises:
+        ReportError: there is none, it cannot be read, or it is not what the run's manifest says.
+    """
+    path = directory / "results.json"
+    try:
+        digest = sha256(path)
+        said = entries(directory).get(path.name)
+        run = results_json.load(path)
+    except OSError as unread:
+        raise ReportError(f"{directory}: {unread.strerror}; name a run's directory") from None
+    if said is not None and said != digest:
+        raise ReportError(f"{path} differs from the digest in the manifest")
+    return run, digest
