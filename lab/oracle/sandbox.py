@@ -26,7 +26,10 @@ MARK = 77
 #: As the kernel sets it for modprobe (kernel/module/kmod.c).
 _ENVIRONMENT = {"PATH": "/sbin:/bin:/usr/sbin:/usr/bin", "HOME": "/", "TERM": "linux"}
 _BIND, _REMOUNT, _READ_ONLY, _RECURSIVE, _DETACH = 4096, 32, 1, 16384, 2
-_SUBREAPER = 36
+_SUBREAPER, _DROP_FROM_BOUNDING_SET = 36, 24
+#: What no case may do to this machine: CAP_SYS_RAWIO, CAP_SYS_BOOT, CAP_SYS_TIME, CAP_MKNOD (with
+#: it the machine's disks) and CAP_SYSLOG; include/uapi/linux/capability.h.
+_NOT_CONTAINED = (17, 22, 25, 27, 34)
 _TIMED_OUT = 124
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -150,6 +153,7 @@ def _run_programs(requests: socket.socket, work: Path) -> None:
     """Start programs in the root, one after the other, under the filter; never returns."""
     socket.send_fds(requests, [b"."], [listen()])
     _libc.prctl(_SUBREAPER, 1, 0, 0, 0)
+    drop_capabilities()
     null = os.open("/dev/null", os.O_RDWR)
     with requests.makefile("rw") as lines:
         for line in lines:
@@ -172,6 +176,14 @@ def _run_programs(requests: socket.socket, work: Path) -> None:
             lines.write(f"{_status(child)}\n")
             lines.flush()
     os._exit(0)
+
+
+def drop_capabilities() -> None:
+    """Take from programs that start later what no namespace contains: clock, disks, reboot."""
+    for capability in _NOT_CONTAINED:
+        if _libc.prctl(_DROP_FROM_BOUNDING_SET, capability, 0, 0, 0):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), f"capability {capability}")
 
 
 def _status(child: int) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,6 +42,21 @@ def test_a_module_that_is_not_loaded_as_predicted_is_a_mismatch(
 ) -> None:
     result = trial.TrialResult(TrialCase(0), "reload", value, 1, expected)
     assert bool(result.mismatch) is differs
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has capabilities to drop")
+def test_a_hook_in_the_sandbox_can_set_neither_the_clock_nor_reach_a_disk() -> None:
+    """/proc/self/status says what a program may do at most: ``CapBnd``, a bit a capability."""
+    script = (
+        "import os, lab.oracle.sandbox; lab.oracle.sandbox.drop_capabilities();"
+        "os.execl('/bin/grep', 'grep', 'CapBnd', '/proc/self/status')"
+    )
+    command = [sys.executable, "-c", script]
+    told = subprocess.run(command, check=True, capture_output=True, text=True)
+    held = int(told.stdout.split()[1], 16)
+    chown, sys_rawio, sys_boot, sys_time, mknod = (1 << bit for bit in (0, 17, 22, 25, 27))
+    assert held & chown
+    assert not held & (sys_rawio | sys_boot | sys_time | mknod)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and mounts need root")
