@@ -22,12 +22,18 @@ PREFIX = "build-"
 def build_folder() -> Iterator[Path]:
     """A new folder in the cache, with those gone that a killed build left; one build at a time.
 
+    Another build waits for the end of this one, whatever it builds: what it finds is left over.
     debootstrap mounts the guest's /proc and /sys there. A build that fails leaves them mounted, so
     they are unmounted before the folder is removed.
 
     Raises:
         LabError: Something stays mounted; the folder is left alone then.
     """
+    with paths.locked("build"):
+        yield from _alone()
+
+
+def _alone() -> Iterator[Path]:
     for left in paths.CACHE.glob(f"{PREFIX}*"):
         remove(left)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=paths.CACHE))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,7 +52,7 @@ def test_a_build_that_fails_leaves_nothing_mounted_and_deletes_nothing_through_a
         fail_with_a_mount(kept)
     assert (kept / "file").read_text() == "ours"
     assert mounted(cache) == []
-    assert list(cache.iterdir()) == []
+    assert list(cache.glob("build-*")) == []
 
 
 @needs_mount
@@ -71,19 +72,35 @@ def test_what_is_in_use_stays_and_is_named_beside_what_went_wrong(
         fail_in_use()
     assert str(caught.value) == "depmod exited 1"
     (note,) = caught.value.__notes__
-    (left,) = cache.iterdir()
+    (left,) = cache.glob("build-*")
     assert f"umount {left}/proc" in note
     users[0].kill()
     users[0].wait()
     with build_folder():
         pass
-    assert list(cache.iterdir()) == []
+    assert list(cache.glob("build-*")) == []
 
 
 def test_a_folder_of_a_killed_build_goes_with_the_next(cache: Path) -> None:
     (cache / "build-killed/rootfs/etc").mkdir(parents=True)
     with build_folder() as work:
-        assert list(cache.iterdir()) == [work]
+        assert list(cache.glob("build-*")) == [work]
+
+
+def test_a_build_waits_for_another_and_leaves_its_folder_alone(cache: Path) -> None:
+    def build_another() -> None:
+        with build_folder() as work:
+            (work / "second").touch()
+
+    other = Thread(target=build_another)
+    with build_folder() as work:
+        (work / "first").touch()
+        other.start()
+        other.join(timeout=0.5)
+        assert other.is_alive()
+        assert [one.name for one in cache.glob("build-*/*")] == ["first"]
+    other.join(timeout=60)
+    assert list(cache.glob("build-*")) == []
 
 
 def test_a_folder_with_a_link_in_it_is_removed_and_its_target_is_not(cache: Path) -> None:
