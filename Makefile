@@ -73,7 +73,7 @@ faults: dev
 oracle: dev
 	@./tools/lab-packages.sh
 	@$(BIN)/python -m lab.oracle --cases $(or $(N),500) --guest-cases $(or $(RELOADS),50) \
-		--reboots $(or $(REBOOTS),20) $(if $(SEED),--seed $(SEED))
+		--reboots $(or $(REBOOTS),7) $(if $(SEED),--seed $(SEED))
 
 .PHONY: soak
 soak: dev

@@ -65,6 +65,7 @@ def boot(
     states: Sequence[str] = (),
     machine: qemu.Machine | None = None,
     high_priority: bool = False,
+    suite: str = images.SUITE,
 ) -> Guest:
     """A guest of its own, ready for ssh; `guest.stop()` ends it.
 
@@ -75,12 +76,13 @@ def boot(
         states: What it is to be in, folders of states/.
         machine: Another machine than the usual one of that kernel.
         high_priority: It is to be timed: it runs before what else this machine does.
+        suite: The Debian suite whose programs it has.
 
     Raises:
         LabError: It did not come up; names it and shows its console's end.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    image = images.ensure()
+    image = images.ensure(suite)
     guest = saved_guests.resume(image, machine or qemu.Machine(series), name, folder)
     if high_priority:
         priority.raise_priority(guest.pid)

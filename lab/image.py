@@ -1,6 +1,7 @@
-"""The disk that every guest starts from, the kernels beside it, and the keys that open it.
+"""The disk that guests start from, the kernels beside it, and the keys that open it.
 
-Built once and cached under a key: the hash of what it is made of.
+One image for each Debian suite that guests have the programs of; the fleet has bookworm's. Built
+once, when first asked for, and cached under a key: the hash of what it is made of.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUITE = "bookworm"
+"""Whose programs the fleet's guests have."""
+
 PACKAGES = (
     "busybox-static",
     "dbus",
@@ -100,9 +103,9 @@ class Image:
         return self.folder / f"vmlinuz-{series}", self.folder / f"initrd-{series}"
 
 
-def key() -> str:
+def key(suite: str = SUITE) -> str:
     """What the image is called: a hash of the recipe."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(suite.encode())
     files = [paths.HERE / name for name in MADE_OF]
     files += [path for path in sorted(ROOTFS.rglob("*")) if path.is_file()]
     for path in files:
@@ -111,23 +114,23 @@ def key() -> str:
     return digest.hexdigest()[:16]
 
 
-def ensure() -> Image:
-    """The image, built now if it is not there yet.
+def ensure(suite: str = SUITE) -> Image:
+    """The image of a Debian suite, built now if it is not there yet.
 
     Raises:
         LabError: It is not there and this user may not build it, or the build failed.
     """
-    image = Image(paths.CACHE / "images" / key())
+    image = Image(paths.CACHE / "images" / key(suite))
     if image.folder.is_dir():
         paths.used(image.folder)
         return image
     with paths.locked("image"):
         if not image.folder.is_dir():
-            _build(image.folder)
+            _build(suite, image.folder)
     return image
 
 
-def _build(final: Path) -> None:
+def _build(suite: str, final: Path) -> None:
     if os.geteuid() != 0:
         raise LabError(
             "the lab image is not built yet, and building it needs root (debootstrap); "
@@ -136,14 +139,14 @@ def _build(final: Path) -> None:
     if platform.machine() != "x86_64":
         raise LabError(f"the lab image can be built on x86_64 only, not on {platform.machine()}")
     final.parent.mkdir(parents=True, exist_ok=True)
-    print(f"lab: building the image {final.name} (a minute or two, once)", flush=True)
+    print(f"lab: building the {suite} image {final.name} (a minute or two, once)", flush=True)
     with build_folder() as work:
         out = work / "out"
         out.mkdir()
         root = work / "rootfs"
         archive = Archive(work / "apt", [kernel.suite for kernel in KERNELS.values()])
         with ThreadPoolExecutor() as pool:
-            bootstrapped = pool.submit(_bootstrap, root)
+            bootstrapped = pool.submit(_bootstrap, suite, root)
             archive.update()
             unpacked = {kernel: _unpack(archive, kernel) for kernel in KERNELS.values()}
             procps = [archive.unpack(package, "bullseye") for package in ("procps", "libprocps8")]
@@ -165,10 +168,10 @@ def _build(final: Path) -> None:
     paths.prune(final.parent)
 
 
-def _bootstrap(root: Path) -> None:
+def _bootstrap(suite: str, root: Path) -> None:
     include = ",".join(PACKAGES)
     run_command(
-        ["debootstrap", "--variant=minbase", f"--include={include}", SUITE, root, mirror()],
+        ["debootstrap", "--variant=minbase", f"--include={include}", suite, root, mirror()],
         timeout=1800,
         what="install the guest's Debian",
     )

@@ -6,12 +6,19 @@ import argparse
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from lab import fleet
 from lab.oracle import native, reboots, trial
 from lab.oracle.cases import make_case
 from lab.oracle.report import Tally
-from lab.oracle.userlands import USERLANDS
+from lab.oracle.userlands import GUESTS, USERLANDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lab.guest import Guest
+    from lab.oracle.userlands import Userland
 
 KERNELS = ("6.1", "6.12")
 
@@ -46,7 +53,7 @@ def _guests(asked: argparse.Namespace, tally: Tally) -> None:
     try:
         with ThreadPoolExecutor() as pool:
             on = [
-                pool.submit(_one_kernel, kernel, asked, tally, str(folder))
+                pool.submit(_one_kernel, kernel, asked, tally, folder)
                 for kernel in asked.kernels.split(",")
             ]
             for done in on:
@@ -55,23 +62,44 @@ def _guests(asked: argparse.Namespace, tally: Tally) -> None:
         fleet.down(folder)
 
 
-def _one_kernel(kernel: str, asked: argparse.Namespace, tally: Tally, folder: str) -> None:
-    guest = trial.boot(kernel, folder)
+def _one_kernel(kernel: str, asked: argparse.Namespace, tally: Tally, folder: Path) -> None:
+    for name in asked.guest_userlands.split(","):
+        if asked.guest_cases:
+            _reloads(kernel, USERLANDS[name], asked, tally, folder)
+        if asked.reboots:
+            _reboots(kernel, USERLANDS[name], asked, tally, folder)
+
+
+def _reloads(
+    kernel: str, userland: Userland, asked: argparse.Namespace, tally: Tally, folder: Path
+) -> None:
+    where, began = f"{kernel} {userland.name}", time.monotonic()
+    guest = trial.boot(kernel, userland, folder)
     try:
         numbers = range(asked.first, asked.first + asked.guest_cases)
-        began = time.monotonic()
         for batch in trial.batches([make_case(tally.seed, number) for number in numbers]):
-            for result in trial.run(guest, batch):
-                tally.add(kernel, result)
-            print(f"oracle: {kernel}: {tally.line(kernel, time.monotonic() - began)}", flush=True)
-        for mismatch in tally.of(kernel)[: asked.shrink]:
-            smallest = trial.shrink(lambda case: trial.run(guest, [case]), mismatch)
-            print(f"{kernel}: made minimal: {tally.explain(smallest)}", flush=True)
-        for result in reboots.run(guest, tally.seed, asked.reboots):
-            tally.add(kernel, result)
-            print(f"oracle: {kernel}: {tally.line(kernel, time.monotonic() - began)}", flush=True)
+            for result in trial.run(guest, userland, batch):
+                tally.add(where, result)
+            print(f"oracle: {where}: {tally.line(where, time.monotonic() - began)}", flush=True)
+        for mismatch in tally.of(where)[: asked.shrink]:
+            smallest = trial.shrink(lambda case: trial.run(guest, userland, [case]), mismatch)
+            print(f"{where}: made minimal: {tally.explain(smallest)}", flush=True)
     finally:
         guest.stop()
+
+
+def _reboots(
+    kernel: str, userland: Userland, asked: argparse.Namespace, tally: Tally, folder: Path
+) -> None:
+    where, began = f"{kernel} {userland.name}", time.monotonic()
+    first = reboots.FIRST + asked.first
+
+    def start() -> Guest:
+        return trial.boot(kernel, userland, folder)
+
+    for result in reboots.run(start, userland, tally.seed, asked.reboots, first):
+        tally.add(where, result)
+        print(f"oracle: {where}: {tally.line(where, time.monotonic() - began)}", flush=True)
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -80,12 +108,13 @@ def _arguments() -> argparse.ArgumentParser:
         description="Applies random configurations with the real loaders and compares.",
     )
     parser.add_argument("-n", "--cases", type=int, default=500, help="in each userland")
-    parser.add_argument("--guest-cases", type=int, default=0, help="reloads on each kernel")
+    parser.add_argument("--guest-cases", type=int, default=0, help="reloads in each guest")
     parser.add_argument("--seed", type=int, help="default: the time")
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--userlands", default=",".join(USERLANDS), help="empty for none")
     parser.add_argument("--kernels", default=",".join(KERNELS), help="of the guests")
-    parser.add_argument("--reboots", type=int, default=0, help="real reboots on each kernel")
+    parser.add_argument("--guest-userlands", default=",".join(GUESTS), help="on each kernel")
+    parser.add_argument("--reboots", type=int, default=0, help="real reboots of each guest")
     parser.add_argument("--shrink", type=int, default=5, help="mismatches to make minimal")
     return parser
 

@@ -11,6 +11,7 @@ from ipvs_audit.persistence.file_tree import read_tree
 from ipvs_audit.persistence.host_config import HostConfig
 from ipvs_audit.persistence.loader_failures import exit_status_unknown, failure_reasons
 from ipvs_audit.persistence.reload import after_reload, find_hook, why_not_surely_loaded
+from ipvs_audit.persistence.sysctl_answers import REPORT
 from ipvs_audit.persistence.tree_programs import read_programs
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, loader_path, resolved
 from lab.oracle.cases import MISSING_MODULES
@@ -57,6 +58,7 @@ class ExpectedResult:
         why: the model's reasons, for the report of a mismatch.
         fault: whether the audit says that the setting does not hold, whatever the value.
         may_stay_unloaded: whether the audit says that ip_vs may not be loaded at all.
+        differs: how the host's own programs answered otherwise than the model; empty where not.
     """
 
     value: str | None
@@ -64,6 +66,7 @@ class ExpectedResult:
     why: str
     fault: bool = False
     may_stay_unloaded: bool = False
+    differs: str = ""
 
 
 def predict(
@@ -98,15 +101,29 @@ def predict(
         else ExpectedResult(str(MARK), None, "busybox has no --system"),
         "systemd-sysctl": _loader(config, config.systemd_sysctl),
         "reload": _from_prediction(after_reload(config, _off)),
-        # Its status is that of a later modprobe, which finds ip_vs loaded where that is early.
-        "boot": replace(_from_prediction(after_boot(config, _off)), fails=None),
+        "boot": predict_boot(config, case.trigger),
         "shown": ExpectedResult(_shown(config, hook), None, hook.where if hook else "no hook"),
     }
-    unloaded = bool(why_not_surely_loaded(config))
-    for name in ("reload", "boot"):
-        found[name] = replace(found[name], may_stay_unloaded=unloaded)
-        found[name] = _with_hook_of(config, case.trigger, found[name])
+    found["reload"] = _of_load(config, case.trigger, found["reload"])
     return found
+
+
+def predict_boot(config: HostConfig, trigger: str) -> ExpectedResult:
+    """The prediction for a boot after which a module is loaded, where it is not there yet.
+
+    Where the host's own programs answer otherwise than the model, ``differs`` says so.
+    """
+    prediction = after_boot(config, _off)
+    # The status is that of a later modprobe, which finds ip_vs loaded where that is early.
+    expected = replace(_from_prediction(prediction), fails=None)
+    if REPORT in prediction.doubt:
+        expected = replace(expected, differs=prediction.doubt)
+    return _of_load(config, trigger, expected)
+
+
+def _of_load(config: HostConfig, trigger: str, expected: ExpectedResult) -> ExpectedResult:
+    unloaded = bool(why_not_surely_loaded(config))
+    return _with_hook_of(config, trigger, replace(expected, may_stay_unloaded=unloaded))
 
 
 def _read(folder: Path) -> ConfigTree:

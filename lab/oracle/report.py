@@ -51,7 +51,7 @@ class Tally:
             mismatch = sum(on == where and result.what == what for on, result in self.mismatches)
             unpredicted = self.unpredicted[where, what]
             lines.append(
-                f"{where:9} {what:14} {count:5} tried, {mismatch:4} mismatches, "
+                f"{where:14} {what:14} {count:5} tried, {mismatch:4} mismatches, "
                 f"{unpredicted:4} not predicted ({unpredicted / count:.0%})"
             )
         return "\n".join(lines)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from lab.guest import Guest
     from lab.oracle.trial_case import TrialCase
+    from lab.oracle.userlands import Userland
 
 SCRIPT = Path(__file__).with_name("guest.sh")
 BATCH = 25
@@ -48,6 +49,8 @@ class TrialResult:
     @property
     def mismatch(self) -> str:
         """How prediction and truth differ; empty where they agree or none was made."""
+        if self.expected.differs:
+            return self.expected.differs
         if self.value == "absent" and self.expected.may_stay_unloaded:
             return ""
         if self.expected.value is not None and self.expected.value != self.value:
@@ -60,9 +63,10 @@ class TrialResult:
         return ""
 
 
-def boot(kernel: str, folder: str) -> Guest:
-    """A guest for trials."""
-    return fleet.boot(kernel, Path(folder) / f"oracle-{kernel}", name=f"oracle-{kernel}")
+def boot(kernel: str, userland: Userland, folder: Path) -> Guest:
+    """A guest for trials, with a userland's programs."""
+    name = f"oracle-{kernel.replace('.', '-')}-{userland.name}"
+    return fleet.boot(kernel, folder / name, name=name, suite=userland.suite)
 
 
 def batches(cases: list[TrialCase]) -> Iterator[list[TrialCase]]:
@@ -72,11 +76,13 @@ def batches(cases: list[TrialCase]) -> Iterator[list[TrialCase]]:
 
 
 def write_tree(case: TrialCase, root: Path) -> None:
-    """Write a case's tree below a folder."""
+    """Write a case's tree below a folder; scripts (``#!``) are executable."""
     for path, text in case.files.items():
         file = root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(text.encode())
+        if text.startswith("#!"):
+            file.chmod(0o755)
     for path, target in case.links.items():
         link = root / path
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -84,8 +90,8 @@ def write_tree(case: TrialCase, root: Path) -> None:
         link.symlink_to(target)
 
 
-def run(guest: Guest, cases: Iterable[TrialCase]) -> list[TrialResult]:
-    """Try cases in the guest: every loader, and a reload of ip_vs.
+def run(guest: Guest, userland: Userland, cases: Iterable[TrialCase]) -> list[TrialResult]:
+    """Try cases in the guest, which has a userland's programs: a reload of ip_vs.
 
     Raises:
         GuestError: the guest died, or a batch took too long.
@@ -100,7 +106,7 @@ def run(guest: Guest, cases: Iterable[TrialCase]) -> list[TrialResult]:
             root = top / number
             root.mkdir()
             write_tree(case, root)
-            expected[number] = predict(root, case)
+            expected[number] = predict(root, case, userland)
             (top / f"{number}.tar").write_bytes(packed(root))
             (top / f"{number}.trigger").write_text(f"{case.trigger}\n")
             shutil.rmtree(root)

@@ -97,7 +97,10 @@ class _Archive(Archive):
 
 
 GUEST = "debian-12"
-"""The one whose programs the lab's guests have."""
+"""The one whose programs the fleet's guests have."""
+
+GUESTS = ("debian-11", "debian-12", "debian-13")
+"""Those that the oracle's guests have in turn: each is an image of its own."""
 
 
 @cache

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lab.evidence import collected
+
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.persistence.boot import after_boot
 from ipvs_audit.persistence.host_config import host_config_of
 from ipvs_audit.persistence.udev_line import read_udev_line
-from ipvs_audit.probe import framing, script
-from ipvs_audit.snapshot import CollectionInfo, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,13 +50,6 @@ UNIT = (
     "ExecStart=/sbin/modprobe ip_vs\nExecStart=/sbin/sysctl -w net.ipv4.vs.run_estimation=0\n"
     "[Install]\nWantedBy=multi-user.target\n"
 )
-
-
-def collected(host: Guest) -> Snapshot:
-    nonce = script.new_nonce()
-    ran = host.ssh("sh -s", stdin=script.render(nonce), timeout=120)
-    sections = framing.parse(ran.stdout.encode(), nonce, stderr=b"")
-    return Snapshot(host.name, CollectionInfo("", "", "ssh", "", script.digest()), sections)
 
 
 def test_rules_and_a_unit_do_what_the_model_says(boot: Callable[[str], Guest]) -> None:

@@ -13,7 +13,7 @@ from lab.oracle.cases import make_case
 from lab.oracle.predict import ExpectedResult
 from lab.oracle.report import Tally
 from lab.oracle.trial_case import TrialCase
-from lab.oracle.userlands import USERLANDS
+from lab.oracle.userlands import GUEST, USERLANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,10 +75,11 @@ def test_predictions_come_true_in_a_real_userland(name: str) -> None:
 @pytest.mark.parametrize("kernel", REBOOTS)
 def test_predictions_come_true_in_a_real_guest(kernel: str, boot: Callable[..., Guest]) -> None:
     guest, tally = boot(kernel, name=f"oracle-{kernel}"), Tally(SEED)
+    userland = USERLANDS[GUEST]
     for batch in trial.batches([make_case(SEED, number) for number in range(RELOADS)]):
-        for seen in trial.run(guest, batch):
+        for seen in trial.run(guest, userland, batch):
             tally.add(kernel, seen)
-    for seen in reboots.run(guest, SEED, REBOOTS[kernel]):
+    for seen in reboots.run(lambda: guest, userland, SEED, REBOOTS[kernel]):
         tally.add(kernel, seen)
     assert not tally.mismatches, "\n".join(tally.explain(seen) for seen in tally.of(kernel))
     assert tally.tries[kernel, "reload"] == RELOADS
