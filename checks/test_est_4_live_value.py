@@ -32,7 +32,7 @@ def test_live_value(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
     if host.value is None:
         assessment.error(
             "net.ipv4.vs.run_estimation is there but could not be read"
-            f" ({host.why_unread}) as {snapshot.host.user}"
+            f" ({host.why_unread}) as {snapshot.account.user}"
         )
     assessment.observe(f"net.ipv4.vs.run_estimation = {host.raw}")
     reads = f"net.ipv4.vs.run_estimation is {host.raw} in the host's network namespace"

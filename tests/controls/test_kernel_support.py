@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from made import ABSENT, HOST, LOADED, NO_KEY, available, census, netns, snapshot, verdict
+from made import ABSENT, LOADED, NO_KEY, available, census, host, netns, snapshot, verdict
 
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot.kernel import Kernel, Module
@@ -17,8 +17,8 @@ ENABLED = Policy(estimation="enabled")
 
 def alinux3(release: str) -> dict[str, Any]:
     return {
-        "host": replace(HOST, os_id="alinux", os_version="3"),
-        "kernel": Kernel(release, "x86_64"),
+        "host": host(**{"os ID": "alinux", "os VERSION_ID": "3"}),
+        "kernel": Kernel(release),
     }
 
 

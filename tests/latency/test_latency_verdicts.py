@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from bench.synthetic_round_trips import at_random, estimator, periodic, seen
-from made import HOST, LOADED, census, netns, snapshot, verdict
+from made import LOADED, census, host, netns, snapshot, verdict
 
 from ipvs_audit.latency.results import latency_of
 from ipvs_audit.model.policy import Policy
@@ -35,7 +35,7 @@ def judged(trace: RoundTrips | None, policy: Policy | None = None, **parts: Any)
 
 
 def timed(trace: RoundTrips | None, **parts: Any) -> Snapshot:
-    parts = {"census": ON, "host": replace(HOST, possible_cpus=64)} | parts
+    parts = {"census": ON, "host": host(possible="0-63")} | parts
     evidence = snapshot(**parts)
     if trace is not None:
         evidence.sections["latency"] = encode(trace, command="cat", at=1.0)  # type: ignore[index]

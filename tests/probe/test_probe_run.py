@@ -49,18 +49,18 @@ def test_every_shell_brings_the_same_however_it_is_fed(shell: list[str], way: st
 def test_what_it_says_of_this_machine_is_so(shell: list[str]) -> None:
     evidence = snapshot(run(shell))
     assert evidence.kernel.release == os.uname().release
-    assert evidence.kernel.arch == os.uname().machine
+    assert evidence.host.arch == os.uname().machine
     assert evidence.host.hostname == os.uname().nodename
     assert evidence.host.boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     assert abs(evidence.host.clock - time.time()) < 5
     assert abs(evidence.host.uptime - time.clock_gettime(time.CLOCK_BOOTTIME)) < 5
-    assert evidence.host.root is ROOT
-    assert evidence.host.user.endswith(f"(uid {os.getuid()})")
+    assert evidence.account.root is ROOT
+    assert evidence.account.user.endswith(f"(uid {os.getuid()})")
     assert evidence.host.possible_cpus is not None
     assert evidence.host.possible_cpus >= (os.cpu_count() or 1)
-    assert evidence.host.cpu_seconds is not None
-    assert evidence.host.cpu_seconds < 5
-    assert evidence.host.blind == ()
+    assert evidence.account.cpu_seconds is not None
+    assert evidence.account.cpu_seconds < 5
+    assert evidence.account.blind == ()
     assert evidence.loaders.init == Path("/proc/1/comm").read_text().rstrip("\n")
     assert evidence.census.host.inode == Path("/proc/self/ns/net").stat().st_ino
     assert evidence.counters == {} or evidence.module.loaded
@@ -70,8 +70,8 @@ def test_what_it_says_of_this_machine_is_so(shell: list[str]) -> None:
 @pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
 def test_an_ordinary_user_gets_what_it_may_and_is_told_the_rest(shell: list[str]) -> None:
     evidence = snapshot(run(shell, before=NOBODY))
-    assert not evidence.host.root
-    assert evidence.host.user == "nobody (uid 65534)"
+    assert not evidence.account.root
+    assert evidence.account.user == "nobody (uid 65534)"
     assert not evidence.census.complete
     assert any("may not look" in gap for gap in evidence.census.gaps)
     assert evidence.kernel.release == os.uname().release
@@ -181,7 +181,7 @@ def test_a_missing_tool_is_said_and_never_a_pass(
     evidence = snapshot(run(shell, only=folder))
     assert evidence.kernel.release == os.uname().release
     assert missing in ("nsenter", "readlink") or any(
-        missing in text for text in evidence.host.blind
+        missing in text for text in evidence.account.blind
     )
     if missing in ("awk", "stat"):
         assert not evidence.census.complete

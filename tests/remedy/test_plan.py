@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from configured import CONF, DROP_IN, HOOK, LOADERS, OFF, ON, RECIPE
-from made import HOST, LOADED, census, netns, snapshot
+from made import LOADED, account, census, netns, snapshot
 from planned import (
     directories,
     editable_file,
@@ -278,7 +278,7 @@ def test_a_full_disk_and_missing_rights_are_seen_before() -> None:
         with_editable_files(host({CONF: ""}), [*editable_file(CONF, b""), *full]), Policy()
     )
     assert "12 KiB free" in made.blocked
-    made = planned({CONF: ""}, host=replace(HOST, root=False, user="audit (uid 1000)"))
+    made = planned({CONF: ""}, account=account(1000, "audit"))
     assert "audit (uid 1000)" in made.blocked
 
 

@@ -7,14 +7,20 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made import verdict
 from recorded import NAMES, snapshot
 
+from ipvs_audit.audit.host_facts import facts_of
+from ipvs_audit.model.verdict import Verdict
+from ipvs_audit.persistence.host_config import host_config_of
 from ipvs_audit.snapshot import GarbledEvidenceError, Section, Snapshot
+from ipvs_audit.snapshot.host import Host
 from ipvs_audit.snapshot.kernel import parse_module
 from ipvs_audit.snapshot.namespaces import parse_census
 
 PARTS = (
     "host",
+    "account",
     "kernel",
     "module",
     "loaders",
@@ -27,6 +33,12 @@ PARTS = (
     "boot_files",
     "exposure",
 )
+#: Read from sections when they are asked for.
+LAZY = (
+    *("arch", "hostname", "machine_id", "boot_id", "uptime", "clock", "os_id", "os_version"),
+    *("os_name", "possible_cpus", "root", "user", "cpu_seconds", "blind"),
+)
+CONTROLS = tuple(f"EST-{number}" for number in range(1, 8))
 RECORDED = {name: snapshot(name) for name in NAMES}
 OWN = "host 4026531840 run_estimation=0 services=1 destinations=2 name=host\n"
 
@@ -37,6 +49,12 @@ def read(evidence: Snapshot) -> list[object]:
     for part in PARTS:
         try:
             found.append(getattr(evidence, part))
+        except GarbledEvidenceError as garbled:
+            assert str(garbled)  # noqa: PT017
+    for fact in LAZY:
+        try:
+            whole = evidence.host if hasattr(Host, fact) else evidence.account
+            found.append(getattr(whole, fact))
         except GarbledEvidenceError as garbled:
             assert str(garbled)  # noqa: PT017
     for name in evidence.sections:
@@ -224,3 +242,60 @@ def test_what_is_garbled_of_another_namespace_leaves_the_host_and_a_gap() -> Non
         assert found.others == ()  # type: ignore[attr-defined]
         assert not found.complete  # type: ignore[attr-defined]
         assert len(found.garbled) == len(found.gaps) == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "initstate=lve", "refcnt=x", "taint=oe", "livepatch=", "exists=/sys/module/ip_vs_rr",
+        "builtin=2", "switch=maybe", "softdep=ip_vs pre: nf_nat", "kthread=kworker/0:1",
+        "symbol=other_timer", "nonsense", "livepatched=kpatch_1", "file=", "tree",
+        "builtin=0\nbuiltin=1", "switch=no\nswitch=yes",
+    ],
+)  # fmt: skip
+def test_a_line_of_the_module_that_is_not_of_its_form_is_not_passed_over(line: str) -> None:
+    with pytest.raises(GarbledEvidenceError):
+        parse_module(Section("module", "", f"tree=/lib/modules/6.1\n{line}\n", None, 1.0))
+
+
+def test_a_module_that_is_being_removed_has_fewer_users_than_none() -> None:
+    text = "initstate=going\nrefcnt=-1\nexists=/sys/module/ip_vs\n"
+    assert parse_module(Section("module", "", text, None, 1.0)).refcount == -1
+
+
+RESTS = {control: verdict(control, RECORDED["compliant"]) for control in CONTROLS}
+
+
+@pytest.mark.parametrize(
+    ("section", "old", "new", "spoilt"),
+    [
+        ("host", "uptime=", "uptime=x", ()),
+        ("host", "clock=", "clock=x", ()),
+        ("host", "possible=", "possible=x", ()),
+        ("host", "hostname=", "hostname", ()),
+        ("host", "os ID=", "os 1D=", ("EST-1", "EST-2", "EST-3")),
+        ("host", "release=", "release= ", ("EST-1", "EST-2", "EST-3")),
+        ("identity", "user=", "us\ter=", ()),
+        ("identity", "ticks=", "ticks=-", ()),
+        ("module", "refcnt=", "refcount=", CONTROLS[:6]),
+    ],
+)
+def test_a_garbled_line_spoils_only_the_controls_that_rest_on_it(
+    section: str, old: str, new: str, spoilt: tuple[str, ...]
+) -> None:
+    output = RECORDED["compliant"].sections[section].output
+    assert old in output
+    garbled = changed(RECORDED["compliant"], section, output.replace(old, new, 1))
+    for control in CONTROLS:
+        found = verdict(control, garbled).verdict
+        expected = Verdict.ERROR if control in spoilt else RESTS[control].verdict
+        assert found is expected, control
+
+
+def test_where_who_probed_cannot_be_read_the_hosts_answers_settle_no_doubt() -> None:
+    evidence = RECORDED["compliant"]
+    output = evidence.sections["identity"].output.replace("uid=0", "uid=root")
+    config = host_config_of(changed(evidence, "identity", output))
+    assert config.asked is not None
+    assert not config.asked.root
+    assert facts_of(changed(evidence, "identity", output))["probed as"].startswith("unreadable")

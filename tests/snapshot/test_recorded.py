@@ -31,12 +31,12 @@ def test_the_three_generations_are_there() -> None:
 def test_who_the_host_is(name: str) -> None:
     evidence, facts = snapshot(name), FACTS[name]
     assert evidence.kernel.release == facts["release"]
-    assert evidence.kernel.arch == "x86_64"
+    assert evidence.host.arch == "x86_64"
     assert evidence.host.machine_id == facts["machine_id"]
     assert evidence.host.os_id == "debian"
     assert evidence.host.os_version == "12"
     assert evidence.host.possible_cpus == 1
-    assert evidence.host.root is (name != "namespaced-unprivileged")
+    assert evidence.account.root is (name != "namespaced-unprivileged")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ipvs_audit.controls.control import Check, control_of, judge
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.persistence.tree_programs import standard_programs
-from ipvs_audit.snapshot import CollectionInfo, Snapshot
+from ipvs_audit.snapshot import CollectionInfo, Section, Snapshot
+from ipvs_audit.snapshot.account import Account
 from ipvs_audit.snapshot.boot_files import BootFiles
 from ipvs_audit.snapshot.counters import Counts, Sample, Series, Switch
 from ipvs_audit.snapshot.host import Host, Loaders
@@ -25,21 +26,30 @@ if TYPE_CHECKING:
 
 CHECKS = Path(__file__).parents[2] / "checks"
 
-HOST = Host(
-    hostname="web1",
-    machine_id="0" * 32,
-    boot_id="00000000-0000-0000-0000-000000000000",
-    uptime=100.0,
-    clock=1_700_000_000,
-    os_id="debian",
-    os_version="12",
-    os_name="Debian GNU/Linux 12 (bookworm)",
-    possible_cpus=2,
-    root=True,
-    user="root (uid 0)",
-    blind=(),
-    cpu_seconds=0.02,
-)
+
+def host(**changes: str) -> Host:
+    """A Debian 12 host; changes by the key of the probe's line, ``possible="0-63"``."""
+    values = {
+        "release": "6.1.0-50-amd64",
+        "hostname": "web1",
+        "machine-id": "0" * 32,
+        "boot-id": "00000000-0000-0000-0000-000000000000",
+        "uptime": "100.00 90.00",
+        "possible": "0-1",
+        "arch": "x86_64",
+        "clock": "1700000000",
+        "os ID": "debian",
+        "os VERSION_ID": '"12"',
+        "os PRETTY_NAME": '"Debian GNU/Linux 12 (bookworm)"',
+    } | changes
+    return Host(Section("host", "", "".join(f"{k}={v}\n" for k, v in values.items()), None, 1.0))
+
+
+def account(uid: int = 0, user: str = "root") -> Account:
+    """Whom the probe ran as."""
+    return Account(Section("identity", "", f"uid={uid}\nuser={user}\nticks=2\n", None, 1.0))
+
+
 COLLECTED = CollectionInfo(
     started="2026-11-23T02:00:00.000Z",
     finished="2026-11-23T02:00:06.000Z",
@@ -111,8 +121,9 @@ SILENT = ((0.0, 10, 10), (2.0, 10, 10), (5.2, 10, 10))
 def snapshot(**parts: Any) -> Snapshot:
     made = Snapshot("web1", COLLECTED, {})
     defaults: dict[str, Any] = {
-        "host": HOST,
-        "kernel": Kernel("6.1.0-40-cloud-amd64", "x86_64"),
+        "host": host(),
+        "account": account(),
+        "kernel": Kernel("6.1.0-40-cloud-amd64"),
         "module": LOADED,
         "census": census(),
         "counters": {1: series(1, *OFF)},

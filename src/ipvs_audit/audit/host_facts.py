@@ -77,7 +77,7 @@ def _readers(evidence: Snapshot) -> str:
 
 _FACTS: dict[str, Callable[[Snapshot], str]] = {
     "kernel": lambda evidence: evidence.kernel.release,
-    "architecture": lambda evidence: evidence.kernel.arch,
+    "architecture": lambda evidence: evidence.host.arch,
     "operating system": lambda evidence: evidence.host.os_name,
     "host name": lambda evidence: evidence.host.hostname,
     "ip_vs": _module,
@@ -89,17 +89,17 @@ _FACTS: dict[str, Callable[[Snapshot], str]] = {
     ),
     "reached": lambda evidence: evidence.collection.via,
     "host key": lambda evidence: evidence.collection.fingerprint,
-    "probed as": lambda evidence: evidence.host.user,
+    "probed as": lambda evidence: evidence.account.user,
     "machine id": lambda evidence: evidence.host.machine_id,
     "boot id": lambda evidence: evidence.host.boot_id,
     "up for": lambda evidence: duration(evidence.host.uptime),
     "clock": _clock,
-    "could not see": lambda evidence: "; ".join(evidence.host.blind),
+    "could not see": lambda evidence: "; ".join(evidence.account.blind),
     "probe": lambda evidence: (
         f"sha256 {evidence.collection.probe}"
         + (
-            f", {duration(evidence.host.cpu_seconds)} of CPU on the host"
-            if evidence.host.cpu_seconds is not None
+            f", {duration(evidence.account.cpu_seconds)} of CPU on the host"
+            if evidence.account.cpu_seconds is not None
             else ""
         )
     ),

@@ -185,8 +185,16 @@ def host_config_of(snapshot: Snapshot, key: Key = RUN_ESTIMATION) -> HostConfig:
         snapshot.next_boot,
         snapshot.boot_files,
     )
-    asked = (answers, snapshot.host.root) if key == RUN_ESTIMATION else None
+    asked = (answers, _ran_as_root(snapshot)) if key == RUN_ESTIMATION else None
     return _host_config((same, asked), loaders, module.state, has_switch, key)
+
+
+def _ran_as_root(snapshot: Snapshot) -> bool:
+    """Whether root asked the host's programs; where that cannot be read they settle no doubt."""
+    try:
+        return snapshot.account.root
+    except GarbledEvidenceError:
+        return False
 
 
 #: Sections that say when ip_vs is loaded and what follows, and nothing of what the files set.

@@ -23,9 +23,9 @@ _CLOSED = {
 
 def why_not_root(snapshot: Snapshot) -> str:
     """Why this user may change nothing; empty for root."""
-    if snapshot.host.root:
+    if snapshot.account.root:
         return ""
-    return f"root is required: the probe ran as {snapshot.host.user}; set ansible_become: true"
+    return f"root is required: the probe ran as {snapshot.account.user}; set ansible_become: true"
 
 
 def why_unwritable(

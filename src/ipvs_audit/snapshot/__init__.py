@@ -17,13 +17,14 @@ from ipvs_audit.model.clock import stamp
 from ipvs_audit.model.verdict import Evidence
 from ipvs_audit.snapshot import estimator_runs as estimator
 from ipvs_audit.snapshot import round_trips
+from ipvs_audit.snapshot.account import Account
 from ipvs_audit.snapshot.boot_files import SECTION as LATE_WRITERS
 from ipvs_audit.snapshot.boot_files import BootFiles, parse_boot_files
 from ipvs_audit.snapshot.config_files import ConfigTree, parse_config_files
 from ipvs_audit.snapshot.counters import Counters, parse_counters
 from ipvs_audit.snapshot.errors import GarbledEvidenceError
 from ipvs_audit.snapshot.exposure import Exposure, exposure_of
-from ipvs_audit.snapshot.host import Host, Loaders, parse_host, parse_loaders
+from ipvs_audit.snapshot.host import Host, Loaders, parse_loaders
 from ipvs_audit.snapshot.host_answers import HostAnswers, parse_host_answers
 from ipvs_audit.snapshot.kernel import Kernel, Module, parse_kernel, parse_module
 from ipvs_audit.snapshot.namespaces import Census, parse_census
@@ -115,12 +116,17 @@ class Snapshot:
     @cached_property
     def host(self) -> Host:
         """Which machine and which boot this was."""
-        return parse_host(self.section("host"), self.section("identity"))
+        return Host(self.section("host"))
+
+    @cached_property
+    def account(self) -> Account:
+        """Whom the probe ran as."""
+        return Account(self.section("identity"))
 
     @cached_property
     def kernel(self) -> Kernel:
         """Its kernel."""
-        return parse_kernel(self.section("host"))
+        return parse_kernel(self.host)
 
     @cached_property
     def module(self) -> Module:
@@ -237,7 +243,7 @@ class Snapshot:
     @cached_property
     def _user(self) -> str:
         try:
-            return self.host.user
+            return self.account.user
         except GarbledEvidenceError:
             return "unknown"
 

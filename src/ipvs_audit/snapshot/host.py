@@ -6,49 +6,97 @@ import re
 import shlex
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.package_version import PackageVersion, parse_package_version
-from ipvs_audit.snapshot.section import Section, decimal, number
+from ipvs_audit.snapshot.section import Facts, Section, decimal, number, read_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
-    """Facts that say which machine and which boot this was.
+#: What the probe says of the machine.
+_KEYS = frozenset(
+    [
+        *("release", "hostname", "machine-id", "boot-id", "uptime", "possible", "arch", "clock"),
+        *("os ID", "os VERSION_ID", "os PRETTY_NAME"),
+    ]
+)
 
-    Attributes:
-        hostname: the kernel's host name.
-        machine_id: ``/etc/machine-id``; empty where there is none.
-        boot_id: ``/proc/sys/kernel/random/boot_id``.
-        uptime: seconds since boot.
-        clock: the host's clock, seconds since the epoch, whole.
-        os_id: ``ID`` of os-release, e.g. ``alinux``; empty where there is none.
-        os_version: ``VERSION_ID`` of os-release.
-        os_name: ``PRETTY_NAME`` of os-release.
-        possible_cpus: CPUs that the estimator walks, from ``/sys/devices/system/cpu/possible``.
-        root: whether the probe's effective user was root.
-        user: effective user, as evidence shows it: ``root (uid 0)``.
-        blind: what the probe could not see, and why, one sentence each.
-        cpu_seconds: CPU that the probe itself used on the host, children included.
+
+@dataclass(frozen=True)
+class Host:
+    """Which machine and which boot this was, read from the section when it is asked for.
+
+    Every property may raise :class:`GarbledEvidenceError`; a line that does not parse spoils none
+    but its own.
     """
 
-    hostname: str
-    machine_id: str
-    boot_id: str
-    uptime: float
-    clock: int
-    os_id: str
-    os_version: str
-    os_name: str
-    possible_cpus: int | None
-    root: bool
-    user: str
-    blind: tuple[str, ...]
-    cpu_seconds: float | None
+    section: Section
+
+    @cached_property
+    def _facts(self) -> Facts:
+        return read_facts(self.section, _KEYS)
+
+    def _text(self, key: str) -> str:
+        return self._facts.get(key) or ""
+
+    @property
+    def release(self) -> str:
+        """The kernel's release, as it stands there."""
+        return self._text("release")
+
+    @property
+    def arch(self) -> str:
+        """The kernel's architecture, e.g. ``x86_64``."""
+        return self._text("arch")
+
+    @property
+    def hostname(self) -> str:
+        """The kernel's host name."""
+        return self._text("hostname")
+
+    @property
+    def machine_id(self) -> str:
+        """``/etc/machine-id``; empty where there is none."""
+        return self._text("machine-id")
+
+    @property
+    def boot_id(self) -> str:
+        """``/proc/sys/kernel/random/boot_id``."""
+        return self._text("boot-id")
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since boot."""
+        return decimal(self.section, "the uptime", self._text("uptime").partition(" ")[0])
+
+    @property
+    def clock(self) -> int:
+        """The host's clock, seconds since the epoch, whole."""
+        return self._facts.number("clock")
+
+    @property
+    def os_id(self) -> str:
+        """``ID`` of os-release, e.g. ``alinux``; empty where there is none."""
+        return _unquoted(self._text("os ID"))
+
+    @property
+    def os_version(self) -> str:
+        """``VERSION_ID`` of os-release."""
+        return _unquoted(self._text("os VERSION_ID"))
+
+    @property
+    def os_name(self) -> str:
+        """``PRETTY_NAME`` of os-release."""
+        return _unquoted(self._text("os PRETTY_NAME"))
+
+    @property
+    def possible_cpus(self) -> int | None:
+        """CPUs that the estimator walks, from ``/sys/devices/system/cpu/possible``."""
+        text = self._facts.get("possible")
+        return None if text is None else _cpus(self.section, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,34 +144,6 @@ class Loaders:
     helps_dry_run: bool | None = None
     modprobe_kind: str = "kmod"
     other_root: str = ""
-
-
-def parse_host(host: Section, identity: Section) -> Host:
-    """The host's facts.
-
-    Raises:
-        GarbledEvidenceError: uptime, clock or effective user is missing; a number is none.
-    """
-    facts = _first(host)
-    release = _os_release(host)
-    who = _first(identity)
-    uid = number(identity, "the effective user id", who.get("uid", ""))
-    ticks = who.get("ticks")
-    return Host(
-        hostname=facts.get("hostname", ""),
-        machine_id=facts.get("machine-id", ""),
-        boot_id=facts.get("boot-id", ""),
-        uptime=decimal(host, "the uptime", facts.get("uptime", "").partition(" ")[0]),
-        clock=number(host, "the clock", facts.get("clock", "")),
-        os_id=release.get("ID", ""),
-        os_version=release.get("VERSION_ID", ""),
-        os_name=release.get("PRETTY_NAME", ""),
-        possible_cpus=_cpus(host, facts["possible"]) if "possible" in facts else None,
-        root=uid == 0,
-        user=f"{who.get('user') or 'nameless'} (uid {uid})",
-        blind=identity.fields().get("blind", ()),
-        cpu_seconds=None if ticks is None else number(identity, "its CPU time", ticks) / 100,
-    )
 
 
 #: What the probe says of the loaders.
@@ -203,16 +223,6 @@ def _packages(section: Section) -> Iterator[tuple[str, PackageVersion]]:
 
 def _first(section: Section) -> dict[str, str]:
     return {key: values[0] for key, values in section.fields().items()}
-
-
-def _os_release(section: Section) -> dict[str, str]:
-    """The words of os-release, quoted as in a shell (os-release(5))."""
-    words = {}
-    for line in section.lines():
-        if line.startswith("os "):
-            key, _, value = line[3:].partition("=")
-            words[key] = _unquoted(value)
-    return words
 
 
 @lru_cache(maxsize=1024)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from ipvs_audit.snapshot.section import Section, number
+if TYPE_CHECKING:
+    from ipvs_audit.snapshot.host import Host
+    from ipvs_audit.snapshot.section import Section
 
 _RELEASE = re.compile(r"[!-~]{1,128}")
 _UPSTREAM = re.compile(r"[0-9]{1,5}(\.[0-9]{1,5}){1,3}", re.ASCII)
@@ -17,10 +19,9 @@ State = Literal["loaded", "builtin", "available", "absent", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A kernel release, e.g. ``5.10.134-16.3.al8.x86_64`` on ``x86_64``."""
+    """A kernel release, e.g. ``5.10.134-16.3.al8.x86_64``."""
 
     release: str
-    arch: str
 
 
 #: The functions that estimate, by generation: a timer (mainline up to 6.1), delayed work (the
@@ -43,7 +44,7 @@ class Module:
         knows_switch: whether the module file holds the string ``run_estimation``: the switch's
             name; None where it was not read: of a loaded module only a file that is not the
             kernel's own is.
-        refcount: users of the loaded module; None where not loaded.
+        refcount: users of the loaded module, -1 while it is removed; None where not loaded.
         softdep: the line of modules.softdep that gives ip_vs soft dependencies, with its number in
             front (``12:softdep ip_vs pre: nf_conntrack``); empty for none.
         livepatches: names of the live patches of the kernel that change ip_vs
@@ -91,37 +92,52 @@ def upstream_version(release: str) -> tuple[int, ...] | None:
     return None if found is None else tuple(int(number) for number in found[0].split("."))
 
 
-def parse_kernel(host: Section) -> Kernel:
+def parse_kernel(host: Host) -> Kernel:
     """The kernel's release.
 
     Raises:
         GarbledEvidenceError: there is none, or it holds more than printable ASCII.
     """
-    facts = host.fields()
-    release = facts.get("release", ("",))[0]
-    if not _RELEASE.fullmatch(release):
-        raise host.garbled(f"the kernel release is {release[:40]!r}")
-    return Kernel(release, facts.get("arch", ("",))[0])
+    if not _RELEASE.fullmatch(host.release):
+        raise host.section.garbled(f"the kernel release is {host.release[:40]!r}")
+    return Kernel(host.release)
+
+
+#: What the probe says of ip_vs. Sources: kernel/module/sysfs.c (initstate, taint; refcnt, which is
+#: -1 while a module is removed), ip_vs_est.c (the threads' names, which the kernel cuts).
+_MODULE_LINE = re.compile(
+    r"initstate=(live|coming|going|unknown)|refcnt=-?[0-9]{1,10}|taint=[A-Z]+|livepatch=.+"
+    r"|exists=(/sys/module/ip_vs|/proc/net/ip_vs|/proc/sys/net/ipv4/vs)|monolithic=1|builtin=[01]"
+    r"|tree=/.+|file=/.+|switch=(yes|no)|softdep=[0-9]+:softdep ip[_-]vs .+|kthread=ipvs-e:[0-9:]*"
+    rf"|symbol=({'|'.join(ESTIMATORS)})"
+)
+_REPEATED = frozenset(("exists", "livepatch", "kthread", "symbol"))
 
 
 def parse_module(section: Section) -> Module:
     """The state of ip_vs.
 
     Raises:
-        GarbledEvidenceError: the reference count is not a number.
+        GarbledEvidenceError: a line is not of its form, or says again what only one can say.
     """
+    for line in section.lines():
+        if not _MODULE_LINE.fullmatch(line):
+            raise section.garbled_line(line)
     facts = section.fields()
+    for key, values in facts.items():
+        if len(values) > 1 and key not in _REPEATED:
+            raise section.garbled(f"{key} is there twice")
     refcount = facts.get("refcnt", ("",))[0]
     return Module(
         state=_state(facts),
         file=facts.get("file", (None,))[0],
         knows_switch={"yes": True, "no": False}.get(facts.get("switch", ("",))[0]),
-        refcount=number(section, "the reference count", refcount) if refcount else None,
+        refcount=int(refcount) if refcount else None,
         kthreads=facts.get("kthread", ()),
         softdep=facts.get("softdep", ("",))[0],
         livepatches=facts.get("livepatch", ()),
         taint=facts.get("taint", ("",))[0],
-        symbols=tuple(one for one in facts.get("symbol", ()) if one in ESTIMATORS),
+        symbols=facts.get("symbol", ()),
     )
 
 

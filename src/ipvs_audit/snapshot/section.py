@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ipvs_audit.snapshot.errors import GarbledEvidenceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,55 @@ class Section:
             key, _, value = line.partition("=")
             found.setdefault(key, []).append(value)
         return {key: tuple(values) for key, values in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Lines ``key=value``, each key at most once, of which each is read when it is asked for.
+
+    A line of no known form spoils only what it may have said: keys that are there stay good, and
+    those that are missing are garbled, not missing.
+    """
+
+    section: Section
+    values: Mapping[str, str]
+    twice: frozenset[str]
+    odd: str | None
+
+    def get(self, key: str) -> str | None:
+        """The value of a key; None where the section does not say.
+
+        Raises:
+            GarbledEvidenceError: the key is there twice; or not, beside a line of no known form.
+        """
+        if key in self.twice:
+            raise self.section.garbled(f"{key} is there twice")
+        if key not in self.values and self.odd is not None:
+            raise self.section.garbled_line(self.odd)
+        return self.values.get(key)
+
+    def number(self, key: str) -> int:
+        """The value as a whole number.
+
+        Raises:
+            GarbledEvidenceError: it is none, or as :meth:`get` does.
+        """
+        return number(self.section, key, self.get(key) or "")
+
+
+def read_facts(section: Section, keys: frozenset[str]) -> Facts:
+    """The facts of a section, whose keys are these."""
+    values: dict[str, str] = {}
+    twice, odd = set(), None
+    for line in section.lines():
+        key, equals, value = line.partition("=")
+        if not equals or key not in keys:
+            odd = line
+        elif key in values:
+            twice.add(key)
+        else:
+            values[key] = value
+    return Facts(section, values, frozenset(twice), odd)
 
 
 _ESCAPE = re.compile(r"\\\\|\\n")
