@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from changing import RUN, STAND_IN, Box, running_value
+from hostile_user import can_make_namespaces, hostile
 
 from ipvs_audit.remedy import script
 
@@ -345,3 +346,20 @@ def test_looking_namespaces_up_takes_a_time_that_grows_with_their_number_only() 
 
     # Eight times as many: eight times as long, or a little more; sixty-four times with the square.
     assert min(ticks(3200) for _ in range(3)) < 30 * max(1, min(ticks(400) for _ in range(3)))
+
+
+@pytest.mark.skipif(not can_make_namespaces(), reason="needs user namespaces for all")
+@pytest.mark.parametrize("shell", [["dash"], ["bash"], ["busybox", "sh"]], ids=lambda argv: argv[0])
+def test_a_path_in_a_users_mount_namespace_is_entered_but_not_opened(
+    box: Box, shell: list[str]
+) -> None:
+    """He put a pipe there: opening it would never end, and opening a device acts."""
+    with (
+        hostile("mkfifo /mnt/f && mount --bind /mnt/f /mnt/d/x") as (_, trap),
+        hostile("true") as (
+            _,
+            inode,
+        ),
+    ):
+        report = box.apply([running_value(trap, 0, 1), running_value(inode, 0, 1)], shell=shell)
+    assert [answer.outcome for answer in report.steps] == ["failed", "set"], (report, box.said)

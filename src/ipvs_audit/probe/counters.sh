@@ -96,7 +96,9 @@ sample() {
   set -f
   for line in $mounts; do
     mount_path "${line#*=}"
-    seen="$(nsenter --net="$path" awk "$sample_awk" "${line%%=*}=/proc/self/net" 2>/dev/null)$nl$seen"
+    one=$(fdinfo=1 && in_netns "$path" sh -c "$sample_there" - "${line%%=*}" "$sample_awk" 2>/dev/null)
+    [ -n "$one" ] || [ "$1" != 2 ] || one="moved ${line%%=*}"
+    seen="$one$nl$seen"
   done
   IFS=$rs
   # shellcheck disable=SC2086 # split at the separator
@@ -105,6 +107,10 @@ sample() {
   unset IFS
   counters="$counters$told$1$nl" raw=${2-}
 }
+
+# A path of a mount may lead elsewhere by now.
+# shellcheck disable=SC2016 # the inner shell's variables
+sample_there='[ "$(readlink /proc/self/ns/net)" != "net:[$1]" ] || exec awk "$2" "$1=/proc/self/net"'
 
 # Samples those in $inside from within.
 enter_tasks() {
@@ -116,14 +122,13 @@ enter_tasks() {
 }
 
 # Adds to $told which namespaces are no longer where they were found: a process may end, or move to
-# another namespace, and its number be used again; a mount may be made anew.
+# another namespace, and its number be used again.
 same_namespaces() {
   set --
   places=$nl
   set -f
-  for place in $inside $mounts; do
-    path=${place#*=}
-    case $path in /proc/*/task/*/net) path=${path%net}ns/net ;; *) mount_path "$path" ;; esac
+  for place in $inside; do
+    path=${place#*=} path=${path%net}ns/net
     set -- "$@" "$path"
     places="$places${place%%=*} $path$nl"
   done

@@ -88,3 +88,29 @@ mount_path() {
   # shellcheck disable=SC2059 # the escapes are to be understood, per cents are not
   case $path in *\\*) path=$(printf "$(printf %s "$1" | sed 's/%/%%/g')." ) path=${path%.} ;; esac
 }
+
+# in_netns PATH COMMAND...: runs it in the network namespace that is mounted there, as the last thing that
+# a subshell does. Opened first: a path may meanwhile lead to another namespace, and COMMAND looks where it is.
+# Who made another mount namespace, and any user may, can have put a pipe or a device there, opening which
+# never ends or acts, and can swap them at any time; or a file system that never answers. So nothing of it is
+# opened, but bound in a mount namespace of our own: of another mount namespace the kernel binds only what is a
+# namespace. /proc/version is a file that is there.
+in_netns() {
+  at=$1
+  shift
+  case $at in
+    /proc/[0-9]*/root/*) [ -n "$stuck" ] || exec timeout 5 unshare -m sh -c "$bind_and_enter" - "$at" "$@" ;;
+    *) [ ! -f "$at" ] || { eval "$tell_inode" && exec nsenter --net=/proc/self/fd/8 "$@"; } 8<"$at" ;;
+  esac
+}
+stuck='' # 1 where a path did not answer in time: no other is tried then
+# shellcheck disable=SC2016 # for eval, and the inner shell's
+tell_inode='[ "${fdinfo-1}" = 1 ] || stat -Lc %i /proc/self/fd/8'
+# shellcheck disable=SC2016 # the inner shell's variables
+bind_and_enter='at=$1
+shift
+exec 3>&2 2>/dev/null
+mount -n --make-rprivate / && { mount -nc --bind "$at" /proc/version || mount -n --bind "$at" /proc/version; } || exit
+[ -f /proc/version ] || exit
+exec 2>&3 3>&- 8</proc/version
+'"$tell_inode"' && exec nsenter --net=/proc/self/fd/8 "$@"'

@@ -51,10 +51,10 @@ inside_awk='BEGIN {
 }'
 
 # opened COMMAND...: runs it in the namespace at $path; sets $got to the number of that namespace and
-# what was said. A path may meanwhile lead to another namespace (a thread that moved on, a link put in
-# the path): so it is opened, and what was opened is entered and looked at.
+# what was said.
 opened() {
-  got=$({ [ "$fdinfo" = 1 ] || stat -Lc %i /proc/self/fd/8 && exec nsenter --net=/proc/self/fd/8 "$@"; } 2>&1 8<"$path")
+  got=$(in_netns "$path" "$@" 2>&1)
+  case $? in 124 | 143) stuck=1 ;; esac
 }
 
 # enter_netns INODE TASK WAYS: reads in the namespace; sets $inside, $services and $destinations, and

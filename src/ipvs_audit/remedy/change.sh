@@ -185,7 +185,8 @@ try_handles() {
     unset IFS
     known=1
     mount_path "${line#* }"
-    result=$(nsenter --net="$path" sh -c "$in_namespace" - "$1" "$2" "$3" "$key" "$swap_awk" 2>/dev/null)
+    result=$(in_netns "$path" sh -c "$in_namespace" - "$1" "$2" "$3" "$key" "$swap_awk" 2>/dev/null)
+    case $? in 124 | 143) stuck=1 ;; esac
     case $result in gone | '') ;; *) break ;; esac
   done
   unset IFS
