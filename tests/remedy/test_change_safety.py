@@ -248,3 +248,15 @@ def test_of_many_that_find_a_dead_ones_lock_one_at_a_time_is_at_work(box: Box) -
 def _nothing_left(box: Box) -> Iterator[None]:
     yield
     assert not [name for name in box.listing() if ".new" in name and "modprobe.d" not in name]
+
+
+def test_a_clock_that_jumps_between_change_and_rollback_changes_nothing(box: Box) -> None:
+    """Whatever `date` says, it is only told."""
+    before = box.put("/etc/sysctl.conf", b"a = 1\n").read_bytes()
+    clock = "date -u +%Y-%m-%dT%H:%M:%SZ"
+    box.swap = {clock: "echo 1970-01-01T00:00:00Z"}
+    done = box.apply([write("/etc/sysctl.conf", before, b"a = 1\nb = 0\n")])
+    assert [answer.outcome for answer in done.steps] == ["written"], box.said
+    box.swap = {clock: "echo 2100-01-01T00:00:00Z"}
+    assert box.undo().undo_complete, box.said
+    assert box.path("/etc/sysctl.conf").read_bytes() == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.sanitise import clipped, visible_head
@@ -230,13 +230,15 @@ def utc(moment: str) -> str:
 
 
 def span(started: str, finished: str) -> str:
-    """How long something took, in words; empty where that is not known.
+    """How long something took, in words; empty where that is not known, as the clock was set back.
 
     >>> span("2026-11-23T02:00:00Z", "2026-11-23T02:01:09.5Z")
     '1 min 10 s'
+    >>> span("2026-11-23T02:00:00Z", "2026-11-22T20:00:00Z")
+    ''
     """
     try:
         took = datetime.fromisoformat(finished) - datetime.fromisoformat(started)
     except (ValueError, TypeError):
         return ""
-    return duration(took.total_seconds())
+    return duration(took.total_seconds()) if took >= timedelta() else ""

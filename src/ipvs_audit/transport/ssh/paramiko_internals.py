@@ -6,9 +6,12 @@ away.
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import paramiko
+from paramiko import auth_handler, buffered_pipe, channel, packet, transport
 from paramiko.agent import AgentSSH
 from paramiko.common import cMSG_CHANNEL_REQUEST
 
@@ -16,6 +19,11 @@ from ipvs_audit.model import limits
 
 if TYPE_CHECKING:
     import socket
+
+# Needed: paramiko's time limits go by the wall clock. Where that was set forward by hours, they
+# were over at once, and the host was an error.
+for _module in (auth_handler, buffered_pipe, channel, packet, transport):
+    vars(_module)["time"] = SimpleNamespace(time=time.monotonic, sleep=time.sleep)
 
 _LIBSSH_CURVE = "curve25519-sha256@libssh.org"
 #: What paramiko can agree on keys by, with the name that RFC 8731 gave to a method of OpenSSH's.
@@ -49,7 +57,7 @@ def connected_agent(sock: socket.socket) -> AgentSSH:
     return agent
 
 
-def send_request(channel: paramiko.Channel, kind: str, argument: str, *, want_reply: bool) -> None:
+def send_request(to: paramiko.Channel, kind: str, argument: str, *, want_reply: bool) -> None:
     """Send a request of a channel without waiting for the answer.
 
     Needed: a script follows its command at once, which spares a round trip a host, and what still
@@ -58,9 +66,9 @@ def send_request(channel: paramiko.Channel, kind: str, argument: str, *, want_re
     """
     message = paramiko.Message()
     message.add_byte(cMSG_CHANNEL_REQUEST)
-    message.add_int(channel.remote_chanid)
+    message.add_int(to.remote_chanid)
     message.add_string(kind)
     message.add_boolean(want_reply)
     message.add_string(argument)
-    transport: Any = channel.get_transport()
-    transport._send_user_message(message)  # noqa: SLF001
+    link: Any = to.get_transport()
+    link._send_user_message(message)  # noqa: SLF001
