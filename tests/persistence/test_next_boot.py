@@ -53,6 +53,8 @@ def host(files: dict[str, str], boot: NextBoot, **more: Any) -> HostConfig:
     (NextBoot((NOW,), volatile="/ is a tmpfs"), Verdict.INCONCLUSIVE, "/ is a tmpfs"),
     (NextBoot((NOW,), initramfs=(INITRAMFS,)), Verdict.FAIL, INITRAMFS),
     (NextBoot((NOW,), dracut=True), Verdict.PASS, ""),
+    (NextBoot((replace(NOW, words=("rd.driver.pre=ip_vs",)),)), Verdict.INCONCLUSIVE, "rd.driver"),
+    (NextBoot((replace(NOW, words=("rd.modules_load=ip_vs",)),)), Verdict.INCONCLUSIVE, "rd.mod"),
 ])  # fmt: skip
 @pytest.mark.parametrize("systemd", [True, False])
 def test_the_recipe(boot: NextBoot, expected: Verdict, says: str, *, systemd: bool) -> None:

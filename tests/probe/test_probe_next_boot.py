@@ -335,6 +335,11 @@ def test_what_an_ordinary_user_may_not_read_is_a_gap_in_the_note(host: Host) -> 
 @pytest.mark.parametrize(("path", "text", "expected"), [
     ("etc/initramfs-tools/modules", "# ip_vs\next4\nip_vs\n", ("/etc/initramfs-tools/modules:3",)),
     ("etc/dracut.conf", 'force_drivers+=" ip_vs "\n', ("/etc/dracut.conf:1",)),
+    ("etc/dracut.conf", 'force_drivers+=" dm \\\n ip_vs "\n', ("/etc/dracut.conf:2",)),
+    ("etc/initramfs-tools/scripts/init-top/x", "#modprobe ip_vs\nmodprobe ip_vs\n",
+     ("/etc/initramfs-tools/scripts/init-top/x:2",)),
+    ("etc/initramfs-tools/hooks/x", "force_load ip_vs\n", ("/etc/initramfs-tools/hooks/x:1",)),
+    ("etc/initramfs-tools/hooks/x", "manual_add_modules ip_vs\n", ()),
     ("etc/dracut.conf.d/ipvs.conf", 'add_drivers+=" ip_vs "\n#force_drivers+=" ip_vs "\n', ()),
 ])  # fmt: skip
 def test_what_makes_the_initramfs_load_ip_vs(

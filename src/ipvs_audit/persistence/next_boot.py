@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -167,6 +168,15 @@ def _on(kernel: BootKernel, prediction: Prediction, accepts: Accepts) -> Predict
     )
 
 
+#: dracut.cmdline(7), systemd-modules-load.service(8): where the initramfs holds the module.
+_IN_INITRAMFS = re.compile(r"rd\.(?:driver\.(?:pre|post)|modules[-_]load)=.*\bip[-_]vs")
+
+
+def _words(config: HostConfig, boot: NextBoot) -> tuple[str, ...]:
+    """The words of every kernel command line that a boot may have."""
+    return (*config.tree.cmdline, *(word for one in boot.kernels for word in one.words or ()))
+
+
 def _with_initramfs(config: HostConfig, prediction: Prediction, accepts: Accepts) -> Prediction:
     """What changes where the initramfs loads ip_vs: no hook sets the value then.
 
@@ -181,6 +191,8 @@ def _with_initramfs(config: HostConfig, prediction: Prediction, accepts: Accepts
         where, certain = boot.initramfs[0], True
     elif boot.dracut and "/modules-load.d/" in early:
         where, certain = early, False
+    elif words := [word for word in _words(config, boot) if _IN_INITRAMFS.match(word)]:
+        where, certain = f"{words[0]} on the kernel command line", False
     else:
         return prediction
     applied = config.resolve(config.systemd_sysctl) if config.systemd_runs else None
@@ -193,7 +205,7 @@ def _with_initramfs(config: HostConfig, prediction: Prediction, accepts: Accepts
         )
         return replace(prediction, value=1, because=because)
     doubt = (
-        f"dracut may have the initramfs load ip_vs ({where}), where no hook can set the value, and "
+        f"the initramfs may load ip_vs ({where}), where no hook can set the value, and "
         "systemd-sysctl, which runs later, sets nothing; a line in /etc/sysctl.d settles it"
     )
     return replace(prediction, doubt=doubt)

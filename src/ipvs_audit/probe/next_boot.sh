@@ -31,7 +31,9 @@ FNR == 1 {
   what = FILENAME; sub(".*/", "", what)
   if (FILENAME ~ "/mountinfo$") what = "mountinfo"
   else if (FILENAME ~ "/loader/entries/") { what = "entry"; say("entry " FILENAME) }
-  else if (FILENAME ~ "dracut") what = "dracut"
+  else if (FILENAME ~ "dracut") { what = "dracut"; variable = "" }
+  else if (FILENAME ~ "/initramfs-tools/modules.d/") what = "modules"
+  else if (FILENAME ~ "/initramfs-tools/") what = what == "modules" ? what : "script"
   if (what == "grub.cfg") say("menu " FILENAME)
   if (what == "grub.cfg" || what == "entry") menus++
 }
@@ -58,7 +60,9 @@ what == "entry" && $1 == "options" { say("entry-options" words(2)) }
 what == "entry" && $1 ~ "^(title|version|linux|efi|uki|id)$" { say("entry-" $0) }
 what == "loader.conf" && $1 == "default" { say("loader " $0); named = named $0 }
 what == "modules" && $0 ~ "^[ \t]*ip[_-]vs" { say("initramfs " FILENAME ":" FNR) }
-what == "dracut" && $0 ~ "^[ \t]*force_drivers.*ip[_-]vs" { say("initramfs " FILENAME ":" FNR) }
+what == "script" && $0 ~ "^[^#]*(modprobe|insmod|force_load)[^#]*ip[_-]vs" { say("initramfs " FILENAME ":" FNR) }
+what == "dracut" && match($0, "^[ \t]*[a-z_]+[+]?=") { variable = $0 }
+what == "dracut" && variable ~ "^[ \t]*force_drivers" && $0 ~ "^[^#]*ip[_-]vs" { say("initramfs " FILENAME ":" FNR) }
 END {
   mounted("/"); mounted("/etc")
   for (p in type) if (p ~ "^/(etc|usr/lib|usr/local/lib|lib)/(sysctl|modprobe|modules-load|udev|systemd)") mounted(p)
@@ -86,7 +90,8 @@ next_boot() {
   done
   [ ! -d /lib/modules ] || [ -r /lib/modules ] || text="${text}closed /lib/modules$nl"
   set -- /proc/self/mountinfo
-  for path in /etc/initramfs-tools/modules /etc/dracut.conf /etc/dracut.conf.d/*.conf /usr/lib/dracut/dracut.conf.d/*.conf; do
+  for path in /etc/initramfs-tools/modules /usr/share/initramfs-tools/modules.d/* /etc/initramfs-tools/hooks/* /etc/initramfs-tools/scripts/*/* \
+    /etc/dracut.conf /etc/dracut.conf.d/*.conf /usr/lib/dracut/dracut.conf.d/*.conf; do
     if [ -f "$path" ] && [ -r "$path" ]; then set -- "$@" "$path"; fi
   done
   for top in /boot /efi; do
