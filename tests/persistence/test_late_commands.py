@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from configured import CONF, HOOK, OFF, RECIPE, off
+from configured import CONF, DROP_IN, HOOK, OFF, RECIPE, off
 from test_late_writers import EARLY, HOOKED, SETS, UNIT, WANTED, boot_file, booted, host, unit
 
 from ipvs_audit.model.policy import Policy
@@ -13,6 +13,7 @@ from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.persistence.host_config import Asked
 from ipvs_audit.persistence.module_loads import loads_past_hook
 from ipvs_audit.persistence.policy_verdicts import judge_reload
+from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.snapshot.host_answers import HostAnswers
 
 KEY = "/proc/sys/net/ipv4/vs/run_estimation"
@@ -233,3 +234,66 @@ def test_run_parts_of_debian_takes_plain_names_only(
     about = host(HOOKED, {f"/etc/cron.daily/{name}": SETS.format(1)})
     about = replace(about, loaders=replace(about.loaders, os_id=os_id))
     assert booted(about).holds(off) is holds
+
+
+@pytest.mark.parametrize(
+    ("command", "holds"),
+    [
+        ("systemctl start tune", None),
+        ("systemctl --no-block restart x.service tune.service", None),
+        ("systemctl stop tune", True),
+        ("systemctl is-active tune.service", True),
+        ("systemctl start tuner", True),
+    ],
+)
+def test_a_unit_that_a_script_starts_may_run_at_any_time(command: str, *, holds: object) -> None:
+    tune = {"/etc/systemd/system/tune.service": f"Type=oneshot\nExecStart={SETS.format(1)}"}
+    about = host(HOOKED, {**tune, "/etc/rc.local": f"#!/bin/sh\n{command}"})
+    assert after_reload(about, off).holds(off) is holds
+
+
+def test_a_unit_that_another_file_replaces_or_masks_does_nothing() -> None:
+    packaged = UNIT.replace("/etc/", "/usr/lib/")
+    for value, holds in ((1, True), (0, False)):
+        writers = {packaged: f"Type=oneshot\nExecStart=/sbin/modprobe ip_vs\n{_exec(value)}"}
+        files = HOOKED if value else {}
+        own = {"ipvs-tune.service": UNIT}
+        about = host(files, writers, wanted=WANTED, units=own)
+        assert booted(about).holds(off) is holds, "what stands in /etc counts"
+        about = host(files, writers, wanted=WANTED, units={"ipvs-tune.service": packaged})
+        assert booted(about).holds(off) is not holds
+
+
+def _exec(value: int) -> str:
+    return f"ExecStart={SETS.format(value)}"
+
+
+@pytest.mark.parametrize("line", ["ConditionPathExists=/x", "ExecStart=", "LimitNOFILE=1"])
+def test_a_unit_with_a_drop_in_proves_nothing(line: str) -> None:
+    sets = unit("/sbin/modprobe ip_vs", SETS.format(0))
+    assert booted(host({}, sets, wanted=WANTED)).holds(off) is True
+    found = booted(host({}, {**sets, f"{UNIT}.d/x.conf": line}, wanted=WANTED))
+    assert found.holds(off) is None
+
+
+def test_a_load_past_the_hook_counts_where_ip_vs_is_removed_before() -> None:
+    early = {**EARLY, DROP_IN: OFF, HOOK: RECIPE.replace("-p", f"-p {DROP_IN}")}
+    for lines, holds in (
+        ("/sbin/insmod /lib/ip_vs.ko", True),
+        ("rmmod ip_vs\n/sbin/insmod /lib/ip_vs.ko", None),
+        ("modprobe -r ip_vs; modprobe -i ip_vs conn_tab_bits=20", None),
+    ):
+        assert booted(host(early, {"/etc/rc.local": f"#!/bin/sh\n{lines}"})).holds(off) is holds
+
+
+def test_a_folder_that_tmpfiles_empties_of_old_files_is_a_doubt() -> None:
+    for age, holds in (("10d", None), ("-", True)):
+        line = f"d /etc/modprobe.d 0755 root root {age}"
+        assert booted(host(HOOKED, {"/etc/tmpfiles.d/x.conf": line})).holds(off) is holds
+
+
+def test_a_credential_on_the_kernel_command_line_is_a_doubt() -> None:
+    about = host(HOOKED, {})
+    words = ("systemd.set_credential=sysctl.extra:net.ipv4.vs.run_estimation=1",)
+    about = replace(about, tree=replace(about.tree, cmdline=words))
+    assert words[0] in booted(about).doubt

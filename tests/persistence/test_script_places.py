@@ -113,6 +113,8 @@ def test_a_socket_that_accepts_connections_starts_instances_of_its_template() ->
         "sysctl -q -p $FILE",
         "cat /opt/lb.conf | sysctl -p -",
         'sysctl --load="$FILE"',
+        "cd /opt/lb && sysctl -p lb.conf",
+        "curl -s http://lb/sysctl | sysctl -p /dev/stdin",
     ],
 )
 def test_a_sysctl_that_may_set_the_key_unnamed_is_a_doubt(command: str) -> None:
@@ -130,11 +132,27 @@ def test_a_sysctl_that_may_set_the_key_unnamed_is_a_doubt(command: str) -> None:
         "sysctl $quiet --system",
         "sysctl -p > /dev/null 2>&1",
         "sysctl -q -p /etc/sysctl.d/99-k8s.conf",
+        "sysctl -p /dev/stdin <<EOF",
+        "sysctl -p - <<'END'",
         "man sysctl",
     ],
 )
 def test_a_sysctl_of_other_keys_or_of_known_files_is_none(command: str) -> None:
     assert not writes_what_is_not_told(command, KEY)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cd /proc/sys/net/ipv4/vs",
+        "find /proc/sys/net/ipv4/vs/ -name 'run_*' | while read -r f; do echo 1 > $f; done",
+        "echo 1 | tee /proc/sys/net/ipv4/vs/run_est*",
+    ],
+)
+def test_the_folder_of_ip_vs_s_keys_is_a_doubt_and_a_look_at_it_is_none(line: str) -> None:
+    assert booted(host(HOOKED, {"/etc/rc.local": line})).holds(off) is None
+    for looks in ("[ -d /proc/sys/net/ipv4/vs ] || exit 0", "ls /proc/sys/net/ipv4/vs"):
+        assert booted(host(HOOKED, {"/etc/rc.local": looks})).holds(off) is True
 
 
 def test_a_pattern_over_ip_vs_s_keys_is_a_doubt() -> None:
@@ -223,3 +241,86 @@ def test_what_is_done_in_another_namespace_is_shown_as_written() -> None:
     command = "ip netns exec blue sysctl --system; sysctl -w net.ipv4.vs.run_estimation=1"
     script = {SCRIPT: f"#!/bin/sh\n{command}\n"}
     assert command in booted(host(HOOKED, script, called=((SCRIPT, UNIT),), wanted=WANTED)).doubt
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/update-motd.d/99-tune",
+        "/etc/monit/conf.d/lb",
+        "/etc/supervisor/conf.d/lb.conf",
+        "/etc/letsencrypt/renewal-hooks/deploy/reload.sh",
+        "/etc/incron.d/lb",
+        "/etc/bashrc",
+        "/etc/systemd/user/tune.service",
+        "/root/.config/systemd/user/tune.service",
+        "/usr/share/netfilter-persistent/plugins.d/90-tune",
+    ],
+)
+def test_a_command_in_any_program_s_own_hooks_may_run_at_any_time(path: str) -> None:
+    for text in (SETS.format(1), f"command=/bin/sh -c '{SETS.format(1)}'"):
+        doubt = after_reload(host(HOOKED, {path: text}), off).doubt
+        assert path in doubt
+        assert "at any time" in doubt
+    assert after_reload(host(HOOKED, {path: SETS.format(0)}), off).holds(off) is True
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/etc/app/lb.conf", "net.ipv4.vs.run_estimation = 1"),
+        ("/etc/app/lb.yml", '- "net.ipv4.vs.run_estimation": 1'),
+        ("/etc/update-motd.d/99-tune", "sysctl -n net.ipv4.vs.run_estimation"),
+        ("/etc/motd", SETS.format(1)),
+        ("/etc/app/hook.sh.dpkg-old", SETS.format(1)),
+        ("/etc/tuned/other/tune.sh", SETS.format(1)),
+    ],
+)
+def test_what_nothing_reads_or_runs_in_etc_is_no_doubt(path: str, text: str) -> None:
+    assert booted(host(HOOKED, {path: text}, tuned=("lb",))).holds(off) is True
+
+
+@pytest.mark.parametrize("by", ["/etc/udev/rules.d/70-lb.rules", "/etc/pam.d/sshd"])
+def test_a_script_that_a_rule_or_another_program_s_file_names_may_run_at_any_time(by: str) -> None:
+    about = host(HOOKED, SETTING, called=((SCRIPT, by),))
+    assert "may do so at any time" in after_reload(about, off).doubt
+
+
+@pytest.mark.parametrize("line", ["tune.sh", "exec tune.sh --now", "cd / && tune.sh"])
+def test_a_script_that_is_called_by_its_name_alone_is_followed(line: str) -> None:
+    scripts = {"/etc/rc.local": f"#!/bin/sh\n{line}", "/usr/local/bin/tune.sh": SETS.format(1)}
+    assert "through /usr/local/bin/tune.sh:1" in booted(host(HOOKED, scripts)).doubt
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "rsync -a --delete /opt/golden/etc/ /etc/",
+        "cp -a /opt/golden/. /",
+        "tar -xzf /opt/golden.tar.gz -C /",
+        "tar xf /opt/golden.tar --directory=/etc",
+    ],
+)
+def test_a_whole_tree_that_is_put_over_etc_is_a_doubt(command: str) -> None:
+    found = booted(host(HOOKED, {"/etc/rc.local": f"#!/bin/sh\n{command}"}))
+    assert "/etc/rc.local:2" in found.doubt
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cp /opt/hosts /etc/",
+        "tar -czf /backup/etc.tar.gz -C / etc",
+        "rsync -a /etc/ /backup/etc/",
+        "tar -xf /opt/app.tar -C /opt",
+    ],
+)
+def test_a_backup_or_a_single_file_is_none(command: str) -> None:
+    assert booted(host(HOOKED, {"/etc/rc.local": f"#!/bin/sh\n{command}"})).holds(off) is True
+
+
+@pytest.mark.parametrize("command", ["/usr/local/bin/kube-proxy --v=2", "/usr/sbin/ldirectord"])
+def test_a_load_balancer_in_a_sandbox_is_a_doubt(command: str) -> None:
+    for line in ("ProtectKernelTunables=yes", "PrivateUsers=self"):
+        found = booted(host(HOOKED, unit(command, more=line), wanted=WANTED))
+        assert "in a sandbox" in found.doubt

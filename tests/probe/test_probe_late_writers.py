@@ -242,3 +242,105 @@ def test_a_file_that_sysctl_reads_comes_with_its_patterns(tmp_path: Path) -> Non
     conf = put(tmp_path, "opt/lb.conf", "net.ipv4.vs.run_estimation = 0\nnet.ipv4.*.run* = 1\n")
     put(tmp_path, "etc/cron.d/x", f"1 * * * * root sysctl -p {conf}\n")
     assert [line.number for line in found(tmp_path).settings[conf]] == [1, 2]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_command_anywhere_in_etc_comes(tmp_path: Path, shell: str) -> None:
+    text = f"#!/bin/sh\n{SETS}\n"
+    there = [
+        put(tmp_path, path, text)
+        for path in (
+            "etc/update-motd.d/99-x",
+            "etc/letsencrypt/renewal-hooks/deploy/x.sh",
+            "etc/monitrc",
+            "etc/systemd/user/x.service",
+        )
+    ]
+    for path in ("etc/ssl/x.sh", "etc/ansible/roles/x.yml", "etc/sysctl.d/90.conf.orig"):
+        put(tmp_path, path, text)
+    put(tmp_path, "etc/docs/x", "sysctl\n")
+    assert sorted(found(tmp_path, shell).files) == sorted(there)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_script_that_is_named_from_its_folder_comes(tmp_path: Path, shell: str) -> None:
+    text = f"#!/bin/sh\n{SETS}\n"
+    scripts = {
+        put(tmp_path, f"srv/{name}/tune", text): name for name in ("app", "jobs", "lb", "idle")
+    }
+    by = {
+        "app": put(
+            tmp_path,
+            "etc/systemd/system/a.service",
+            f"WorkingDirectory={tmp_path}/srv/app\nExecStart=/bin/sh ./tune\n",
+        ),
+        "jobs": put(tmp_path, "etc/crontab", f"* * * * * root run-parts {tmp_path}/srv/jobs\n"),
+        "lb": put(tmp_path, "etc/cron.d/x", f"@reboot root cd {tmp_path}/srv/lb && ./tune\n"),
+    }
+    read = found(tmp_path, shell)
+    assert set(read.called) >= {(path, by[name]) for path, name in scripts.items() if name in by}
+    assert {scripts[path] for path in read.files if path in scripts} == set(by)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_script_that_may_not_be_executed_or_a_program_s_file_names_others(
+    tmp_path: Path, shell: str
+) -> None:
+    sets = put(tmp_path, "data/tune", f"{SETS}\n")
+    source = put(tmp_path, "data/env.sh", f". {sets}\n")
+    conf = put(tmp_path, "srv/keepalived.conf", f"notify_master {sets}\n")
+    put(tmp_path, "etc/cron.d/x", f"@reboot root sh {source}\n")
+    unit = "usr/lib/systemd/system/keepalived.service"
+    put(tmp_path, unit, f"ExecStart=/usr/sbin/keepalived -f /etc/x {conf}\n")
+    assert {(sets, source), (sets, conf)} <= set(found(tmp_path, shell).called)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_script_in_a_known_folder_comes_with_who_calls_it_by_its_name(
+    tmp_path: Path, shell: str
+) -> None:
+    script = put(tmp_path, "usr/local/bin/tune.sh", f"#!/bin/sh\n{SETS}\n", 0o755)
+    cron = put(tmp_path, "etc/cron.d/x", "@reboot root tune.sh --now\n")
+    idle = put(tmp_path, "etc/cron.d/y", "@reboot root x --tune.sh.d\n")
+    read = found(tmp_path, shell)
+    assert {script, cron} <= set(read.files)
+    assert idle not in read.files
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_which_file_of_a_unit_counts_comes_and_what_starts_it(tmp_path: Path, shell: str) -> None:
+    unit = f"Type=oneshot\nExecStart={SETS}\n"
+    put(tmp_path, "usr/lib/systemd/system/a.service", unit)
+    own = put(tmp_path, "etc/systemd/system/a.service", "ExecStart=/bin/true\n")
+    attached = put(tmp_path, "etc/systemd/system.attached/b.service", unit)
+    put(tmp_path, "usr/lib/systemd/system/c.service", unit)
+    mask = tmp_path / "etc/systemd/system/c.service"
+    mask.symlink_to("/dev/null")
+    upholds = tmp_path / "etc/systemd/system/multi-user.target.upholds"
+    upholds.mkdir()
+    (upholds / "b.service").symlink_to(attached)
+    cron = put(tmp_path, "etc/cron.d/x", "* * * * * root systemctl restart b\n")
+    read = found(tmp_path, shell)
+    assert read.units == {"a.service": own, "b.service": attached, "c.service": str(mask)}
+    assert ("b.service", "multi-user.target.upholds") in read.wanted
+    assert lines(read.files[cron]) == [(1, "* * * * * root systemctl restart b")]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_program_s_binary_does_not_come_and_an_odd_name_is_told(
+    tmp_path: Path, shell: str
+) -> None:
+    (tmp_path / put(tmp_path, "etc/cron.daily/x", "")).write_bytes(
+        b"\x7fELF\0sysctl run_estimation\n"
+    )
+    put(tmp_path, "etc/cron.daily/two\nlines", f"{SETS}\n")
+    read = found(tmp_path, shell)
+    assert f"{tmp_path}/etc/cron.daily/x" not in read.files
+    assert read.unreadable == ("/: a file that concerns sysctl has a name of several lines",) * 2
+
+
+def test_tuned_s_post_loaded_profile_and_lists_with_commas_count(tmp_path: Path) -> None:
+    put(tmp_path, "etc/tuned/active_profile", "web\n")
+    put(tmp_path, "etc/tuned/post_loaded_profile", "ours\n")
+    put(tmp_path, "etc/tuned/web/tuned.conf", "[main]\ninclude=lb,base\n")
+    assert {"web", "lb", "base", "ours"} <= set(found(tmp_path).tuned)

@@ -53,6 +53,14 @@ _REWRITES = re.compile(
     r"[\"']?\s*(?:$|[;&|)])"
 )
 _DECIDES = re.compile(r"run_estimation|ip[_-]vs|[*?\[].*=")
+_UNLOADS = re.compile(
+    r"\b(?:rmmod|modprobe(?:\s+-\S+)*\s+(?:-[a-zA-Z]*r[a-zA-Z]*|--remove))\b.*\bip[_-]vs"
+)
+#: A whole tree that is copied over /etc or /: a name of its own for what it may hold.
+_OVER_ETC = re.compile(
+    r"(?:^|[\s;&|(/])(?:(?:rsync\s|cp\s+(?:-\S+\s+)*-[a-zA-Z]*[arR])[^;&|>]*(?:/|/\.|/\*|/etc)[\"']?\s+[\"']?(?:/etc/?|/)"
+    r"|tar\s+(?:-?[a-zA-Z]*x|--extract|--get)[^;&|>]*(?:-C|--directory)[\s=]*(?:/etc/?|/))[\"']?(?=\s|$|[;&|)])"
+)
 #: A container's own value, in a pod's manifest: it is set in the pod's network namespace.
 _POD_SYSCTL = re.compile(r"-?\s*[\"']?name[\"']?\s*:")
 
@@ -67,6 +75,7 @@ class Writer:
         values: what it may leave in the key; empty where that is not known.
         at_boot: it runs once, when the host boots; else at any time.
         past_hook: it loads ip_vs in a way that runs no hook; nothing happens where it is loaded.
+        unloads: the same file removes ip_vs, so that such a load finds none loaded.
         confined: it does so in a sandbox, where the hook runs and cannot set the key.
         proven: it surely runs at each boot, and leaves its value whether ip_vs was there or not.
     """
@@ -78,6 +87,7 @@ class Writer:
     proven: bool = False
     past_hook: bool = False
     confined: bool = False
+    unloads: bool = False
 
     @property
     def sets(self) -> str:
@@ -98,6 +108,7 @@ class Writer:
 
 def line_writers(config: HostConfig, file: BootFile, *, at_boot: bool) -> Iterator[Writer]:
     """What single lines may write, where the whole is not followed."""
+    unloads = any(_UNLOADS.search(line.text) for line in file.lines)
     for line in file.lines:
         text = line.text.strip()
         in_unit = _UNIT_FILE.search(file.path) is not None
@@ -108,7 +119,9 @@ def line_writers(config: HostConfig, file: BootFile, *, at_boot: bool) -> Iterat
             if values:
                 yield Writer(f"{file.path}:{line.number}", text, values, at_boot)
             continue
-        yield from command_writers(config, f"{file.path}:{line.number}", text, at_boot=at_boot)
+        where = f"{file.path}:{line.number}"
+        for one in command_writers(config, where, text, at_boot=at_boot):
+            yield replace(one, unloads=one.past_hook and unloads)
 
 
 def command_writers(
@@ -142,7 +155,7 @@ def _called(config: HostConfig, text: str) -> list[BootFile]:
         words = [word.strip("\"'") for word in _WORDS.split(part)]
         if any(word.rpartition("/")[2] in ("sysctl", "systemd-sysctl") for word in words):
             continue
-        named = {word.rpartition("/")[2] for word in words if "/" in word}
+        named = {word.rpartition("/")[2] for word in words}
         for path, file in config.boot_files.files.items():
             name = path.rpartition("/")[2]
             if path in words or (name in named and _SCRIPTS.match(path)):
@@ -175,7 +188,7 @@ def _writes(config: HostConfig, text: str) -> int:
     name = config.key.path.rpartition("/")[2]
     if _POD_SYSCTL.match(text):
         return 0
-    named = re.compile(rf"{name}|ipv4[./]vs[./]\S*[*?\[]")
+    named = re.compile(rf"{name}|ipv4[./]vs[./]\S*[*?\[]|ipv4/vs/?(?=[^\w./-]|$)")
     parts = _SEPARATORS.split(text)
     return sum(not _only_reads(found[0], part) for part in parts if (found := named.search(part)))
 
@@ -201,4 +214,4 @@ def _rewrites(config: HostConfig, text: str) -> bool:
         lines = () if file is None else file.lines or ()
         if file is None or any(_DECIDES.search(line.text) for line in lines):
             return True
-    return False
+    return _OVER_ETC.search(text) is not None

@@ -21,6 +21,7 @@ from ipvs_audit.persistence.script_places import (
     UNIT,
     at_any_time_by_place,
     at_boot_by_place,
+    elsewhere_in_etc,
     never_started,
     seen_by_root,
     when_called,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 _CRON_FIELDS = re.compile(r"\s*(@\w+|(?:\S+\s+){4}\S+)\s+(.*)")
 #: anacrontab(5): period, delay, name, command.
 _ANACRON = re.compile(r"\s*(@?\w+)\s+\d+\s+\S+\s+(.*)")
+_CREDENTIAL = re.compile(r"systemd\.set_credential(?:_binary)?=sysctl\.")
+_SETTING = re.compile(r"\s*-?\s*[\"']?(?:net[./])?(?:[\w*]+[./])*[\w*?\[\]]+[\"']?\s*[=:]\s*\S*\s*")
 _LOADS_FIRST = re.compile(
     r"(?:(?:set -[eux]+|PATH=\S*|export PATH=\S*|:|true)\s*[;\n]\s*)*"
     r"(?:/usr)?/s?bin/modprobe\s+(?:-[qva]+\s+|--\s+)*ip[_-]vs(?:\s*(?:\n|;|&&)|\s*$)"
@@ -66,7 +69,7 @@ def with_late_writers(
     right = before.value is None or is_compliant(accepts, before.value)
     if not right or (early and _sysctl_sets(config)):
         # Something that writes after it was loaded decides, however it was loaded.
-        found = tuple(one for one in found if not one.past_hook)
+        found = tuple(one for one in found if not one.past_hook or one.unloads)
     good = [one for one in found if one.leaves_only(accepts)]
     bad = [one for one in found if one not in good]
     doubt = ""
@@ -83,7 +86,7 @@ def with_late_writers(
         doubt = f"{open_[0].sets}, and may do so after ip_vs is loaded ({before.because})"
     last = (bad if right else good)[:1]
     if right and not bad:
-        doubt = _images(config.boot_files) or _not_searched(config.boot_files)
+        doubt = _images(config.boot_files) or _not_searched(config)
     if doubt or not last:
         return replace(before, doubt=doubt)
     return replace(before, value=last[0].values[0], because=_later(before, last[0]))
@@ -94,9 +97,11 @@ def _sysctl_sets(config: HostConfig) -> bool:
     return config.systemd_runs and config.resolve(config.systemd_sysctl).winner is not None
 
 
-def _not_searched(boot: BootFiles) -> str:
+def _not_searched(config: HostConfig) -> str:
     """What the search left out, but for what the probe's user may not read: docs name that."""
-    left = (each for each in boot.unreadable if not each.endswith("permission denied"))
+    left = [one for one in config.boot_files.unreadable if not one.endswith("permission denied")]
+    # systemd.system-credentials(7): what systemd-sysctl reads beside its files.
+    left += [one for one in config.tree.cmdline if _CREDENTIAL.match(one)]
     return next((f"what else writes the key is not fully known: {each}" for each in left), "")
 
 
@@ -120,7 +125,8 @@ def with_repeated_writers(config: HostConfig, before: Prediction, accepts: Accep
     if before.fault or before.doubt or not is_compliant(accepts, before.value):
         return before
     for one in late_writers(config, before.value, early=True):
-        if not (one.leaves_only(accepts) or one.past_hook or one.at_boot):
+        past_hook = one.past_hook and not one.unloads
+        if not (one.leaves_only(accepts) or past_hook or one.at_boot):
             return replace(before, doubt=f"{one.sets}, and may do so at any time")
     return before
 
@@ -169,6 +175,13 @@ def _of_file(
         yield from line_writers(config, file, at_boot=False)
     elif (at_boot := when_called(config, path)) is not None:
         yield from line_writers(config, file, at_boot=at_boot)
+    elif elsewhere_in_etc(config, path):
+        yield from line_writers(config, _without_settings(file), at_boot=False)
+
+
+def _without_settings(file: BootFile) -> BootFile:
+    """The lines that may be commands: a setting in a file that nothing known reads sets nothing."""
+    return replace(file, lines=tuple(one for one in file.lines if not _SETTING.fullmatch(one.text)))
 
 
 def _of_executable(
@@ -185,6 +198,8 @@ def _of_unit(
     config: HostConfig, file: BootFile, name: str, value: Value | None, *, early: bool
 ) -> Iterator[Writer]:
     drop_in = not file.path.endswith(f"/{name}")
+    if not drop_in and config.boot_files.units.get(name, file.path) != file.path:
+        return  # a file in another folder replaces or masks it
     if name in LOADER_UNITS:
         if drop_in:
             yield from line_writers(config, file, at_boot=True)
@@ -202,12 +217,18 @@ def _of_unit(
         values = () if default is None else (default,)
         yield Writer(*confined, values, at_boot=True, past_hook=True, confined=True)
     script, known = unit_script(file)
-    surely = known and bool(targets & BOOT_TARGETS)
+    surely = known and bool(targets & BOOT_TARGETS) and not _has_drop_in(config, name)
     writer = _proven(config, file, script, value, early=early) if surely else None
     if writer is not None:
         yield writer
     else:
         yield from line_writers(config, file, at_boot=True)
+
+
+def _has_drop_in(config: HostConfig, name: str) -> bool:
+    """Whether a drop-in may give a unit a condition or other commands."""
+    units = (UNIT.search(path) for path in config.boot_files.files)
+    return any(unit is not None and unit[2] and unit[1] == name for unit in units)
 
 
 def _of_script(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
 
 #: A unit's file, or a drop-in for it.
-UNIT = re.compile(r"/systemd/[^/]+/((?:[^/]+\.)?(?:service|socket))(\.d/[^/]+)?$")
+UNIT = re.compile(r"/systemd/(?!user/)[^/]+/((?:[^/]+\.)?(?:service|socket))(\.d/[^/]+)?$")
 CRON = re.compile(r"/(crontab|anacrontab)$|/cron\.d/|/spool/cron/(?!atjobs/)")
 _AT_ANY_TIME = [
     "/cron.hourly/",
@@ -37,12 +37,23 @@ _AT_ANY_TIME = [
     "/ifup-local",
     "/system-generators/",
     "/system-sleep/",
+    "/systemd/user/",
+    "/spool/incron/",
+    "/netfilter-persistent/plugins.d/",
+    "dhcpcd-hooks/",
 ]
 _AT_BOOT = "/tuned/ /ufw /cloud/ /etc/init.d/ /local.d/ /rc.modules".split()  # noqa: SIM905
 _CREDENTIAL = re.compile(r"/(credstore|credentials/@system)/sysctl\.")
 _RUN_PARTS = re.compile(r"/cron\.(?:d|hourly|daily|weekly|monthly)/([^/]+)$")
 _RUN_PARTS_NAME = re.compile("[A-Za-z0-9_-]+")
 _MOST_CALLERS = 5
+#: What in /etc is judged by itself, is read by people, or was put aside by a package manager or an
+#: editor.
+_NOT_RUN = re.compile(
+    r"/etc/(?:sysctl\.|modprobe\.d/|modules-load\.d/|udev/|systemd/|tuned/|initramfs-tools/|dracut|motd|issue)"
+    r"|/README[^/]*$|(?:~|\.(?:bak|old|orig|save|sw[op]|md|txt|rst|sample|example|disabled|rpm\w+|dpkg-\w+|ucf-\w+))$",
+    re.IGNORECASE,
+)
 
 
 def at_boot_by_place(config: HostConfig, path: str) -> bool:
@@ -55,6 +66,16 @@ def at_boot_by_place(config: HostConfig, path: str) -> bool:
 def at_any_time_by_place(config: HostConfig, path: str) -> bool:
     """Whether a file may run at any time: cron's folders, dispatchers, logins, programs' hooks."""
     return any(place in path for place in _AT_ANY_TIME) and not never_started(config, path)
+
+
+def elsewhere_in_etc(config: HostConfig, path: str) -> bool:
+    """Whether a file of /etc may be some program's own script or configuration.
+
+    Which program runs it and when is not known: at any time.
+    """
+    return (
+        path.startswith("/etc/") and not _NOT_RUN.search(path) and not never_started(config, path)
+    )
 
 
 def seen_by_root(config: HostConfig) -> bool:
@@ -100,4 +121,7 @@ def _when_by_place(config: HostConfig, path: str) -> bool | None:
         return True
     if CRON.search(path) or at_any_time_by_place(config, path):
         return False
-    return True if at_boot_by_place(config, path) else None
+    if at_boot_by_place(config, path):
+        return True
+    # A udev rule runs programs on events, which come at any time.
+    return False if elsewhere_in_etc(config, path) or "/udev/rules.d/" in path else None

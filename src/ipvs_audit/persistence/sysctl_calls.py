@@ -13,6 +13,10 @@ _SYSCTL = re.compile(r"""(?:^|[\s"'/=:+!@-])sysctl["']?(?:\s+(.*)|$)""", re.DOTA
 _UNKNOWN = re.compile(r"[$*?\[%]")
 _FILES = re.compile(r"-[a-zA-Z]*[pf](.*)|--load(?:=(.*))?")
 _SHOWS = re.compile(r"-[a-zA-Z]*[nNbrV][a-zA-Z]*|--(?:values|names|binary|pattern|help|version)")
+_HERE_DOCUMENT = re.compile(r"<<-?\s*[\"'\\]?\w")
+_INPUT = re.compile("-|/dev/(?:stdin|fd/0)|/proc/self/fd/0")
+#: A path that does not depend on where a command starts, nor on its input.
+_WHOLE = re.compile("/(?!dev/(?!null$)|proc/)")
 _REDIRECTION = re.compile(r"[0-9]*[<>]+\s*\S*")
 
 
@@ -43,7 +47,9 @@ def _is_open(rest: str, key: str, *, by_input: bool) -> bool:
     loads = [found for word in options if (found := _FILES.fullmatch(word))]
     if loads:
         files = operands + [given for found in loads if (given := found[1] or found[2])]
-        return by_input or any(file == "-" or _UNKNOWN.search(file) for file in files)
+        if _HERE_DOCUMENT.search(rest):
+            files = [file for file in files if not _INPUT.fullmatch(file)]  # its lines are searched
+        return by_input or any(_UNKNOWN.search(file) or not _WHOLE.match(file) for file in files)
     if "--system" in options or any(_SHOWS.fullmatch(word) for word in options):
         return False  # what it reads is known; a variable among its words is one more option
     return (by_input and not operands) or any(_may_be(word, key) for word in operands)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.boot_files import BootFile
 
 _FIELDS_BEFORE_ARGUMENT = 6
+_AGE = 5
+_CLEANS = "dDevqQ"  # directories from which old files are removed, where an age is given
 _KEEPS = "xXdDvqQzZtThHaAm"
 
 
@@ -34,5 +36,5 @@ def tmpfiles_writers(config: HostConfig, file: BootFile) -> Iterator[Writer]:
             stores = config.key.stores(text.replace("\\n", "")) if kind in "wf" else None
             values = () if stores is None else (stores,)
             yield Writer(where, line.text, values, at_boot=True)
-        elif kind not in _KEEPS:
+        elif kind not in _KEEPS or (len(fields) > _AGE and fields[_AGE] != "-" and kind in _CLEANS):
             yield Writer(where, line.text, (), at_boot=True)

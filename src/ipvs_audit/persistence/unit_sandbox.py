@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.boot_files import BootFile
 
 _LOADS = re.compile(
-    r"Exec\w*[ \t]*=.*((modprobe|insmod).*\bip[_-]vs|/(ipvsadm|keepalived)\b|ipvsadm)"
+    r"Exec\w*[ \t]*=.*((modprobe|insmod).*\bip[_-]vs|ipvsadm"
+    r"|/(keepalived|kube-proxy|kube-router|ldirectord|k3s|rke2)\b)"
 )
 _ON = r"[ \t]*=[ \t]*(?:yes|true|on|1)\b"
 _CONFINES = re.compile(
-    rf"(?:ProtectKernelTunables|PrivateNetwork|PrivateUsers){_ON}.*"
+    rf"(?:ProtectKernelTunables|PrivateNetwork){_ON}.*"
+    r"|PrivateUsers[ \t]*=[ \t]*(?!no|false|off|0)\w.*"
     r"|(?:NetworkNamespacePath|RootDirectory|RootImage|ReadOnly\w+|Inaccessible\w+|ProcSubset"
     r"|TemporaryFileSystem|Bind(?:ReadOnly)?Paths)[ \t]*=[ \t]*[^ \t].*"
     r"|Environment[ \t]*=.*MODPROBE_OPTIONS.*"

@@ -5,6 +5,7 @@ Source: systemd.unit(5): instances of templates, aliases, drop-ins of a prefix o
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ class Starts:
 
     Attributes:
         targets: directories that want it, as ``multi-user.target.wants``.
-        at_any_time: a timer, path or socket unit that is wanted starts it.
+        at_any_time: a timer, path or socket unit that is wanted starts it, or a script does.
     """
 
     targets: set[str]
@@ -34,8 +35,26 @@ def starts_of(boot: BootFiles, name: str) -> Starts:
     # A socket that accepts connections starts an instance for each.
     named |= {f"{each.removesuffix('@.service')}.socket" for each in names}
     wanted = {unit for unit, _ in boot.wanted if _is_one_of(unit, starters | named)}
-    timed = any(unit.endswith(".timer") for unit in wanted)
+    timed = any(unit.endswith(".timer") for unit in wanted) or _started_by_command(boot, names)
     return Starts(targets, timed or (bool(wanted) and not targets))
+
+
+#: systemctl(1): what starts a unit; a name without an ending is a service's.
+_STARTS = re.compile(
+    r"\bsystemctl\b[^;&|#]*?\s(?:(?:try-|reload-or-|try-reload-or-)?restart|start|reenable|enable\s+--now)"
+    r"(?:\s+--?\S+)*((?:\s+[\w@.:\\-]+)+)"
+)
+
+
+def _started_by_command(boot: BootFiles, names: set[str]) -> bool:
+    """Whether a script or a unit's command starts it."""
+    return any(
+        _is_one_of(unit if "." in unit else f"{unit}.service", names)
+        for file in boot.files.values()
+        for line in file.lines
+        for found in _STARTS.finditer(line.text)
+        for unit in found[1].split()
+    )
 
 
 _KINDS = ("timer", "path", "socket")

@@ -4,7 +4,7 @@
 # others: of what stands between them, that it stands there.
 
 # The lines that concern sysctl or ip_vs, and those of a script that change nothing.
-concerns='run_estimation|(^|[^-.a-z])sysctl([^.a-z]|$)|systemd-sysctl([^.]|$)|systemctl.*systemd-sysctl|systemd-modules-load([^.]|$)|(modprobe|insmod).*ip[_-]vs|^[a-zA-Z][-+!=~^$]*[ 	]+/((etc|run|var/run|lib|usr/lib|usr/local/lib)/(sysctl|modprobe|modules-load|udev)|proc/sys/net/ipv4/[^ ]*[*?[])|ipv4[./]vs[./][*?[]|[ >"]/etc/(sysctl[.]|modprobe|modules-)|^[ 	]*Exec.*/(ipvsadm|keepalived)'
+concerns='run_estimation|(^|[^-.a-z])sysctl([^.a-z]|$)|systemd-sysctl([^.]|$)|systemctl.*systemd-sysctl|systemd-modules-load([^.]|$)|(modprobe|insmod|rmmod).*ip[_-]vs|^[a-zA-Z][-+!=~^$]*[ 	]+/((etc|run|var/run|lib|usr/lib|usr/local/lib)/(sysctl|modprobe|modules-load|udev)|proc/sys/[^ ]*[*?[])|ipv4[./]vs[./][^ ]*[*?[]|ipv4/vs/?([^A-Za-z0-9_./-]|$)|(^|[^a-z])(rsync|cp|tar)[ 	].*[ 	](/|/etc/?)([ 	;&|)]|$)|[ >"]/etc/(sysctl[.]|modprobe|modules-)|^[ 	]*Exec.*/(ipvsadm|keepalived|kube-proxy|kube-router|ldirectord|k3s|rke2)'
 harmless='^[ 	]*(exit( [0-9]+)?|set -[eux]+|:|true|sleep [0-9.]+|(export )?PATH=[^ ;&|$`(]*|touch /var/lock/subsys/local)[ 	]*$'
 ordering='^[ 	]*(Condition|Assert|After|Before|DefaultDependencies|Type|User|DynamicUser|On[A-Z]|Unit|Service|WantedBy|RequiredBy|Requires|BindsTo|PrivateNetwork|PrivateUsers|NetworkNamespacePath|JoinsNamespaceOf|ProtectKernelTunables|RootDirectory|RootImage|ReadOnly|Inaccessible|TemporaryFileSystem|Bind|ProcSubset|Environment=.?MODPROBE_OPTIONS)[A-Za-z]*[ 	]*='
 
@@ -36,7 +36,10 @@ function take(number, text, unit,   bring, hit) {
 BEGIN {
   CONCERNS = ENVIRON["CONCERNS"]; HARMLESS = ENVIRON["HARMLESS"]; ORDERING = ENVIRON["ORDERING"]; CALLERS = ENVIRON["CALLERS"]
   for (a = 1; a < ARGC; a++) {
-    path = ARGV[a]; unit = path ~ "/systemd/[^/]*/" && path ~ "[.](service|timer|conf|path|socket)$"
+    path = ARGV[a]
+    if ((getline text < path) > 0 && text ~ /^\177ELF/) continue
+    close(path)
+    unit = path ~ "/systemd/[^/]*/" && path ~ "[.](service|timer|conf|path|socket)$"
     print "file " shown(path)
     if (substr(ENVIRON["FLAGS"], a, 1) == "x") print "exec"
     number = 0; held = ""; had = 0; gap = 0; brought = 0
@@ -78,10 +81,10 @@ late_named() {
 }
 
 late_writers() {
-  late_search
-  set --
   names='/systemd-sysctl.service/systemd-modules-load.service/systemd-sysext.service/systemd-confext.service/'
   stock_names=$names
+  late_search
+  set --
   for name in systemd-sysctl systemd-modules-load; do
     have_unit=''
     case $name in systemd-sysctl) other_name=procps ;; *) other_name=kmod ;; esac # Debian's aliases
@@ -99,7 +102,7 @@ late_writers() {
       done
     done
   done
-  seen=$nl flags='' count=0 stock='' dropped=''
+  seen=$nl flags='' count=0 stock='' dropped='' own=''
   for file; do
     seen=$seen$file$nl flags=${flags}-
     case $file in *.service) stock="$stock$file$nl" ;; esac
@@ -109,6 +112,7 @@ late_writers() {
   for file in $found; do
     case $seen in *"$nl$file$nl"*) continue ;; esac
     seen=$seen$file$nl
+    late_ends "$file" || marks="${marks}unreadable /: a file that concerns sysctl has a name of several lines$nl"
     if [ -L "$file" ]; then # kmod.service is another name of systemd-modules-load.service
       for name in $stock; do [ "$file" -ef "$name" ] && continue 2; done
     fi
@@ -120,9 +124,22 @@ late_writers() {
     set -- "$@" "$file"
     if [ -x "$file" ]; then flags=${flags}x; else flags=${flags}-; fi
     late_unit "$file"
+    case $file in
+      */systemd/user/* | */systemd/*.d/*) ;;
+      */systemd/*.service | */systemd/*.socket) own="$own ${file##*/}" ;;
+    esac
   done
   unset IFS
   set +f
+  # Which of several files of a name counts: one in /etc replaces or masks a package's.
+  for name in $own; do
+    for dir in $unit_dirs; do
+      if [ -e "$dir/$name" ] || [ -L "$dir/$name" ]; then
+        marks="${marks}unit $name $dir/$name$nl"
+        break
+      fi
+    done
+  done
   # Other drop-ins of the units that were found may confine these.
   for dir in $unit_dirs; do
     for file in "$dir"/*.service.d/*.conf; do
@@ -222,7 +239,7 @@ late_writers() {
   unset IFS
   set +f
   for dir in $unit_dirs; do
-    for link in "$dir"/*.wants/* "$dir"/*.requires/*; do
+    for link in "$dir"/*.wants/* "$dir"/*.requires/* "$dir"/*.upholds/*; do
       if late_named "${link##*/}"; then
         name=${link%/*}
         marks="${marks}wanted ${link##*/} ${name##*/}$nl"
@@ -236,7 +253,9 @@ late_writers() {
   done
   if get /etc/tuned/active_profile; then
     # What any profile includes counts as active.
-    marks="${marks}tuned $got $(grep -rshE '^[ 	]*include[ 	]*=' /etc/tuned /usr/lib/tuned | tr '=\n' '  ')$nl"
+    active=$got
+    get /etc/tuned/post_loaded_profile && active="$active $got"
+    marks="${marks}tuned $active $(grep -rshE '^[ 	]*include[ 	]*=' /etc/tuned /usr/lib/tuned | tr '=,;\n' '    ')$nl"
   fi
   for path in /etc/extensions /run/extensions /var/lib/extensions /usr/local/lib/extensions \
     /run/confexts /var/lib/confexts /usr/local/lib/confexts /usr/lib/confexts; do
@@ -244,6 +263,9 @@ late_writers() {
       [ ! -e "$file" ] || marks="${marks}extension $path$nl"
       break
     done
+  done
+  for path in /etc/credstore.encrypted/sysctl.* /usr/lib/credstore.encrypted/sysctl.*; do
+    [ ! -e "$path" ] || marks="${marks}unreadable $path: encrypted$nl"
   done
   for path in /usr/.systemd-sysext /etc/.systemd-confext; do
     [ ! -e "$path" ] || marks="${marks}merged $path$nl"
