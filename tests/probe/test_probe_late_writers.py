@@ -344,3 +344,51 @@ def test_tuned_s_post_loaded_profile_and_lists_with_commas_count(tmp_path: Path)
     put(tmp_path, "etc/tuned/post_loaded_profile", "ours\n")
     put(tmp_path, "etc/tuned/web/tuned.conf", "[main]\ninclude=lb,base\n")
     assert {"web", "lb", "base", "ours"} <= set(found(tmp_path).tuned)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_of_a_setting_that_may_matter_the_name_comes_and_no_value(
+    tmp_path: Path, shell: str
+) -> None:
+    text = (
+        "[Service]\nType=oneshot\nProtectKernelModules=yes\nStandardOutput=journal\n"
+        "EnvironmentFile=/etc/hunter2\nEnvironment=A=hunter2 \\\n  B=1\n"
+        f"Environment=A=hunter2 MODPROBE_OPTIONS=-i\nExecStart={SETS}\n"
+    )
+    path = put(tmp_path, "etc/systemd/system/ipvs.service", text)
+    read = found(tmp_path, shell)
+    assert lines(read.files[path]) == [
+        (2, "Type=oneshot"),
+        (3, "ProtectKernelModules="),
+        (5, "EnvironmentFile="),
+        (8, "Environment="),
+        (9, f"ExecStart={SETS}"),
+    ]
+    assert read.files[path].others == ()
+    assert "hunter2" not in repr(read)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_is_in_run_neither_masks_nor_wants_a_unit_at_a_boot(
+    tmp_path: Path, shell: str
+) -> None:
+    unit = put(tmp_path, "usr/lib/systemd/system/e.service", f"[Service]\nExecStart={SETS}\n")
+    put(tmp_path, "run/systemd/system/e.service", "[Service]\nExecStart=/bin/true\n")
+    wants = tmp_path / "run/systemd/system/multi-user.target.wants"
+    wants.mkdir()
+    (wants / "e.service").symlink_to(unit)
+    read = found(tmp_path, shell)
+    assert read.units == {"e.service": unit}
+    run_wants = f"{tmp_path}/run/multi-user.target.wants"  # the probe's /run/
+    assert ("e.service", run_wants) in read.wanted
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_drop_ins_of_a_units_prefix_come_with_it(tmp_path: Path, shell: str) -> None:
+    put(tmp_path, "etc/systemd/system/ipvs-tune.service", f"[Service]\nExecStart={SETS}\n")
+    folders = ("ipvs-.service.d", "ipvs-tune.service.d", "service.d", "other-.service.d")
+    paths = [
+        put(tmp_path, f"etc/systemd/system/{folder}/x.conf", "[Service]\nUser=nobody\n")
+        for folder in folders
+    ]
+    assert set(paths) & set(found(tmp_path, shell).files) == set(paths[:3])

@@ -23,13 +23,20 @@ _ALIASES = {SYSCTL_UNIT: "procps.service", MODULES_UNIT: "kmod.service"}
 #: The loaders' own units, by each of their names.
 LOADER_UNITS = frozenset((*_ALIASES, *_ALIASES.values()))
 
-#: Targets that every boot to a login reaches.
+#: Targets that a boot to a login may reach.
 BOOT_TARGETS = frozenset(
     f"{name}.target.{kind}"
     for name in (
         *("sysinit", "local-fs", "timers", "basic", "network-pre", "network", "network-online"),
         *("getty", "multi-user", "graphical", "default"),
     )
+    for kind in ("wants", "requires")
+)
+#: Those that every boot to a login reaches: graphical.target, getty.target and those of the network
+#: only where something wants them, and local-fs.target stands in front of what services wait for.
+SURE_TARGETS = frozenset(
+    f"{name}.target.{kind}"
+    for name in ("sysinit", "basic", "timers", "multi-user", "default")
     for kind in ("wants", "requires")
 )
 _EARLY_TARGETS = frozenset(("sysinit.target.wants", "sysinit.target.requires"))

@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.boot_units import BOOT_TARGETS, LOADER_UNITS
+from ipvs_audit.persistence.boot_units import LOADER_UNITS, SURE_TARGETS
 from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook_state import Command, State
 from ipvs_audit.persistence.late_commands import Writer, command_writers, line_writers
@@ -27,7 +27,7 @@ from ipvs_audit.persistence.script_places import (
     when_called,
 )
 from ipvs_audit.persistence.tmpfiles import tmpfiles_writers
-from ipvs_audit.persistence.unit_commands import unit_script
+from ipvs_audit.persistence.unit_commands import changes_nothing, unit_script
 from ipvs_audit.persistence.unit_sandbox import confined_load
 from ipvs_audit.persistence.unit_starts import concerns_many, starts_of
 from ipvs_audit.snapshot.config_files import ConfigFile
@@ -46,6 +46,7 @@ _CRON_FIELDS = re.compile(r"\s*(@\w+|(?:\S+\s+){4}\S+)\s+(.*)")
 _ANACRON = re.compile(r"\s*(@?\w+)\s+\d+\s+\S+\s+(.*)")
 _CREDENTIAL = re.compile(r"systemd\.set_credential(?:_binary)?=sysctl\.")
 _SETTING = re.compile(r"\s*-?\s*[\"']?(?:net[./])?(?:[\w*]+[./])*[\w*?\[\]]+[\"']?\s*[=:]\s*\S*\s*")
+_SHEBANG = re.compile(r"#![ \t]*(?:/usr)?/bin/(?:ba|da)?sh[ \t]*(-e)?[ \t]*")
 _LOADS_FIRST = re.compile(
     r"(?:(?:set -[eux]+|PATH=\S*|export PATH=\S*|:|true)\s*[;\n]\s*)*"
     r"(?:/usr)?/s?bin/modprobe\s+(?:-[qva]+\s+|--\s+)*ip[_-]vs(?:\s*(?:\n|;|&&)|\s*$)"
@@ -162,7 +163,9 @@ def _of_file(
     if unit is not None:
         yield from _of_unit(config, file, unit[1], value, early=early)
     elif path.endswith("/rc.local"):
-        yield from _of_executable(config, file, value, early=early, surely=True)
+        masked = "rc-local.service" in config.loaders.masked_units
+        surely = config.loaders.init == "systemd" and not masked
+        yield from _of_executable(config, file, value, early=early, surely=surely)
     elif CRON.search(path):
         yield from _of_crontab(config, file)
     elif "/tmpfiles.d/" in path:  # noqa: S108
@@ -217,7 +220,8 @@ def _of_unit(
         values = () if default is None else (default,)
         yield Writer(*confined, values, at_boot=True, past_hook=True, confined=True)
     script, known = unit_script(file)
-    surely = known and bool(targets & BOOT_TARGETS) and not _has_drop_in(config, name)
+    surely = known and bool(targets & SURE_TARGETS) and not _is_changed(config.boot_files, name)
+    surely = surely and not file.path.startswith("/run/")  # gone at a boot
     writer = _proven(config, file, script, value, early=early) if surely else None
     if writer is not None:
         yield writer
@@ -225,20 +229,30 @@ def _of_unit(
         yield from line_writers(config, file, at_boot=True)
 
 
-def _has_drop_in(config: HostConfig, name: str) -> bool:
-    """Whether a drop-in may give a unit a condition or other commands."""
-    units = (UNIT.search(path) for path in config.boot_files.files)
-    return any(unit is not None and unit[2] and unit[1] == name for unit in units)
+def _is_changed(boot: BootFiles, name: str) -> bool:
+    """Whether a drop-in may change what a unit does: its own, of its prefix, or of all units."""
+    for file in boot.files.values():
+        unit = UNIT.search(file.path)
+        if unit is None or not unit[2]:
+            continue
+        stem = unit[1].removesuffix("service")
+        own = unit[1] == name or (stem.endswith("-.") and name.startswith(stem[:-1]))
+        if (own or not stem) and not all(changes_nothing(line.text.strip()) for line in file.lines):
+            return True
+    return False
 
 
 def _of_script(
     config: HostConfig, file: BootFile, value: Value | None, *, early: bool, surely: bool
 ) -> Iterator[Writer]:
     lines = [line for line in file.lines if not line.text.startswith("#!")]
-    plain = not file.others and not any(
-        "-e" in line.text for line in file.lines if line.text.startswith("#!")
-    )
+    first = file.lines[0] if file.lines else None
+    # The kernel starts no script without its first line, and systemd none that the kernel does not.
+    shell = _SHEBANG.fullmatch(first.text) if first is not None and first.number == 1 else None
+    plain = shell is not None and not file.others
     script = "\n".join(line.text for line in lines)
+    if shell is not None and shell[1]:
+        script = f"set -e\n{script}"
     writer = _proven(config, file, script, value, early=early) if plain and surely else None
     if writer is not None:
         yield writer

@@ -7,6 +7,8 @@
 concerns='run_estimation|(^|[^-.a-z])sysctl([^.a-z]|$)|systemd-sysctl([^.]|$)|systemctl.*systemd-sysctl|systemd-modules-load([^.]|$)|(modprobe|insmod|rmmod).*ip[_-]vs|^[a-zA-Z][-+!=~^$]*[ 	]+/((etc|run|var/run|lib|usr/lib|usr/local/lib)/(sysctl|modprobe|modules-load|udev)|proc/sys/[^ ]*[*?[])|ipv4[./]vs[./][^ ]*[*?[]|ipv4/vs/?([^A-Za-z0-9_./-]|$)|(^|[^a-z])(rsync|cp|tar)[ 	].*[ 	](/|/etc/?)([ 	;&|)]|$)|[ >"]/etc/(sysctl[.]|modprobe|modules-)|^[ 	]*Exec.*/(ipvsadm|keepalived|kube-proxy|kube-router|ldirectord|k3s|rke2)'
 harmless='^[ 	]*(exit( [0-9]+)?|set -[eux]+|:|true|sleep [0-9.]+|(export )?PATH=[^ ;&|$`(]*|touch /var/lock/subsys/local)[ 	]*$'
 ordering='^[ 	]*(Condition|Assert|After|Before|DefaultDependencies|Type|User|DynamicUser|On[A-Z]|Unit|Service|WantedBy|RequiredBy|Requires|BindsTo|PrivateNetwork|PrivateUsers|NetworkNamespacePath|JoinsNamespaceOf|ProtectKernelTunables|RootDirectory|RootImage|ReadOnly|Inaccessible|TemporaryFileSystem|Bind|ProcSubset|Environment=.?MODPROBE_OPTIONS)[A-Za-z]*[ 	]*='
+# Settings of a unit that change neither whether nor how its commands run; of others the name is brought.
+quiet='^[ 	]*(Environment|(Description|Documentation|RemainAfterExit|Standard|Syslog|Log[A-Z]|Wants|Alias|Also|Nice|Slice|KillMode|Restart|PrivateTmp|ProtectHome|Timeout)[A-Za-z]*)[ 	]*='
 
 # Takes files as arguments; FLAGS holds a letter for each: x for one that may be executed.
 # shellcheck disable=SC2016 # awk's dollars
@@ -25,16 +27,19 @@ function take(number, text, unit,   bring, hit) {
   if (text ~ /^[ \t\r]*$/ || (text ~ /^[ \t]*[#;]/ && !(number == 1 && text ~ /^#!/))) return
   gsub(/\036/, "?", text)
   hit = text ~ CONCERNS || (CALLERS != "" && text ~ CALLERS)
-  if (unit && !hit && text !~ /^[ \t]*Exec/ && text !~ ORDERING) return
+  if (unit && !hit && text !~ /^[ \t]*Exec/ && text !~ ORDERING) {
+    if ((text ~ QUIET && text !~ /MODPROBE/) || text !~ /=/) return
+    sub(/=.*/, "=", text); hit = 2
+  }
   bring = hit || (unit && text ~ ORDERING) || (!unit && (text ~ HARMLESS || number == 1 && text ~ /^#!/))
   if (!bring) { if (!gap) { print "other " number; gap = 1; brought++ } return }
   gap = 0; brought++
-  if (hit) named_in(text)
+  if (hit == 1) named_in(text)
   if (length(text) > 1024) text = substr(text, 1, 1024) "[cut]"
   print "line " number " " text
 }
 BEGIN {
-  CONCERNS = ENVIRON["CONCERNS"]; HARMLESS = ENVIRON["HARMLESS"]; ORDERING = ENVIRON["ORDERING"]; CALLERS = ENVIRON["CALLERS"]
+  CONCERNS = ENVIRON["CONCERNS"]; HARMLESS = ENVIRON["HARMLESS"]; ORDERING = ENVIRON["ORDERING"]; QUIET = ENVIRON["QUIET"]; CALLERS = ENVIRON["CALLERS"]
   for (a = 1; a < ARGC; a++) {
     path = ARGV[a]
     if ((getline text < path) > 0 && text ~ /^\177ELF/) continue
@@ -87,14 +92,17 @@ late_writers() {
   set --
   for name in systemd-sysctl systemd-modules-load; do
     have_unit=''
-    case $name in systemd-sysctl) other_name=procps ;; *) other_name=kmod ;; esac # Debian's aliases
+    case $name in # Debian's aliases, and once the drop-ins of both
+      systemd-sysctl) shared="procps.service.d systemd-.service.d service.d" ;;
+      *) shared=kmod.service.d ;;
+    esac
     for dir in $unit_dirs; do
       if [ -z "$have_unit" ] && { [ -e "$dir/$name.service" ] || [ -L "$dir/$name.service" ]; }; then
         have_unit=$dir/$name.service
         marks="${marks}unit $name.service $have_unit$nl"
         late_ends "$have_unit" && set -- "$@" "$have_unit"
       fi
-      for sub in "$name.service.d" "$other_name.service.d" systemd-.service.d service.d; do
+      for sub in "$name.service.d" $shared; do
         [ -d "$dir/$sub" ] || continue
         for file in "$dir/$sub"/*.conf; do
           late_ends "$file" && set -- "$@" "$file"
@@ -131,9 +139,11 @@ late_writers() {
   done
   unset IFS
   set +f
-  # Which of several files of a name counts: one in /etc replaces or masks a package's.
+  # Which of several files of a name counts: one in /etc replaces or masks a package's. Those in /run are
+  # gone at a boot.
   for name in $own; do
     for dir in $unit_dirs; do
+      case $dir in /run/*) continue ;; esac
       if [ -e "$dir/$name" ] || [ -L "$dir/$name" ]; then
         marks="${marks}unit $name $dir/$name$nl"
         break
@@ -144,7 +154,10 @@ late_writers() {
   for dir in $unit_dirs; do
     for file in "$dir"/*.service.d/*.conf; do
       name=${file%.d/*} name=${name##*/}
-      case $names in *"/$name/"*) ;; *) continue ;; esac
+      case $name in # foo-.service.d is for all units whose names begin with foo-
+        *-.service) case $names in *"/${name%.service}"*) ;; *) continue ;; esac ;;
+        *) case $names in *"/$name/"*) ;; *) continue ;; esac ;;
+      esac
       case $seen in *"$nl$file$nl"*) continue ;; esac
       late_ends "$file" || continue
       seen=$seen$file$nl flags=${flags}-
@@ -175,7 +188,7 @@ late_writers() {
     done
   done
   text=''
-  [ $# = 0 ] || text=$(CONCERNS=$concerns HARMLESS=$harmless ORDERING=$ordering CALLERS=$callers FLAGS=$flags \
+  [ $# = 0 ] || text=$(CONCERNS=$concerns HARMLESS=$harmless ORDERING=$ordering QUIET=$quiet CALLERS=$callers FLAGS=$flags \
     awk "$shown_awk$late_awk" "$@")$nl
   # The files that their sysctl reads; those that do not name the key are of no interest.
   set --
@@ -241,8 +254,9 @@ late_writers() {
   for dir in $unit_dirs; do
     for link in "$dir"/*.wants/* "$dir"/*.requires/* "$dir"/*.upholds/*; do
       if late_named "${link##*/}"; then
-        name=${link%/*}
-        marks="${marks}wanted ${link##*/} ${name##*/}$nl"
+        name=${link%/*} name=${name##*/}
+        case $dir in /run/*) name=/run/$name ;; esac # gone at a boot
+        marks="${marks}wanted ${link##*/} $name$nl"
       fi
     done
   done

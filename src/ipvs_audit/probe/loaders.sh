@@ -84,7 +84,7 @@ loaders() {
     case $name in sysctl) sysctl_version=$kind ;; *) modprobe_version=$kind ;; esac
   done
   packages
-  for name in systemd-sysctl systemd-modules-load systemd-udevd systemd-udev-trigger procps kmod; do
+  for name in systemd-sysctl systemd-modules-load systemd-udevd systemd-udev-trigger procps kmod rc-local; do
     for path in /etc/systemd/system /run/systemd/system; do
       # A link to /dev/null masks, and so does an empty file.
       [ -e "$path/$name.service" ] && [ ! -s "$path/$name.service" ] && text="${text}masked=$name.service$nl"

@@ -30,7 +30,8 @@ class BootFile:
     Attributes:
         path: where it was found.
         executable: whether it may be executed.
-        lines: those that concern sysctl or ip_vs; of units also those on order and conditions.
+        lines: those that concern sysctl or ip_vs; of units also those on order and conditions, and
+            the names of other settings that may matter (``ProtectKernelModules=``).
         others: numbers of lines that were not brought, the first of each run of them.
     """
 
@@ -49,7 +50,8 @@ class BootFiles:
         settings: files that a sysctl among them reads -> their lines that name the key.
         named: every file that a sysctl among them reads.
         units: systemd-sysctl.service and systemd-modules-load.service -> the file in effect.
-        wanted: pairs of a unit and a directory that wants it: ``sysinit.target.wants``.
+        wanted: pairs of a unit and a directory that wants it: ``sysinit.target.wants``, or
+            ``/run/sysinit.target.wants`` where a boot finds it no more.
         starts: pairs of a timer, path or socket unit and the unit of another name that it starts.
         aliases: pairs of a unit's other name, by which it has drop-ins, and its own.
         called: pairs of a script and a file that names it by its path, up to what starts these.
