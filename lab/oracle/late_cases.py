@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lab.oracle.cases import KEY
+from lab.oracle.trial_case import EXECUTABLE
 
 if TYPE_CHECKING:
     import random
@@ -41,7 +42,8 @@ _OF_UNIT = (
     *("After=network.target", "After=systemd-modules-load.service", "Before=sysinit.target"),
     *("DefaultDependencies=no", "ConditionPathExists=/etc/none", "ConditionPathExists=/etc/passwd"),
     *("Requires=none.service", "Wants=none.service", "AssertPathExists=/etc/none", "; a comment"),
-    *("Requisite=none.service", "ConditionVirtualization=no"),
+    *("Requisite=none.service", "ConditionVirtualization=no", "After=graphical.target"),
+    *("After=multi-user.target", "After=default.target", "Before=systemd-sysctl.service"),
 )
 _OF_SERVICE = (
     *("RemainAfterExit=yes", "PrivateTmp=yes", "ProtectSystem=strict", "User=nobody", "Nice=5"),
@@ -61,7 +63,8 @@ _DROP_INS = (
 def add_late_writers(rng: random.Random, case: TrialCase) -> TrialCase:
     """The case with one or two late writers, half of the time with ip_vs loaded early.
 
-    A file that starts with ``#!`` is executable (see ``write_tree``).
+    A file that starts with ``#!`` is executable, and so is one that starts with
+    :data:`~lab.oracle.trial_case.EXECUTABLE` (see ``write_tree``).
     """
     case = replace(case, files=dict(case.files), links=dict(case.links))
     if rng.random() < 0.3:
@@ -86,7 +89,8 @@ def _commands(rng: random.Random) -> list[str]:
 
 
 def _unit(rng: random.Random, case: TrialCase, name: str) -> None:
-    path = f"{rng.choice((_UNITS, _UNITS, 'usr/lib/systemd/system'))}/{name}.service"
+    folder = rng.choice((_UNITS,) * 5 + ("usr/lib/systemd/system",) * 3 + ("run/systemd/system",))
+    path = f"{folder}/{name}.service"
     kind = rng.choice(("Type=oneshot",) * 8 + ("Type=simple", "Type=exec", "Type=idle", ""))
     about = [rng.choice(_OF_UNIT)] if rng.random() < 0.35 else []
     service = [kind, *([rng.choice(_OF_SERVICE)] if rng.random() < 0.35 else [])]
@@ -101,7 +105,8 @@ def _unit(rng: random.Random, case: TrialCase, name: str) -> None:
     case.files[path] = "\n".join(text) + "\n"
     if rng.random() < 0.9:
         target = rng.choice(_TARGETS)
-        case.links[f"{_UNITS}/{target}.wants/{name}.service"] = f"/{path}"
+        where = rng.choice((_UNITS,) * 9 + ("run/systemd/system",))
+        case.links[f"{where}/{target}.wants/{name}.service"] = f"/{path}"
     _change(rng, case, path, name)
 
 
@@ -140,8 +145,14 @@ def _script(rng: random.Random) -> str:
 
 
 def _rc_local(rng: random.Random, case: TrialCase, _: str) -> None:
-    text = _script(rng)
-    case.files["etc/rc.local"] = text if rng.random() < 0.85 else text.removeprefix("#!")
+    text, kind = _script(rng), rng.random()
+    if kind < 0.08:
+        text = text.removeprefix("#!")
+    elif kind < 0.16:
+        text = EXECUTABLE + text.partition("\n")[2]
+    elif kind < 0.2:
+        case.links[f"{_UNITS}/rc-local.service"] = "/dev/null"
+    case.files["etc/rc.local"] = text
 
 
 def _tmpfiles(rng: random.Random, case: TrialCase, name: str) -> None:

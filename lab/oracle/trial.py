@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from lab import fleet
 from lab.oracle.predict import ExpectedResult, predict
+from lab.oracle.trial_case import EXECUTABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -76,12 +77,12 @@ def batches(cases: list[TrialCase]) -> Iterator[list[TrialCase]]:
 
 
 def write_tree(case: TrialCase, root: Path) -> None:
-    """Write a case's tree below a folder; scripts (``#!``) are executable."""
+    """Write a case's tree below a folder; scripts (``#!``, EXECUTABLE) are executable."""
     for path, text in case.files.items():
         file = root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(text.encode())
-        if text.startswith("#!"):
+        if text.startswith(("#!", EXECUTABLE)):
             file.chmod(0o755)
     for path, target in case.links.items():
         link = root / path

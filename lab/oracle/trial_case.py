@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+EXECUTABLE = "# executable\n"
+"""The first line of a file that is executable and no script: the kernel cannot start it."""
+
 
 @dataclass(frozen=True)
 class TrialCase:

@@ -11,7 +11,7 @@ from lab.oracle import reboots, trial
 from lab.oracle.cases import KEY
 from lab.oracle.predict import ExpectedResult
 from lab.oracle.report import Tally
-from lab.oracle.trial_case import TrialCase
+from lab.oracle.trial_case import EXECUTABLE, TrialCase
 from lab.oracle.userlands import GUESTS, USERLANDS
 
 from lab import fleet, image
@@ -32,6 +32,8 @@ KINDS = {
     "tmpfiles": r"(etc|usr/lib|run)/tmpfiles\.d/.*",
     "cron": r"etc/(cron\.d/.*|crontab)",
     "udev": r"etc/udev/rules\.d/91-.*",
+    "a unit that is gone": r"run/systemd/system/oracle-late-a\.service",
+    "a masked rc.local": r"etc/systemd/system/rc-local\.service",
     "two writers": r"etc/systemd/system/oracle-late-b\.service",
 }
 
@@ -69,10 +71,10 @@ def test_late_writers_write_right_and_wrong_values_and_some_units_are_masked_or_
 
 
 def test_a_script_is_executable_in_the_guest(tmp_path: Path) -> None:
-    files = {"etc/rc.local": "#!/bin/sh\n", "etc/other": "text\n"}
+    files = {"etc/rc.local": "#!/bin/sh\n", "etc/none": EXECUTABLE, "etc/other": "text\n"}
     trial.write_tree(TrialCase(0, files=files), tmp_path)
     modes = [(tmp_path / name).stat().st_mode & 0o111 for name in files]
-    assert modes == [0o111, 0]
+    assert modes == [0o111, 0o111, 0]
 
 
 class PretendedGuest:

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 from test_late_writers import (
     EARLY,
-    HOOKED,
     LOADS,
     SETS,
     UNIT,
