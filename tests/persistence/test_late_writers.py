@@ -176,7 +176,6 @@ def test_tuned_counts_with_its_active_profile_only() -> None:
         "/sbin/sysctl -n net.ipv4.vs.run_estimation",
         "/sbin/sysctl -w vm.swappiness=1",
         'test "$(cat /proc/sys/net/ipv4/vs/run_estimation)" = 0',
-        "/sbin/sysctl -p /etc/unknown.conf",
         "/sbin/modprobe ip_vs_rr",
     ],
 )

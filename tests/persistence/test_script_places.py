@@ -115,10 +115,15 @@ def test_a_socket_that_accepts_connections_starts_instances_of_its_template() ->
         'sysctl --load="$FILE"',
         "cd /opt/lb && sysctl -p lb.conf",
         "curl -s http://lb/sysctl | sysctl -p /dev/stdin",
+        "/sbin/sysctl -p /srv/not:brought.conf",
+        "cd /opt/lb && sysctl -p tune.conf",
+        "sysctl -p $DIR/99-k8s.conf",
+        "sysctl -p /dev/stdin < /srv/tune",
+        "/usr/lib/systemd/systemd-sysctl /srv/not-brought.conf",
     ],
 )
 def test_a_sysctl_that_may_set_the_key_unnamed_is_a_doubt(command: str) -> None:
-    assert writes_what_is_not_told(command, KEY)
+    assert writes_what_is_not_told(command, KEY, ())
     found = booted(host(HOOKED, {"/etc/rc.local": f"#!/bin/sh\n{command}"}))
     assert "/etc/rc.local:2" in found.doubt
 
@@ -134,11 +139,17 @@ def test_a_sysctl_that_may_set_the_key_unnamed_is_a_doubt(command: str) -> None:
         "sysctl -q -p /etc/sysctl.d/99-k8s.conf",
         "sysctl -p /dev/stdin <<EOF",
         "sysctl -p - <<'END'",
+        "sysctl -p /etc/sysctl.d/*.conf",
+        "sysctl -e -p /srv/brought.conf",
+        "Then run 'sysctl -p'.  See /proc/sys/fs/file-max for the value",  # tor's init script
+        'echo "run sysctl -p to apply it."',
+        "systemd-sysctl --prefix=/net/ipv4/vs",
+        "systemd-sysctl --prefix /net/ipv4/conf/$name /usr/lib/sysctl.d/50-default.conf",
         "man sysctl",
     ],
 )
 def test_a_sysctl_of_other_keys_or_of_known_files_is_none(command: str) -> None:
-    assert not writes_what_is_not_told(command, KEY)
+    assert not writes_what_is_not_told(command, KEY, {"/srv/brought.conf"})
 
 
 @pytest.mark.parametrize(

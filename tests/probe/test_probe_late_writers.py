@@ -392,3 +392,32 @@ def test_drop_ins_of_a_units_prefix_come_with_it(tmp_path: Path, shell: str) -> 
         for folder in folders
     ]
     assert set(paths) & set(found(tmp_path, shell).files) == set(paths[:3])
+
+
+def test_a_file_that_sysctl_reads_comes_whatever_its_name(tmp_path: Path) -> None:
+    key = "net.ipv4.vs.run_estimation = 1\n"
+    conf = put(tmp_path, "srv/lb/sysctl.conf", key)
+    job = put(tmp_path, "etc/cron.d/x", f"1 * * * * root sysctl -p {conf}\n")
+    for own in ("etc/sysctl.conf", "etc/sysctl.d/9.conf", "usr/lib/sysctl.d/9.conf"):
+        with open(job, "a") as file:  # noqa: PTH123
+            file.write(f"2 * * * * root sysctl -p {put(tmp_path, own, key)}\n")
+    assert list(found(tmp_path).settings) == [conf]
+
+
+def test_the_file_that_ufw_gives_to_sysctl_comes(tmp_path: Path) -> None:
+    conf = put(tmp_path, "etc/ufw/sysctl.conf", "net/ipv4/vs/run_estimation=1\n")
+    put(tmp_path, "etc/default/ufw", f'IPV6=yes\n# x\nIPT_SYSCTL="{conf}"\n')
+    functions = put(tmp_path, "usr/lib/ufw/ufw-init-functions", "x\nsysctl -e -q -p $IPT_SYSCTL\n")
+    read = found(tmp_path)
+    assert read.settings == {conf: (Line(1, "net/ipv4/vs/run_estimation=1"),)}
+    assert lines(read.files[str(tmp_path / "etc/default/ufw")]) == [(3, f'IPT_SYSCTL="{conf}"')]
+    assert lines(read.files[functions]) == [(2, "sysctl -e -q -p $IPT_SYSCTL")]
+
+
+def test_a_pipe_or_a_copy_of_a_unit_starts_no_other(tmp_path: Path) -> None:
+    units = "etc/systemd/system"
+    put(tmp_path, f"{units}/tune.service", f"ExecStart={SETS}\n")
+    put(tmp_path, f"{units}/old.service.bak", "Wants=tune.service\n")
+    os.mkfifo(tmp_path / units / "pipe.service")
+    put(tmp_path, "usr/lib/systemd/system/app.service", "Wants=tune.service\n")
+    assert found(tmp_path).wanted == (("tune.service", "app.service"),)

@@ -15,6 +15,7 @@ from ipvs_audit.persistence.hook_state import Command
 from ipvs_audit.persistence.module_loads import loads_past_hook
 from ipvs_audit.persistence.prediction import is_compliant
 from ipvs_audit.persistence.sysctl_calls import writes_what_is_not_told
+from ipvs_audit.persistence.ufw_settings import with_ufw_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,8 +121,9 @@ def line_writers(config: HostConfig, file: BootFile, *, at_boot: bool) -> Iterat
                 yield Writer(f"{file.path}:{line.number}", text, values, at_boot)
             continue
         where = f"{file.path}:{line.number}"
-        for one in command_writers(config, where, text, at_boot=at_boot):
-            yield replace(one, unloads=one.past_hook and unloads)
+        for told in with_ufw_settings(config, file, text):
+            for one in command_writers(config, where, told, at_boot=at_boot):
+                yield replace(one, unloads=one.past_hook and unloads)
 
 
 def command_writers(
@@ -141,7 +143,8 @@ def command_writers(
     if values:
         yield Writer(where, text, tuple(dict.fromkeys(values)), at_boot)
     rewrites = _rewrites(config, on_host)
-    if not known or rewrites or writes_what_is_not_told(on_host, config.key.path):
+    untold = writes_what_is_not_told(on_host, config.key.path, config.tree.files)
+    if not known or rewrites or untold:
         yield Writer(where, text, (), at_boot)
     if not values and loads_past_hook(on_host):
         default = config.key.stores("1")

@@ -4,7 +4,7 @@
 # others: of what stands between them, that it stands there.
 
 # The lines that concern sysctl or ip_vs, and those of a script that change nothing.
-concerns='run_estimation|(^|[^-.a-z])sysctl([^.a-z]|$)|systemd-sysctl([^.]|$)|systemctl.*systemd-sysctl|systemd-modules-load([^.]|$)|(modprobe|insmod|rmmod).*ip[_-]vs|^[a-zA-Z][-+!=~^$]*[ 	]+/((etc|run|var/run|lib|usr/lib|usr/local/lib)/(sysctl|modprobe|modules-load|udev)|proc/sys/[^ ]*[*?[])|ipv4[./]vs[./][^ ]*[*?[]|ipv4/vs/?([^A-Za-z0-9_./-]|$)|(^|[^a-z])(rsync|cp|tar)[ 	].*[ 	](/|/etc/?)([ 	;&|)]|$)|[ >"]/etc/(sysctl[.]|modprobe|modules-)|^[ 	]*Exec.*/(ipvsadm|keepalived|kube-proxy|kube-router|ldirectord|k3s|rke2)'
+concerns='run_estimation|IPT_SYSCTL|(^|[^-.a-z])sysctl([^.a-z]|$)|systemd-sysctl([^.]|$)|systemctl.*systemd-sysctl|systemd-modules-load([^.]|$)|(modprobe|insmod|rmmod).*ip[_-]vs|^[a-zA-Z][-+!=~^$]*[ 	]+/((etc|run|var/run|lib|usr/lib|usr/local/lib)/(sysctl|modprobe|modules-load|udev)|proc/sys/[^ ]*[*?[])|ipv4[./]vs[./][^ ]*[*?[]|ipv4/vs/?([^A-Za-z0-9_./-]|$)|(^|[^a-z])(rsync|cp|tar)[ 	].*[ 	](/|/etc/?)([ 	;&|)]|$)|[ >"]/etc/(sysctl[.]|modprobe|modules-)|^[ 	]*Exec.*/(ipvsadm|keepalived|kube-proxy|kube-router|ldirectord|k3s|rke2)'
 harmless='^[ 	]*(exit( [0-9]+)?|set -[eux]+|:|true|sleep [0-9.]+|(export )?PATH=[^ ;&|$`(]*|touch /var/lock/subsys/local)[ 	]*$'
 ordering='^[ 	]*(Condition|Assert|After|Before|DefaultDependencies|Type|User|DynamicUser|On[A-Z]|Unit|Service|WantedBy|RequiredBy|Requires|BindsTo|PrivateNetwork|PrivateUsers|NetworkNamespacePath|JoinsNamespaceOf|ProtectKernelTunables|RootDirectory|RootImage|ReadOnly|Inaccessible|TemporaryFileSystem|Bind|ProcSubset|Environment=.?MODPROBE_OPTIONS)[A-Za-z]*[ 	]*='
 # Settings of a unit that change neither whether nor how its commands run; of others the name is brought.
@@ -20,7 +20,8 @@ function named_in(text,   w, n, i, path, on) {
     if (w[i] == ";") on = 0
     if (w[i] ~ /(^|\/|=[-@+!:]*)(systemd-)?sysctl$/) { on = 1; continue }
     path = w[i]; sub(/^(-[a-zA-Z]*[pf]|--load=)/, "", path)
-    if (on && path ~ "^/[A-Za-z0-9_.@+/-]+$" && path !~ "^/(dev|proc)/|bin/[^/]*$|/sysctl[.](d/|conf$)") print "named " path
+    if (sub(/^IPT_SYSCTL=/, "", path)) on = 1 # ufw gives it to sysctl
+    if (on && path ~ "^/[A-Za-z0-9_.@+/-]+$" && path !~ "^/(dev|proc)/|bin/[^/]*$|^/etc/sysctl[.](d/|conf$)|^/run/sysctl[.]d/|^/usr/lib/sysctl[.]d/|^/usr/local/lib/sysctl[.]d/|^/lib/sysctl[.]d/") print "named " path
   }
 }
 function take(number, text, unit,   bring, hit) {
@@ -220,22 +221,30 @@ late_writers() {
   # What starts a unit of another name.
   starts=''
   if [ "$names" != "$stock_names" ]; then
-    set -- /dev/null
+    starting='^[ 	]*(Unit|Service|Wants|Requires|BindsTo|Upholds|OnSuccess|OnFailure)[ 	]*=|^[^#]*SYSTEMD_WANTS'
+    set -- /etc/udev/rules.d
+    own=''
     for dir in $unit_dirs; do
-      for file in "$dir"/*.timer "$dir"/*.path "$dir"/*.socket "$dir"/*.service "$dir"/*.target "$dir"/*.d/*.conf; do
-        late_ends "$file" && set -- "$@" "$file"
-      done
+      case $dir in
+        /usr/lib/* | /lib/*) own="$own $dir/*.timer $dir/*.path $dir/*.socket $dir/*.service $dir/*.target $dir/*.d/*.conf" ;;
+        *) set -- "$@" "$dir" ;;
+      esac
     done
-    for file in /etc/udev/rules.d/*.rules /usr/lib/udev/rules.d/*.rules; do
-      late_ends "$file" && set -- "$@" "$file"
-    done
-    starts=$(grep -sHE '^[ 	]*(Unit|Service|Wants|Requires|BindsTo|Upholds|OnSuccess|OnFailure)[ 	]*=|^[^#]*SYSTEMD_WANTS' "$@")
+    # shellcheck disable=SC2086 # patterns, in directories of fixed names
+    starts=$(
+      grep -sHE "$starting" $own /usr/lib/udev/rules.d/*.rules
+      late_grep -HE "$starting" "$@"
+    )
   fi
   set -f
   IFS=$nl
   for line in $starts; do
     file=${line%%:*} line=${line#*:}
-    case $file in *.d/*.conf) file=${file%/*} file=${file%.d} ;; esac
+    case $file in
+      *.d/*.conf) file=${file%/*} file=${file%.d} ;;
+      *.timer | *.path | *.socket | *.service | *.target | *.rules) ;;
+      *) continue ;;
+    esac
     file=${file##*/}
     IFS=' =",	'
     for name in $line; do
