@@ -269,8 +269,14 @@ def test_what_is_done_in_another_namespace_is_shown_as_written() -> None:
     ],
 )
 def test_a_command_in_any_program_s_own_hooks_may_run_at_any_time(path: str) -> None:
-    for text in (SETS.format(1), f"command=/bin/sh -c '{SETS.format(1)}'"):
-        doubt = after_reload(host(HOOKED, {path: text}), off).doubt
+    for text in (
+        SETS.format(1),
+        f"command=/bin/sh -c '{SETS.format(1)}'",
+        f"exec sh -c 'echo 1 > {VALUE}'",
+        f"open('{VALUE}', 'w').write('1')",
+    ):
+        line = f"ExecStart={text}" if path.endswith(".service") else text
+        doubt = after_reload(host(HOOKED, {path: line}), off).doubt
         assert path in doubt
         assert "at any time" in doubt
     assert after_reload(host(HOOKED, {path: SETS.format(0)}), off).holds(off) is True
@@ -282,6 +288,12 @@ def test_a_command_in_any_program_s_own_hooks_may_run_at_any_time(path: str) -> 
         ("/etc/app/lb.conf", "net.ipv4.vs.run_estimation = 1"),
         ("/etc/app/lb.yml", '- "net.ipv4.vs.run_estimation": 1'),
         ("/etc/update-motd.d/99-tune", "sysctl -n net.ipv4.vs.run_estimation"),
+        ("/etc/zabbix/agent.d/lb.conf", f"UserParameter=est,cat {VALUE}"),
+        ("/etc/prometheus/lb.yml", "expr: node_sysctl_net_ipv4_vs_run_estimation == 1"),
+        ("/etc/default/exporter", "ARGS=--collector.sysctl.include=net.ipv4.vs.run_estimation"),
+        ("/etc/rsyslog.d/lb.conf", ':msg, contains, "run_estimation" stop'),
+        ("/etc/logcheck/lb", 'sysctl: setting key "net.ipv4.vs.run_estimation"'),
+        ("/etc/sudoers.d/lb", f"ops ALL=(root) {SETS.format('*')}"),
         ("/etc/motd", SETS.format(1)),
         ("/etc/app/hook.sh.dpkg-old", SETS.format(1)),
         ("/etc/tuned/other/tune.sh", SETS.format(1)),

@@ -301,9 +301,11 @@ def test_a_script_in_a_known_folder_comes_with_who_calls_it_by_its_name(
 ) -> None:
     script = put(tmp_path, "usr/local/bin/tune.sh", f"#!/bin/sh\n{SETS}\n", 0o755)
     cron = put(tmp_path, "etc/cron.d/x", "@reboot root tune.sh --now\n")
+    other = put(tmp_path, "etc/cron.d/z", "@reboot root timeout 60 tune.sh\n")
+    unit = put(tmp_path, "etc/systemd/system/z.service", "ExecStart=/bin/sh -lc 'tune.sh'\n")
     idle = put(tmp_path, "etc/cron.d/y", "@reboot root x --tune.sh.d\n")
     read = found(tmp_path, shell)
-    assert {script, cron} <= set(read.files)
+    assert {script, cron, other, unit} <= set(read.files)
     assert idle not in read.files
 
 
@@ -421,3 +423,18 @@ def test_a_pipe_or_a_copy_of_a_unit_starts_no_other(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / units / "pipe.service")
     put(tmp_path, "usr/lib/systemd/system/app.service", "Wants=tune.service\n")
     assert found(tmp_path).wanted == (("tune.service", "app.service"),)
+
+
+def test_a_drop_in_for_all_units_comes_once(tmp_path: Path) -> None:
+    for name in ("systemd-sysctl", "systemd-modules-load"):
+        put(tmp_path, f"usr/lib/systemd/system/{name}.service", "ExecStart=/bin/true\n")
+    path = put(tmp_path, "etc/systemd/system/service.d/x.conf", f"ExecStartPost={SETS}\n")
+    assert lines(found(tmp_path).files[path]) == [(1, f"ExecStartPost={SETS}")]
+
+
+def test_what_names_another_program_for_the_kernel_s_loads_comes(tmp_path: Path) -> None:
+    path = "/proc/sys/kernel/modprobe"
+    writes = put(tmp_path, "etc/rc.local", f"echo /opt/mp > {path}\n")
+    by_tmpfiles = put(tmp_path, "etc/tmpfiles.d/x.conf", f"w {path} - - - - /opt/mp\n")
+    put(tmp_path, "etc/cron.daily/x", f"cat {path}\n", 0o755)
+    assert sorted(found(tmp_path).files) == sorted([writes, by_tmpfiles])

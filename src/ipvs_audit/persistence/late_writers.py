@@ -179,12 +179,25 @@ def _of_file(
     elif (at_boot := when_called(config, path)) is not None:
         yield from line_writers(config, file, at_boot=at_boot)
     elif elsewhere_in_etc(config, path):
-        yield from line_writers(config, _without_settings(file), at_boot=False)
+        yield from line_writers(config, _commands_of(config, file), at_boot=False)
 
 
-def _without_settings(file: BootFile) -> BootFile:
-    """The lines that may be commands: a setting in a file that nothing known reads sets nothing."""
-    return replace(file, lines=tuple(one for one in file.lines if not _SETTING.fullmatch(one.text)))
+def _commands_of(config: HostConfig, file: BootFile) -> BootFile:
+    """The lines that may be commands: a setting in a file that nothing known reads sets nothing.
+
+    Nor does what only names the key, as the filters, checks and exporters of a monitoring do.
+    """
+    name = config.key.path.rpartition("/")[2]
+    writes = re.compile(
+        rf"\bsysctl\b.*{name}[\"']?\s*=|(?:>|\bof=|\b(?:tee|cp|dd|install|write)\b)[^;&|]*{name}"
+        rf"|{name}[\"']\s*,\s*[\"']\w*[wa+]"
+    )
+    lines = (
+        one
+        for one in file.lines
+        if not _SETTING.fullmatch(one.text) and (name not in one.text or writes.search(one.text))
+    )
+    return replace(file, lines=tuple(lines))
 
 
 def _of_executable(

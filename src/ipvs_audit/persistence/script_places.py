@@ -50,7 +50,7 @@ _MOST_CALLERS = 5
 #: What in /etc is judged by itself, is read by people, or was put aside by a package manager or an
 #: editor.
 _NOT_RUN = re.compile(
-    r"/etc/(?:sysctl\.|modprobe\.d/|modules-load\.d/|udev/|systemd/|tuned/|initramfs-tools/|dracut|motd|issue)"
+    r"/etc/(?:sysctl\.|modprobe\.d/|modules-load\.d/|udev/|systemd/|tuned/|initramfs-tools/|dracut|motd|issue|sudoers)"
     r"|/README[^/]*$|(?:~|\.(?:bak|old|orig|save|sw[op]|md|txt|rst|sample|example|disabled|rpm\w+|dpkg-\w+|ucf-\w+))$",
     re.IGNORECASE,
 )
