@@ -27,6 +27,11 @@ CONTROLS = ("EST-1", "EST-2", "EST-3", "EST-4", "EST-5", "EST-6")
 RIGHT = ("pass", "not_applicable")
 ETC = "tar -C / --sort=name --numeric-owner -cf - etc | sha256sum"
 
+CONTENTS = (
+    r"cd / && find etc -printf '%p %y %m %U %G %l\n' | sort &&"
+    " find etc -type f -exec sha256sum {} + | sort"
+)
+
 
 @dataclass
 class Remedied:
@@ -74,6 +79,10 @@ class Remedied:
 
     def etc(self) -> str:
         return self.guest.ssh(ETC).stdout
+
+    def contents(self) -> str:
+        """All of /etc but for times: type, mode, owner, link, and content by its sha256."""
+        return self.guest.ssh(CONTENTS).stdout
 
     def value(self) -> str:
         return self.guest.ssh(f"cat {VALUE}").stdout.strip()

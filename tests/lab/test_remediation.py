@@ -18,6 +18,7 @@ from planned import value_steps
 from remedied import VALUE, Remedied
 
 from ipvs_audit.model.policy import Policy
+from ipvs_audit.remedy.plan_export import export_plans
 from lab import fleet as lab_fleet
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 TRAP = "/etc/sysctl.d/90-ipvs.conf"
 OFF = "net.ipv4.vs.run_estimation = 0\n"
+DRIFT = (
+    f"rm -f {TRAP} /etc/modprobe.d/ipvs.conf; sed -i /run_estimation/d /etc/sysctl.conf;"
+    f" echo 1 >{VALUE}"
+)
 RECIPE = "install ip_vs /sbin/modprobe --ignore-install ip_vs && /sbin/sysctl -p\n"
 
 
@@ -134,10 +139,7 @@ def test_drop_in_puts_right_stays_right_and_comes_back(hosts: dict[str, Remedied
 def drifted(hosts: dict[str, Remedied]) -> dict[str, Remedied]:
     """Both hosts with nothing persisted and estimation on."""
     for host in hosts.values():
-        host.guest.ssh(
-            f"rm -f {TRAP} /etc/modprobe.d/ipvs.conf; sed -i /run_estimation/d /etc/sysctl.conf; "
-            f"echo 1 >{VALUE}"
-        )
+        host.guest.ssh(DRIFT)
     return hosts
 
 
@@ -233,6 +235,28 @@ def test_a_namespace_whose_key_the_kernel_hides_is_named_and_not_called_right(
     done = audit(tmp_path, {"timer": host}, "--rollback", run)
     assert "timer: rolled back" in done.stdout, done.stdout
     assert (host.etc(), host.value()) == (before, "1")
+
+
+def test_the_plan_as_a_script_leaves_what_the_remedy_leaves(
+    drifted: dict[str, Remedied], tmp_path: Path
+) -> None:
+    """The playbook would need a Python on the guest: tests/remedy/test_plan_export.py runs it."""
+    host = drifted["timer"]
+    host.policy = Policy()
+    evidence, clean = host.collect(), host.contents()
+    made = host.plan(evidence)
+    assert host.apply(made).complete
+    after = host.contents()
+    assert after != clean
+    assert host.undo().undo_complete
+    assert host.contents() == clean
+    boots = {"timer": evidence.host.boot_id}
+    list(export_plans("shell", {"timer": made}, boots, tmp_path / "r1"))
+    host.guest.put("/root/plan.sh", (tmp_path / "r1" / "timer.sh").read_text())
+    assert "nothing was changed" in host.guest.ssh("sh /root/plan.sh --check").stdout
+    assert host.contents() == clean
+    host.guest.ssh("sh /root/plan.sh", timeout=120)
+    assert (host.contents(), host.value()) == (after, "0")
 
 
 def _command(folder: Path, hosts: dict[str, Remedied], *arguments: str) -> list[str]:
