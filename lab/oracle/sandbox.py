@@ -99,9 +99,7 @@ class _Sandbox:
             by the name of the try its ``[value, status]``; ``shown`` is what modprobe shows.
         """
         self._fresh(case["files"], case["links"])
-        if case["softdep"]:
-            softdep = f"usr/lib/modules/{os.uname().release}/modules.softdep"
-            (self._root / softdep).write_text(f"softdep ip_vs {case['softdep']}\n")
+        self._write_softdep(case["softdep"])
         found: dict[str, Any] = {}
         self._run("/sbin/modprobe", "--show-depends", "ip_vs", output=True)
         found["shown"] = (self._work / "output").read_text(errors="replace").splitlines()
@@ -117,7 +115,26 @@ class _Sandbox:
             self._kernel.value = MARK
             status = self._run(*argv)
             found[name] = [self._kernel.value, status]
+        found["boot"] = self._booted(case)
         return found
+
+    def _booted(self, case: dict[str, Any]) -> list[Any]:
+        """The value after what a boot runs, in its order; ip_vs is loaded where that did not."""
+        kept = {path: text for path, text in case["files"].items() if not path.startswith("run/")}
+        links = {path: text for path, text in case["links"].items() if not path.startswith("run/")}
+        self._fresh(kept, links)
+        self._write_softdep(case["softdep"])
+        self._run("/lib/systemd/systemd-modules-load")
+        self._run("/lib/systemd/systemd-sysctl")
+        status = 0
+        if self._kernel.value == "absent":
+            status = self._run("/sbin/modprobe", case["trigger"])
+        return [self._kernel.value, status]
+
+    def _write_softdep(self, softdep: str) -> None:
+        if softdep:
+            path = f"usr/lib/modules/{os.uname().release}/modules.softdep"
+            (self._root / path).write_text(f"softdep ip_vs {softdep}\n")
 
     def _fresh(self, files: dict[str, str], links: dict[str, str]) -> None:
         self._kernel.reset()

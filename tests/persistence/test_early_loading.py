@@ -26,7 +26,7 @@ def with_cmdline(files: dict[str, str], *words: str, **more: object) -> HostConf
 
 @pytest.mark.parametrize(
     "line",
-    ["ip_vs", "  ip_vs\t", "ip-vs", "ip_vs\r", "ip_vs_rr", "ip-vs-wlc", "ip_vs_mh", "xt_ipvs"],
+    ["ip_vs", "  ip_vs\t", "ip-vs", "ip_vs\r", "ip_vs_rr", "ip-vs-wlc", "xt_ipvs"],
 )
 def test_a_line_with_one_name_loads_it(line: str) -> None:
     found = after_boot(config({DROP_IN: OFF, LOAD: f"{line}\n"}), off)
@@ -53,8 +53,52 @@ def test_comments_load_nothing_and_are_not_mentioned() -> None:
 
 def test_a_name_that_may_be_a_module_or_an_alias_is_a_doubt() -> None:
     assert find_early_load(config({LOAD: "ip_vs_other\n"})).doubt
-    assert find_early_load(config({LOAD: "ipvs\n", HOOK: "alias ipvs ip_vs\n"})).doubt
+    assert find_early_load(config({LOAD: "ipvs\n", HOOK: "alias ipvs ip_vs_mine\n"})).doubt
     assert not find_early_load(config({LOAD: "ipvs\n"})).doubt
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2028", "\u0085", "\f", "\v", "\x1c", "\ufeff"])
+def test_what_systemd_takes_for_no_blank_is_part_of_the_name(blank: str) -> None:
+    """Seen of systemd 247, 252 and 257; systemd strips spaces, tabs and line ends only."""
+    for line in (f"ip_vs{blank}", f"{blank}ip_vs"):
+        found = after_boot(config({DROP_IN: OFF, LOAD: f"{line}\n"}), off)
+        assert found.holds(off) is False
+        assert (f"{LOAD}:1 loads nothing" in found.reason) is (blank != "\ufeff")
+
+
+@pytest.mark.parametrize(("line", "early"), [
+    ("ip_vs\rnf_nat", True), ("nf_nat\rip_vs", True), ("ip_vs\0", True), ("#\rip_vs", True),
+    ("ip_vs\r#", True), ("nf_nat\r# ip_vs", False),
+])  # fmt: skip
+def test_a_carriage_return_ends_a_line(line: str, early: bool) -> None:
+    found = after_boot(config({DROP_IN: OFF, LOAD: f"{line}\n"}), off)
+    assert found.holds(off) is early
+
+
+@pytest.mark.parametrize(("name", "alias"), [
+    ("ip_vs_rr", "ip_vs_rr off"), ("ip_vs_rr", "ip-vs-rr nf_nat"), ("ip_vs_rr", "ip_vs_r? nf_nat"),
+    ("ip_vs", "ip_vs nf_nat"), ("ip_vs", "ip_v[s] off"),
+])  # fmt: skip
+def test_an_alias_in_place_of_the_module_does_not_load_it(name: str, alias: str) -> None:
+    """Seen of kmod 28, 30 and 34: modprobe looks for an alias first."""
+    found = after_boot(config({DROP_IN: OFF, LOAD: f"{name}\n", HOOK: f"alias {alias}\n"}), off)
+    assert found.holds(off) is not True
+
+
+@pytest.mark.parametrize("alias", ["ipvs ip_vs", "ipvs ip-vs-rr  # local", "ip?s ip_vs"])
+def test_an_alias_of_ip_vs_loads_it(alias: str) -> None:
+    found = after_boot(config({DROP_IN: OFF, LOAD: "ipvs\n", HOOK: f"alias {alias}\n"}), off)
+    assert found.holds(off) is True
+
+
+@pytest.mark.parametrize(("kernel", "loads"), [
+    ("4.18.0-553.el8.x86_64", True), ("6.1.0-18-amd64", True), ("3.10.0-1160.el7.x86_64", None),
+    ("", None),
+])  # fmt: skip
+def test_a_scheduler_that_came_later_is_not_taken_for_granted(kernel: str, loads: bool) -> None:
+    """Maglev hashing came with Linux 4.18 (net/netfilter/ipvs/ip_vs_mh.c)."""
+    found = after_boot(config({DROP_IN: OFF, LOAD: "ip_vs_mh\n"}, kernel=kernel), off)
+    assert found.holds(off) is loads
 
 
 @pytest.mark.parametrize(

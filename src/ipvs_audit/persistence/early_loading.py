@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING
 from ipvs_audit.persistence.boot_units import MODULES_UNIT, check_unit
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.snapshot.config_paths import MODULES_LOAD, first_unreadable
+from ipvs_audit.snapshot.kernel import upstream_version
 from ipvs_audit.snapshot.modprobe_config import underscored
-from ipvs_audit.snapshot.sysctl_config import files_by_name
+from ipvs_audit.snapshot.sysctl_config import SYSTEMD_SPACES, files_by_name, systemd_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ipvs_audit.persistence.host_config import HostConfig
+    from ipvs_audit.snapshot.config_files import ConfigFile
 
 _CMDLINE = re.compile(r"modules[-_]load=(.*)")
 _BLACKLIST = re.compile(r"(?:modprobe\.blacklist|module_blacklist)=(.*)")
+_BLANKS = re.compile("[ \t]+")
 #: Modules that need ip_vs and that every kernel with it may have; others are not known to exist.
 _SCHEDULERS = (
     "dh",
@@ -34,6 +39,8 @@ _SCHEDULERS = (
     "wrr",
 )
 _DEPENDENTS = frozenset((*(f"{MODULE}_{name}" for name in _SCHEDULERS), f"{MODULE}_ftp", "xt_ipvs"))
+#: The first Linux with those that came late.
+_SINCE = {f"{MODULE}_fo": (3, 18), f"{MODULE}_ovf": (4, 3), f"{MODULE}_mh": (4, 18)}
 _LIKE_A_DEPENDENT = re.compile(r"ip_vs_[a-z0-9_]+")
 
 
@@ -92,28 +99,36 @@ def _from_files(config: HostConfig) -> EarlyLoad:
     for file in files:
         if file.lines is None and not file.masks and file.real:
             return EarlyLoad("", doubt=f"{file.path} could not be read")
-        for line in file.lines or ():
-            name = line.text.strip()
-            if name[:1] in ("#", ";", ""):
-                continue
+        for number, name in _names(config, file):
             if _needs(config, name):
-                return EarlyLoad(f"{file.path}:{line.number}")
+                return EarlyLoad(f"{file.path}:{number}")
             if _may_need(config, name):
-                doubt = doubt or f"whether {file.path}:{line.number} loads ip_vs is not known"
+                doubt = doubt or f"whether {file.path}:{number} loads ip_vs is not known"
     closed = first_unreadable(MODULES_LOAD, config.tree.unreadable)
     return EarlyLoad("", doubt=f"could not be read: {closed}" if closed else doubt)
 
 
+def _names(config: HostConfig, file: ConfigFile) -> Iterator[tuple[int, str]]:
+    """What systemd takes for names in a file, each with the number of its line."""
+    for line in file.lines or ():
+        for text in systemd_lines(line.text, config.systemd_sysctl):
+            name = text.strip(SYSTEMD_SPACES)
+            if name[:1] not in ("#", ";", ""):
+                yield line.number, name
+
+
 def unloadable_lines(config: HostConfig) -> tuple[str, ...]:
-    """Lines of modules-load.d that are meant to load ip_vs and name no module, a sentence each."""
+    """Lines of modules-load.d that are meant to load ip_vs and name no module, a sentence each.
+
+    For other names on the line, or for a blank that systemd does not take for one.
+    """
     files, _ = files_by_name(config.tree, MODULES_LOAD.directories, *MODULES_LOAD.endings)
     return tuple(
-        f"{file.path}:{line.number} loads nothing: the whole line is taken for one name"
+        f"{file.path}:{number} loads nothing: the whole line is taken for one name"
         for file in files
-        for line in file.lines or ()
-        if line.text.strip()[:1] not in ("#", ";", "")
-        and len(words := line.text.split()) > 1
-        and any(_is_dependent(underscored(word)) for word in words)
+        for number, name in _names(config, file)
+        if not _is_dependent(underscored(name))
+        and any(_is_dependent(underscored(word)) for word in name.split())
     )
 
 
@@ -122,19 +137,35 @@ def _is_dependent(name: str) -> bool:
 
 
 def _needs(config: HostConfig, spelled: str) -> bool:
-    """Whether loading a module by this name loads ip_vs; a blacklisted name is passed over."""
-    name = underscored(spelled.strip())
-    return _is_dependent(name) and name not in _blacklisted(config)
+    """Whether loading a module by this name surely loads ip_vs.
+
+    An alias of that name is loaded instead of the module; a blacklisted one is passed over.
+    """
+    return any(
+        _is_dependent(name) and _is_there(config, name) and name not in _blacklisted(config)
+        for name in _aliased(config, underscored(spelled))
+    )
 
 
 def _may_need(config: HostConfig, spelled: str) -> bool:
-    """Whether a name may be a module that needs ip_vs, or an alias of one."""
+    """Whether a name may be one of a module that needs ip_vs: not known, or not on every kernel."""
     name = underscored(spelled)
-    alias = config.modprobe.first("alias", name) if name else None
-    if alias is not None and underscored(alias.rest.strip()).startswith(MODULE):
-        return True
-    unknown = _LIKE_A_DEPENDENT.fullmatch(name) is not None and name not in _DEPENDENTS
-    return unknown and name not in _blacklisted(config)
+    named = (name, *_aliased(config, name))
+    open_ = set(named) - _blacklisted(config)
+    return any(each == MODULE or _LIKE_A_DEPENDENT.fullmatch(each) for each in open_)
+
+
+def _aliased(config: HostConfig, name: str) -> tuple[str, ...]:
+    """What modprobe loads by a name: the aliases of that name, or else the module itself."""
+    aliases = config.modprobe.all("alias", name) if name else ()
+    modules = (underscored(_BLANKS.split(each.rest.strip(" \t"))[0]) for each in aliases)
+    return tuple(modules) or (name,)
+
+
+def _is_there(config: HostConfig, name: str) -> bool:
+    """Whether a kernel of this version surely has a module that needs ip_vs."""
+    since, version = _SINCE.get(name), upstream_version(config.kernel)
+    return since is None or (version is not None and version >= since)
 
 
 def _blacklisted(config: HostConfig) -> frozenset[str]:

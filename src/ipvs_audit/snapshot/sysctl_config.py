@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.sysctl_loader import Loader
 
 
-_SYSTEMD_SPACES = " \t\n\r"
+SYSTEMD_SPACES = " \t\n\r"
 _SYSTEMD_LINE_END = re.compile("[\r\0]+")
 
 
@@ -144,9 +144,7 @@ def settings(file: ConfigFile, line: Line, loader: Loader) -> tuple[Setting, ...
     """
     parts = pieces(line.text, loader)
     if loader.program == "systemd":
-        ends = _SYSTEMD_LINE_END if loader.simplifies_keys else "\0"
-        if "\r" in line.text or "\0" in line.text:
-            parts = [end for part in parts for end in re.split(ends, part)]
+        parts = [end for part in parts for end in systemd_lines(part, loader)]
         understood = [_systemd(part, file, line, loader) for part in parts]
     else:
         texts = [part.partition("\0")[0] for part in parts]
@@ -155,6 +153,13 @@ def settings(file: ConfigFile, line: Line, loader: Loader) -> tuple[Setting, ...
         else:
             understood = [_procps3(text, file, line, dash=loader.takes_dash) for text in texts]
     return tuple(setting for setting in understood if setting is not None)
+
+
+def systemd_lines(text: str, loader: Loader) -> list[str]:
+    """A line as systemd of that version splits it: also at a NUL, and at a carriage return."""
+    if "\r" not in text and "\0" not in text:
+        return [text]
+    return re.split(_SYSTEMD_LINE_END if loader.simplifies_keys else "\0", text)
 
 
 def pieces(text: str, loader: Loader) -> list[str]:
@@ -166,7 +171,7 @@ def pieces(text: str, loader: Loader) -> list[str]:
 
 
 def _systemd(text: str, file: ConfigFile, line: Line, loader: Loader) -> Setting | None:
-    text = text.strip(_SYSTEMD_SPACES)
+    text = text.strip(SYSTEMD_SPACES)
     if not text or text[0] in "#;":
         return None
     name, equals, value = text.partition("=")
@@ -175,16 +180,16 @@ def _systemd(text: str, file: ConfigFile, line: Line, loader: Loader) -> Setting
         ignores_errors, name = True, name[1:]
     if not equals and not (ignores_errors and loader.globs):
         return None
-    spelled = name.strip(_SYSTEMD_SPACES)
+    spelled = name.strip(SYSTEMD_SPACES)
     path = loader_path(spelled)
     if loader.simplifies_keys:
         path = simplified(path)
-    elif name[:1] in _SYSTEMD_SPACES:
-        path = name.rstrip(_SYSTEMD_SPACES)  # a blank behind the dash belongs to the name
+    elif name[:1] in SYSTEMD_SPACES:
+        path = name.rstrip(SYSTEMD_SPACES)  # a blank behind the dash belongs to the name
     return Setting(
         spelled=spelled,
         path=path,
-        value=value.strip(_SYSTEMD_SPACES) if equals else None,
+        value=value.strip(SYSTEMD_SPACES) if equals else None,
         ignores_errors=ignores_errors,
         file=file.path,
         line=line.number,
@@ -213,19 +218,19 @@ def _procps4(text: str, file: ConfigFile, line: Line) -> Setting | None:
 
 
 def _procps3(text: str, file: ConfigFile, line: Line, *, dash: bool) -> Setting | None:
-    text = text.lstrip(" \t").rstrip(_SYSTEMD_SPACES)
+    text = text.lstrip(" \t").rstrip(SYSTEMD_SPACES)
     if len(text) < 2 or text[0] in "#;":  # noqa: PLR2004  # procps' own shortest line
         return None
     name, _, value = text.lstrip("=").partition("=")
     value = re.split("[\r\n]", value.lstrip("\r\n"), maxsplit=1)[0]
-    name = name.rstrip(_SYSTEMD_SPACES)
+    name = name.rstrip(SYSTEMD_SPACES)
     if not name or not value:
         return None
     spelled = name.removeprefix("-") if dash else name
     return Setting(
         spelled=spelled,
         path=loader_path(spelled),
-        value=value.strip(_SYSTEMD_SPACES),
+        value=value.strip(SYSTEMD_SPACES),
         ignores_errors=False,
         file=file.path,
         line=line.number,
