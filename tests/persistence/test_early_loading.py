@@ -154,6 +154,16 @@ def test_a_sysctl_on_the_command_line_needs_a_kernel_that_knows_it() -> None:
     assert after_boot(with_cmdline({}, word), off).holds(off) is False  # a module has no key yet
 
 
+def test_a_hook_that_systemd_runs_and_busybox_cannot_is_a_doubt() -> None:
+    """Seen: systemd-modules-load runs the hook, and busybox's modprobe knows no such option."""
+    loaders = replace(LOADERS, modprobe="/sbin/modprobe", modprobe_kind="busybox", kmod=None)
+    files = {DROP_IN: OFF, LOAD: "ip_vs\n"}
+    assert after_boot(config(files, loaders=loaders), off).holds(off) is True
+    found = after_boot(config({**files, HOOK: RECIPE}, loaders=loaders), off)
+    assert found.holds(off) is None
+    assert f"{HOOK}:1" in found.doubt
+
+
 def test_another_init_is_a_doubt_that_names_it() -> None:
     loaders = replace(LOADERS, init="openrc-init", systemd_modules_load=None)
     found = after_boot(config({DROP_IN: OFF, CONF: OFF, LOAD: "ip_vs\n"}, loaders=loaders), off)

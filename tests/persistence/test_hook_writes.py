@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from configured import CONF, HOOK, OFF, PROGRAMS, RECIPE, config, off
+from configured import CONF, HOOK, LOADERS, OFF, ON, PROGRAMS, RECIPE, config, off
 
 from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.snapshot.programs import AtPath
@@ -120,6 +120,11 @@ def test_what_may_write_the_key_again_is_seen(writes: str, expected: bool | None
         ("x+=1; sysctl -p", None),
         ("kill 0; /sbin/sysctl -p", None),
         ("timeout 0.01 /sbin/sysctl -p", None),
+        ("timeout 5 sh -c 'sleep 9; /sbin/sysctl -p'", None),  # it ends what takes longer
+        ("timeout 5 sh -c '/sbin/sysctl -p'", True),
+        ("chmod -x /sbin/sysctl; /sbin/sysctl -p", None),
+        ("chmod 644 /tmp/x; /sbin/sysctl -p", True),
+        ("/sbin/sysctl -p; modprobe ip_vs_rr; modprobe -r ip_vs_rr; modprobe -i ip_vs", None),
         ("systemd-cat -t ipvs /sbin/sysctl -p", True),
         ("systemd-cat /sbin/sysctl -p", True),
         ("systemd-cat -p info /sbin/sysctl -p", True),
@@ -225,6 +230,57 @@ def test_bash_may_take_two_brackets_for_arithmetic() -> None:
 )
 def test_variables_that_a_hook_sets_first(command: str, expected: bool | None) -> None:
     assert holds(command) is expected
+
+
+@pytest.mark.parametrize(("ends", "kmod", "expected"), [
+    ("", 30, True), ("\n", 30, True), ("\\", 30, None), ("\\\n", 30, None), ("\\", None, None),
+    ("\\", 34, True), ("\\\n# x\n", 30, True), ("\0x\n", 30, True),
+])  # fmt: skip
+def test_a_backslash_at_the_end_of_the_file_may_add_to_the_command(
+    ends: str, kmod: int | None, expected: bool | None
+) -> None:
+    """kmod 28 and 30 were seen to run ``sysctl -p <0xff>``; 34 does not. The probe sees no more."""
+    files = {CONF: OFF, HOOK: f"{RECIPE.strip()} {ends}"}
+    about = config(files, loaders=replace(LOADERS, kmod=kmod))
+    assert after_reload(about, off).holds(off) is expected
+
+
+@pytest.mark.parametrize(("blacklisted", "expected"), [("ip_vs", False), ("nf_nat", True)])
+def test_modprobe_b_loads_nothing_that_is_blacklisted(blacklisted: str, expected: bool) -> None:
+    hook = "install ip_vs /sbin/modprobe -b -i ip_vs; /sbin/sysctl -p\n"
+    files = {CONF: OFF, HOOK: hook, "/etc/modprobe.d/b.conf": f"blacklist {blacklisted}\n"}
+    found = after_reload(config(files), off)
+    assert (found.value == 0) is expected
+    again = f"install ip_vs /sbin/modprobe -b -i ip_vs && {LOAD} && /sbin/sysctl -p\n"
+    assert after_reload(config({**files, HOOK: again}), off).holds(off) is True
+
+
+@pytest.mark.parametrize(("pattern", "holds_off"), [("*.conf", False), (".*.conf", True)])
+def test_a_pattern_matches_a_hidden_file_only_with_a_dot(pattern: str, holds_off: bool) -> None:
+    files = {
+        "/etc/sysctl.d/.z.conf": OFF,
+        "/etc/sysctl.d/a.conf": "kernel.panic = 0\n",
+        HOOK: f"install ip_vs {LOAD} && /sbin/sysctl -p /etc/sysctl.d/{pattern}\n",
+    }
+    assert after_reload(config(files), off).holds(off) is holds_off
+
+
+def test_systemd_sysctl_looks_for_a_bare_name_in_its_directories() -> None:
+    command = "/lib/systemd/systemd-sysctl a.conf"
+    files = {HOOK: f"install ip_vs {LOAD} && {command}\n", "/usr/lib/sysctl.d/a.conf": OFF}
+    assert after_reload(config(files), off).holds(off) is True
+    files["/etc/sysctl.d/a.conf"] = ON
+    assert after_reload(config(files), off).holds(off) is False
+    del files["/etc/sysctl.d/a.conf"], files["/usr/lib/sysctl.d/a.conf"]
+    assert after_reload(config(files), off).holds(off) is None
+
+
+def test_the_variable_of_modprobe_is_the_module_whose_hook_runs() -> None:
+    other = "/etc/modprobe.d/a.conf"
+    files = {CONF: OFF, HOOK: RECIPE}
+    for name, expected in (("nf_conntrack", True), ("ip_vs_rr", True), ("nf_*", None)):
+        files[other] = f"install {name} /sbin/modprobe -i $MODPROBE_MODULE\n"
+        assert after_reload(config(files), off).holds(off) is expected, name
 
 
 @pytest.mark.parametrize(

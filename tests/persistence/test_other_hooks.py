@@ -100,7 +100,8 @@ def test_the_hook_of_a_scheduler_does_not_put_a_wrong_value_right() -> None:
     [
         ("/sbin/modprobe -i br_netfilter && /sbin/sysctl --system", None),
         ("/sbin/modprobe -i br_netfilter && /sbin/sysctl -p", True),
-        ("/sbin/modprobe -i br_netfilter && sysctl -q --system --pattern ^net.bridge", True),
+        ("/sbin/modprobe -i br_netfilter && sysctl -q --pattern ^net.bridge --system", True),
+        ("/sbin/modprobe -i br_netfilter && sysctl -q --system --pattern ^net.bridge", None),
         (f"/sbin/modprobe -i br_netfilter; {SETS.format(1)}", None),
         ("/opt/tune-bridges", True),
         ("/bin/true", True),

@@ -102,6 +102,17 @@ def test_udev_rules_are_joined_as_udev_joins_them(root: Path, shell: str) -> Non
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+def test_a_hook_that_ends_with_its_file_in_a_backslash_is_marked(root: Path, shell: str) -> None:
+    for name, end in (("a", "\\"), ("b", "\\\n"), ("c", "\\\n\n"), ("d", "\\\n# x")):
+        text = f"install ip_vs /bin/true {end}"
+        put(root, f"etc/modprobe.d/{name}.conf", text)
+        path = f"/etc/modprobe.d/{name}.conf"
+        read = tree(root, shell).files[path].lines
+        assert read == parse_lines(path, text.encode())
+        assert [line.joined for line in read or ()] == ["open" if name in "ab" else ""]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 def test_pipes_and_endless_files_are_named_and_not_read(root: Path, shell: str) -> None:
     """/proc/kmsg is a regular file that never ends: reading it hung the whole probe."""
     named = root / "etc/pipe"

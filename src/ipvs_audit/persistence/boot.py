@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.container_loads import load_from_container
 from ipvs_audit.persistence.early_loading import EarlyLoad, find_early_load, unloadable_lines
+from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.late_writers import with_late_writers
 from ipvs_audit.persistence.next_boot import by_next_boot
 from ipvs_audit.persistence.other_hooks import udev_race
@@ -74,7 +75,7 @@ def _after_early_load(config: HostConfig, early: EarlyLoad, accepts: Accepts) ->
     if early.through_modprobe:
         first = after_reload(config, accepts)
         never = first.fault or (first.value is None and not first.doubt)
-        why = why_not_surely_loaded(config)
+        why = why_not_surely_loaded(config) or _hook_of_the_library(config)
         why = f"{early.source} may not load ip_vs: {why}" if why else _wait(config, early)
         if never or why:
             return first if never else replace(first, doubt=first.doubt or why)
@@ -101,6 +102,14 @@ def _after_early_load(config: HostConfig, early: EarlyLoad, accepts: Accepts) ->
     )
     race = udev_race(config, applied.value)
     return replace(first, value=applied.value, because=because, doubt=race)
+
+
+def _hook_of_the_library(config: HostConfig) -> str:
+    """Why systemd-modules-load, which runs hooks itself, may not load what modprobe loads."""
+    hook, other = config.modprobe.first("install", MODULE), config.loaders.modprobe
+    if config.loaders.modprobe_kind == "kmod" or other is None or hook is None:
+        return ""
+    return f"systemd runs the hook in {hook.where}, and {other} is not kmod's modprobe"
 
 
 def _wait(config: HostConfig, early: EarlyLoad) -> str:

@@ -142,7 +142,7 @@ def _needs(config: HostConfig, spelled: str) -> bool:
     An alias of that name is loaded instead of the module; a blacklisted one is passed over.
     """
     return any(
-        _is_dependent(name) and _is_there(config, name) and name not in _blacklisted(config)
+        _is_dependent(name) and _is_there(config, name) and name not in blacklisted(config)
         for name in _aliased(config, underscored(spelled))
     )
 
@@ -151,7 +151,7 @@ def _may_need(config: HostConfig, spelled: str) -> bool:
     """Whether a name may be one of a module that needs ip_vs: not known, or not on every kernel."""
     name = underscored(spelled)
     named = (name, *_aliased(config, name))
-    open_ = set(named) - _blacklisted(config)
+    open_ = set(named) - blacklisted(config)
     return any(each == MODULE or _LIKE_A_DEPENDENT.fullmatch(each) for each in open_)
 
 
@@ -168,7 +168,7 @@ def _is_there(config: HostConfig, name: str) -> bool:
     return since is None or (version is not None and version >= since)
 
 
-def _blacklisted(config: HostConfig) -> frozenset[str]:
+def blacklisted(config: HostConfig) -> frozenset[str]:
     """Names that a ``blacklist`` line or the kernel command line keeps from being loaded."""
     found = (_BLACKLIST.fullmatch(word) for word in config.tree.cmdline)
     names = {underscored(name) for match in found if match for name in match[1].split(",")}

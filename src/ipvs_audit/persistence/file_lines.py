@@ -16,6 +16,7 @@ def parse_lines(path: str, content: bytes) -> tuple[Line, ...]:
     """The lines that are not blank, numbered from 1.
 
     A backslash at the end continues a line of modprobe's (kmod's getline_wrapped) and of udev's.
+    Where nothing follows, not even a line's end, kmod takes the end of the file for a character.
     """
     texts = content.decode(errors="backslashreplace").split("\n")
     if "/rules.d/" in path:
@@ -26,11 +27,13 @@ def parse_lines(path: str, content: bytes) -> tuple[Line, ...]:
         first = first if held else number
         if "/modprobe.d/" in path and (len(text) - len(text.rstrip("\\"))) % 2:
             held += text[:-1]
+        elif held and number == len(texts) and not text:  # the probe cannot tell it from the next
+            break
         elif held or text.strip():
             found.append(Line(first, held + text))
             held = ""
     if held:
-        found.append(Line(first, held))
+        found.append(Line(first, held, "open"))
     return tuple(found)
 
 

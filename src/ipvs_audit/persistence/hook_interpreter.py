@@ -11,12 +11,15 @@ from ipvs_audit.persistence import shell_parser
 from ipvs_audit.persistence.hook_programs import run_program
 from ipvs_audit.persistence.hook_redirections import opened, writes_key_blindly
 from ipvs_audit.persistence.hook_state import Command, State
+from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.module_parameters import configured
 from ipvs_audit.persistence.shell_variables import assigned_first
 from ipvs_audit.persistence.shell_words import InvalidShellError, UnsupportedShellError
+from ipvs_audit.snapshot.sysctl_key import is_glob
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
+    from ipvs_audit.snapshot.modprobe_config import Directive
 
 _MOST_STATES = 32
 _CUT = "[cut]"  # where the probe cut a long line
@@ -43,7 +46,9 @@ def run_shell(
     if text.endswith(_CUT):
         return (state.never_certain(f"{cannot}: it is longer than the probe brings"),)
     try:
-        variables = {**assigned_first(text), "MODPROBE_MODULE": "ip_vs"}
+        variables = assigned_first(text)
+        if command.module:
+            variables["MODPROBE_MODULE"] = command.module
         body = shell_parser.parse(text, variables, read_by)
     except InvalidShellError as invalid:
         if read_by not in _STRICT_SHELLS or "\n" in text:
@@ -57,6 +62,13 @@ def run_shell(
     runner = _Runner(config, command)
     ends = runner.sequence(body, (state,), guarded=False)
     return tuple({replace(end, ended=False): None for end in ends})
+
+
+def run_hook(config: HostConfig, hook: Directive, state: State) -> tuple[State, ...]:
+    """The states that the command of an ``install`` or ``remove`` line may end in."""
+    module = "" if is_glob(hook.module) else hook.module
+    module = MODULE if hook.concerns(MODULE) else module
+    return run_shell(config, Command(hook.rest, hook.where, module=module), state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +204,7 @@ class _Runner:
 
     def nested(self, text: str, state: State, shell: str, *, errexit: bool) -> tuple[State, ...]:
         """Run the command of a ``sh -c``."""
-        inner = Command(text, self.command.where, self.command.kind)
+        inner = replace(self.command, text=text)
         if len(text) >= len(self.command.text):
             return (state.never_certain(f"{self.command.where} starts shells in an endless loop"),)
         ends = run_shell(self.config, inner, replace(state, errexit=errexit, status=0), shell)

@@ -52,6 +52,7 @@ _SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh"))
 _OWN = {"sysctl": "sysctl", "modprobe": "modprobe", "insmod": "modprobe"}
 #: Shells that may run a program of their own for a bare name; "": one that is not known.
 _WITH_APPLETS = ("busybox", "toybox", "")
+_PROGRAM_FOLDERS = ("/bin", "/sbin", "/usr", "/lib")
 _SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")
 
 
@@ -207,6 +208,8 @@ def _other_program(name: str, command: Simple, state: State) -> tuple[State, ...
     if name == "sleep" and all(_SECONDS.fullmatch(word.text) for word in command.words[1:]):
         return (replace(state, status=0, stdout=None),)
     rewrites = [word.text for word in command.words[1:] if _is_configuration(word.text)]
+    if name == "chmod":  # what may run no longer does
+        rewrites += [word.text for word in command.words if word.text.startswith(_PROGRAM_FOLDERS)]
     if rewrites:
         state = state.never_certain(f"{command.text!r} may rewrite {rewrites[0]}")
     if is_harmless(name, command):

@@ -19,11 +19,14 @@ class Command:
         text: as written.
         where: file and line.
         kind: ``hook`` (modprobe's install) or ``udev``.
+        module: of a hook, the module that is loaded, as kmod tells it in $MODPROBE_MODULE; empty
+            where that is not known or not set.
     """
 
     text: str
     where: str
     kind: str = "hook"
+    module: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ipvs_audit.persistence.early_loading import blacklisted
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.module_parameters import (
     Parameter,
@@ -82,20 +83,28 @@ def run_modprobe(config: HostConfig, command: Simple, state: State) -> tuple[Sta
     return states
 
 
+def _concerned(module: str) -> bool:
+    """Whether a load brings ip_vs with it, and a removal may take it along."""
+    return module == MODULE or module.startswith((f"{MODULE}_", "xt_ipvs"))
+
+
 def _remove(command: Simple, call: _Call, state: State) -> tuple[State, ...]:
-    if MODULE not in call.modules:
+    if not any(_concerned(module) for module in call.modules):
         return state.either(command.text)
     gone = replace(
         state, loaded=False, value=None, doubt=state.lasting, unknown=False, written=False, status=0
     )
+    if MODULE not in call.modules:  # it goes with the last module that needs it
+        return gone, *state.either(command.text)
     return gone, state.exits(1, "ip_vs is in use").either(command.text)[1]
 
 
 def _load(
     config: HostConfig, command: Simple, call: _Call, module: str, state: State
 ) -> tuple[State, ...]:
-    concerned = module == MODULE or module.startswith((f"{MODULE}_", "xt_ipvs"))
-    if concerned and not state.loaded:
+    if call.has("b") and module in blacklisted(config):
+        return (replace(state, status=0),)
+    if _concerned(module) and not state.loaded:
         first = _first_load(config, command, call, module, state)
         if module == MODULE or first.fault or not first.loaded:
             return (first,)

@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.hook_interpreter import run_shell
-from ipvs_audit.persistence.hook_state import Command, State
+from ipvs_audit.persistence.hook_interpreter import run_hook
+from ipvs_audit.persistence.hook_state import State
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.soft_dependencies import find_sure_bypass
 from ipvs_audit.snapshot.modprobe_config import underscored
@@ -50,7 +50,7 @@ def load_may_fail(config: HostConfig) -> str:
         modules = {**config.programs.modules, name: True}
         programs = replace(config.programs, modules=modules)
         start = State(outside=True)
-        ends = run_shell(replace(config, programs=programs), Command(hook.rest, hook.where), start)
+        ends = run_hook(replace(config, programs=programs), hook, start)
         failing = next((end for end in ends if end.status), None)
         if failing is not None:
             why = next(iter((*failing.failed[-1:], *failing.assumed)), "its last command fails")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.boot_units import UDEVD_UNIT
-from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
+from ipvs_audit.persistence.hook_interpreter import loaded, run_hook, run_shell
 from ipvs_audit.persistence.hook_programs import run_program
 from ipvs_audit.persistence.hook_state import Command, State
 from ipvs_audit.persistence.host_config import MODULE
@@ -145,7 +145,7 @@ def _past_the_hook(config: HostConfig, rule: Rule | Directive, value: Value | No
     """What commands do that may find ip_vs not loaded; empty where its own hook still runs."""
     start = State(value=value, outside=True)
     if isinstance(rule, Directive):
-        ends = run_shell(config, Command(rule.rest, rule.where), start)
+        ends = run_hook(config, rule, start)
     else:
         ends = _ends(config, rule, start)
     if any(end.loaded and end.value != value for end in ends):
@@ -190,13 +190,13 @@ def with_dependent_hooks(
         return before
     start = replace(loaded(config), value=before.value, outside=True)
     for hook in _hooks(config, dependent=True):
-        ends = run_shell(config, Command(hook.rest, hook.where), start)
+        ends = run_hook(config, hook, start)
         harm = _harm(ends, before.value)
         if harm := harm or (written and _past_the_hook(config, hook, before.value)) or "":
             why = f"the hook in {hook.where}, for a module that needs {MODULE}, {harm}"
             return replace(before, doubt=why)
     for hook in _hooks(config, dependent=False):
-        ends = run_shell(config, Command(hook.rest, hook.where), start)
+        ends = run_hook(config, hook, start)
         harm = ""
         if sets := _other_values(ends, before.value):
             harm = f"sets {sets[0]} when that is loaded"

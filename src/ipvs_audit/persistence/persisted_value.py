@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.hook_interpreter import run_shell
-from ipvs_audit.persistence.hook_state import Command, State
+from ipvs_audit.persistence.hook_interpreter import run_hook
+from ipvs_audit.persistence.hook_state import State
 from ipvs_audit.persistence.prediction import is_compliant
 from ipvs_audit.persistence.reload import find_hook
 
@@ -130,5 +130,5 @@ def _hook_steps(config: HostConfig) -> tuple[str, tuple[Step, ...]]:
     hook, _ = find_hook(config)
     if hook is None:
         return "", ()
-    ends = run_shell(config, Command(hook.rest, hook.where), State())
+    ends = run_hook(config, hook, State())
     return hook.where, ends[0].steps

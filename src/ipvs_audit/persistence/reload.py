@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.early_loading import kept_out
-from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
-from ipvs_audit.persistence.hook_state import Command, State
+from ipvs_audit.persistence.hook_interpreter import loaded, run_hook
+from ipvs_audit.persistence.hook_state import State
 from ipvs_audit.persistence.host_answers import load_difference
 from ipvs_audit.persistence.host_config import MODULE, HostConfig
 from ipvs_audit.persistence.kernel_helper import helper_doubt
@@ -28,7 +28,7 @@ from ipvs_audit.snapshot.modprobe_config import underscored
 if TYPE_CHECKING:
     from ipvs_audit.snapshot.modprobe_config import Directive
 
-_SWITCHED_OFF = ("true", "false", ":")
+_ENDS_LINES_AT_EOF = 34
 
 
 def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
@@ -47,7 +47,7 @@ def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
             by_hook = Prediction(None, "", fault=f"ip_vs cannot be loaded: {why}")
         state = loaded(config)
     else:
-        ends = run_shell(config, Command(hook.rest, hook.where), State())
+        ends = run_hook(config, hook, State())
         by_hook = _predict_hook(config, hook, ends, accepts)
         state = ends[0]
         by_hook = replace(by_hook, effects=union_of(end.effects for end in ends))
@@ -77,7 +77,7 @@ def why_not_surely_loaded(config: HostConfig) -> str:
     hook, _ = find_hook(config)
     if hook is None:
         return ""
-    ends = run_shell(config, Command(hook.rest, hook.where), State())
+    ends = run_hook(config, hook, State())
     if all(end.loaded and not end.lasting for end in ends):
         return ""
     return next((end.lasting or end.doubt for end in ends if end.doubt), "") or _open_question(ends)
@@ -155,6 +155,7 @@ def _predict_hook(
     doubt = next((end.doubt for end in ends if end.doubt), "")
     bypass = find_bypass(config, MODULE)
     closed = _hidden_doubt(config) or (bypass.doubt if bypass else "") or helper_doubt(config)
+    closed = closed or _cut_short(config, hook)
     fault = next((end.fault for end in ends if end.fault), "")
     if fault and not all(end.fault for end in ends):
         doubt = doubt or f"{hook.where} may break, by {fault}: {_open_question(ends)}"
@@ -176,6 +177,17 @@ def _predict_hook(
         doubt=doubt or closed,
         fault=broken,
         notes=notes,
+    )
+
+
+def _cut_short(config: HostConfig, hook: Directive) -> str:
+    """Why the command may be another than the file shows: getline_wrapped of kmod 30, not 34."""
+    kmod = config.loaders.kmod
+    if not hook.cut_short or (kmod is not None and kmod >= _ENDS_LINES_AT_EOF):
+        return ""
+    return (
+        f"{hook.where} and its file end in a backslash: where no line's end follows, modprobe takes"
+        " the end of the file for part of the command"
     )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
-from ipvs_audit.persistence.hook_state import Command
+from ipvs_audit.persistence.hook_interpreter import loaded, run_hook
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.prediction import is_compliant
 
@@ -28,7 +27,7 @@ def with_removal(config: HostConfig, before: Prediction, accepts: Accepts) -> Pr
         if directive.verb != "remove" or (directive.concerns(MODULE) and directive is not own):
             continue
         start = replace(loaded(config), value=before.value, written=True)
-        for end in run_shell(config, Command(directive.rest, directive.where), start):
+        for end in run_hook(config, directive, start):
             why = end.doubt or end.fault if directive is own else ""
             if end.loaded and end.value != before.value:
                 why = f"it leaves {MODULE} loaded with {end.value}"

@@ -24,18 +24,23 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.sysctl_loader import Loader
 
 _PLAIN = frozenset("bneNwqox")
-_SHOWING = frozenset("aAXVdh")
+_MEANS = {"f": "load", "e": "ignores_unknown_keys", "w": "write"}
+_MEANS |= dict.fromkeys("Vdh", "shows") | dict.fromkeys("aAX", "lists")
 _EXPANDS_PATTERNS = (3, 3, 17)  # a file's name is given to glob(3) there; older ones were not seen
 
 
 @dataclass(slots=True)
 class _Call:
-    """How sysctl was called, as getopt_long sees it."""
+    """How sysctl was called, as getopt_long sees it.
+
+    ``--system`` acts with the options before it (``SYSTEM_OPTION`` in procps' sysctl.c).
+    """
 
     ignores_unknown_keys: bool = False
     load: bool = False
     system: bool = False
     shows: bool = False
+    lists: bool = False
     write: bool = False
     unsupported: str = ""
     pattern: str = ""
@@ -53,7 +58,7 @@ def run_sysctl(config: HostConfig, command: Simple, state: State) -> tuple[State
     if another or call.unsupported:
         what = "what this host's sysctl does" if another else f"sysctl's option {call.unsupported}"
         return (state.unknown_effect(what),)
-    if call.shows:
+    if call.shows or (call.lists and not call.system):
         return (state,)
     if call.load or call.system:
         return _load_files(config, call, command.text, state)
@@ -75,7 +80,7 @@ def _load_files(config: HostConfig, call: _Call, text: str, state: State) -> tup
 
 def _loader(config: HostConfig, call: _Call) -> tuple[Loader, str]:
     """The files that are loaded, and why that is not known."""
-    if not call.load:
+    if call.system:
         return config.sysctl_system, ""
     files, doubt = _files(config, call)
     ignores = call.ignores_unknown_keys
@@ -106,6 +111,8 @@ def _parsed(words: tuple[Word, ...]) -> _Call:
             break
         if text.startswith("--"):
             _long_option(call, text)
+            if call.system and not call.unsupported:
+                break  # it runs at once, and what follows is not read
         elif text.startswith("-") and len(text) > 1:
             _short_options(call, text)
         else:
@@ -130,7 +137,9 @@ def _long_option(call: _Call, text: str) -> None:
         call.write = True
     elif name == "--pattern":
         call.pattern = value
-    elif name in ("--all", "--help", "--version", "--dry-run"):
+    elif name == "--all":
+        call.lists = True
+    elif name in ("--help", "--version", "--dry-run"):
         call.shows = True
     elif name not in ("--quiet", "--values", "--names", "--binary", "--deprecated"):
         call.unsupported = name
@@ -146,14 +155,8 @@ def _short_options(call: _Call, text: str) -> None:
             if not call.pattern:
                 call.unsupported = f"{text} with its expression apart"
             return
-        if option == "f":
-            call.load = True
-        elif option == "e":
-            call.ignores_unknown_keys = True
-        elif option == "w":
-            call.write = True
-        elif option in _SHOWING:
-            call.shows = True
+        if option in _MEANS:
+            setattr(call, _MEANS[option], True)
         elif option not in _PLAIN:
             call.unsupported = f"-{option}"
             return
@@ -188,8 +191,10 @@ def _files(config: HostConfig, call: _Call) -> tuple[tuple[str, ...], str]:
 
 
 def _glob(pattern: str, path: str) -> bool:
-    directory, _, name = pattern.rpartition("/")
-    return path.rpartition("/")[0] == directory and name_matches(name, path.rpartition("/")[2])
+    """As glob(3) and shells match: a leading dot is matched by a dot only."""
+    (directory, _, name), (folder, _, file) = pattern.rpartition("/"), path.rpartition("/")
+    hidden = file.startswith(".") and not name.startswith(".")
+    return folder == directory and not hidden and name_matches(name, file)
 
 
 def run_systemd_sysctl(
@@ -212,7 +217,7 @@ def run_systemd_sysctl(
         elif word.startswith("--prefix="):
             prefixes.append(word.partition("=")[2])
         elif not word.startswith("-"):
-            files.append(word)
+            files.append(_searched(config, word))
         elif word not in ("--no-pager", "--strict"):
             return (state.unknown_effect(f"systemd-sysctl's {word}"),)
     missing = [path for path in files if path not in config.tree.files]
@@ -223,6 +228,12 @@ def run_systemd_sysctl(
         config.systemd_sysctl, prefixes=tuple(prefixes), files=tuple(files) if files else None
     )
     return _load(config, loader, command.text, state)
+
+
+def _searched(config: HostConfig, name: str) -> str:
+    """Where systemd-sysctl finds a file that is given without a directory."""
+    found = (config.tree.files.get(f"{directory}/{name}") for directory in SYSCTL.directories)
+    return name if "/" in name else next((file.path for file in found if file and file.real), name)
 
 
 def _load(config: HostConfig, loader: Loader, text: str, state: State) -> tuple[State, ...]:

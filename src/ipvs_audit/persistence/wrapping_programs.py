@@ -18,6 +18,7 @@ _HARMLESS = frozenset(
 _WRAPPERS = {"nohup": 1, "env": 1, "nice": 1, "ionice": 1, "setsid": 1, "timeout": 2}
 #: Programs that have others run later, beside what follows.
 STARTERS = frozenset(("systemd-run", "at", "batch", "crontab", "service", "udevadm"))
+_WAITS = re.compile(r"\bsleep\b|\bsettle\b|\bwait\b")
 _TIMEOUT = re.compile(r"[1-9][0-9]{0,4}[smhd]?")
 _IP_OPTIONS = frozenset(("-4", "-6", "-o", "-s", "-d", "-br", "-brief"))
 _IP_OBJECTS = frozenset(("a", "addr", "address", "l", "link", "r", "route", "rule", "neigh"))
@@ -32,9 +33,16 @@ def wrapped(command: Simple, name: str) -> Simple | None:
     if name == "systemd-cat":
         return _systemd_cat(command)
     skipped = _WRAPPERS.get(name, 0)
-    if name == "timeout" and not any(_TIMEOUT.fullmatch(w.text) for w in command.words[1:2]):
+    if name == "timeout" and not _in_time(command):
         return None
     return without(command, skipped)
+
+
+def _in_time(command: Simple) -> bool:
+    """Whether ``timeout`` surely lets its command end: it is given seconds, and nothing waits."""
+    limit, rest = command.words[1:2], command.words[2:]
+    waits = any(_WAITS.search(word.text) for word in rest)
+    return not waits and any(_TIMEOUT.fullmatch(word.text) for word in limit)
 
 
 def without(command: Simple, skipped: int) -> Simple | None:

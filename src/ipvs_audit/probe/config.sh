@@ -106,7 +106,7 @@ function lines(k, path,   text, n, first, joined, had, how, bare, after) {
     take(k, path, first, joined text, how); joined = ""; had = 0; how = after; after = ""
     if (size[k] > 393216) { put(k, "unread more lines than the probe brings"); break }
   }
-  if (had) take(k, path, first, joined, k == 3 ? "-open" : "")
+  if (had) take(k, path, first, joined, "-open")
   close(path)
 }
 BEGIN {

@@ -38,6 +38,7 @@ class Directive:
         rest: what follows, as written: a command, a module, dependencies.
         file: path of the file.
         line: number of the first line, where the directive is continued.
+        cut_short: the file ends where the line would go on.
     """
 
     verb: str
@@ -45,6 +46,7 @@ class Directive:
     rest: str
     file: str
     line: int
+    cut_short: bool = False
 
     @property
     def where(self) -> str:
@@ -150,7 +152,8 @@ def _directives(file: ConfigFile) -> list[Directive]:
 
 def _directive(line: Line, path: str) -> Directive | None:
     """A line as kmod splits it: at spaces and tabs only; None for what it ignores."""
-    text = _BACKSLASH.sub(r"\1", line.text)  # kmod drops every one, also from a command
+    text = line.text.partition("\0")[0]
+    text = _BACKSLASH.sub(r"\1", text)  # kmod drops every one, also from a command
     if text[:1] == "#":
         return None
     verb, rest = _word(text)
@@ -160,7 +163,7 @@ def _directive(line: Line, path: str) -> Directive | None:
     name = underscored(spelled)
     if not name or (not rest and verb != "blacklist"):
         return None
-    return Directive(verb, name, rest, path, line.number)
+    return Directive(verb, name, rest, path, line.number, line.joined == "open")
 
 
 def _word(text: str) -> tuple[str, str]:
