@@ -27,9 +27,10 @@ MARK = 77
 _ENVIRONMENT = {"PATH": "/sbin:/bin:/usr/sbin:/usr/bin", "HOME": "/", "TERM": "linux"}
 _BIND, _REMOUNT, _READ_ONLY, _RECURSIVE, _DETACH = 4096, 32, 1, 16384, 2
 _SUBREAPER, _DROP_FROM_BOUNDING_SET = 36, 24
-#: What no case may do to this machine: CAP_SYS_RAWIO, CAP_SYS_BOOT, CAP_SYS_TIME, CAP_MKNOD (with
-#: it the machine's disks) and CAP_SYSLOG; include/uapi/linux/capability.h.
-_NOT_CONTAINED = (17, 22, 25, 27, 34)
+#: What no case may do to this machine: CAP_SYS_RAWIO, CAP_SYS_ADMIN (with it a /proc that can be
+#: written), CAP_SYS_BOOT, CAP_SYS_TIME, CAP_MKNOD (the machine's disks) and CAP_SYSLOG;
+#: include/uapi/linux/capability.h.
+_NOT_CONTAINED = (17, 21, 22, 25, 27, 34)
 _TIMED_OUT = 124
 _libc = ctypes.CDLL(None, use_errno=True)
 
