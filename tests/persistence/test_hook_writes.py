@@ -255,6 +255,16 @@ def test_modprobe_b_loads_nothing_that_is_blacklisted(blacklisted: str, expected
     assert after_reload(config({**files, HOOK: again}), off).holds(off) is True
 
 
+@pytest.mark.parametrize("option", ["--ig", "--ignore", "--ignore-remove", "--ignore-inst"])
+def test_both_long_options_that_begin_alike_are_one(option: str) -> None:
+    """``ignore-install`` and ``ignore-remove`` are both ``i`` in kmod's tools/modprobe.c."""
+    files = {CONF: OFF, HOOK: f"install ip_vs /sbin/modprobe {option} ip_vs && /sbin/sysctl -p\n"}
+    assert after_reload(config(files), off).holds(off) is True
+    files[HOOK] = RECIPE + f"install nf_conntrack /sbin/modprobe {option} nf_conntrack; {LOAD}\n"
+    files[HOOK] = files[HOOK].replace(LOAD, f"/sbin/modprobe {option} ip_vs")
+    assert after_reload(config(files), off).holds(off) is None
+
+
 @pytest.mark.parametrize(("pattern", "holds_off"), [("*.conf", False), (".*.conf", True)])
 def test_a_pattern_matches_a_hidden_file_only_with_a_dot(pattern: str, holds_off: bool) -> None:
     files = {

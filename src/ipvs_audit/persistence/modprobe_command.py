@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _IGNORE = "--ignore-install"
 _LONG = {
     "all": "a", "remove": "r", "remove-dependencies": "", "remove-holders": "", "wait": "w",
-    "resolve-alias": "R", "first-time": "1", "ignore-install": "i", "ignore-remove": "",
+    "resolve-alias": "R", "first-time": "1", "ignore-install": "i", "ignore-remove": "i",
     "use-blacklist": "b", "force": "f", "force-modversion": "f", "force-vermagic": "f",
     "show-depends": "D", "showconfig": "c", "show-config": "c", "show-modversions": "D",
     "dump-modversions": "D", "show-exports": "D", "dry-run": "n", "show": "n", "config": "C",
