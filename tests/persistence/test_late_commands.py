@@ -297,3 +297,12 @@ def test_a_credential_on_the_kernel_command_line_is_a_doubt() -> None:
     words = ("systemd.set_credential=sysctl.extra:net.ipv4.vs.run_estimation=1",)
     about = replace(about, tree=replace(about.tree, cmdline=words))
     assert words[0] in booted(about).doubt
+
+
+def test_a_drop_in_with_a_command_that_was_not_brought_proves_nothing() -> None:
+    about = host({}, unit("/sbin/modprobe ip_vs", SETS.format(0)), wanted=WANTED)
+    path = f"{UNIT}.d/x.conf"
+    other = boot_file(path, "", others=(2,))
+    files = {**about.boot_files.files, path: other}
+    about = replace(about, boot_files=replace(about.boot_files, files=files))
+    assert booted(about).holds(off) is None

@@ -250,7 +250,10 @@ def _is_changed(boot: BootFiles, name: str) -> bool:
             continue
         stem = unit[1].removesuffix("service")
         own = unit[1] == name or (stem.endswith("-.") and name.startswith(stem[:-1]))
-        if (own or not stem) and not all(changes_nothing(line.text.strip()) for line in file.lines):
+        if not (own or not stem):
+            continue
+        # A command that was not brought may stand in place of the unit's.
+        if file.others or not all(changes_nothing(line.text.strip()) for line in file.lines):
             return True
     return False
 
