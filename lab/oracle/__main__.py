@@ -99,7 +99,9 @@ def _reboots(
 
     for result in reboots.run(start, userland, tally.seed, asked.reboots, first):
         tally.add(where, result)
-        print(f"oracle: {where}: {tally.line(where, time.monotonic() - began)}", flush=True)
+        what = f"case {result.case.number}, {result.what} {result.value}".rstrip()
+        so_far = tally.line(where, time.monotonic() - began)
+        print(f"oracle: {where}: {what}; {so_far}", flush=True)
 
 
 def _arguments() -> argparse.ArgumentParser:
