@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.boot import after_boot
-from ipvs_audit.persistence.file_tree import read_tree
 from ipvs_audit.persistence.host_config import HostConfig
 from ipvs_audit.persistence.loader_failures import exit_status_unknown, failure_reasons
 from ipvs_audit.persistence.reload import after_reload, find_hook, why_not_surely_loaded
 from ipvs_audit.persistence.sysctl_answers import REPORT
-from ipvs_audit.persistence.tree_programs import read_programs
+from ipvs_audit.persistence.tree_on_disk.programs import read_programs
+from ipvs_audit.persistence.tree_on_disk.tree import read_tree
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, loader_path, resolved
 from lab.oracle.cases import MISSING_MODULES
 from lab.oracle.fake_modules import DEPENDS

@@ -9,7 +9,7 @@ from lab.evidence import collected
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.persistence.boot import after_boot
 from ipvs_audit.persistence.host_config import host_config_of
-from ipvs_audit.persistence.udev_line import read_udev_line
+from ipvs_audit.persistence.udev.line import read_udev_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable

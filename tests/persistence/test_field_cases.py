@@ -17,11 +17,11 @@ from configured import LOADERS, off
 
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.verdict import Verdict
-from ipvs_audit.persistence.file_tree import read_tree
 from ipvs_audit.persistence.host_config import HostConfig
 from ipvs_audit.persistence.policy_verdicts import judge_reload
 from ipvs_audit.persistence.reload import after_reload
-from ipvs_audit.persistence.tree_programs import read_programs
+from ipvs_audit.persistence.tree_on_disk.programs import read_programs
+from ipvs_audit.persistence.tree_on_disk.tree import read_tree
 from ipvs_audit.snapshot.programs import AtPath
 
 if TYPE_CHECKING:

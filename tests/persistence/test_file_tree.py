@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from configured import OFF, ON
 
-from ipvs_audit.persistence.file_root import LARGEST, Root
-from ipvs_audit.persistence.file_tree import read_tree
-from ipvs_audit.persistence.tree_loaders import detect_loaders
+from ipvs_audit.persistence.tree_on_disk.loaders import detect_loaders
+from ipvs_audit.persistence.tree_on_disk.root import LARGEST, Root
+from ipvs_audit.persistence.tree_on_disk.tree import read_tree
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ import pytest
 from configured import CONF, HOOK, OFF, RECIPE, config, off
 
 from ipvs_audit.persistence.reload import after_reload
-from ipvs_audit.persistence.shell_parser import Simple, UnsupportedShellError, parse
+from ipvs_audit.persistence.shell.parser import Simple, UnsupportedShellError, parse
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.prediction import Prediction

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 from configured import CONF, PROGRAMS, config
 
-from ipvs_audit.persistence.hook_interpreter import run_shell
-from ipvs_audit.persistence.hook_state import Command, State
+from ipvs_audit.persistence.hook.interpreter import run_shell
+from ipvs_audit.persistence.hook.state import Command, State
 from ipvs_audit.snapshot.programs import AtPath
 
 if TYPE_CHECKING:

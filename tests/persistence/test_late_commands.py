@@ -11,7 +11,7 @@ from test_late_writers import EARLY, HOOKED, SETS, UNIT, WANTED, boot_file, boot
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.persistence.host_config import Asked
-from ipvs_audit.persistence.module_loads import loads_past_hook
+from ipvs_audit.persistence.late_writers.module_loads import loads_past_hook
 from ipvs_audit.persistence.policy_verdicts import judge_reload
 from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.snapshot.host_answers import HostAnswers

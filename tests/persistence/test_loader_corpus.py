@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from configured import LOADERS
 
-from ipvs_audit.persistence.file_tree import read_tree
 from ipvs_audit.persistence.host_config import HostConfig
 from ipvs_audit.persistence.loader_failures import exit_status_unknown, failure_reasons
 from ipvs_audit.persistence.reload import find_hook
+from ipvs_audit.persistence.tree_on_disk.tree import read_tree
 from ipvs_audit.snapshot.programs import Programs
 from ipvs_audit.snapshot.sysctl_key import Key, loader_path, resolved
 

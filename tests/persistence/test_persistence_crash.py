@@ -8,11 +8,11 @@ from configured import CONF, HOOK, LOADERS, off, tree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipvs_audit.persistence import shell_parser
 from ipvs_audit.persistence.boot import after_boot
 from ipvs_audit.persistence.host_config import HostConfig
 from ipvs_audit.persistence.persisted_value import persisted_value
 from ipvs_audit.persistence.reload import after_reload
+from ipvs_audit.persistence.shell import parser
 from ipvs_audit.snapshot.config_paths import SYSCTL
 from ipvs_audit.snapshot.sysctl_key import name_matches, parse_int, parse_key
 
@@ -57,8 +57,8 @@ def test_no_tree_crashes_the_judgement(files: dict[str, str], procps: tuple[int,
 @given(TEXT | st.text())
 def test_the_shell_reader_parses_or_says_why_not(text: str) -> None:
     try:
-        shell_parser.parse(text)
-    except shell_parser.UnsupportedShellError as unsupported:
+        parser.parse(text)
+    except parser.UnsupportedShellError as unsupported:
         assert str(unsupported)  # noqa: PT017  # either way is right
 
 

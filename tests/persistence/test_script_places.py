@@ -10,9 +10,9 @@ from test_late_writers import EARLY, HOOKED, LOADS, SETS, UNIT, WANTED, booted, 
 
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.model.verdict import Verdict
+from ipvs_audit.persistence.late_writers.sysctl_calls import writes_what_is_not_told
 from ipvs_audit.persistence.policy_verdicts import judge_reload
 from ipvs_audit.persistence.reload import after_reload
-from ipvs_audit.persistence.sysctl_calls import writes_what_is_not_told
 
 KEY = "net/ipv4/vs/run_estimation"
 VALUE = f"/proc/sys/{KEY}"

@@ -13,12 +13,12 @@ import pytest
 from configured import CONF, HOOK, OFF, PROGRAMS, RECIPE, config, off
 
 from ipvs_audit.persistence.explanation import explain
-from ipvs_audit.persistence.file_tree import read_tree
 from ipvs_audit.persistence.host_config import Asked, HostConfig
 from ipvs_audit.persistence.reload import after_reload
-from ipvs_audit.persistence.tree_loaders import detect_loaders
-from ipvs_audit.persistence.tree_modules import read_softdep
-from ipvs_audit.persistence.tree_programs import read_programs
+from ipvs_audit.persistence.tree_on_disk.loaders import detect_loaders
+from ipvs_audit.persistence.tree_on_disk.modules import read_softdep
+from ipvs_audit.persistence.tree_on_disk.programs import read_programs
+from ipvs_audit.persistence.tree_on_disk.tree import read_tree
 from ipvs_audit.snapshot.host_answers import HostAnswers, LoadAnswer
 
 if TYPE_CHECKING:

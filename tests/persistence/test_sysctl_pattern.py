@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from configured import CONF, DROP_IN, HOOK, OFF, config, off
 
+from ipvs_audit.persistence.hook.sysctl_pattern import parse_pattern
 from ipvs_audit.persistence.reload import after_reload
-from ipvs_audit.persistence.sysctl_pattern import parse_pattern
 
 LOAD = "install ip_vs /sbin/modprobe -i ip_vs && /sbin/sysctl"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.cli.explain import main
-from ipvs_audit.persistence.tree_next_boot import read_next_boot
+from ipvs_audit.persistence.tree_on_disk.next_boot import read_next_boot
 
 if TYPE_CHECKING:
     from pathlib import Path

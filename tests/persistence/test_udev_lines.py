@@ -9,8 +9,8 @@ from configured import CONF, DROP_IN, HOOK, LOADERS, OFF, ON, RECIPE, config, of
 
 from ipvs_audit.persistence.boot import after_boot
 from ipvs_audit.persistence.reload import after_reload
-from ipvs_audit.persistence.udev_line import read_udev_line
-from ipvs_audit.persistence.uevent_order import early_uevent
+from ipvs_audit.persistence.udev.line import read_udev_line
+from ipvs_audit.persistence.udev.uevent_order import early_uevent
 
 RULES = "/etc/udev/rules.d/90-ipvs.rules"
 RUN = 'RUN+="/usr/lib/systemd/systemd-sysctl --prefix=net/ipv4/vs"'

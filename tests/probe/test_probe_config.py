@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from probe_runs import AWKS, SHELLS, run
 
-from ipvs_audit.persistence.file_tree import read_tree
+from ipvs_audit.persistence.tree_on_disk.tree import read_tree
 from ipvs_audit.snapshot.config_files import ConfigTree, Line, parse_config_files
 
 RECIPE = "install ip_vs /sbin/modprobe --ignore-install ip_vs && /sbin/sysctl -p\n"

@@ -9,7 +9,7 @@ import pytest
 from probe_runs import SHELLS, run
 from test_probe_config import lines, put, root, tree
 
-from ipvs_audit.persistence.file_lines import parse_lines
+from ipvs_audit.persistence.tree_on_disk.lines import parse_lines
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,10 +10,10 @@ import yaml
 from made import LOADERS, census, netns, snapshot
 
 from ipvs_audit.model.policy import Policy
-from ipvs_audit.persistence.file_lines import parse_lines
-from ipvs_audit.persistence.file_tree import read_tree
 from ipvs_audit.persistence.host_config import HostConfig
-from ipvs_audit.persistence.tree_programs import read_programs, standard_programs
+from ipvs_audit.persistence.tree_on_disk.lines import parse_lines
+from ipvs_audit.persistence.tree_on_disk.programs import read_programs, standard_programs
+from ipvs_audit.persistence.tree_on_disk.tree import read_tree
 from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
 from ipvs_audit.snapshot.host import Loaders
 from ipvs_audit.snapshot.kernel import Module

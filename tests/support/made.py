@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipvs_audit.controls.control import Check, control_of, judge
 from ipvs_audit.model.policy import Policy
-from ipvs_audit.persistence.tree_programs import standard_programs
+from ipvs_audit.persistence.tree_on_disk.programs import standard_programs
 from ipvs_audit.snapshot import CollectionInfo, Section, Snapshot
 from ipvs_audit.snapshot.account import Account
 from ipvs_audit.snapshot.boot_files import BootFiles

@@ -10,7 +10,7 @@ from configured import LOADERS, all_equal, file
 from made import census, netns, snapshot
 
 from ipvs_audit.model.policy import Policy
-from ipvs_audit.persistence.file_root import Root, UnreadableError
+from ipvs_audit.persistence.tree_on_disk.root import Root, UnreadableError
 from ipvs_audit.remedy.editable_files import SECTION, read_editable_files
 from ipvs_audit.remedy.plan import make_plan
 from ipvs_audit.remedy.plan_steps import SetRunningValue, WriteFile

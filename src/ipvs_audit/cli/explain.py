@@ -20,12 +20,12 @@ from ipvs_audit.model.exit_codes import ExitCode
 from ipvs_audit.model.package_version import PackageVersion, parse_package_version
 from ipvs_audit.model.sanitise import visible
 from ipvs_audit.persistence.explanation import Explanation, explain, with_versions
-from ipvs_audit.persistence.file_tree import read_tree
 from ipvs_audit.persistence.host_config import HostConfig, host_config_of
-from ipvs_audit.persistence.tree_loaders import detect_loaders
-from ipvs_audit.persistence.tree_modules import read_softdep
-from ipvs_audit.persistence.tree_next_boot import read_next_boot
-from ipvs_audit.persistence.tree_programs import read_programs
+from ipvs_audit.persistence.tree_on_disk.loaders import detect_loaders
+from ipvs_audit.persistence.tree_on_disk.modules import read_softdep
+from ipvs_audit.persistence.tree_on_disk.next_boot import read_next_boot
+from ipvs_audit.persistence.tree_on_disk.programs import read_programs
+from ipvs_audit.persistence.tree_on_disk.tree import read_tree
 from ipvs_audit.snapshot import Failure, GarbledEvidenceError
 from ipvs_audit.snapshot.store import NAME, StoreError, read
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, Key, is_glob, parse_key

@@ -1,13 +1,14 @@
 """Whether a value persists: what each loader sets, and the value after a reload and after a boot.
 
-Pure functions over a :class:`~ipvs_audit.snapshot.config_files.ConfigTree`; only ``file_tree``,
-``file_root`` and ``tree_loaders`` read files: a tree on disk in place of a snapshot. Nothing here
-runs a program. The way of the data::
+Pure functions over a :class:`~ipvs_audit.snapshot.config_files.ConfigTree`; only ``tree_on_disk``
+reads files: a tree on disk in place of a snapshot. Nothing here runs a program. The way of the
+data::
 
     lines -> settings -> resolution (which line wins, for each loader) -> persisted_value
-    modprobe.d, udev -> hook -> shell_parser -> hook_interpreter -> prediction: reload, boot
-    both -> policy_verdicts (EST-2, EST-3), explanation
+    modprobe.d, udev/ -> hook -> shell/ -> hook/ -> prediction
+    late_writers/, next_boot -> reload, boot
+    all of them -> policy_verdicts (EST-2, EST-3), explanation
 
 For others: ``host_config``, ``policy_verdicts``, ``persisted_value``, ``reload``, ``boot``,
-``explanation``, ``file_tree``, ``tree_loaders``.
+``explanation``, ``tree_on_disk.tree``, ``tree_on_disk.loaders``.
 """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ipvs_audit.persistence.container_loads import load_from_container
 from ipvs_audit.persistence.early_loading import EarlyLoad, find_early_load, unloadable_lines
 from ipvs_audit.persistence.host_config import MODULE
-from ipvs_audit.persistence.late_writers import with_late_writers
+from ipvs_audit.persistence.late_writers.writers import with_late_writers
 from ipvs_audit.persistence.next_boot import by_next_boot
 from ipvs_audit.persistence.other_hooks import udev_race
 from ipvs_audit.persistence.prediction import Accepts, Prediction

@@ -12,7 +12,7 @@ from ipvs_audit.persistence.host_answers import answer_lines
 from ipvs_audit.persistence.persisted_value import active_loaders
 from ipvs_audit.persistence.policy_verdicts import judge_persisted, judge_reload
 from ipvs_audit.persistence.reload import after_reload, find_hook
-from ipvs_audit.persistence.tree_loaders import MODPROBE, SYSCTL, SYSTEMD_SYSCTL
+from ipvs_audit.persistence.tree_on_disk.loaders import MODPROBE, SYSCTL, SYSTEMD_SYSCTL
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION
 
 if TYPE_CHECKING:

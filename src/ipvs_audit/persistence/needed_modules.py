@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.hook_interpreter import run_hook
-from ipvs_audit.persistence.hook_state import State
+from ipvs_audit.persistence.hook.interpreter import run_hook
+from ipvs_audit.persistence.hook.state import State
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.soft_dependencies import find_sure_bypass
 from ipvs_audit.snapshot.modprobe_config import underscored

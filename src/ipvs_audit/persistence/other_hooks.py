@@ -7,21 +7,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.boot_units import UDEVD_UNIT
-from ipvs_audit.persistence.hook_interpreter import loaded, run_hook, run_shell
-from ipvs_audit.persistence.hook_programs import run_program
-from ipvs_audit.persistence.hook_state import Command, State
+from ipvs_audit.persistence.hook.interpreter import loaded, run_hook, run_shell
+from ipvs_audit.persistence.hook.programs import run_program
+from ipvs_audit.persistence.hook.state import Command, State
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.needed_modules import is_needed
 from ipvs_audit.persistence.prediction import is_compliant
 from ipvs_audit.persistence.side_effects import union_of
-from ipvs_audit.persistence.udev_rules import discarded, rules, unreadable
-from ipvs_audit.persistence.uevent_order import early_uevent
+from ipvs_audit.persistence.udev.rules import discarded, rules, unreadable
+from ipvs_audit.persistence.udev.uevent_order import early_uevent
 from ipvs_audit.snapshot.modprobe_config import Directive
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.persistence.prediction import Accepts, Prediction
-    from ipvs_audit.persistence.udev_rules import Rule
+    from ipvs_audit.persistence.udev.rules import Rule
     from ipvs_audit.snapshot.sysctl_key import Value
 
 #: What makes a doubt about another module's hook or another event's rule count.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.hook_interpreter import run_hook
-from ipvs_audit.persistence.hook_state import State
+from ipvs_audit.persistence.hook.interpreter import run_hook
+from ipvs_audit.persistence.hook.state import State
 from ipvs_audit.persistence.prediction import is_compliant
 from ipvs_audit.persistence.reload import find_hook
 
 if TYPE_CHECKING:
-    from ipvs_audit.persistence.hook_state import Step
+    from ipvs_audit.persistence.hook.state import Step
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.persistence.prediction import Accepts
     from ipvs_audit.persistence.resolution import Resolution

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.early_loading import kept_out
-from ipvs_audit.persistence.hook_interpreter import loaded, run_hook
-from ipvs_audit.persistence.hook_state import State
+from ipvs_audit.persistence.hook.interpreter import loaded, run_hook
+from ipvs_audit.persistence.hook.state import State
 from ipvs_audit.persistence.host_answers import load_difference
 from ipvs_audit.persistence.host_config import MODULE, HostConfig
 from ipvs_audit.persistence.kernel_helper import helper_doubt
-from ipvs_audit.persistence.late_writers import with_repeated_writers
+from ipvs_audit.persistence.late_writers.writers import with_repeated_writers
 from ipvs_audit.persistence.module_parameters import configured, doubtful, refused
 from ipvs_audit.persistence.needed_modules import load_may_fail
 from ipvs_audit.persistence.other_hooks import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.hook_interpreter import loaded, run_hook
+from ipvs_audit.persistence.hook.interpreter import loaded, run_hook
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.prediction import is_compliant
 

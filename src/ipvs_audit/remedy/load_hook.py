@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.hook_interpreter import run_shell
-from ipvs_audit.persistence.hook_state import Command, State
+from ipvs_audit.persistence.hook.interpreter import run_shell
+from ipvs_audit.persistence.hook.state import Command, State
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.reload import find_hook
 from ipvs_audit.remedy import file_edits

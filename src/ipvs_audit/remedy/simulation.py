@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.file_lines import parse_lines
 from ipvs_audit.persistence.policy_verdicts import judge_persisted, judge_reload
 from ipvs_audit.persistence.reload import after_reload
+from ipvs_audit.persistence.tree_on_disk.lines import parse_lines
 from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.late_commands import Writer
+from ipvs_audit.persistence.late_writers.commands import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

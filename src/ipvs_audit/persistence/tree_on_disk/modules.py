@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.file_root import Root, UnreadableError
+from ipvs_audit.persistence.tree_on_disk.root import Root, UnreadableError
 from ipvs_audit.snapshot.modprobe_config import underscored
 from ipvs_audit.snapshot.sysctl_key import is_glob, name_matches
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.hook_state import State, Step
+from ipvs_audit.persistence.hook.state import State, Step
+from ipvs_audit.persistence.hook.sysctl_assignments import Assigning, assign
+from ipvs_audit.persistence.hook.sysctl_pattern import lines_that_match, parse_pattern
+from ipvs_audit.persistence.hook.write_commands import key_exists
 from ipvs_audit.persistence.loader_failures import (
     exit_status_unknown,
     failure_reasons,
 )
 from ipvs_audit.persistence.side_effects import side_effects, union_of
-from ipvs_audit.persistence.sysctl_assignments import Assigning, assign
-from ipvs_audit.persistence.sysctl_pattern import lines_that_match, parse_pattern
-from ipvs_audit.persistence.write_commands import key_exists
 from ipvs_audit.snapshot.config_paths import SYSCTL, SYSCTL_CONF
 from ipvs_audit.snapshot.sysctl_key import is_glob, name_matches
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
-    from ipvs_audit.persistence.shell_parser import Simple
-    from ipvs_audit.persistence.shell_words import Word
+    from ipvs_audit.persistence.shell.parser import Simple
+    from ipvs_audit.persistence.shell.words import Word
     from ipvs_audit.snapshot.sysctl_loader import Loader
 
 _PLAIN = frozenset("bneNwqox")

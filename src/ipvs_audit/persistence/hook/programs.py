@@ -1,9 +1,9 @@
 """The programs that a hook may call, and what each does to the key; others are not known.
 
-``sysctl``: :mod:`~ipvs_audit.persistence.sysctl_command`; ``modprobe``:
-:mod:`~ipvs_audit.persistence.modprobe_command`; ``echo``, ``tee``:
-:mod:`~ipvs_audit.persistence.write_commands`; what a shell does itself:
-:mod:`~ipvs_audit.persistence.shell_builtins`.
+``sysctl``: :mod:`~ipvs_audit.persistence.hook.sysctl_command`; ``modprobe``:
+:mod:`~ipvs_audit.persistence.hook.modprobe_command`; ``echo``, ``tee``:
+:mod:`~ipvs_audit.persistence.hook.write_commands`; what a shell does itself:
+:mod:`~ipvs_audit.persistence.hook.builtins`.
 
 A program that the host lacks fails and does nothing; of one that the evidence does not tell about,
 both are followed. So is success and failure of a command that may do either.
@@ -15,21 +15,21 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from ipvs_audit.persistence import shell_builtins
-from ipvs_audit.persistence.hook_redirections import opened, writes_key_blindly
-from ipvs_audit.persistence.hook_state import State, Step
-from ipvs_audit.persistence.modprobe_command import run_insmod, run_modprobe
-from ipvs_audit.persistence.shell_streams import streams
-from ipvs_audit.persistence.sysctl_command import run_sysctl, run_systemd_sysctl
-from ipvs_audit.persistence.wrapping_programs import STARTERS, is_harmless, without, wrapped
-from ipvs_audit.persistence.write_commands import names_key, run_echo, run_tee
+from ipvs_audit.persistence.hook import builtins
+from ipvs_audit.persistence.hook.modprobe_command import run_insmod, run_modprobe
+from ipvs_audit.persistence.hook.redirections import opened, writes_key_blindly
+from ipvs_audit.persistence.hook.state import State, Step
+from ipvs_audit.persistence.hook.sysctl_command import run_sysctl, run_systemd_sysctl
+from ipvs_audit.persistence.hook.write_commands import names_key, run_echo, run_tee
+from ipvs_audit.persistence.shell.streams import streams
+from ipvs_audit.persistence.shell.wrapping_programs import STARTERS, is_harmless, without, wrapped
 from ipvs_audit.snapshot.config_paths import CONFIGURATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ipvs_audit.persistence.host_config import HostConfig
-    from ipvs_audit.persistence.shell_parser import Simple
+    from ipvs_audit.persistence.shell.parser import Simple
     from ipvs_audit.snapshot.programs import Located
 
 
@@ -60,7 +60,7 @@ def run_program(
     config: HostConfig, command: Simple, state: State, nested: Nested
 ) -> tuple[State, ...]:
     """Run one simple command: every state that it may end in."""
-    command, why = shell_builtins.without_assignments(command)
+    command, why = builtins.without_assignments(command)
     if why:
         state = state.never_certain(why)
     name = command.words[0].text.rpartition("/")[2] if command.words else ""
@@ -68,7 +68,7 @@ def run_program(
         return _named(config, command, name, state, nested)
     can, why, before = opened(config, command.redirections, state)
     failed: tuple[State, ...] = (before.exits(1, f"{command.text!r}: {why}").assuming(why),)
-    if shell_builtins.is_special(name):
+    if builtins.is_special(name):
         # The shell ends; bash applies a `!` before it to its own status.
         failed = tuple(replace(failed[0], ended=True, status=status) for status in (1, 0))
     if can is False:
@@ -96,7 +96,7 @@ def _named(
 ) -> tuple[State, ...]:
     """Run what a command's first word names: the shell's own, or a program that may be missing."""
     word = command.words[0].text
-    own = shell_builtins.find(name) if "/" not in word else None
+    own = builtins.find(name) if "/" not in word else None
     if own is not None:
         return own(config, command, state)
     if word in ("exec", "command"):
@@ -175,7 +175,7 @@ def _inner(
     first = inner.words[0].text
     if first in ("echo", "printf"):  # the programs, which only print
         return state.either(command.text)
-    own = first in ("exec", "command") or shell_builtins.find(first) is not None
+    own = first in ("exec", "command") or builtins.find(first) is not None
     if own and first not in ("true", "false"):
         return _unknown(state, f"{first}, which is the shell's own,")
     ends = run_program(config, inner, state, nested)
@@ -186,7 +186,7 @@ def _inner(
 def _looked_up(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """``command -v NAME``: whether there is such a command."""
     name = command.words[-1].text
-    there = shell_builtins.find(name) is not None or config.programs.locate(name).there
+    there = builtins.find(name) is not None or config.programs.locate(name).there
     states = replace(state, status=0, stdout=None), replace(state, status=1, stdout=None)
     if there is None:
         return (states[0], states[1].assuming(f"this host has no {name}"))
@@ -291,6 +291,6 @@ _PROGRAMS: dict[str, Callable[[HostConfig, Simple, State], tuple[State, ...]]] =
     "cat": _cat,
     "true": _true,
     "false": _false,
-    "test": shell_builtins.run_test,
-    "[": shell_builtins.run_test,
+    "test": builtins.run_test,
+    "[": builtins.run_test,
 }

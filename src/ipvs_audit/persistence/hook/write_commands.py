@@ -6,13 +6,13 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.hook_state import State, Step
-from ipvs_audit.persistence.shell_streams import UNKNOWN, streams
+from ipvs_audit.persistence.hook.state import State, Step
+from ipvs_audit.persistence.shell.streams import UNKNOWN, streams
 from ipvs_audit.snapshot.config_paths import CONFIGURATION
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
-    from ipvs_audit.persistence.shell_parser import Simple
+    from ipvs_audit.persistence.shell.parser import Simple
 
 _PROC_SYS = "/proc/sys/"
 #: What makes a path lead elsewhere than it reads: patterns, empty and dotted parts.

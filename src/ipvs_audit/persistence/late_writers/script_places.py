@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.unit_starts import concerns_many, starts_of
+from ipvs_audit.persistence.late_writers.unit_starts import concerns_many, starts_of
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-from ipvs_audit.persistence.hook_programs import UDEV_PROGRAMS
+from ipvs_audit.persistence.hook.programs import UDEV_PROGRAMS
 from ipvs_audit.persistence.host_config import MODULE
-from ipvs_audit.persistence.shell_parser import Simple
-from ipvs_audit.persistence.shell_words import Word
+from ipvs_audit.persistence.shell.parser import Simple
+from ipvs_audit.persistence.shell.words import Word
 
 #: The first systemd whose splitting was looked at: quotes join with what stands beside them.
 _JOINS_QUOTES = 247

@@ -1,6 +1,6 @@
 """What udev runs when the module is added: rules on ``ACTION=="add"``, ``SUBSYSTEM=="module"``.
 
-Source: udev(7); systemd's src/udev/udev-rules.c, as in :mod:`~ipvs_audit.persistence.udev_line`.
+Source: udev(7); systemd's src/udev/udev-rules.c, as in :mod:`~ipvs_audit.persistence.udev.line`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.host_config import MODULE
-from ipvs_audit.persistence.shell_parser import Simple
-from ipvs_audit.persistence.shell_words import Word
-from ipvs_audit.persistence.udev_command import read_command
-from ipvs_audit.persistence.udev_line import JOINS_SINCE, read_udev_line
+from ipvs_audit.persistence.shell.parser import Simple
+from ipvs_audit.persistence.shell.words import Word
+from ipvs_audit.persistence.udev.command import read_command
+from ipvs_audit.persistence.udev.line import JOINS_SINCE, read_udev_line
 from ipvs_audit.snapshot.config_paths import UDEV, first_unreadable
 from ipvs_audit.snapshot.sysctl_config import files_by_name
 from ipvs_audit.snapshot.sysctl_key import loader_path, name_matches, resolved
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ipvs_audit.persistence.host_config import HostConfig
-    from ipvs_audit.persistence.udev_line import Part
+    from ipvs_audit.persistence.udev.line import Part
     from ipvs_audit.snapshot.config_files import ConfigFile, Line
 
 _EVENT = {

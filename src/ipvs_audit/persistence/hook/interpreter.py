@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence import shell_parser
-from ipvs_audit.persistence.hook_programs import run_program
-from ipvs_audit.persistence.hook_redirections import opened, writes_key_blindly
-from ipvs_audit.persistence.hook_state import Command, State
+from ipvs_audit.persistence.hook.programs import run_program
+from ipvs_audit.persistence.hook.redirections import opened, writes_key_blindly
+from ipvs_audit.persistence.hook.state import Command, State
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.module_parameters import configured
-from ipvs_audit.persistence.shell_variables import assigned_first
-from ipvs_audit.persistence.shell_words import InvalidShellError, UnsupportedShellError
+from ipvs_audit.persistence.shell import parser
+from ipvs_audit.persistence.shell.variables import assigned_first
+from ipvs_audit.persistence.shell.words import InvalidShellError, UnsupportedShellError
 from ipvs_audit.snapshot.sysctl_key import is_glob
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def run_shell(
         variables = assigned_first(text)
         if command.module:
             variables["MODPROBE_MODULE"] = command.module
-        body = shell_parser.parse(text, variables, read_by)
+        body = parser.parse(text, variables, read_by)
     except InvalidShellError as invalid:
         if read_by not in _STRICT_SHELLS or "\n" in text:
             return (state.never_certain(f"{cannot}: {invalid}"),)
@@ -79,7 +79,7 @@ class _Runner:
     command: Command
 
     def sequence(
-        self, body: shell_parser.Sequence, states: tuple[State, ...], *, guarded: bool
+        self, body: parser.Sequence, states: tuple[State, ...], *, guarded: bool
     ) -> tuple[State, ...]:
         for item in body.items:
             if item.background:
@@ -89,7 +89,7 @@ class _Runner:
             states = self._bounded(states)
         return states
 
-    def _background(self, item: shell_parser.AndOr, state: State) -> tuple[State, ...]:
+    def _background(self, item: parser.AndOr, state: State) -> tuple[State, ...]:
         """A command that runs beside those that follow; its own redirections fail unnoticed."""
         if state.ended:
             return (state,)
@@ -111,7 +111,7 @@ class _Runner:
         return (replace(state, status=0),)
 
     def _and_or(
-        self, item: shell_parser.AndOr, states: tuple[State, ...], *, guarded: bool
+        self, item: parser.AndOr, states: tuple[State, ...], *, guarded: bool
     ) -> tuple[State, ...]:
         last = not item.rest
         states = self._pipeline(item.first, states, guarded=guarded or not last)
@@ -130,7 +130,7 @@ class _Runner:
         return states
 
     def _pipeline(
-        self, pipeline: shell_parser.Pipeline, states: tuple[State, ...], *, guarded: bool
+        self, pipeline: parser.Pipeline, states: tuple[State, ...], *, guarded: bool
     ) -> tuple[State, ...]:
         found = tuple(replace(state, stdout=None) for state in states if not state.ended)
         ended = tuple(state for state in states if state.ended)
@@ -152,7 +152,7 @@ class _Runner:
             found = tuple(end for state in found for end in _errexit(pipeline.commands[-1], state))
         return self._bounded((*ended, *found))
 
-    def _piped(self, pipeline: shell_parser.Pipeline, before: State) -> tuple[State, ...]:
+    def _piped(self, pipeline: parser.Pipeline, before: State) -> tuple[State, ...]:
         """Commands of a pipe run at the same time, each in a subshell."""
         states: tuple[State, ...] = (before,)
         acting = 0
@@ -186,9 +186,9 @@ class _Runner:
         return states
 
     def _command(
-        self, command: shell_parser.Simple | shell_parser.Group, state: State, *, guarded: bool
+        self, command: parser.Simple | parser.Group, state: State, *, guarded: bool
     ) -> tuple[State, ...]:
-        if isinstance(command, shell_parser.Simple):
+        if isinstance(command, parser.Simple):
             return run_program(self.config, command, state, self.nested)
         can, why, before = opened(self.config, command.redirections, state)
         failed = before.exits(1, why).assuming(why)
@@ -214,12 +214,12 @@ class _Runner:
         return back
 
 
-def _errexit(last: shell_parser.Simple | shell_parser.Group, state: State) -> tuple[State, ...]:
+def _errexit(last: parser.Simple | parser.Group, state: State) -> tuple[State, ...]:
     """What ``set -e`` makes of a status; of that of ``{ ...; }``, which shells differ in, both."""
     if not state.errexit or not state.status or state.ended:
         return (state,)
     ended = replace(state, ended=True)
-    if isinstance(last, shell_parser.Simple) or last.subshell:
+    if isinstance(last, parser.Simple) or last.subshell:
         return (ended,)
     return state, ended.assuming("whether 'set -e' ends the command after a group is not known")
 
@@ -229,18 +229,18 @@ _READERS = frozenset(("cat", "tee", "logger", "grep", "egrep", "sort", "wc", "sy
 _QUITS = re.compile(r"-[A-Za-z]*[qm]|--(quiet|silent|max-count)")  # grep, at the first match
 
 
-def _loads(node: shell_parser.AndOr | shell_parser.Simple | shell_parser.Group) -> bool:
+def _loads(node: parser.AndOr | parser.Simple | parser.Group) -> bool:
     """Whether modprobe or insmod is called, be it to remove a module that is not loaded."""
-    if isinstance(node, shell_parser.Simple):
+    if isinstance(node, parser.Simple):
         return any("mod" in word.text for word in node.words)
-    if isinstance(node, shell_parser.Group):
+    if isinstance(node, parser.Group):
         return any(map(_loads, node.body.items))
     pipelines = (node.first, *(pipeline for _, pipeline in node.rest))
     return any(_loads(command) for pipeline in pipelines for command in pipeline.commands)
 
 
-def _reads_all(command: shell_parser.Simple | shell_parser.Group) -> bool:
-    if isinstance(command, shell_parser.Group) or not command.words:
+def _reads_all(command: parser.Simple | parser.Group) -> bool:
+    if isinstance(command, parser.Group) or not command.words:
         return False
     name = command.words[0].text.rpartition("/")[2]
     return name in _READERS and not any(_QUITS.match(word.text) for word in command.words[1:])

@@ -12,11 +12,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.boot_units import LOADER_UNITS, SURE_TARGETS
-from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
-from ipvs_audit.persistence.hook_state import Command, State
-from ipvs_audit.persistence.late_commands import Writer, command_writers, line_writers
-from ipvs_audit.persistence.prediction import is_compliant
-from ipvs_audit.persistence.script_places import (
+from ipvs_audit.persistence.hook.interpreter import loaded, run_shell
+from ipvs_audit.persistence.hook.state import Command, State
+from ipvs_audit.persistence.late_writers.commands import Writer, command_writers, line_writers
+from ipvs_audit.persistence.late_writers.script_places import (
     CRON,
     UNIT,
     at_any_time_by_place,
@@ -26,10 +25,11 @@ from ipvs_audit.persistence.script_places import (
     seen_by_root,
     when_called,
 )
-from ipvs_audit.persistence.tmpfiles import tmpfiles_writers
-from ipvs_audit.persistence.unit_commands import changes_nothing, unit_script
-from ipvs_audit.persistence.unit_sandbox import confined_load
-from ipvs_audit.persistence.unit_starts import concerns_many, starts_of
+from ipvs_audit.persistence.late_writers.tmpfiles import tmpfiles_writers
+from ipvs_audit.persistence.late_writers.unit_commands import changes_nothing, unit_script
+from ipvs_audit.persistence.late_writers.unit_sandbox import confined_load
+from ipvs_audit.persistence.late_writers.unit_starts import concerns_many, starts_of
+from ipvs_audit.persistence.prediction import is_compliant
 from ipvs_audit.snapshot.config_files import ConfigFile
 from ipvs_audit.snapshot.programs import AtPath
 

@@ -10,12 +10,12 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.hook_interpreter import loaded, run_shell
-from ipvs_audit.persistence.hook_state import Command
-from ipvs_audit.persistence.module_loads import loads_past_hook
+from ipvs_audit.persistence.hook.interpreter import loaded, run_shell
+from ipvs_audit.persistence.hook.state import Command
+from ipvs_audit.persistence.late_writers.module_loads import loads_past_hook
+from ipvs_audit.persistence.late_writers.sysctl_calls import writes_what_is_not_told
+from ipvs_audit.persistence.late_writers.ufw_settings import with_ufw_settings
 from ipvs_audit.persistence.prediction import is_compliant
-from ipvs_audit.persistence.sysctl_calls import writes_what_is_not_told
-from ipvs_audit.persistence.ufw_settings import with_ufw_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,9 +19,9 @@ from ipvs_audit.snapshot.modprobe_config import underscored
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ipvs_audit.persistence.hook_state import State
+    from ipvs_audit.persistence.hook.state import State
     from ipvs_audit.persistence.host_config import HostConfig
-    from ipvs_audit.persistence.shell_parser import Simple
+    from ipvs_audit.persistence.shell.parser import Simple
 
 _IGNORE = "--ignore-install"
 _LONG = {

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence import ip_vs_keys
-from ipvs_audit.persistence.hook_state import State, Step
+from ipvs_audit.persistence.hook.state import State, Step
+from ipvs_audit.persistence.hook.write_commands import key_exists
 from ipvs_audit.persistence.loader_failures import comes_with_ip_vs, refusals_fail
-from ipvs_audit.persistence.write_commands import key_exists
 from ipvs_audit.snapshot.config_files import ConfigFile, Line
 from ipvs_audit.snapshot.sysctl_config import settings
 from ipvs_audit.snapshot.sysctl_key import is_glob, loader_path, resolved

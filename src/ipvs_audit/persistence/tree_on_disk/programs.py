@@ -8,8 +8,8 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.file_root import Root, UnreadableError
-from ipvs_audit.persistence.tree_modules import read_modules, read_softdep, unresolvable
+from ipvs_audit.persistence.tree_on_disk.modules import read_modules, read_softdep, unresolvable
+from ipvs_audit.persistence.tree_on_disk.root import Root, UnreadableError
 from ipvs_audit.snapshot.programs import KERNEL_PATH, LOCAL_PATH, AtPath, Programs
 
 if TYPE_CHECKING:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence import ip_vs_keys
-from ipvs_audit.persistence.shell_streams import DUPLICATES
-from ipvs_audit.persistence.write_commands import key_exists, may_name_key, names_key
+from ipvs_audit.persistence.hook.write_commands import key_exists, may_name_key, names_key
+from ipvs_audit.persistence.shell.streams import DUPLICATES
 from ipvs_audit.snapshot.config_paths import CONFIGURATION
 
 if TYPE_CHECKING:
-    from ipvs_audit.persistence.hook_state import State
+    from ipvs_audit.persistence.hook.state import State
     from ipvs_audit.persistence.host_config import HostConfig
-    from ipvs_audit.persistence.shell_streams import Redirections
+    from ipvs_audit.persistence.shell.streams import Redirections
     from ipvs_audit.snapshot.programs import AtPath
 
 _ALWAYS = frozenset(("/dev/null", "/dev/zero"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.file_root import Root, UnreadableError
+from ipvs_audit.persistence.tree_on_disk.root import Root, UnreadableError
 from ipvs_audit.snapshot.next_boot import NextBoot
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.script_places import UNIT
+from ipvs_audit.persistence.late_writers.script_places import UNIT
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig

@@ -6,8 +6,8 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.file_lines import parse_lines
-from ipvs_audit.persistence.file_root import Root, UnreadableError
+from ipvs_audit.persistence.tree_on_disk.lines import parse_lines
+from ipvs_audit.persistence.tree_on_disk.root import Root, UnreadableError
 from ipvs_audit.snapshot import config_paths
 from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
 from ipvs_audit.snapshot.config_paths import SYSCTL, SYSCTL_CONF

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.boot_units import MODULES_UNIT, SYSCTL_UNIT, UDEVD_UNIT
-from ipvs_audit.persistence.file_root import Root, UnreadableError
+from ipvs_audit.persistence.tree_on_disk.root import Root, UnreadableError
 from ipvs_audit.snapshot.host import Loaders
 
 if TYPE_CHECKING:

@@ -6,15 +6,15 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.shell_variables import is_plain
-from ipvs_audit.persistence.write_commands import key_exists, names_key, run_echo
+from ipvs_audit.persistence.hook.write_commands import key_exists, names_key, run_echo
+from ipvs_audit.persistence.shell.variables import is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ipvs_audit.persistence.hook_state import State
+    from ipvs_audit.persistence.hook.state import State
     from ipvs_audit.persistence.host_config import HostConfig
-    from ipvs_audit.persistence.shell_parser import Simple
+    from ipvs_audit.persistence.shell.parser import Simple
     from ipvs_audit.snapshot.programs import AtPath
 
 #: POSIX's special built-ins: a shell ends where one of their redirections cannot be opened.

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipvs_audit.persistence.shell_words import (
+from ipvs_audit.persistence.shell.words import (
     REDIRECTIONS,
     InvalidShellError,
     Token,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ipvs_audit.persistence.shell_parser import Simple
+    from ipvs_audit.persistence.shell.parser import Simple
 
 #: Programs that leave the key alone and may fail.
 _HARMLESS = frozenset(

@@ -1,0 +1,1 @@
+"""How a shell reads a line: words, commands, pipes. Knows neither hosts nor hooks."""
