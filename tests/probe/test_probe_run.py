@@ -193,7 +193,8 @@ def test_a_missing_tool_is_said_and_never_a_pass(
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to count")
-@pytest.mark.parametrize(("shell", "most"), [("dash", 39), ("bash", 45), ("busybox", 38)])
+# Three more than on a Debian 12 with little on it: what a machine has may need a look more.
+@pytest.mark.parametrize(("shell", "most"), [("dash", 45), ("bash", 51), ("busybox", 44)])
 def test_it_forks_a_bounded_number_of_times(shell: str, most: int, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     calls = "trace=fork,vfork,clone,clone3"
