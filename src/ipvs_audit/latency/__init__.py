@@ -3,5 +3,6 @@
 Measuring opens connections; analysis is pure. The raw forms are parsed in
 :mod:`ipvs_audit.snapshot`.
 
-For others: ``measuring.measure_all``, ``results.latency_of``, ``analysis.analyse``, ``options``.
+For others: ``measure_hosts.measure_all``, ``results.latency_of``, ``analysis.analyse``,
+``options``.
 """

@@ -4,8 +4,8 @@ Pure functions over a :class:`~ipvs_audit.snapshot.config_files.ConfigTree`; onl
 reads files: a tree on disk in place of a snapshot. Nothing here runs a program. The way of the
 data::
 
-    lines -> settings -> resolution (which line wins, for each loader) -> persisted_value
-    modprobe.d, udev/ -> hook -> shell/ -> hook/ -> prediction
+    settings (of the snapshot) -> resolution (which line wins, for each loader) -> persisted_value
+    an install line, udev/ -> shell/ (words, pipes) -> hook/ (what each command does) -> prediction
     late_writers/, next_boot -> reload, boot
     all of them -> policy_verdicts (EST-2, EST-3), explanation
 

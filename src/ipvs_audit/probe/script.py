@@ -114,7 +114,7 @@ def render(
     every_namespace: bool = False,
     editable_files: bool = False,
 ) -> bytes:
-    """The script as it goes to a host, to be fed to ``sh``; some 66 KiB.
+    """The script as it goes to a host, to be fed to ``sh``; some 74 KiB.
 
     Args:
         nonce: from :func:`new_nonce`, for one host and one time.
