@@ -26,7 +26,9 @@ def load_reported(directory: Path) -> tuple[Run, str]:
         said = entries(directory).get(path.name)
         run = results_json.load(path)
     except OSError as unread:
-        raise ReportError(f"{directory}: {unread.strerror}; name a run's directory") from None
+        raise ReportError(
+            f"{directory}: {unread.strerror}; name a run's directory, or latest"
+        ) from None
     if said is not None and said != digest:
         raise ReportError(f"{path} differs from the digest in the manifest")
     return run, digest
