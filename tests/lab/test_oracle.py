@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from lab.guest import Guest
 
 SEED = 20261126
-CASES = 150
+CASES = 100
 RELOADS = 20
-REBOOTS = {"6.1": 2, "6.12": 1}
+REBOOTS = {"6.1": 1, "6.12": 1}
 
 
 @pytest.mark.parametrize(
