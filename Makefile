@@ -61,7 +61,7 @@ ifdef ARGS
 	$(BIN)/pytest tests $(ARGS)
 else
 	$(BIN)/pytest $(ROOMS) -n 2
-	$(BIN)/pytest tests/lab tests/ssh tests/command tests/browser -n 2 --dist loadgroup
+	$(BIN)/pytest tests/lab tests/ssh tests/command tests/browser -n 2 --dist loadfile
 endif
 
 .PHONY: faults
