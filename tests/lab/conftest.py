@@ -26,9 +26,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if str(item.path).startswith(HERE)]
     for item in ours:
         item.add_marker("lab")
-        # In two processes (--dist loadgroup) a guest that tests share is booted once all the same.
-        group = "fleet" if _wants_fleet(item) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
     others = [item for item in items if item not in set(ours)]
     items[:] = [*others, *sorted(ours, key=_wants_fleet)]
 
