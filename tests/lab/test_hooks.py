@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 from configured import CONF, LOADERS, OFF, RECIPE, config, off
+from lab.evidence import collected
 
 from ipvs_audit.persistence.boot import after_boot
 from ipvs_audit.persistence.reload import after_reload
-from ipvs_audit.probe import framing, script
-from ipvs_audit.snapshot.programs import Programs, parse_programs
 from lab import fleet as lab_fleet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lab.guest import Guest
+
+    from ipvs_audit.snapshot.programs import Programs
 
 HOOK = "/etc/modprobe.d/ipvs.conf"
 VALUE = "/proc/sys/net/ipv4/vs/run_estimation"
@@ -96,9 +97,7 @@ def guest(_qemu_works: None) -> Iterator[Guest]:
 def programs(guest: Guest) -> Programs:
     """What the probe tells of all these hooks' words on that guest."""
     guest.put(HOOK, "".join(f"install ip_vs {hook}\n" for hook in (*KNOWN, *OPEN)))
-    nonce = script.new_nonce()
-    done = guest.ssh("sh -s", stdin=script.render(nonce), timeout=120)
-    return parse_programs(framing.parse(done.stdout.encode(), nonce, stderr=b""))
+    return collected(guest).programs
 
 
 @pytest.fixture(scope="module")

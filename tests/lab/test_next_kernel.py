@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from lab.evidence import collected
 from made import check
 
 from ipvs_audit.controls.control import judge
 from ipvs_audit.model.policy import Policy
-from ipvs_audit.probe import framing, script
-from ipvs_audit.snapshot import CollectionInfo, Snapshot
 from lab import fleet as lab_fleet
 
 if TYPE_CHECKING:
@@ -36,11 +35,7 @@ def entry(release: str) -> str:
 
 
 def verdicts(guest: Guest) -> dict[str, tuple[str, str]]:
-    nonce = script.new_nonce()
-    said = guest.ssh("sh -s", stdin=script.render(nonce), timeout=120).stdout
-    evidence = Snapshot(
-        guest.name, CollectionInfo("", "", "ssh", "", ""), framing.parse(said.encode(), nonce)
-    )
+    evidence = collected(guest)
     found = {name: judge(check(name), evidence, Policy()) for name in ("EST-1", "EST-2", "EST-3")}
     return {name: (one.verdict.value, one.message) for name, one in found.items()}
 
