@@ -181,6 +181,10 @@ def test_a_pattern_over_ip_vs_s_keys_is_a_doubt() -> None:
         "/bin/rm -f /etc/modprobe.d/ipvs.conf",
         f"cat /opt/golden.conf > {CONF}",
         "rsync -a --delete /opt/golden/ /etc/sysctl.d/",
+        "rsync -a --delete /opt/golden/etc/ /etc/",
+        "cp -a /opt/golden/. /",
+        "tar -xzf /opt/golden.tar.gz -C /",
+        "tar xf /opt/golden.tar --directory=/etc",
     ],
 )
 def test_a_command_at_boot_that_rewrites_what_decides_is_a_doubt(command: str) -> None:
@@ -313,20 +317,6 @@ def test_a_script_that_a_rule_or_another_program_s_file_names_may_run_at_any_tim
 def test_a_script_that_is_called_by_its_name_alone_is_followed(line: str) -> None:
     scripts = {"/etc/rc.local": f"#!/bin/sh\n{line}", "/usr/local/bin/tune.sh": SETS.format(1)}
     assert "through /usr/local/bin/tune.sh:1" in booted(host(HOOKED, scripts)).doubt
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "rsync -a --delete /opt/golden/etc/ /etc/",
-        "cp -a /opt/golden/. /",
-        "tar -xzf /opt/golden.tar.gz -C /",
-        "tar xf /opt/golden.tar --directory=/etc",
-    ],
-)
-def test_a_whole_tree_that_is_put_over_etc_is_a_doubt(command: str) -> None:
-    found = booted(host(HOOKED, {"/etc/rc.local": f"#!/bin/sh\n{command}"}))
-    assert "/etc/rc.local:2" in found.doubt
 
 
 @pytest.mark.parametrize(

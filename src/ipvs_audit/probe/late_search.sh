@@ -145,8 +145,12 @@ late_search() {
     case $file in
       /usr/local/bin/* | /usr/local/sbin/* | /opt/* | /root/bin/*)
         name=${file##*/}
-        case $name in *[!A-Za-z0-9._-]*) ;; *) callers="$callers|/$name([^A-Za-z0-9._-]|\$)" bare="$bare|$name" ;; esac
-        case $name in *[!A-Za-z0-9._-]*) ;; *[._-]*) callers="$callers|(^|[^A-Za-z0-9._/-])$name([^A-Za-z0-9._-]|\$)" ;; esac
+        case $name in
+          *[!A-Za-z0-9._-]*) continue ;;
+          *[._-]*) ahead='(^|[^A-Za-z0-9._-])' ;; # also by its name alone
+          *) ahead=/ ;;
+        esac
+        callers="$callers|$ahead$name([^A-Za-z0-9._-]|\$)" bare="$bare|$name"
         ;;
       /etc/systemd/*.service | /run/systemd/*.service | /usr/l*/systemd/*.service)
         [ ! -L "$file" ] || continue # kmod.service is another name of systemd-modules-load.service
