@@ -90,7 +90,7 @@ def _with_rules(config: HostConfig, by_hook: Prediction, *, written: bool) -> Pr
 def _ends(config: HostConfig, rule: Rule, start: State | None = None) -> tuple[State, ...]:
     def nested(text: str, state: State, shell: str, *, errexit: bool) -> tuple[State, ...]:
         before = replace(state, errexit=errexit, status=0)
-        return run_shell(config, Command(text, rule.where, "udev"), before, shell)
+        return run_shell(config, Command(text, rule.where), before, shell)
 
     return run_program(config, rule.command, start or loaded(config), nested)
 

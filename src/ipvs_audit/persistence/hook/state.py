@@ -18,14 +18,12 @@ class Command:
     Attributes:
         text: as written.
         where: file and line.
-        kind: ``hook`` (modprobe's install), ``udev``, or ``boot`` for what a unit or script runs.
         module: of a hook, the module that is loaded, as kmod tells it in $MODPROBE_MODULE; empty
             where that is not known or not set.
     """
 
     text: str
     where: str
-    kind: str = "hook"
     module: str = ""
 
 

@@ -102,6 +102,11 @@ class Writer:
             return f"{what} may change the key, to a value that is not known"
         return f"{what} sets {', '.join(str(each) for each in self.values)}"
 
+    @property
+    def needs_none_loaded(self) -> bool:
+        """Whether it acts only where ip_vs is not loaded, and its file does not remove it first."""
+        return self.past_hook and not self.unloads
+
     def leaves_only(self, accepts: Accepts) -> bool:
         """Whether each value that it may leave is known and accepted."""
         return bool(self.values) and all(is_compliant(accepts, each) for each in self.values)
@@ -111,16 +116,15 @@ def line_writers(config: HostConfig, file: BootFile, *, at_boot: bool) -> Iterat
     """What single lines may write, where the whole is not followed."""
     unloads = any(_UNLOADS.search(line.text) for line in file.lines)
     for line in file.lines:
-        text = line.text.strip()
+        where, text = f"{file.path}:{line.number}", line.text.strip()
         in_unit = _UNIT_FILE.search(file.path) is not None
         if (unit := _EXEC_LINE.match(text)) is not None:
             text = unit[1]
         elif in_unit:
             values = _literal(config, text)
             if values:
-                yield Writer(f"{file.path}:{line.number}", text, values, at_boot)
+                yield Writer(where, text, values, at_boot)
             continue
-        where = f"{file.path}:{line.number}"
         for told in with_ufw_settings(config, file, text):
             for one in command_writers(config, where, told, at_boot=at_boot):
                 yield replace(one, unloads=one.past_hook and unloads)
@@ -168,7 +172,7 @@ def _called(config: HostConfig, text: str) -> list[BootFile]:
 
 def _values(config: HostConfig, where: str, text: str) -> tuple[tuple[Value, ...], bool]:
     """What one command may leave in the key, and whether that is all of it."""
-    ends = run_shell(config, Command(text, where, "boot"), loaded(config))
+    ends = run_shell(config, Command(text, where), loaded(config))
     written = {end.value for end in ends if end.written and end.value is not None}
     plain = _literal(config, text)
     if any(step.writes is not None for end in ends for step in end.steps) and written:

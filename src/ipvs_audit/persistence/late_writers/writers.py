@@ -70,7 +70,7 @@ def with_late_writers(
     right = before.value is None or is_compliant(accepts, before.value)
     if not right or (early and _sysctl_sets(config)):
         # Something that writes after it was loaded decides, however it was loaded.
-        found = tuple(one for one in found if not one.past_hook or one.unloads)
+        found = tuple(one for one in found if not one.needs_none_loaded)
     good = [one for one in found if one.leaves_only(accepts)]
     bad = [one for one in found if one not in good]
     doubt = ""
@@ -126,8 +126,7 @@ def with_repeated_writers(config: HostConfig, before: Prediction, accepts: Accep
     if before.fault or before.doubt or not is_compliant(accepts, before.value):
         return before
     for one in late_writers(config, before.value, early=True):
-        past_hook = one.past_hook and not one.unloads
-        if not (one.leaves_only(accepts) or past_hook or one.at_boot):
+        if not (one.leaves_only(accepts) or one.needs_none_loaded or one.at_boot):
             return replace(before, doubt=f"{one.sets}, and may do so at any time")
     return before
 
@@ -298,7 +297,7 @@ def _proven(
     there = replace(loaded(config), value=value)
     # One that loads ip_vs first finds it as any load leaves it; else it may not be there yet.
     starts = (there,) if early or _LOADS_FIRST.match(script) else (there, State())
-    command = Command(script, file.path, "boot")
+    command = Command(script, file.path)
     ends = [end for start in starts for end in run_shell(config, command, start)]
     values = {end.value for end in ends}
     certain = all(end.loaded and end.written and not (end.doubt or end.fault) for end in ends)
