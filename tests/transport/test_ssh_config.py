@@ -155,6 +155,19 @@ def test_include_inside_a_block_that_does_not_match_counts_for_nothing(tmp_path:
     assert route(tmp_path / "config")[-1].port == 22
 
 
+def test_what_only_openssh_can_answer_is_told_where_it_may_concern_the_host(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        "Match host other exec true\n  Port 1\n"
+        "Match originalhost web1 !exec true\n  Port 2\nMatch tagged x\n  Port 3\n"
+    )
+    read = ssh_config.read([config])
+    assert read.undecided("web1") == {"exec", "tagged"}
+    assert read.undecided("web2") == {"tagged"}
+    config.write_text("Match host other exec true\n  Port 11\nHost *\n  Port 2\n")
+    assert ssh_config.read([config]).undecided("web1") == set()
+
+
 def test_match_exec_runs_nothing_and_never_matches(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     (tmp_path / "config").write_text(

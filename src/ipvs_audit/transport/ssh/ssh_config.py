@@ -62,6 +62,13 @@ class SshConfig:
             host: as the user wrote it.
             given: settings from the command line, which come first.
         """
+        return self._search(host, given).found
+
+    def undecided(self, host: str, given: Iterable[tuple[str, str]] = ()) -> frozenset[str]:
+        """Criteria of ``Match`` that only OpenSSH can answer for this host, such as ``exec``."""
+        return frozenset(self._search(host, given).undecided)
+
+    def _search(self, host: str, given: Iterable[tuple[str, str]]) -> _Search:
         config = SshConfig(
             (
                 *(_given(key.lower(), value) for key, value in given),
@@ -72,7 +79,7 @@ class SshConfig:
         search.run(config.directives, final=False)
         if any(_asks_final(each.block) for each in self.directives):
             search.run(config.directives, final=True)
-        return search.found
+        return search
 
 
 @dataclass
@@ -82,6 +89,7 @@ class _Search:
     host: str
     found: dict[str, list[str]] = field(default_factory=dict)
     matched: dict[int, bool] = field(default_factory=dict)
+    undecided: set[str] = field(default_factory=set)
 
     def run(self, directives: Iterable[_Directive], *, final: bool) -> None:
         self.matched.clear()
@@ -125,6 +133,7 @@ class _Search:
         elif word == "all":
             met = True
         else:
+            self.undecided.add(word)
             return False
         return met is not negated
 
