@@ -13,10 +13,12 @@ from ipvs_audit.model.target import Target
 from ipvs_audit.transport import TransportError, safe_names
 from ipvs_audit.transport.connect import open_connection
 from ipvs_audit.transport.settings import Settings
-from ipvs_audit.transport.ssh.route import Hop, find_route
+from ipvs_audit.transport.ssh.route import find_route
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ipvs_audit.transport.ssh.hop import Hop
 
 #: ssh.c of OpenSSH 9.6: valid_hostname and valid_ruser.
 NOT_IN_HOSTS = "'`\"$\\;&<>|(){}, \t\n\x01\x1b\x7f"

@@ -16,10 +16,14 @@ from ipvs_audit.model.target import Target
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.settings import Settings
 from ipvs_audit.transport.ssh import ssh_args, ssh_config
-from ipvs_audit.transport.ssh.route import Hop, find_route
+from ipvs_audit.transport.ssh.expansion import expand
+from ipvs_audit.transport.ssh.route import find_route
+from ipvs_audit.transport.ssh.ssh_config_lookup import look_up
 
 if TYPE_CHECKING:
     from testinfra.host import Host
+
+    from ipvs_audit.transport.ssh.hop import Hop
 
 needs_ssh = pytest.mark.skipif(not shutil.which("ssh"), reason="ssh is not installed")
 
@@ -78,7 +82,7 @@ def test_reads_as_openssh_does(name: str, tmp_path: Path) -> None:
     assert hop.host == theirs["hostname"][0]
     assert hop.user == theirs["user"][0]
     assert str(hop.port) == theirs["port"][0]
-    assert (hop.proxy_command or "none") == ssh_config.expand(
+    assert (hop.proxy_command or "none") == expand(
         theirs.get("proxycommand", ["none"])[0], {"h": hop.host, "p": str(hop.port)}
     )
     jumps = theirs.get("proxyjump", ["none"])[0]
@@ -134,7 +138,7 @@ def test_any_text_is_read_or_refused_by_place(text: str, tmp_path: Path) -> None
     os.utime(path, ns=(0, hash(text) & 0xFFFFFFFFFFFF))
     refused = None
     try:
-        ssh_config.read([path]).lookup("web1")
+        look_up(ssh_config.read([path]), "web1")
     except TransportError as error:
         refused = error
     assert refused is None or str(path) in refused.message
@@ -159,13 +163,13 @@ def test_what_only_openssh_can_answer_is_told_where_it_may_concern_the_host(tmp_
     config = tmp_path / "config"
     config.write_text(
         "Match host other exec true\n  Port 1\n"
-        "Match originalhost web1 !exec true\n  Port 2\nMatch tagged x\n  Port 3\n"
+        "Match originalhost web1 !exec true\n  Port 2\nMatch localnetwork ::/0\n  Port 3\n"
     )
     read = ssh_config.read([config])
-    assert read.undecided("web1") == {"exec", "tagged"}
-    assert read.undecided("web2") == {"tagged"}
+    assert look_up(read, "web1").undecided == ("Match exec", "Match localnetwork")
+    assert look_up(read, "web2").undecided == ("Match localnetwork",)
     config.write_text("Match host other exec true\n  Port 11\nHost *\n  Port 2\n")
-    assert ssh_config.read([config]).undecided("web1") == set()
+    assert look_up(ssh_config.read([config]), "web1").undecided == ()
 
 
 def test_match_exec_runs_nothing_and_never_matches(tmp_path: Path) -> None:
@@ -227,13 +231,31 @@ def test_circle_of_jump_hosts_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "settings_read"),
     [
-        ("-J a,b", (("ProxyJump", "a,b"),)),
-        ("-p2222 -lroot", (("Port", "2222"), ("User", "root"))),
+        ("-J a,b", {"ProxyJump": ["a,b"]}),
+        ("-p2222 -lroot", {"Port": ["2222"], "User": ["root"]}),
+        ("-l 'John Doe' -i '/k#1 b'", {"User": ["John Doe"], "IdentityFile": ["/k#1 b"]}),
         ("-o Port=1 -o 'User me' -o IdentityFile = ", None),
-        ("-oPort=1", (("Port", "1"),)),
-        ("-o ControlMaster=auto -o ControlPersist=60s -C -q -4", (
-            ("ControlMaster", "auto"), ("ControlPersist", "60s"), ("AddressFamily", "inet"))),
-        ("-vvv", ()),
+        ("-oPort=1", {"Port": ["1"]}),
+        (r"-o 'User CORP\jdoe' -o User=a@root#corp@t", {"User": [r"CORP\jdoe", "a@root#corp@t"]}),
+        ("-o 'User John Doe'", None),
+        ("-o ControlMaster=auto -o ControlPersist=60s -C -q -4", {
+            "ControlMaster": ["auto"], "ControlPersist": ["60s"], "AddressFamily": ["inet"]}),
+        ("-o 'RekeyLimit=1G 1h' -o ChallengeResponseAuthentication=no", {
+            "RekeyLimit": ["1G"], "ChallengeResponseAuthentication": ["no"]}),
+        ("-o RemoteCommand=none -o SessionType=default", {
+            "RemoteCommand": ["none"], "SessionType": ["default"]}),
+        ("-L 8080:db:80 -R1:b:2 -D 1080 -g -f -M -S none -E /dev/null -e none", {}),
+        ("-B eth0 -I /lib/p11.so -P web -c aes128-ctr -m umac-64@openssh.com -K", {
+            "BindInterface": ["eth0"], "PKCS11Provider": ["/lib/p11.so"], "Tag": ["web"],
+            "Ciphers": ["aes128-ctr"], "MACs": ["umac-64@openssh.com"],
+            "GSSAPIAuthentication": ["yes"]}),
+        ("-o RemoteCommand=reboot", None),
+        ("-W db:22", None),
+        ("-O exit", None),
+        ("-G", None),
+        ("-o Prot=22", None),
+        ("-o 'User \"me'", None),
+        ("-vvv", {}),
         ("-o 'unclosed", None),
         ("-w 1", None),
         ("-o Tunnel=yes", None),
@@ -245,7 +267,10 @@ def test_arguments(arguments: str, settings_read: Any) -> None:
             ssh_args.parse(arguments)
         assert caught.value.kind == "configuration"
     else:
-        assert ssh_args.parse(arguments).settings == settings_read
+        found: dict[str, list[str]] = {}
+        for keyword, words in ssh_args.parse(arguments).settings:
+            found.setdefault(keyword, []).append(words[0])
+        assert found == settings_read
 
 
 @given(text=st.text(max_size=80))

@@ -12,7 +12,8 @@ from ipvs_audit.latency.echo_icmp import IcmpEcho, answers_echo
 from ipvs_audit.latency.echo_ssh import COMMAND, SshEcho
 from ipvs_audit.transport.connect import open_connection
 from ipvs_audit.transport.ssh.connection import SshConnection
-from ipvs_audit.transport.ssh.route import SSH_PORT, find_route
+from ipvs_audit.transport.ssh.hop import SSH_PORT
+from ipvs_audit.transport.ssh.route import find_route
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ipvs_audit.model.target import Target
     from ipvs_audit.transport import Connection
     from ipvs_audit.transport.settings import Settings
-    from ipvs_audit.transport.ssh.route import Hop
+    from ipvs_audit.transport.ssh.hop import Hop
 
 
 def icmp_echo(

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ipvs_audit.transport.deadline import Deadline
+    from ipvs_audit.transport.ssh.hop import Hop
     from ipvs_audit.transport.ssh.paramiko_transport import SshTransport
-    from ipvs_audit.transport.ssh.route import Hop
 
 
 def authenticate(transport: SshTransport, hop: Hop, deadline: Deadline) -> None:

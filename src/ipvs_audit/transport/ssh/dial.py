@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ipvs_audit.transport.settings import Settings
-    from ipvs_audit.transport.ssh.route import Hop
+    from ipvs_audit.transport.ssh.hop import Hop
 
 
 @dataclass(frozen=True, slots=True)

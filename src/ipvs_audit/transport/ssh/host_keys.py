@@ -6,22 +6,14 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.ssh import known_hosts
+from ipvs_audit.transport.ssh.algorithms import SIGNATURES
 from ipvs_audit.transport.ssh.known_hosts import Key, Known
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ipvs_audit.transport.settings import HostKeyPolicy
-    from ipvs_audit.transport.ssh.route import Hop
-
-#: Signature algorithms per key type, cheapest type first.
-_ALGORITHMS = {
-    "ssh-ed25519": ("ssh-ed25519",),
-    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
-    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
-    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
-    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
-}
+    from ipvs_audit.transport.ssh.hop import Hop
 
 
 def known_of(hop: Hop) -> Known:
@@ -42,8 +34,18 @@ def algorithms(known: Known) -> tuple[str, ...]:
     A server with keys of several types then shows the one that is known.
     """
     types = {key.type for key in known.keys}
-    order = sorted(_ALGORITHMS, key=lambda each: each not in types)
-    return tuple(name for each in order for name in _ALGORITHMS[each])
+    order = sorted(SIGNATURES, key=lambda each: each not in types)
+    return tuple(name for each in order for name in SIGNATURES[each])
+
+
+def can_verify(hop: Hop) -> bool:
+    """Whether a host is unknown, or known by a key that can be verified here."""
+    if known_hosts.key_types(hop.known_hosts) <= SIGNATURES.keys():
+        return True  # spares looking the host up among hashed names
+    known = known_of(hop)
+    if known.authority:
+        return False
+    return not known.keys or any(key.type in SIGNATURES for key in known.keys)
 
 
 def verify(hop: Hop, shown: Key, known: Known, policy: HostKeyPolicy) -> None:

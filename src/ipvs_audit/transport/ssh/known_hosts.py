@@ -54,6 +54,8 @@ class _File:
     plain: dict[str, list[_Entry]] = field(default_factory=dict)
     patterned: list[_Entry] = field(default_factory=list)
     hashed: list[tuple[bytes, bytes, _Entry]] = field(default_factory=list)
+    #: Types of its keys; ``@cert-authority`` where it holds such a line.
+    types: set[str] = field(default_factory=set)
 
     def entries(self, name: str) -> Iterable[_Entry]:
         yield from self.plain.get(name, ())
@@ -91,12 +93,7 @@ def look_up(name: str, files: Iterable[Path]) -> Known:
     keys: list[Key] = []
     revoked: list[Key] = []
     authority = False
-    for path in files:
-        try:
-            found = path.stat()
-            file = _read(path, found.st_mtime_ns, found.st_size)
-        except OSError:
-            continue
+    for file in _files(files):
         for entry in file.entries(name.lower()):
             if entry.marker == "@revoked":
                 revoked.append(entry.key)
@@ -105,6 +102,21 @@ def look_up(name: str, files: Iterable[Path]) -> Known:
             elif entry.key not in keys:
                 keys.append(entry.key)
     return Known(tuple(keys), tuple(revoked), authority and not keys)
+
+
+def key_types(files: Iterable[Path]) -> frozenset[str]:
+    """The types of all keys in the files, and ``@cert-authority`` where one holds such a line."""
+    return frozenset(kind for file in _files(files) for kind in file.types)
+
+
+def _files(paths: Iterable[Path]) -> Iterator[_File]:
+    for path in paths:
+        try:
+            found = path.stat()
+            file = _read(path, found.st_mtime_ns, found.st_size)
+        except OSError:
+            continue
+        yield file
 
 
 def add(path: Path, name: str, key: Key, *, hashed: bool) -> Known:
@@ -170,6 +182,7 @@ def _read(path: Path, _mtime: int, _size: int) -> _File:
         entry = _parse(line)
         if entry is None:
             continue
+        file.types.add(entry.marker if entry.marker == "@cert-authority" else entry.key.type)
         for pattern in entry.patterns:
             if pattern.startswith("|1|"):
                 _index_hashed(file, pattern, entry)

@@ -16,8 +16,9 @@ from ipvs_audit.model import limits
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.message_text import one_line
+from ipvs_audit.transport.ssh import algorithms
 from ipvs_audit.transport.ssh.known_hosts import Key
-from ipvs_audit.transport.ssh.paramiko_internals import KEY_EXCHANGES, TransportBase
+from ipvs_audit.transport.ssh.paramiko_internals import TransportBase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,34 +63,6 @@ class _Packetizer(Packetizer):
         self._due = None
 
 
-#: The cheapest safe algorithms come first; CBC, 3DES, MD5 and truncated MACs are not offered.
-_KEX = (
-    "curve25519-sha256",
-    "curve25519-sha256@libssh.org",
-    "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp384",
-    "ecdh-sha2-nistp521",
-    "diffie-hellman-group14-sha256",
-    "diffie-hellman-group16-sha512",
-    "diffie-hellman-group-exchange-sha256",
-    *(name for name in KEY_EXCHANGES if "mlkem" in name),
-)
-_CIPHERS = (
-    "aes128-gcm@openssh.com",
-    "aes256-gcm@openssh.com",
-    "aes128-ctr",
-    "aes192-ctr",
-    "aes256-ctr",
-)
-_MACS = (
-    "hmac-sha2-256-etm@openssh.com",
-    "hmac-sha2-512-etm@openssh.com",
-    "hmac-sha2-256",
-    "hmac-sha2-512",
-    "hmac-sha1",
-)
-
-
 class SshTransport(TransportBase):
     """One encrypted connection, not yet authenticated."""
 
@@ -108,17 +81,17 @@ class SshTransport(TransportBase):
     @property
     def preferred_kex(self) -> tuple[str, ...]:
         """Key exchange methods."""
-        return _KEX
+        return algorithms.KEY_EXCHANGES
 
     @property
     def preferred_ciphers(self) -> tuple[str, ...]:
         """Ciphers."""
-        return _CIPHERS
+        return algorithms.CIPHERS
 
     @property
     def preferred_macs(self) -> tuple[str, ...]:
         """Message authentication codes."""
-        return _MACS
+        return algorithms.MACS
 
     def shake_hands(self, where: str, deadline: Deadline) -> Key:
         """Exchange keys and return the one that the server showed.

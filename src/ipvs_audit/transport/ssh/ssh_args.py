@@ -2,54 +2,45 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from ipvs_audit.transport import TransportError
+from ipvs_audit.transport.ssh.ssh_config_text import split_line
+from ipvs_audit.transport.ssh.ssh_keywords import IGNORED, ONLY_OPENSSH, SUPPORTED
 
-#: Settings that change how a host is reached, and are supported.
-SUPPORTED = frozenset({
-    "addressfamily", "bindaddress", "certificatefile", "connecttimeout", "globalknownhostsfile",
-    "hashknownhosts", "hostkeyalias", "hostname", "identitiesonly", "identityagent",
-    "identityfile", "kbdinteractiveauthentication", "passwordauthentication", "port",
-    "preferredauthentications", "proxycommand", "proxyjump", "pubkeyauthentication", "user",
-    "userknownhostsfile",
-})  # fmt: skip
+_OPTION_OF = {
+    "p": "Port", "l": "User", "i": "IdentityFile", "J": "ProxyJump", "b": "BindAddress",
+    "B": "BindInterface", "I": "PKCS11Provider", "P": "Tag", "c": "Ciphers", "m": "MACs",
+}  # fmt: skip
+_FLAG_OF = {
+    "4": ("AddressFamily", "inet"),
+    "6": ("AddressFamily", "inet6"),
+    "K": ("GSSAPIAuthentication", "yes"),
+}
+_IGNORED_FLAGS = frozenset("2AaCfgkMNnqTtvXxYy")
+_IGNORED_WITH_ARGUMENT = frozenset("DEeLRS")
 
-#: Settings that ssh may be given, and that change nothing for one script over one connection.
-#: StrictHostKeyChecking stands here on purpose: only ``--host-key-policy`` decides that.
-IGNORED = frozenset({
-    "addkeystoagent", "batchmode", "canonicalizehostname", "checkhostip", "ciphers",
-    "clearallforwardings", "compression", "connectionattempts", "controlmaster", "controlpath",
-    "controlpersist", "escapechar", "exitonforwardfailure", "forwardagent", "forwardx11",
-    "gssapiauthentication", "gssapidelegatecredentials", "hostkeyalgorithms", "ipqos",
-    "kexalgorithms", "loglevel", "macs", "nohostauthenticationforlocalhost",
-    "numberofpasswordprompts", "permitlocalcommand", "pubkeyacceptedalgorithms",
-    "pubkeyacceptedkeytypes", "requesttty", "sendenv", "serveralivecountmax",
-    "serveraliveinterval", "setenv", "stricthostkeychecking", "tcpkeepalive", "updatehostkeys",
-    "verifyhostkeydns", "visualhostkey",
-})  # fmt: skip
 
-_OPTION_OF = {"p": "Port", "l": "User", "i": "IdentityFile", "J": "ProxyJump", "b": "BindAddress"}
-_FLAG_OF = {"4": ("AddressFamily", "inet"), "6": ("AddressFamily", "inet6")}
-_IGNORED_FLAGS = frozenset("AaCGKkNnqTtvXxYy")
-_IGNORED_WITH_ARGUMENT = frozenset("ceEmQS")
+#: Settings that are harmless with one value only.
+_HARMLESS_VALUE = {"remotecommand": "none", "sessiontype": "default", "tunnel": "no"}
 
 
 @dataclass(frozen=True, slots=True)
 class SshArgs:
-    """Settings in their order, and the file that ``-F`` names."""
+    """Settings in their order, keyword and words, and the file that ``-F`` names."""
 
-    settings: tuple[tuple[str, str], ...] = ()
+    settings: tuple[tuple[str, tuple[str, ...]], ...] = ()
     config_file: Path | None = None
 
 
 def parse(arguments: str) -> SshArgs:
     """Read ``-J bastion -o User=audit`` and its like.
 
-    >>> parse("-J bastion -p2222 -o 'User audit' -o ControlMaster=auto").settings
-    (('ProxyJump', 'bastion'), ('Port', '2222'), ('User', 'audit'), ('ControlMaster', 'auto'))
+    >>> parse("-J bastion -p2222 -o 'User audit'").settings
+    (('ProxyJump', ('bastion',)), ('Port', ('2222',)), ('User', ('audit',)))
 
     Raises:
         TransportError: an option is not known, or has no argument.
@@ -59,7 +50,7 @@ def parse(arguments: str) -> SshArgs:
     except ValueError as error:
         # Not the text: a ProxyCommand may hold a password.
         raise _bad("the text", f"cannot be split into words: {error}") from None
-    settings: list[tuple[str, str]] = []
+    settings: list[tuple[str, tuple[str, ...]]] = []
     config_file: Path | None = None
     while words:
         letter, argument = _option(words)
@@ -68,9 +59,10 @@ def parse(arguments: str) -> SshArgs:
         elif letter == "o":
             settings.append(_setting(argument))
         elif letter in _FLAG_OF:
-            settings.append(_FLAG_OF[letter])
+            keyword, value = _FLAG_OF[letter]
+            settings.append((keyword, (value,)))
         elif letter in _OPTION_OF:
-            settings.append((_OPTION_OF[letter], argument))
+            settings.append((_OPTION_OF[letter], (argument,)))
     return SshArgs(tuple(settings), config_file)
 
 
@@ -91,15 +83,24 @@ def _option(words: list[str]) -> tuple[str, str]:
     return letter, rest or words.pop(0)
 
 
-def _setting(text: str) -> tuple[str, str]:
-    text = text.strip()
-    end = next((at for at, c in enumerate(text) if c in "= \t"), len(text))
-    key, value = text[:end], text[end:].lstrip(" \t").removeprefix("=").strip()
-    if not key or not value:
-        raise _bad(f"-o {key}", "is not KEYWORD=VALUE")
-    if key.lower() not in SUPPORTED | IGNORED:
-        raise _bad(f"-o {key}", "is not supported")
-    return key, value
+def _setting(text: str) -> tuple[str, tuple[str, ...]]:
+    try:
+        setting = split_line(text)
+    except ValueError as error:
+        raise _bad(f"-o {_keyword(text)}", f"is not KEYWORD=VALUE: {error}") from None
+    keyword = _keyword(text)
+    if setting is None:
+        raise _bad(f"-o {keyword}", "is not KEYWORD=VALUE")
+    key, words = setting
+    harmless = words[0].lower() == _HARMLESS_VALUE.get(key)
+    if not harmless and key not in SUPPORTED | ONLY_OPENSSH | IGNORED:
+        raise _bad(f"-o {keyword}", "is not supported")
+    return keyword, words
+
+
+def _keyword(text: str) -> str:
+    """The keyword as it was written, without its value."""
+    return re.split(r'[\s=#"]', text.strip(), maxsplit=1)[0]
 
 
 def _bad(what: str, why: str) -> TransportError:

@@ -1,0 +1,45 @@
+"""The keywords of ssh_config(5), in lower case, by what becomes of them."""
+
+from __future__ import annotations
+
+#: Settings that change how a host is reached, and are followed.
+SUPPORTED = frozenset({
+    "addressfamily", "bindaddress", "certificatefile", "connecttimeout", "globalknownhostsfile",
+    "hashknownhosts", "hostkeyalias", "hostname", "identitiesonly", "identityagent",
+    "identityfile", "kbdinteractiveauthentication", "passwordauthentication", "port",
+    "preferredauthentications", "proxycommand", "proxyjump", "pubkeyauthentication",
+    "revokedhostkeys", "tag", "user", "userknownhostsfile",
+})  # fmt: skip
+
+#: Settings that change how a host is reached, and that only OpenSSH's client follows; what
+#: :mod:`ipvs_audit.transport.ssh.unsupported` finds among them decides about the transport.
+ONLY_OPENSSH = frozenset({
+    "bindinterface", "canonicaldomains", "canonicalizefallbacklocal", "canonicalizehostname",
+    "canonicalizemaxdots", "canonicalizepermittedcnames", "casignaturealgorithms", "ciphers",
+    "gssapiauthentication", "gssapiclientidentity", "gssapidelegatecredentials",
+    "gssapikexalgorithms", "gssapikeyexchange", "gssapirenewalforcesrekey",
+    "gssapiserveridentity", "gssapitrustdns", "hostbasedacceptedalgorithms",
+    "hostbasedauthentication", "hostbasedkeytypes", "hostkeyalgorithms", "kexalgorithms",
+    "knownhostscommand", "macs", "pkcs11provider", "proxyusefdpass", "pubkeyacceptedalgorithms",
+    "pubkeyacceptedkeytypes", "requiredrsasize", "securitykeyprovider", "verifyhostkeydns",
+})  # fmt: skip
+
+#: Settings that ssh may be given, and that change nothing for one script over one connection.
+#: StrictHostKeyChecking stands here on purpose: only ``--host-key-policy`` decides that.
+IGNORED = frozenset({
+    "addkeystoagent", "afstokenpassing", "batchmode", "challengeresponseauthentication",
+    "channeltimeout", "checkhostip", "clearallforwardings", "compression", "compressionlevel",
+    "connectionattempts", "controlmaster", "controlpath", "controlpersist", "dynamicforward",
+    "enableescapecommandline", "enablesshkeysign", "escapechar", "exitonforwardfailure",
+    "fingerprinthash", "forkafterauthentication", "forwardagent", "forwardx11",
+    "forwardx11timeout", "forwardx11trusted", "gatewayports", "ignoreunknown", "ipqos",
+    "kbdinteractivedevices", "keepalive", "localcommand", "localforward", "loglevel",
+    "logverbose", "nohostauthenticationforlocalhost", "numberofpasswordprompts",
+    "obscurekeystroketiming", "permitlocalcommand", "permitremoteopen", "protocol",
+    "rekeylimit", "remoteforward", "requesttty", "rhostsrsaauthentication", "rsaauthentication",
+    "sendenv", "serveralivecountmax", "serveraliveinterval", "setenv", "skeyauthentication",
+    "stdinnull", "streamlocalbindmask", "streamlocalbindunlink", "stricthostkeychecking",
+    "syslogfacility", "tcpkeepalive", "tisauthentication", "updatehostkeys",
+    "useblacklistedkeys", "usekeychain", "useprivilegedport", "visualhostkey", "warnweakcrypto",
+    "xauthlocation",
+})  # fmt: skip
