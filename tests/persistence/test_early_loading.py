@@ -51,6 +51,18 @@ def test_comments_load_nothing_and_are_not_mentioned() -> None:
     assert "loads nothing" not in found.reason
 
 
+def test_the_hook_of_another_module_that_is_loaded_early_may_put_the_value_right() -> None:
+    """As on Debian 11, where systemd-modules-load ran the hook once ip_vs was there."""
+    hook = f"install ip_vs_rr /sbin/sysctl -p {CONF} && /sbin/modprobe -i ip_vs_rr\n"
+    files = {CONF: OFF, HOOK: hook, LOAD: "ip_vs\nip-vs-rr\n"}
+    found = after_boot(config(files), off)
+    assert found.holds(off) is None
+    assert "ip_vs_rr, which is loaded early as well, sets 0" in found.doubt
+    # Where it is not loaded, or sets nothing right, the boot leaves 1.
+    assert after_boot(config({**files, LOAD: "ip_vs\n"}), off).holds(off) is False
+    assert after_boot(config({**files, CONF: "vm.swappiness = 7\n"}), off).holds(off) is False
+
+
 def test_a_name_that_may_be_a_module_or_an_alias_is_a_doubt() -> None:
     assert find_early_load(config({LOAD: "ip_vs_other\n"})).doubt
     assert find_early_load(config({LOAD: "ipvs\n", HOOK: "alias ipvs ip_vs_mine\n"})).doubt

@@ -7,11 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.container_loads import load_from_container
-from ipvs_audit.persistence.early_loading import EarlyLoad, find_early_load, unloadable_lines
+from ipvs_audit.persistence.early_loading import (
+    EarlyLoad,
+    find_early_load,
+    loaded_early,
+    unloadable_lines,
+)
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.late_writers.writers import with_late_writers
 from ipvs_audit.persistence.next_boot import by_next_boot
-from ipvs_audit.persistence.other_hooks import udev_race
+from ipvs_audit.persistence.other_hooks import udev_race, with_hooks_of
 from ipvs_audit.persistence.prediction import Accepts, Prediction
 from ipvs_audit.persistence.reload import (
     after_reload,
@@ -83,6 +88,7 @@ def _after_early_load(config: HostConfig, early: EarlyLoad, accepts: Accepts) ->
     else:
         first = _builtin(config)
         how = early.source
+    first = with_hooks_of(config, first, accepts, loaded_early(config))
     if not config.systemd_runs:
         if config.loaders.init == "systemd":
             why = config.sysctl_unit.why_not or "systemd-sysctl does not run"

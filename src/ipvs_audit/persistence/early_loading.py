@@ -84,6 +84,16 @@ def _configured(config: HostConfig) -> EarlyLoad:
     return _from_files(config)
 
 
+def loaded_early(config: HostConfig) -> tuple[str, ...]:
+    """The modules that the kernel command line and modules-load.d name, whatever they are."""
+    files, _ = files_by_name(config.tree, MODULES_LOAD.directories, *MODULES_LOAD.endings)
+    words = (_CMDLINE.fullmatch(word) for word in config.tree.cmdline)
+    names = [name for found in words if found for name in found[1].split(",")]
+    names += [name for file in files for _, name in _names(config, file)]
+    found = (each for name in names for each in _aliased(config, underscored(name)))
+    return tuple(dict.fromkeys(found))
+
+
 def kept_out(config: HostConfig) -> bool:
     """Whether the kernel refuses to load ip_vs: ``module_blacklist=`` on its command line."""
     given = (word.partition("=") for word in config.tree.cmdline)

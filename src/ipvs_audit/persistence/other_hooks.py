@@ -210,6 +210,26 @@ def with_dependent_hooks(
     return before
 
 
+def with_hooks_of(
+    config: HostConfig, before: Prediction, accepts: Accepts, names: tuple[str, ...]
+) -> Prediction:
+    """What the hooks of other modules, which a boot loads as well, may put right.
+
+    In which order they are loaded is not looked at, so it is a doubt.
+    """
+    if before.fault or before.doubt or before.value is None or is_compliant(accepts, before.value):
+        return before
+    start = replace(loaded(config), value=before.value, outside=True)
+    for name in names:
+        hook = config.modprobe.first("install", name)
+        if hook is None or hook.concerns(MODULE) or not _SETS.search(hook.rest):
+            continue
+        if harm := _harm(run_hook(config, hook, start), before.value):
+            why = f"the hook in {hook.where}, for {name}, which is loaded early as well, {harm}"
+            return replace(before, doubt=why)
+    return before
+
+
 def soft_dependency_doubt(config: HostConfig) -> str:
     """Why the hook of a soft dependency of ip_vs may set the key; empty where none may.
 
