@@ -22,16 +22,9 @@ HERE = os.path.dirname(__file__)  # noqa: PTH120
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The fleet comes last: its guests have traffic, and slow down what runs beside them."""
-    ours = [item for item in items if str(item.path).startswith(HERE)]
-    for item in ours:
-        item.add_marker("lab")
-    others = [item for item in items if item not in set(ours)]
-    items[:] = [*others, *sorted(ours, key=_wants_fleet)]
-
-
-def _wants_fleet(item: pytest.Item) -> bool:
-    return "fleet" in getattr(item, "fixturenames", ())
+    for item in items:
+        if str(item.path).startswith(HERE):
+            item.add_marker("lab")
 
 
 @pytest.fixture(scope="session")
@@ -46,9 +39,12 @@ def _qemu_works() -> None:
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def fleet(_qemu_works: None) -> Iterator[Path]:
-    """The run's folder of the whole fleet: guests by `guest(name)`, and `inventory.yml`."""
+    """The folder of the whole fleet: guests by `guest(name)`, and `inventory.yml`.
+
+    Of a module, not of the run: its guests have traffic, and slow down what runs beside them.
+    """
     lab_fleet.stop_orphans()
     folder = lab_fleet.own_folder() / "fleet"
     lab_fleet.up(folder)
@@ -58,7 +54,7 @@ def fleet(_qemu_works: None) -> Iterator[Path]:
     assert not died, "\n".join(died)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def guest(fleet: Path) -> Callable[[str], Guest]:
     """A guest of the fleet by its name; tests leave it as they found it."""
     return functools.partial(lab_fleet.guest, fleet)
