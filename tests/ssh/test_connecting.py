@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import socket
 import subprocess
@@ -94,10 +95,48 @@ def test_cheap_key_exchange_is_chosen(sshd: Server) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("kex", ["ecdh-sha2-nistp256", "diffie-hellman-group14-sha256"])
+@pytest.mark.parametrize(
+    "kex", ["ecdh-sha2-nistp256", "diffie-hellman-group14-sha256", "diffie-hellman-group18-sha512"]
+)
 def test_other_key_exchanges_are_fallen_back_to(start: Start, kex: str) -> None:
     with start(f"KexAlgorithms {kex}") as server:
         assert run(server.target(), server.settings).stdout == b"hello\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "Ciphers chacha20-poly1305@openssh.com",
+            (
+                "use --transport openssh: no cipher in common: the server offers "
+                "chacha20-poly1305@openssh.com"
+            ),
+        ),
+        (
+            "KexAlgorithms sntrup761x25519-sha512@openssh.com",
+            (
+                "use --transport openssh: no key exchange in common: the server offers "
+                "sntrup761x25519-sha512@openssh.com"
+            ),
+        ),
+        (
+            "Ciphers aes128-cbc,3des-cbc",
+            (
+                "allow aes128-gcm@openssh.com in the server's sshd_config: no cipher in common: the "
+                "server offers aes128-cbc, 3des-cbc, which OpenSSH's client does not use by itself "
+                "either"
+            ),
+        ),
+    ],
+)
+def test_server_without_a_common_algorithm_tells_what_it_offers_and_what_would_do(
+    start: Start, line: str, message: str
+) -> None:
+    with start(line) as server:
+        error = refusal(server.target(), server.settings)
+    assert (error.kind, error.retry) == ("protocol", "never")
+    assert error.message == f"{ME}@127.0.0.1:{server.port}: {message}"
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa", "ed25519"])
@@ -192,10 +231,27 @@ def test_proxy_command_carries_the_connection_and_is_reaped(sshd: Server, tmp_pa
     assert str(relay) not in listed.stdout
 
 
-def test_proxy_command_that_fails_is_unreachable(sshd: Server) -> None:
-    target = sshd.target(ssh_args="-o ProxyCommand=false")
-    settings = replace(sshd.settings, limits=Limits(connect=3, deadline=5))
-    assert refusal(target, settings).kind == "unreachable"
+def test_proxy_command_that_fails_tells_its_own_words_and_is_not_tried_again(
+    sshd: Server,
+) -> None:
+    flood = "head -c 300000 /dev/zero | tr '\\0' x >&2"  # more than a pipe holds
+    command = f"echo no route to '\"%h\"' hunter2 >&2; {flood}; exit 7"
+    target = sshd.target(
+        ssh_args="-o ProxyCommand=" + shlex.quote(f"sh -c {shlex.quote(command)}"),
+        password=SecretStr("hunter2"),
+    )
+    error = refusal(target, sshd.settings)
+    assert (error.kind, error.retry) == ("unreachable", "never")
+    assert "the ProxyCommand ended before the server answered (exit status 7)" in error.message
+    assert 'no route to "127.0.0.1" ***' in error.message
+
+
+def test_proxy_command_that_a_busy_bastion_turned_away_is_tried_again(sshd: Server) -> None:
+    words = "kex_exchange_identification: Connection closed by remote host"
+    target = sshd.target(ssh_args=f"-o 'ProxyCommand=echo {words} >&2'")
+    error = refusal(target, sshd.settings)
+    assert (error.kind, error.retry) == ("unreachable", "backoff")
+    assert words in error.message
 
 
 def test_proxy_command_that_is_mute_ends_within_the_connect_timeout(sshd: Server) -> None:

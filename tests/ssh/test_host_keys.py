@@ -274,13 +274,6 @@ def test_revoked_key_is_refused_under_accept_new(sshd: Server) -> None:
     assert "revoked" in refusal(sshd, settings)
 
 
-def test_certificate_authority_is_said_to_be_unsupported(sshd: Server, tmp_path: Path) -> None:
-    authority = keygen(tmp_path / "ca")
-    message = refusal(sshd, sshd.with_known(f"@cert-authority * {public(authority)}\n"))
-    assert "@cert-authority" in message
-    assert "not supported" in message
-
-
 @pytest.mark.parametrize("word", ["no", "off", "accept-new"])
 def test_strict_host_key_checking_no_does_not_turn_verification_off(
     sshd: Server, word: str

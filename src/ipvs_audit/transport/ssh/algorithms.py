@@ -15,6 +15,7 @@ KEY_EXCHANGES = (
     "ecdh-sha2-nistp521",
     "diffie-hellman-group14-sha256",
     "diffie-hellman-group16-sha512",
+    "diffie-hellman-group18-sha512",
     "diffie-hellman-group-exchange-sha256",
     *(name for name in _KNOWN if "mlkem" in name),
 )
@@ -40,4 +41,6 @@ SIGNATURES = {
     "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
     "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
 }
+#: What the name of a certificate's type ends with.
+CERTIFICATE = "-cert-v01@openssh.com"
 HOST_KEYS = tuple(name for names in SIGNATURES.values() for name in names)

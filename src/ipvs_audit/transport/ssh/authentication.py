@@ -7,15 +7,13 @@ import functools
 from typing import TYPE_CHECKING
 
 import paramiko
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.message_text import one_line
-from ipvs_audit.transport.ssh.agent import agent_keys
+from ipvs_audit.transport.ssh.keys import offered_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from ipvs_audit.transport.deadline import Deadline
     from ipvs_audit.transport.ssh.hop import Hop
@@ -48,7 +46,7 @@ class _Attempt:
     def by_key(self) -> bool:
         if "publickey" not in self._hop.methods:
             return False
-        with contextlib.closing(self._keys()) as keys:
+        with contextlib.closing(offered_keys(self._hop, self._deadline, self._notes)) as keys:
             for name, key in keys:
                 if self._try(
                     name, functools.partial(self._transport.auth_publickey, self._hop.user, key)
@@ -140,74 +138,3 @@ class _Attempt:
             f"{hop.where}: login as {hop.user} failed: {tried}{takes}{notes}; "
             "check ansible_user, ansible_ssh_private_key_file, ansible_password and the agent",
         )
-
-    def _keys(self) -> Generator[tuple[str, paramiko.PKey]]:
-        """Keys in OpenSSH's order: agent keys that a file names, files, other agent keys."""
-        files: list[tuple[str, paramiko.PKey]] = []
-        public: set[bytes] = set()
-        for path in self._hop.key_files:
-            try:
-                key = load_key(path)
-            except TransportError as error:
-                self._notes.append(error.message)
-                public |= _public_half(path)
-            else:
-                files.append((f"key {path}", key))
-                public.add(key.asbytes())
-        if self._hop.agent is None:
-            yield from files
-            return
-        loaded = {key.asbytes() for _, key in files}
-        with agent_keys(self._hop.agent, self._deadline) as keys:
-            named = [key for key in keys if key.asbytes() in public - loaded]
-            yield from ((f"agent key {key.get_name()}", key) for key in named)
-            yield from files
-            if not self._hop.identities_only:
-                others = [key for key in keys if key.asbytes() not in public]
-                yield from ((f"agent key {key.get_name()}", key) for key in others)
-
-
-def load_key(path: Path) -> paramiko.PKey:
-    """A private key from its file. Cached; a certificate beside it (``-cert.pub``) is used.
-
-    Raises:
-        TransportError: it is missing, unreadable, encrypted or of an unsupported type.
-    """
-    try:
-        mark = path.stat().st_mtime_ns
-        return _load_cached(path, mark)
-    except OSError as error:
-        raise TransportError("authentication", f"key {path}: {error.strerror}") from None
-
-
-@functools.lru_cache(maxsize=64)
-def _load_cached(path: Path, _mark: int) -> paramiko.PKey:
-    try:
-        key: paramiko.PKey = paramiko.PKey.from_path(path)
-    except (paramiko.PasswordRequiredException, TypeError):
-        raise TransportError(
-            "authentication", f"key {path}: encrypted; load it into ssh-agent (ssh-add)"
-        ) from None
-    except (
-        ValueError,
-        paramiko.SSHException,
-        paramiko.pkey.UnknownKeyType,
-        UnsupportedAlgorithm,
-    ) as error:
-        if "encrypted" in str(error).lower() or "password" in str(error).lower():
-            raise TransportError(
-                "authentication", f"key {path}: encrypted; load it into ssh-agent (ssh-add)"
-            ) from None
-        raise TransportError("authentication", f"key {path}: not a usable private key") from None
-    return key
-
-
-def _public_half(path: Path) -> set[bytes]:
-    """The public key beside a private one (or in its place), to find it in the agent."""
-    for each in (path.with_name(path.name + ".pub"), path):
-        try:
-            words = each.read_text(encoding="utf-8").split()
-            return {paramiko.PublicBlob.from_string(" ".join(words[:2])).key_blob}  # type: ignore[attr-defined]
-        except (OSError, ValueError, AttributeError, IndexError):
-            continue
-    return set()

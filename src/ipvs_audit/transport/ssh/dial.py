@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import paramiko
 
-from ipvs_audit.model import limits
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.message_text import one_line
 from ipvs_audit.transport.ssh import host_keys
 from ipvs_audit.transport.ssh.authentication import authenticate
 from ipvs_audit.transport.ssh.paramiko_transport import SshTransport
+from ipvs_audit.transport.ssh.proxy_command import ProxyCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,14 +51,18 @@ def dial(route: tuple[Hop, ...], settings: Settings) -> SshLink:
         via: SshTransport | None = None
         fingerprint = ""
         for hop in route:
-            sock = _open_stream(hop, via, deadline, stack)
+            proxy = ProxyCommand(hop.proxy_command, stack) if hop.proxy_command else None
+            sock = proxy.sock if proxy else _open_stream(hop, via, deadline, stack)
             known = host_keys.known_of(hop)
             transport = SshTransport(sock, host_keys.algorithms(known))
             stack.callback(transport.close)
-            shown = transport.shake_hands(hop.where, deadline)
+            try:
+                shown = transport.shake_hands(hop.where, deadline)
+            except TransportError as error:
+                raise (proxy.explain(hop, error) if proxy else error) from None
             host_keys.verify(hop, shown, known, settings.host_key_policy)
             authenticate(transport, hop, deadline)
-            via, fingerprint = transport, shown.fingerprint
+            via, fingerprint = transport, shown.key.fingerprint
         if via is None:
             raise TransportError("configuration", "no host to connect to")
         return SshLink(via, fingerprint, stack.pop_all().close)
@@ -70,7 +73,7 @@ def _open_stream(
 ) -> socket.socket | paramiko.Channel:
     if via is not None:
         return _open_jump_channel(hop, via, deadline)
-    sock = _start_proxy_command(hop, stack) if hop.proxy_command else _connect_tcp(hop, deadline)
+    sock = _connect_tcp(hop, deadline)
     stack.callback(sock.close)
     return sock
 
@@ -131,30 +134,3 @@ def _open_jump_channel(hop: Hop, via: SshTransport, deadline: Deadline) -> param
             f"{hop.where}: no connection through the jump host: {one_line(str(error))}",
             retry="once",
         ) from None
-
-
-def _start_proxy_command(hop: Hop, stack: contextlib.ExitStack) -> socket.socket:
-    """Run ProxyCommand with one end of a socket pair as its input and output."""
-    ours, theirs = socket.socketpair()
-    with theirs:
-        child = subprocess.Popen(
-            ["/bin/sh", "-c", f"exec {hop.proxy_command}"],
-            stdin=theirs.fileno(),
-            stdout=theirs.fileno(),
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    stack.callback(_end_proxy_command, child)
-    return ours
-
-
-def _end_proxy_command(child: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(0)
-        return
-    child.terminate()
-    try:
-        child.wait(limits.PROXY_COMMAND_END)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()

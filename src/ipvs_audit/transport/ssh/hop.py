@@ -41,6 +41,7 @@ class Hop:
         host_key_name: its name in known_hosts: ``host``, ``[host]:port`` or HostKeyAlias.
         host_key_name_without_port: the same without a port.
         known_hosts: files to look it up in.
+        revoked_keys: the file of RevokedHostKeys.
         new_keys: the one of them that accept-new writes to; None where UserKnownHostsFile is none.
         key_files: private keys to try, in this order.
         certificates: files of CertificateFile, each for one of the keys.
@@ -59,6 +60,7 @@ class Hop:
     host_key_name: str
     host_key_name_without_port: str
     known_hosts: tuple[Path, ...]
+    revoked_keys: Path | None
     new_keys: Path | None
     hash_known_hosts: bool
     key_files: tuple[Path, ...]
@@ -116,6 +118,7 @@ def hop_of(name: str, found: HostSettings, settings: Settings, password: SecretS
         host_key_name=alias or (host if port == SSH_PORT else f"[{host}]:{port}"),
         host_key_name_without_port=alias or host,
         known_hosts=known_hosts,
+        revoked_keys=next(iter(_files(name, "RevokedHostKeys", found, tokens)), None),
         new_keys=known_hosts[0] if own else None,
         hash_known_hosts=found.yes("hashknownhosts"),
         key_files=_key_files(name, found, tokens),

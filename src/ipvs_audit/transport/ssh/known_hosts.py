@@ -54,13 +54,13 @@ class _File:
     plain: dict[str, list[_Entry]] = field(default_factory=dict)
     patterned: list[_Entry] = field(default_factory=list)
     hashed: list[tuple[bytes, bytes, _Entry]] = field(default_factory=list)
-    #: Types of its keys; ``@cert-authority`` where it holds such a line.
+    #: Types of its keys.
     types: set[str] = field(default_factory=set)
 
     def entries(self, name: str) -> Iterable[_Entry]:
         yield from self.plain.get(name, ())
         for entry in self.patterned:
-            if _names(entry.patterns, name):
+            if names_match(entry.patterns, name):
                 yield entry
         encoded = name.encode()
         for salt, digest, entry in self.hashed:
@@ -75,13 +75,13 @@ class Known:
     Attributes:
         keys: the keys that it may show.
         revoked: the keys that it must never show.
-        authority: some file knows it through a certificate authority only.
+        authorities: the keys that may certify those that it shows.
         without_port: the keys are those of the host's port 22, which is another server, perhaps.
     """
 
     keys: tuple[Key, ...] = ()
     revoked: tuple[Key, ...] = ()
-    authority: bool = False
+    authorities: tuple[Key, ...] = ()
     without_port: bool = False
 
 
@@ -92,20 +92,20 @@ def look_up(name: str, files: Iterable[Path]) -> Known:
     """
     keys: list[Key] = []
     revoked: list[Key] = []
-    authority = False
+    authorities: list[Key] = []
     for file in _files(files):
         for entry in file.entries(name.lower()):
             if entry.marker == "@revoked":
                 revoked.append(entry.key)
             elif entry.marker == "@cert-authority":
-                authority = True
+                authorities.append(entry.key)
             elif entry.key not in keys:
                 keys.append(entry.key)
-    return Known(tuple(keys), tuple(revoked), authority and not keys)
+    return Known(tuple(keys), tuple(revoked), tuple(authorities))
 
 
 def key_types(files: Iterable[Path]) -> frozenset[str]:
-    """The types of all keys in the files, and ``@cert-authority`` where one holds such a line."""
+    """The types of all keys in the files."""
     return frozenset(kind for file in _files(files) for kind in file.types)
 
 
@@ -133,7 +133,7 @@ def add(path: Path, name: str, key: Key, *, hashed: bool) -> Known:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(path) as file:
         before = look_up(name, [path])
-        if before.keys or before.authority or key in before.revoked:
+        if before.keys or before.authorities or key in before.revoked:
             return before
         shown = _hash(name) if hashed else name
         line = f"{shown} {key.type} {base64.b64encode(key.blob).decode()}\n".encode()
@@ -178,11 +178,11 @@ def _hash(name: str) -> str:
 @functools.lru_cache(maxsize=16)
 def _read(path: Path, _mtime: int, _size: int) -> _File:
     file = _File()
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         entry = _parse(line)
         if entry is None:
             continue
-        file.types.add(entry.marker if entry.marker == "@cert-authority" else entry.key.type)
+        file.types.add(entry.key.type)
         for pattern in entry.patterns:
             if pattern.startswith("|1|"):
                 _index_hashed(file, pattern, entry)
@@ -219,11 +219,12 @@ def _index_hashed(file: _File, pattern: str, entry: _Entry) -> None:
     file.hashed.append((salt, digest, entry))
 
 
-def _names(patterns: tuple[str, ...], name: str) -> bool:
+def names_match(patterns: tuple[str, ...], name: str) -> bool:
+    """Whether patterns with ``*`` and ``?`` match a name in lower case; one with ``!`` forbids."""
     met = False
     for pattern in patterns:
         negated = pattern.startswith("!")
-        if _regex(pattern.lstrip("!").lower()).fullmatch(name):
+        if _regex(pattern.removeprefix("!").lower()).fullmatch(name):
             if negated:
                 return False
             met = True

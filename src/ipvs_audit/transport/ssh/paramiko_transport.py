@@ -17,6 +17,9 @@ from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.message_text import one_line
 from ipvs_audit.transport.ssh import algorithms
+from ipvs_audit.transport.ssh.algorithm_mismatch import mismatch
+from ipvs_audit.transport.ssh.certificate import parse
+from ipvs_audit.transport.ssh.host_keys import ShownKey
 from ipvs_audit.transport.ssh.known_hosts import Key
 from ipvs_audit.transport.ssh.paramiko_internals import TransportBase
 
@@ -75,7 +78,7 @@ class SshTransport(TransportBase):
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
-        """Host key algorithms, without the certificates that could not be verified."""
+        """Host key algorithms."""
         return self._key_algorithms
 
     @property
@@ -93,7 +96,7 @@ class SshTransport(TransportBase):
         """Message authentication codes."""
         return algorithms.MACS
 
-    def shake_hands(self, where: str, deadline: Deadline) -> Key:
+    def shake_hands(self, where: str, deadline: Deadline) -> ShownKey:
         """Exchange keys and return the one that the server showed.
 
         Raises:
@@ -113,9 +116,26 @@ class SshTransport(TransportBase):
         if not done.wait(deadline.left()):
             raise _mute(where, banner=self.remote_version)
         if not self.is_active() or not self.initial_kex_done:
-            raise _no_handshake(where, self.get_exception(), self.remote_version)
+            error = self.get_exception()
+            if isinstance(error, paramiko.ssh_exception.IncompatiblePeer) and self.offered:
+                raise TransportError(
+                    "protocol", f"{where}: {mismatch(self.offered, self.preferred_keys)}"
+                )
+            raise _no_handshake(where, error, self.remote_version)
+        self.offered = {}
         key = self.get_remote_server_key()
-        return Key(key.get_name(), key.asbytes())
+        plain = Key(key.get_name(), key.asbytes())
+        if self.shown_key == plain.blob:
+            return ShownKey(plain)
+        try:
+            certificate = parse(self.shown_key)
+        except ValueError as error:
+            raise TransportError(
+                "protocol", f"{where}: the server's host certificate is broken: {error}"
+            ) from None
+        if certificate.key != plain:
+            raise TransportError("protocol", f"{where}: the server's host certificate is broken")
+        return ShownKey(plain, certificate)
 
     def auth_publickey(
         self, username: str, key: paramiko.PKey, event: threading.Event | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ipvs_audit.transport.ssh import algorithms, host_keys
+from ipvs_audit.transport.ssh import algorithms, host_keys, revoked_keys
 from ipvs_audit.transport.ssh.route import find_settings
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ def _has_ticket() -> bool:
 def _in_files(hop: Hop) -> Iterator[Unsupported]:
     if any(_is_on_a_security_key(path) for path in hop.key_files):
         yield Unsupported("IdentityFile", "the key is on a FIDO token")
+    if hop.revoked_keys is not None and revoked_keys.is_krl(hop.revoked_keys):
+        yield Unsupported("RevokedHostKeys", "its file is a KRL")
     if not host_keys.can_verify(hop):
         yield Unsupported("UserKnownHostsFile", "it knows the host by no key that paramiko has")
 
