@@ -123,9 +123,9 @@ def test_other_key_exchanges_are_fallen_back_to(start: Start, kex: str) -> None:
         (
             "Ciphers aes128-cbc,3des-cbc",
             (
-                "allow aes128-gcm@openssh.com in the server's sshd_config: no cipher in common: the "
-                "server offers aes128-cbc, 3des-cbc, which OpenSSH's client does not use by itself "
-                "either"
+                "allow aes128-gcm@openssh.com in the server's sshd_config: no cipher in common: "
+                "the server offers aes128-cbc, 3des-cbc, which OpenSSH's client does not use by "
+                "itself either"
             ),
         ),
     ],
