@@ -50,7 +50,7 @@ class Audit:
         cache = f"cache_dir={self.reports}.cache"
         return [str(PYTEST), "--reports", str(self.reports), "-o", cache, *map(str, arguments)]
 
-    def __call__(self, *arguments: str | Path, timeout: float = 120) -> Ran:
+    def __call__(self, *arguments: str | Path, timeout: float = 300) -> Ran:
         done = subprocess.run(
             self.argv(*arguments),
             cwd=ROOT,
@@ -99,7 +99,7 @@ def subprocess_run(command: list[str | Path], folder: Path) -> Ran:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=300,
         env=os.environ | {"COLUMNS": "100"},
         check=False,
     )

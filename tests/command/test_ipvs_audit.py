@@ -37,7 +37,7 @@ def run(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         env=os.environ | {"COLUMNS": "100"},
         check=False,
     )
