@@ -211,6 +211,10 @@ FIREWALLD = (
         ("install libcrc32c /bin/false", None),
         ("install nf_conntrack /bin/false\nsoftdep nf_conntrack pre: nf_defrag_ipv4", True),
         ("install dccp /bin/false", True),
+        (f"install nf_conntrack modprobe nf_nat; {FIREWALLD}", None),
+        (f"install nf_conntrack modprobe -i nf_nat || true; {FIREWALLD}", None),
+        (f"install nf_conntrack {FIREWALLD}; modprobe -q nf_nat || true", True),
+        (f"install nf_conntrack modprobe nf_defrag_ipv4; {FIREWALLD}", True),
     ],
 )
 def test_the_hook_of_a_module_that_ip_vs_needs_may_keep_it_from_an_early_load(

@@ -26,7 +26,11 @@ _NEEDED = (
     "libcrc32c",
     "crc32c",
 )
+#: Of these, what needs no other of them: loading it first runs no hook of theirs again.
+_LEAVES = frozenset(("nf_defrag_ipv4", "nf_defrag_ipv6", "crc32c"))
 _LOADS = re.compile(r"\b(?:modprobe|insmod)\b")
+_COMMANDS = re.compile(r"[;&|(){}\n]+")
+_IGNORING = re.compile(r"-[a-zA-Z]*i[a-zA-Z]*|--i[a-z-]*")
 
 
 def is_needed(hook: Directive) -> bool:
@@ -46,6 +50,11 @@ def load_may_fail(config: HostConfig) -> str:
             continue
         if not (_LOADS.search(hook.rest) and name in underscored(hook.rest)):
             return f"the hook in {hook.where} does not load {name}, which {MODULE} needs"
+        if other := _loaded_before(hook, name):
+            return (
+                f"the hook in {hook.where} loads {other} before {name}, which {MODULE} needs; where"
+                f" {other} needs {name} too, that runs the hook again: an endless loop"
+            )
         # A module that the kernel does not have is not needed, and its hook does not run.
         modules = {**config.programs.modules, name: True}
         programs = replace(config.programs, modules=modules)
@@ -56,4 +65,22 @@ def load_may_fail(config: HostConfig) -> str:
             why = next(iter((*failing.failed[-1:], *failing.assumed)), "its last command fails")
             certainly = "fails" if all(end.status for end in ends) else "may fail"
             return f"the hook in {hook.where}, of {name}, which {MODULE} needs, {certainly} ({why})"
+    return ""
+
+
+def _loaded_before(hook: Directive, name: str) -> str:
+    """Another module that a hook of ``name`` loads before that one; empty for none.
+
+    What is in the kernel already is passed over, its hook with it (libkmod's
+    ``kmod_module_probe_insert_module``).
+    """
+    for command in _COMMANDS.split(hook.rest):
+        words = command.split()
+        at = next((n for n, word in enumerate(words, 1) if word.endswith("modprobe")), len(words))
+        options = [word for word in words[at:] if word.startswith("-")]
+        modules = [underscored(word) for word in words[at:] if not word.startswith("-")]
+        if modules[:1] == [name] and any(map(_IGNORING.fullmatch, options)):
+            return ""
+        if modules and modules[0] not in (name, *_LEAVES):
+            return modules[0]
     return ""
