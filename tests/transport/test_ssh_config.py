@@ -231,24 +231,24 @@ def test_circle_of_jump_hosts_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "settings_read"),
     [
-        ("-J a,b", {"ProxyJump": ["a,b"]}),
-        ("-p2222 -lroot", {"Port": ["2222"], "User": ["root"]}),
-        ("-l 'John Doe' -i '/k#1 b'", {"User": ["John Doe"], "IdentityFile": ["/k#1 b"]}),
+        ("-J a,b", {"proxyjump": ["a,b"]}),
+        ("-p2222 -lroot", {"port": ["2222"], "user": ["root"]}),
+        ("-l 'John Doe' -i '/k#1 b'", {"user": ["John Doe"], "identityfile": ["/k#1 b"]}),
         ("-o Port=1 -o 'User me' -o IdentityFile = ", None),
-        ("-oPort=1", {"Port": ["1"]}),
-        (r"-o 'User CORP\jdoe' -o User=a@root#corp@t", {"User": [r"CORP\jdoe", "a@root#corp@t"]}),
+        ("-oPort=1", {"port": ["1"]}),
+        (r"-o 'User CORP\jdoe' -o User=a@root#corp@t", {"user": [r"CORP\jdoe", "a@root#corp@t"]}),
         ("-o 'User John Doe'", None),
         ("-o ControlMaster=auto -o ControlPersist=60s -C -q -4", {
-            "ControlMaster": ["auto"], "ControlPersist": ["60s"], "AddressFamily": ["inet"]}),
+            "controlmaster": ["auto"], "controlpersist": ["60s"], "addressfamily": ["inet"]}),
         ("-o 'RekeyLimit=1G 1h' -o ChallengeResponseAuthentication=no", {
-            "RekeyLimit": ["1G"], "ChallengeResponseAuthentication": ["no"]}),
+            "rekeylimit": ["1G"], "kbdinteractiveauthentication": ["no"]}),
         ("-o RemoteCommand=none -o SessionType=default", {
-            "RemoteCommand": ["none"], "SessionType": ["default"]}),
+            "remotecommand": ["none"], "sessiontype": ["default"]}),
         ("-L 8080:db:80 -R1:b:2 -D 1080 -g -f -M -S none -E /dev/null -e none", {}),
         ("-B eth0 -I /lib/p11.so -P web -c aes128-ctr -m umac-64@openssh.com -K", {
-            "BindInterface": ["eth0"], "PKCS11Provider": ["/lib/p11.so"], "Tag": ["web"],
-            "Ciphers": ["aes128-ctr"], "MACs": ["umac-64@openssh.com"],
-            "GSSAPIAuthentication": ["yes"]}),
+            "bindinterface": ["eth0"], "pkcs11provider": ["/lib/p11.so"], "tag": ["web"],
+            "ciphers": ["aes128-ctr"], "macs": ["umac-64@openssh.com"],
+            "gssapiauthentication": ["yes"]}),
         ("-o RemoteCommand=reboot", None),
         ("-W db:22", None),
         ("-O exit", None),
@@ -269,7 +269,7 @@ def test_arguments(arguments: str, settings_read: Any) -> None:
     else:
         found: dict[str, list[str]] = {}
         for keyword, words in ssh_args.parse(arguments).settings:
-            found.setdefault(keyword, []).append(words[0])
+            found.setdefault(keyword.lower(), []).append(words[0])
         assert found == settings_read
 
 

@@ -49,11 +49,11 @@ def find_settings(target: Target, settings: Settings) -> tuple[tuple[Hop, HostSe
             raise TransportError("configuration", f"-F {files[0]}: there is no such file")
     given: list[tuple[str, tuple[str, ...]]] = []
     if target.port is not None:
-        given.append(("Port", (str(target.port),)))
+        given.append(("port", (str(target.port),)))
     if target.user is not None:
-        given.append(("User", (target.user,)))
+        given.append(("user", (target.user,)))
     if target.key_file is not None:
-        given.append(("IdentityFile", (target.key_file,)))
+        given.append(("identityfile", (target.key_file,)))
     finder = _RouteResolver(ssh_config.read(files), settings)
     return finder.hops(target.address or target.name, [*given, *args.settings], target.password, 0)
 
@@ -92,9 +92,9 @@ class _RouteResolver:
             if not matched:
                 raise TransportError("configuration", f"{name}: ProxyJump {spec} is not a host")
             host = matched["v6"] or matched["host"]
-            given = [("ProxyJump", ("none",))] if way else []
-            given += [("User", (matched["user"],))] if matched["user"] else []
-            given += [("Port", (matched["port"],))] if matched["port"] else []
+            given = [("proxyjump", ("none",))] if way else []
+            given += [("user", (matched["user"],))] if matched["user"] else []
+            given += [("port", (matched["port"],))] if matched["port"] else []
             if host in {name, hop.host} and int(matched["port"] or SSH_PORT) == hop.port:
                 continue  # `Host *` with a ProxyJump matches the jump host, too
             way += self.hops(host, given, None, depth + 1)

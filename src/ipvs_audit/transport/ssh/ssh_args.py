@@ -12,13 +12,13 @@ from ipvs_audit.transport.ssh.ssh_config_text import split_line
 from ipvs_audit.transport.ssh.ssh_keywords import IGNORED, ONLY_OPENSSH, SUPPORTED
 
 _OPTION_OF = {
-    "p": "Port", "l": "User", "i": "IdentityFile", "J": "ProxyJump", "b": "BindAddress",
-    "B": "BindInterface", "I": "PKCS11Provider", "P": "Tag", "c": "Ciphers", "m": "MACs",
+    "p": "port", "l": "user", "i": "identityfile", "J": "proxyjump", "b": "bindaddress",
+    "B": "bindinterface", "I": "pkcs11provider", "P": "tag", "c": "ciphers", "m": "macs",
 }  # fmt: skip
 _FLAG_OF = {
-    "4": ("AddressFamily", "inet"),
-    "6": ("AddressFamily", "inet6"),
-    "K": ("GSSAPIAuthentication", "yes"),
+    "4": ("addressfamily", "inet"),
+    "6": ("addressfamily", "inet6"),
+    "K": ("gssapiauthentication", "yes"),
 }
 _IGNORED_FLAGS = frozenset("2AaCfgkMNnqTtvXxYy")
 _IGNORED_WITH_ARGUMENT = frozenset("DEeLRS")
@@ -30,7 +30,7 @@ _HARMLESS_VALUE = {"remotecommand": "none", "sessiontype": "default", "tunnel": 
 
 @dataclass(frozen=True, slots=True)
 class SshArgs:
-    """Settings in their order, keyword and words, and the file that ``-F`` names."""
+    """Settings in their order, keyword in lower case and words, and the file that ``-F`` names."""
 
     settings: tuple[tuple[str, tuple[str, ...]], ...] = ()
     config_file: Path | None = None
@@ -40,7 +40,7 @@ def parse(arguments: str) -> SshArgs:
     """Read ``-J bastion -o User=audit`` and its like.
 
     >>> parse("-J bastion -p2222 -o 'User audit'").settings
-    (('ProxyJump', ('bastion',)), ('Port', ('2222',)), ('User', ('audit',)))
+    (('proxyjump', ('bastion',)), ('port', ('2222',)), ('user', ('audit',)))
 
     Raises:
         TransportError: an option is not known, or has no argument.
@@ -95,7 +95,7 @@ def _setting(text: str) -> tuple[str, tuple[str, ...]]:
     harmless = words[0].lower() == _HARMLESS_VALUE.get(key)
     if not harmless and key not in SUPPORTED | ONLY_OPENSSH | IGNORED:
         raise _bad(f"-o {keyword}", "is not supported")
-    return keyword, words
+    return key, words
 
 
 def _keyword(text: str) -> str:

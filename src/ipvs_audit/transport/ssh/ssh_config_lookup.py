@@ -59,11 +59,12 @@ def look_up(
     Args:
         directives: of the files, in the order in which they count.
         host: as the user wrote it.
-        given: settings from the command line, which come first: keyword and words.
+        given: settings from the command line, which come first: keyword in lower case and
+            words.
     """
     search = _Search(host, host)
     for keyword, words in given:
-        search.take(Directive(keyword.lower(), words))
+        search.take(Directive(keyword, words))
     search.run(directives, final=False)
     if search.wants_final:
         search.host = search.named()
@@ -101,7 +102,7 @@ class _Search:
         if key in _ADDS_UP:
             known = self.found.setdefault(key, [])
             known.extend(word for word in words if word not in known)
-        elif _RIVAL.get(key) not in self.found:
+        elif not self._has_rival(key):
             self.found.setdefault(key, words)
 
     def named(self) -> str:
@@ -113,7 +114,13 @@ class _Search:
         key = directive.keyword
         if key in {"host", "match"} or key in IGNORED:
             return False
-        return key in _ADDS_UP or (key not in self.found and _RIVAL.get(key) not in self.found)
+        return key in _ADDS_UP or not (key in self.found or self._has_rival(key))
+
+    def _has_rival(self, key: str) -> bool:
+        rival = _RIVAL.get(key, "")
+        # `ProxyJump none` leaves a later ProxyCommand, `ProxyCommand none` no later ProxyJump.
+        is_none = rival == "proxyjump" and self.found.get(rival, [""])[0].lower() == "none"
+        return rival in self.found and not is_none
 
     def _in_force(self, block: Block | None) -> bool | tuple[str, ...]:
         if block is None:

@@ -14,6 +14,8 @@ word could start, and a backslash stays unless a quote, a backslash or a blank f
 
 from __future__ import annotations
 
+from ipvs_audit.transport.ssh.ssh_keywords import NAMES_OF_TODAY
+
 _BLANK = " \t\r\n"
 #: Keywords whose value is the rest of the line, quotes and all.
 _VERBATIM = frozenset({"proxycommand", "remotecommand", "localcommand", "knownhostscommand"})
@@ -45,7 +47,10 @@ def split_line(line: str) -> tuple[str, tuple[str, ...]] | None:
         raise ValueError("a quote is not closed")
     if not keyword or keyword.startswith("#"):
         return None
-    return keyword.lower(), values(keyword.lower(), rest)
+    if not keyword.isascii() or not keyword.isalnum():
+        raise ValueError("the line does not start with a keyword")
+    keyword = NAMES_OF_TODAY.get(keyword.lower(), keyword.lower())
+    return keyword, values(keyword, rest)
 
 
 def values(keyword: str, text: str) -> tuple[str, ...]:
@@ -61,7 +66,10 @@ def values(keyword: str, text: str) -> tuple[str, ...]:
     if keyword in _VERBATIM:
         return (text.lstrip(_BLANK + "="),)
     if keyword == "proxyjump":
-        return (text.lstrip(_BLANK + "=").partition("#")[0].rstrip(_BLANK),)
+        jumps = text.lstrip(_BLANK + "=").partition("#")[0].rstrip(_BLANK)
+        if any(blank in jumps for blank in _BLANK):
+            raise ValueError("write ProxyJump without blanks between its hosts")
+        return (jumps,)
     if not words or not words[0]:
         raise ValueError("a keyword has no value")
     if keyword in _ONE_WORD and len(words) > 1:

@@ -19,27 +19,45 @@ ONLY_OPENSSH = frozenset({
     "gssapiauthentication", "gssapiclientidentity", "gssapidelegatecredentials",
     "gssapikexalgorithms", "gssapikeyexchange", "gssapirenewalforcesrekey",
     "gssapiserveridentity", "gssapitrustdns", "hostbasedacceptedalgorithms",
-    "hostbasedauthentication", "hostbasedkeytypes", "hostkeyalgorithms", "kexalgorithms",
-    "knownhostscommand", "macs", "pkcs11provider", "proxyusefdpass", "pubkeyacceptedalgorithms",
-    "pubkeyacceptedkeytypes", "requiredrsasize", "securitykeyprovider", "verifyhostkeydns",
+    "hostbasedauthentication", "hostkeyalgorithms", "kexalgorithms", "knownhostscommand",
+    "macs", "pkcs11provider", "proxyusefdpass", "pubkeyacceptedalgorithms", "requiredrsasize",
+    "securitykeyprovider", "verifyhostkeydns",
 })  # fmt: skip
 
 #: Settings that ssh may be given, and that change nothing for one script over one connection.
 #: StrictHostKeyChecking stands here on purpose: only ``--host-key-policy`` decides that.
 IGNORED = frozenset({
-    "addkeystoagent", "afstokenpassing", "batchmode", "challengeresponseauthentication",
-    "channeltimeout", "checkhostip", "clearallforwardings", "compression", "compressionlevel",
-    "connectionattempts", "controlmaster", "controlpath", "controlpersist", "dynamicforward",
+    "addkeystoagent", "afstokenpassing", "batchmode", "channeltimeout", "checkhostip",
+    "clearallforwardings", "compression", "compressionlevel", "connectionattempts",
+    "controlmaster", "controlpath", "controlpersist", "dynamicforward",
     "enableescapecommandline", "enablesshkeysign", "escapechar", "exitonforwardfailure",
     "fingerprinthash", "forkafterauthentication", "forwardagent", "forwardx11",
     "forwardx11timeout", "forwardx11trusted", "gatewayports", "ignoreunknown", "ipqos",
-    "kbdinteractivedevices", "keepalive", "localcommand", "localforward", "loglevel",
-    "logverbose", "nohostauthenticationforlocalhost", "numberofpasswordprompts",
-    "obscurekeystroketiming", "permitlocalcommand", "permitremoteopen", "protocol",
-    "rekeylimit", "remoteforward", "requesttty", "rhostsrsaauthentication", "rsaauthentication",
-    "sendenv", "serveralivecountmax", "serveraliveinterval", "setenv", "skeyauthentication",
-    "stdinnull", "streamlocalbindmask", "streamlocalbindunlink", "stricthostkeychecking",
-    "syslogfacility", "tcpkeepalive", "tisauthentication", "updatehostkeys",
-    "useblacklistedkeys", "usekeychain", "useprivilegedport", "visualhostkey", "warnweakcrypto",
-    "xauthlocation",
+    "kbdinteractivedevices", "localcommand", "localforward", "loglevel", "logverbose",
+    "nohostauthenticationforlocalhost", "numberofpasswordprompts", "obscurekeystroketiming",
+    "permitlocalcommand", "permitremoteopen", "protocol", "rekeylimit", "remoteforward",
+    "requesttty", "rhostsrsaauthentication", "rsaauthentication", "sendenv",
+    "serveralivecountmax", "serveraliveinterval", "setenv", "stdinnull", "streamlocalbindmask",
+    "streamlocalbindunlink", "stricthostkeychecking", "syslogfacility", "tcpkeepalive",
+    "updatehostkeys", "useblacklistedkeys", "usekeychain", "useprivilegedport", "visualhostkey",
+    "warnweakcrypto", "xauthlocation",
 })  # fmt: skip
+
+#: Every keyword of ssh_config(5), up to OpenSSH 10.
+KNOWN = SUPPORTED | ONLY_OPENSSH | IGNORED | frozenset({
+    "host", "include", "match", "refuseconnection", "remotecommand", "sessiontype", "tunnel",
+    "tunneldevice", "versionaddendum",
+})  # fmt: skip
+
+#: Older names, which OpenSSH reads as the newer ones (readconf.c).
+NAMES_OF_TODAY = {
+    "challengeresponseauthentication": "kbdinteractiveauthentication",
+    "dsaauthentication": "pubkeyauthentication",
+    "hostbasedkeytypes": "hostbasedacceptedalgorithms",
+    "identityfile2": "identityfile",
+    "keepalive": "tcpkeepalive",
+    "pubkeyacceptedkeytypes": "pubkeyacceptedalgorithms",
+    "skeyauthentication": "kbdinteractiveauthentication",
+    "smartcarddevice": "pkcs11provider",
+    "tisauthentication": "kbdinteractiveauthentication",
+}

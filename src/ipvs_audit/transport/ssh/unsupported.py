@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipvs_audit.transport.ssh import algorithms, host_keys, revoked_keys
+from ipvs_audit.transport.ssh.known_hosts import names_match
 from ipvs_audit.transport.ssh.route import find_settings
+from ipvs_audit.transport.ssh.ssh_keywords import KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +76,7 @@ def unsupported_by_paramiko(target: Target, settings: Settings) -> tuple[Unsuppo
 def _in_settings(found: HostSettings) -> Iterator[Unsupported]:
     for criterion in found.undecided:
         yield Unsupported(criterion, "only OpenSSH can tell whether it matches")
+    yield from _unknown(found)
     for keyword, reason in _NAMED.items():
         if found.first(keyword.lower(), "none").lower() != "none":
             yield Unsupported(keyword, reason)
@@ -89,6 +92,13 @@ def _in_settings(found: HostSettings) -> Iterator[Unsupported]:
         yield Unsupported("GSSAPIAuthentication", "there is a Kerberos ticket")
     if re.search(r"%|\$\{", found.first("user", "")):
         yield Unsupported("User", "its % and ${} depend on OpenSSH's version")
+
+
+def _unknown(found: HostSettings) -> Iterator[Unsupported]:
+    ignored = found.first("ignoreunknown", "").lower().split(",")
+    for keyword in found.words:
+        if keyword not in KNOWN and not names_match(tuple(ignored), keyword):
+            yield Unsupported(keyword, "this keyword is not known here")
 
 
 def _has_ticket() -> bool:
