@@ -34,6 +34,15 @@ def facts_of(evidence: Snapshot | Failure) -> dict[str, str]:
     return facts
 
 
+def _reached(evidence: Snapshot) -> str:
+    via = evidence.collection.via
+    return f"{via}; its address is not known" if evidence.collection.imported else via
+
+
+def _host_key(evidence: Snapshot) -> str:
+    return "not known" if evidence.collection.imported else evidence.collection.fingerprint
+
+
 def _clock(evidence: Snapshot) -> str:
     # The host's clock is whole seconds and was read somewhere between start and finish.
     start = datetime.fromisoformat(evidence.collection.started).timestamp()
@@ -41,6 +50,10 @@ def _clock(evidence: Snapshot) -> str:
     clock = evidence.host.clock
     ahead = clock - end if clock > end else min(0.0, clock + 1 - start)
     shown = datetime.fromtimestamp(clock, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    if evidence.collection.imported:
+        if abs(ahead) <= CLOCK_TOLERANCE:
+            return f"{shown}, by its own clock; its difference from the controller's is not known"
+        return f"{shown}, which is wrong: it is not between printing the probe and importing"
     if abs(ahead) <= CLOCK_TOLERANCE:
         return f"{shown}, agrees with the controller"
     side = "ahead of" if ahead > 0 else "behind"
@@ -87,8 +100,8 @@ _FACTS: dict[str, Callable[[Snapshot], str]] = {
         counted(len(evidence.census.others) + 1, "network namespace")
         + ("" if evidence.census.complete else ", census incomplete")
     ),
-    "reached": lambda evidence: evidence.collection.via,
-    "host key": lambda evidence: evidence.collection.fingerprint,
+    "reached": _reached,
+    "host key": _host_key,
     "probed as": lambda evidence: evidence.account.user,
     "machine id": lambda evidence: evidence.host.machine_id,
     "boot id": lambda evidence: evidence.host.boot_id,

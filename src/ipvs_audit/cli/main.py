@@ -21,7 +21,11 @@ COMMANDS = {
     "verify": "check a saved run: digests, signature, results, reports",
     "render": "write the reports of a run again",
     "merge": "merge the runs of all shards of a fleet into one",
+    "probe": "print the probe, to run it on hosts that cannot be reached from here",
+    "import": "make evidence of the answers to a printed probe",
 }
+#: Modules that cannot have the name of their subcommand, a keyword.
+_MODULES = {"import": "import_answers"}
 _DESCRIPTION = """\
 Audits Linux hosts over SSH: is IPVS estimation off, and does it stay off? Without arguments it
 audits this machine and writes the report below reports/."""
@@ -36,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv) or ["audit"]
     if words[0] not in COMMANDS:
         _refuse(words)
-    command = import_module(f"ipvs_audit.cli.{words[0]}")
+    command = import_module(f"ipvs_audit.cli.{_MODULES.get(words[0], words[0])}")
     try:
         code = int(command.main(words[1:]))
         sys.stdout.flush()

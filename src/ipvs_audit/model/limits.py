@@ -40,6 +40,9 @@ ENGINE_OVERRUN = 60.0
 
 #: Bytes of a script's standard output: a probe of 500 namespaces sends a tenth of it.
 SCRIPT_OUTPUT = 8 * 1024 * 1024
+#: Bytes of a file that holds one host's answer, with what stands around it; and of a printed probe.
+ANSWER_FILE = 16 * 1024 * 1024
+PRINTED_FILE = 1024 * 1024
 #: Bytes of a script's standard error that are kept.
 SCRIPT_ERRORS = 64 * 1024
 #: Bytes that a login shell may print before the script starts, and that are kept for messages.

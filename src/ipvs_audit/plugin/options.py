@@ -63,7 +63,7 @@ def _add_audit_options(add: Callable[..., None]) -> None:
     )
     add(
         "--max-age",
-        type=_hours,
+        type=hours,
         metavar="DAYS|HOURSh",
         help="older evidence is an error, e.g. 7 or 36h (default: the policy's; any age)",
     )
@@ -191,7 +191,12 @@ def _shard(text: str) -> Shard:
         raise argparse.ArgumentTypeError(str(wrong)) from None
 
 
-def _hours(text: str) -> int:
+def hours(text: str) -> int:
+    """Hours, from days or hours on the command line.
+
+    Raises:
+        ArgumentTypeError: it is neither.
+    """
     found = re.fullmatch(r"([1-9][0-9]{0,5})(h?)", text)
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r}: say days, e.g. 7, or hours, e.g. 36h")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ipvs_audit.model import limits
 from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.probe import framing, script
-from ipvs_audit.snapshot import CollectionInfo, Failure, Snapshot, estimator_runs, round_trips
+from ipvs_audit.snapshot import CollectionInfo, Failure, Snapshot
 from ipvs_audit.transport import Connection, FailureKind, Retry, TransportError
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.message_text import one_line
@@ -182,14 +182,6 @@ def _probe(job: Job, connection: Connection, deadline: Deadline, started: str) -
     except TransportError as error:
         message = one_line(f"{job.target.name}: {error.message}", _secrets(job.target), length=500)
         raise TransportError(error.kind, message) from None
-    # Latency is measured later, by itself: a probe cannot bring a trace of its own.
-    for name in (
-        round_trips.SECTION,
-        round_trips.BEFORE,
-        estimator_runs.SECTION,
-        estimator_runs.BEFORE,
-    ):
-        sections.pop(name, None)
     collection = CollectionInfo(
         started=started,
         finished=utc_timestamp(),

@@ -16,10 +16,18 @@ from __future__ import annotations
 
 import re
 
+from ipvs_audit.snapshot import estimator_runs, round_trips
 from ipvs_audit.snapshot.section import Section
 from ipvs_audit.transport import TransportError
 
 _HINT = 160
+#: Latency is measured later, by itself: a probe cannot bring a trace of its own.
+_LATER = (
+    round_trips.SECTION,
+    round_trips.BEFORE,
+    estimator_runs.SECTION,
+    estimator_runs.BEFORE,
+)
 #: What follows the nonce. It is looked for apart, so that no pattern is compiled for each host.
 _HEADER = re.compile(rb" ([a-z0-9.-]{1,40}) (-|\d{1,3}) (\d{1,12}\.\d\d) (\d{1,9}) (\d{1,9})\n")
 _END = re.compile(rb" end (\d{1,6})\n")
@@ -36,12 +44,20 @@ def parse(stdout: bytes, nonce: str, *, stderr: bytes = b"") -> dict[str, Sectio
     Raises:
         TransportError: ``protocol``, for anything but whole frames and a true count at the end.
     """
+    return parse_within(stdout, nonce, stderr=stderr)[0]
+
+
+def parse_within(
+    stdout: bytes, nonce: str, *, stderr: bytes = b""
+) -> tuple[dict[str, Section], int, int]:
+    """As :func:`parse`, and where in the output the frames begin and end, end mark included."""
     mark = nonce.encode()
     at = stdout.find(mark)
     while at >= 0 and _after(mark, _HEADER, stdout, at) is None:
         at = stdout.find(mark, at + 1)
     if at < 0:
         raise _unlike(stdout, stderr)
+    first = at
     sections: dict[str, Section] = {}
     while (found := _after(mark, _HEADER, stdout, at)) is not None:
         name, status, uptime = (part.decode("ascii") for part in found.groups()[:3])
@@ -64,7 +80,9 @@ def parse(stdout: bytes, nonce: str, *, stderr: bytes = b"") -> dict[str, Sectio
         raise _broken(f"it ends after {len(sections)} sections without an end mark")
     if int(last[1]) != len(sections):
         raise _broken(f"{len(sections)} of {int(last[1])} sections arrived")
-    return sections
+    for name in _LATER:
+        sections.pop(name, None)
+    return sections, first, last.end()
 
 
 def _after(

@@ -38,6 +38,7 @@ PARTS = (
 EDITABLE_FILES = ("root_only.sh", "editable_files.sh")
 
 
+#: What runs the functions before it.
 _LAST_LINE = "main </dev/null\n"
 _NONCE = re.compile(r"[0-9a-f]{32}")
 _AWK_BEGINS = re.compile(r"[a-z_]+_awk='[^']*")
@@ -141,6 +142,11 @@ def render(
     for word, value in words.items():
         script = script.replace(word, value)
     return script.encode()
+
+
+def without_run(script: bytes) -> bytes:
+    """A rendered script that only defines ``main``."""
+    return script.removesuffix(_LAST_LINE.encode())
 
 
 @cache

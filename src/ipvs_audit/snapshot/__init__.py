@@ -37,10 +37,20 @@ from ipvs_audit.snapshot.statistics_readers import StatisticsReaders, parse_read
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CollectionInfo", "Failure", "GarbledEvidenceError", "Section", "Snapshot"]
+__all__ = [
+    "IMPORTED",
+    "CollectionInfo",
+    "Failure",
+    "GarbledEvidenceError",
+    "Section",
+    "Snapshot",
+]
 
 #: Characters of a section's output that evidence shows; the snapshot keeps all.
 EVIDENCE_LENGTH = 16 * 1024
+#: How :attr:`CollectionInfo.via` begins where somebody else brought the evidence; a file's name
+#: follows. No transport has such a name.
+IMPORTED = "imported from "
 #: Sections that are brought only where a run asks for them.
 ON_REQUEST = frozenset({round_trips.SECTION, estimator.SECTION})
 #: Characters of a trace of round trips that evidence shows: its numbers tell a person little.
@@ -52,8 +62,9 @@ class CollectionInfo:
     """How the evidence came here, by the controller's clock.
 
     Attributes:
-        started, finished: UTC, ISO 8601 with milliseconds and ``Z``.
-        via: e.g. ``ssh root@10.0.0.5:22``, ``local``.
+        started, finished: UTC, ISO 8601 with milliseconds and ``Z``. Of imported evidence, by the
+            host's own clock where that can be true; else when the probe was printed and imported.
+        via: e.g. ``ssh root@10.0.0.5:22``, ``local``, ``imported from web1.txt``.
         fingerprint: the host key that was verified, ``SHA256:...``; empty without SSH.
         probe: sha256 of the probe script, first 12 digits.
     """
@@ -63,6 +74,11 @@ class CollectionInfo:
     via: str
     fingerprint: str
     probe: str
+
+    @property
+    def imported(self) -> bool:
+        """Whether somebody else ran the probe: address, host key and clock are then not known."""
+        return self.via.startswith(IMPORTED)
 
 
 @dataclass(frozen=True, slots=True)
