@@ -6,7 +6,6 @@ import os
 import platform
 import socket
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ from ipvs_audit.controls.control import control_of
 from ipvs_audit.controls.discovery import ChecksError, documented_controls, find_checks
 from ipvs_audit.inventory import Inventory, read_inventory
 from ipvs_audit.model.ci_job import job_link
-from ipvs_audit.model.clock import stamp, utc_now, utc_timestamp
+from ipvs_audit.model.clock import run_id, stamp, utc_now, utc_timestamp
 from ipvs_audit.model.operator_name import operator_name
 from ipvs_audit.model.policy import Policy, load_policy, policy_for
 from ipvs_audit.model.results import HostResult, HostState, Run
@@ -291,15 +290,6 @@ def _inventory(options: Options) -> Inventory:
         vault_password_file=options.vault_password_file,
     )
     return found if options.inventory else replace(found, sources=("this machine",))
-
-
-def run_id(started: datetime) -> str:
-    """A run's directory name: its UTC start, without colons.
-
-    >>> run_id(datetime(2026, 11, 23, 2, 0, 5, tzinfo=UTC))
-    '2026-11-23T02-00-05Z'
-    """
-    return started.astimezone(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
 
 
 def _shown(source: str) -> str:

@@ -14,16 +14,14 @@ from ipvs_audit.audit.imported import (
     name_hosts,
     read_map,
 )
-from ipvs_audit.audit.session import run_id
 from ipvs_audit.cli.arguments import Parser, refuse
 from ipvs_audit.model import limits
-from ipvs_audit.model.clock import utc_now
+from ipvs_audit.model.clock import run_id, utc_now
 from ipvs_audit.model.exit_codes import ExitCode
 from ipvs_audit.model.private_files import make_directories
 from ipvs_audit.model.regular_file import open_regular
 from ipvs_audit.model.sanitise import one_line
-from ipvs_audit.model.text import counted
-from ipvs_audit.plugin.options import hours
+from ipvs_audit.model.text import counted, hours
 from ipvs_audit.probe.printed import PrintedError, read_printed
 from ipvs_audit.snapshot import Failure, store
 

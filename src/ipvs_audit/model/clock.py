@@ -14,6 +14,15 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def run_id(started: datetime) -> str:
+    """The name of a run's directory: its UTC start, without colons.
+
+    >>> run_id(datetime(2026, 11, 23, 2, 0, 5, tzinfo=UTC))
+    '2026-11-23T02-00-05Z'
+    """
+    return started.astimezone(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+
+
 def utc_now() -> datetime:
     """The controller's clock, in UTC."""
     return datetime.now(tz=UTC)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -44,6 +46,21 @@ def days_or_hours(length: timedelta) -> str:
     if hours % 24 == 0 or hours >= _HOURS_AT_MOST:
         return counted(hours // 24, "day")
     return counted(hours, "hour")
+
+
+def hours(text: str) -> int:
+    """Hours, from days or hours on a command line.
+
+    Raises:
+        ArgumentTypeError: it is neither.
+
+    >>> hours("7"), hours("36h")
+    (168, 36)
+    """
+    found = re.fullmatch(r"([1-9][0-9]{0,5})(h?)", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r}: say days, e.g. 7, or hours, e.g. 36h")
+    return int(found[1]) * (1 if found[2] else 24)
 
 
 def duration(seconds: float) -> str:

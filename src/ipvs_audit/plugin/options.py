@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from ipvs_audit.latency.options import LatencyOptions, add_latency_options
 from ipvs_audit.model import limits
 from ipvs_audit.model.shard import Shard
 from ipvs_audit.model.shipped import shipped
+from ipvs_audit.model.text import hours
 from ipvs_audit.plugin.command import command_of
 from ipvs_audit.remedy.options import RemediationOptions, add_remediation_options
 from ipvs_audit.report.options import Outputs, add_output_options
@@ -189,18 +189,6 @@ def _shard(text: str) -> Shard:
         return Shard.parse(text)
     except ValueError as wrong:
         raise argparse.ArgumentTypeError(str(wrong)) from None
-
-
-def hours(text: str) -> int:
-    """Hours, from days or hours on the command line.
-
-    Raises:
-        ArgumentTypeError: it is neither.
-    """
-    found = re.fullmatch(r"([1-9][0-9]{0,5})(h?)", text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r}: say days, e.g. 7, or hours, e.g. 36h")
-    return int(found[1]) * (1 if found[2] else 24)
 
 
 def _seconds(text: str) -> float:
