@@ -17,6 +17,7 @@ from ipvs_audit.audit.progress import Progress
 from ipvs_audit.audit.remediation import make_remediation
 from ipvs_audit.audit.resume import evidence_in_progress, identity_file, write_identity
 from ipvs_audit.controls.control import control_of, on_request
+from ipvs_audit.model.clock import run_id
 from ipvs_audit.model.exit_codes import ExitCode
 from ipvs_audit.model.private_files import OWNER_ONLY, make_directories
 from ipvs_audit.plugin.connections import CheckConnections
