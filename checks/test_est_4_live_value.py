@@ -44,5 +44,10 @@ def test_live_value(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
             "; est_cpulist is empty, which stops the estimator for now, but the switch is still on"
         )
     assert policy.accepts(host.value), reads
+    if inside := snapshot.census.container:
+        assessment.inconclusive(
+            f"{reads.replace('the host', 'the container')}, but {inside}; the host's own network"
+            " namespace may be another. Audit the host itself, from outside"
+        )
     if policy.estimation == "disabled" and (threads := snapshot.census.contradicting_threads):
         assessment.inconclusive(f"{reads}, but the estimator's thread {threads[0]} runs there")

@@ -56,6 +56,17 @@ def test_est_4(host: made.Netns, policy: Policy, expected: str) -> None:
     assert verdict("EST-4", snapshot(census=census(host)), policy).verdict.value == expected
 
 
+def test_the_value_in_a_container_does_not_prove_the_hosts() -> None:
+    gap = "the probe ran inside a container (pid namespace 4026532001): it sees only its processes"
+    off = verdict("EST-4", snapshot(census=census(netns(raw="0"), gaps=(gap,))))
+    assert off.verdict.value == "inconclusive"
+    assert "in the container's network namespace, but the probe ran inside a container" in (
+        off.message
+    )
+    on = verdict("EST-4", snapshot(census=census(netns(raw="1"), gaps=(gap,))))
+    assert on.verdict.value == "fail"
+
+
 @pytest.mark.parametrize("control", ["EST-4", "EST-5", "EST-6"])
 @pytest.mark.parametrize("module", [ABSENT, available(True)])
 def test_nothing_runs_while_ip_vs_is_not_loaded(control: str, module: Module) -> None:

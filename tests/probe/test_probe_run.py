@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from probe_runs import SHELLS, WAYS, run
 
+from ipvs_audit.audit.host_facts import facts_of
 from ipvs_audit.probe.script import digest, render
 from ipvs_audit.snapshot import CollectionInfo, Section, Snapshot
 
@@ -144,6 +145,18 @@ def test_its_own_namespace_is_the_one_that_it_runs_in() -> None:
 def test_inside_a_pid_namespace_the_census_is_not_complete() -> None:
     evidence = snapshot(run(before=("unshare", "-pf", "--mount-proc")))
     assert any("inside a container" in gap for gap in evidence.census.gaps)
+    assert "the files that it read need not be those that the host boots with" in (
+        evidence.loaders.other_root
+    )
+    assert facts_of(evidence)["audited"].startswith("a container, not its host: ")
+
+
+def test_outside_of_any_container_the_report_does_not_speak_of_one() -> None:
+    if "4026531836" not in str(Path("/proc/self/ns/pid").readlink()):
+        pytest.skip("this is a container")
+    evidence = snapshot(run())
+    assert not evidence.census.container
+    assert "audited" not in facts_of(evidence)
 
 
 @needs_root

@@ -165,6 +165,63 @@ def test_kubectl_takes_namespace_and_container_from_the_address(stub: Callable[.
     ]  # fmt: skip
 
 
+NODE = Target("pod", connection="kubectl", node=True)
+
+
+def test_the_node_of_a_pod_is_entered_and_gets_the_script(
+    stub: Callable[..., Path],
+) -> None:
+    """Run in a mount namespace of its own, as a container is; nsenter leads out of it."""
+    if os.getuid():
+        pytest.skip("needs root: a mount namespace")
+    outside = str(Path("/proc/1/ns/mnt").stat().st_ino)
+    argv = stub("kubectl", 'for last; do :; done; exec unshare -m sh -c "$last"')
+    connection = open_connection(NODE, Settings())
+    output = run(connection, b"readlink /proc/self/ns/mnt")
+    assert outside in output.stdout.decode()
+    assert "nsenter -t 1 -m -u -i -n -p -- timeout" in argv.read_text()
+    assert connection.via == "kubectl pod, its node"
+    plain = open_connection(Target("pod", connection="kubectl"), Settings())
+    assert outside not in run(plain, b"readlink /proc/self/ns/mnt").stdout.decode()
+
+
+def test_a_pod_that_does_not_share_the_nodes_processes_is_not_taken_for_the_node(
+    stub: Callable[..., Path],
+) -> None:
+    if os.getuid():
+        pytest.skip("needs root: a pid namespace")
+    stub("kubectl", 'for last; do :; done; exec unshare -pfm --mount-proc sh -c "$last"')
+    error = failure(open_connection(NODE, Settings()))
+    assert error.kind == "configuration"
+    assert "kubectl pod, its node: set hostPID: true in its pod" in error.message
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["nsenter: can't open '/proc/1/ns/mnt': Permission denied", "sh: nsenter: not found"],
+)
+def test_a_pod_that_may_not_enter_its_node_is_explained(
+    said: str, stub: Callable[..., Path]
+) -> None:
+    stub("kubectl", f'echo "{said}" >&2; exit 1')
+    error = failure(open_connection(NODE, Settings()))
+    assert error.kind == "configuration"
+    assert "run a privileged container that has nsenter" in error.message
+    assert said in error.message
+
+
+def test_a_pod_that_is_gone_is_not_told_to_be_privileged(stub: Callable[..., Path]) -> None:
+    stub("kubectl", "echo 'Error from server (NotFound): pods pod not found' >&2; exit 1")
+    assert "privileged" not in failure(open_connection(NODE, Settings())).message
+
+
+@pytest.mark.parametrize("name", ["ssh", "local", "chroot"])
+def test_a_node_is_asked_for_only_where_a_container_is(name: str) -> None:
+    with pytest.raises(TransportError, match="remove ipvs_audit_node") as caught:
+        open_connection(Target("web", connection=name, node=True), Settings())
+    assert caught.value.kind == "configuration"
+
+
 def test_container_that_does_not_exist_is_explained(stub: Callable[..., Path]) -> None:
     stub("docker", "echo 'Error response from daemon: No such container: nginx' >&2; exit 1")
     connection = open_connection(Target("nginx", connection="docker"), Settings())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,14 @@ def facts_of(evidence: Snapshot | Failure) -> dict[str, str]:
         if text:
             facts[label] = text
     return facts
+
+
+def _audited(evidence: Snapshot) -> str:
+    """Said where it is not the machine itself."""
+    inside = ""
+    with suppress(GarbledEvidenceError):  # "namespaces" says so
+        inside = evidence.census.container
+    return f"a container, not its host: {inside}" if inside else ""
 
 
 def _reached(evidence: Snapshot) -> str:
@@ -100,6 +109,7 @@ _FACTS: dict[str, Callable[[Snapshot], str]] = {
         counted(len(evidence.census.others) + 1, "network namespace")
         + ("" if evidence.census.complete else ", census incomplete")
     ),
+    "audited": _audited,
     "reached": _reached,
     "host key": _host_key,
     "probed as": lambda evidence: evidence.account.user,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OWN = "ipvs_audit_"
 EXCLUDE = OWN + "exclude"
+NODE = OWN + "node"
 
 # Where Ansible knows several names for one thing, the last one that is set wins.
 ADDRESS = ("ansible_host", "ansible_ssh_host")
@@ -112,6 +113,7 @@ def target_of(name: str, groups: tuple[str, ...], variables: Mapping[str, Variab
         key_file=host.text(KEY_FILE),
         ssh_args=host.all_texts(SSH_ARGS),
         become=host.become(),
+        node=NODE in variables and host.flag(NODE),
         excluded=host.excluded(),
         policy=host.policy(),
     )
@@ -215,14 +217,13 @@ class _Host:
     def policy(self) -> dict[str, object]:
         changed: dict[str, object] = {}
         for name, variable in self.variables.items():
-            if not name.startswith(OWN) or name == EXCLUDE:
+            if not name.startswith(OWN) or name in (EXCLUDE, NODE):
                 continue
             setting = name.removeprefix(OWN)
             if setting not in Policy.model_fields:
                 place = f" ({variable.place})" if variable.place else ""
-                raise InventoryError(
-                    f"host {self.name}: {unknown_name(setting, OWN, also=('exclude',))}{place}"
-                )
+                why = unknown_name(setting, OWN, also=("exclude", "node"))
+                raise InventoryError(f"host {self.name}: {why}{place}")
             changed[setting] = variable.value
         return changed
 

@@ -43,6 +43,7 @@ class Target:
         key_file: private key file.
         ssh_args: ``ansible_ssh_common_args``, e.g. ``-J bastion`` or ``-o ProxyJump=bastion``.
         become: None runs the probe as the login user.
+        node: audit the machine on which the container runs, instead of the container.
         excluded: why the host is not audited; None audits it.
         policy: ``ipvs_audit_*`` variables that change the policy for this host, without prefix.
     """
@@ -57,6 +58,7 @@ class Target:
     key_file: str | None = None
     ssh_args: str = ""
     become: Become | None = None
+    node: bool = False
     excluded: str | None = None
     policy: Mapping[str, object] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ reads or writes files.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -157,7 +158,15 @@ class Snapshot:
     @cached_property
     def loaders(self) -> Loaders:
         """What applies settings and loads modules there."""
-        return parse_loaders(self.section("loaders"))
+        loaders = parse_loaders(self.section("loaders"))
+        with suppress(GarbledEvidenceError):
+            if self.census.container and not loaders.other_root:
+                why = (
+                    f"{self.census.container}; the files that it read need not be those that the"
+                    " host boots with. Audit the host itself, from outside"
+                )
+                return replace(loaders, other_root=why)
+        return loaders
 
     @cached_property
     def programs(self) -> Programs:

@@ -66,6 +66,10 @@ class Netns:
         return None if self.services is None else self.services > 0
 
 
+#: How the probe's line begins where it runs in another pid namespace than the machine's first.
+_CONTAINER = "the probe ran inside a container"
+
+
 @dataclass(frozen=True, slots=True)
 class Census:
     """All network namespaces that the probe found.
@@ -89,6 +93,14 @@ class Census:
     threads: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     garbled: tuple[str, ...] = ()
+
+    @property
+    def container(self) -> str:
+        """That the probe ran inside a container, in a sentence; empty where it ran outside of any.
+
+        Its network namespace, its files and its process 1 are then not the machine's.
+        """
+        return next((gap for gap in self.gaps if gap.startswith(_CONTAINER)), "")
 
     @property
     def contradicting_threads(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from ipvs_audit.transport import Connection, TransportError
 from ipvs_audit.transport.local import LocalConnection
 from ipvs_audit.transport.settings import Settings
 from ipvs_audit.transport.ssh.connection import connect_ssh
-from ipvs_audit.transport.testinfra_connection import connect_testinfra
+from ipvs_audit.transport.testinfra_connection import CONTAINERS, connect_testinfra
 
 if TYPE_CHECKING:
     from ipvs_audit.model.target import Target
@@ -29,6 +29,12 @@ def open_connection(target: Target, settings: Settings) -> Connection:
             "configuration",
             f"{target.name}: ansible_become_method {target.become.method} is not supported; "
             "use sudo",
+        )
+    if target.node and target.connection not in CONTAINERS:
+        raise TransportError(
+            "configuration",
+            f"{target.name}: remove ipvs_audit_node, or set ansible_connection to one of"
+            f" {', '.join(CONTAINERS)}: {target.connection} does not lead into a container",
         )
     if target.connection in _SSH:
         return connect_ssh(target, settings)

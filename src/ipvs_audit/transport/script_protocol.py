@@ -33,6 +33,11 @@ TimeoutStyle = Literal["kill", "plain", "old", "none"]
 TIMEOUT_STYLES: tuple[TimeoutStyle, ...] = ("kill", "plain", "old", "none")
 
 _TRUNCATED = 97
+#: The exit status where process 1 is the container's own, so that entering it leads nowhere.
+_NO_NODE = 96
+_REFUSE_OWN = f"[ ! /proc/1/ns/mnt -ef /proc/self/ns/mnt ] || exit {_NO_NODE};"
+#: Its network, process and mount namespaces, and those that they need; the shell is the node's.
+_ENTER_NODE = "nsenter -t 1 -m -u -i -n -p -- "
 
 
 class TimeoutStyleError(Exception):
@@ -51,6 +56,9 @@ def _timeout_prefix(timeout_style: TimeoutStyle, seconds: float) -> str:
 
 class ScriptProtocol:
     """One run of one script.
+
+    With ``node`` it runs in the namespaces of process 1, from a container that shares the processes
+    of the machine: on the machine itself.
 
     With ``inline`` the script is an argument of ``sh`` and there is no input, for transports that
     have none; there is no password then either.
@@ -74,11 +82,13 @@ class ScriptProtocol:
         become: Become | None = None,
         timeout_style: TimeoutStyle = "none",
         inline: bool = False,
+        node: bool = False,
         secrets_to_hide: tuple[SecretStr | None, ...] = (),
     ) -> None:
         self._where = where
         self._max_output = max_output
         self._become = become
+        self._node = node
         self._timeout_style = timeout_style
         self._token = secrets.token_hex(12)
         self._mark = f"ipvs-audit-start-{self._token}".encode()
@@ -110,10 +120,13 @@ class ScriptProtocol:
         else:
             shell += "\n" + inline.decode("utf-8", "surrogateescape")
         run = f"{_timeout_prefix(self._timeout_style, seconds)}sh -c {shlex.quote(shell)}"
+        first = ""
+        if self._node:
+            first, run = _REFUSE_OWN, f"{_ENTER_NODE}{run}"
         if self._become is None:
-            return f"exec {run}"
+            return f"{first}exec {run}"
         ask = "-n" if self._password is None else f"-S -p ipvs-audit-{self._token}%%:"
-        return f"exec env LC_ALL=C sudo {ask} -u {shlex.quote(self._become.user)} -- {run}"
+        return f"{first}exec env LC_ALL=C sudo {ask} -u {shlex.quote(self._become.user)} -- {run}"
 
     def _send_script(self) -> None:
         self._outbox += self._script
@@ -217,6 +230,8 @@ class ScriptProtocol:
         if not self.started:
             if self._timeout_was_refused(status):
                 raise TimeoutStyleError
+            if self._node and (status == _NO_NODE or b"nsenter" in self._stderr):
+                raise self._no_node(status)
             raise explain(
                 where=self._where,
                 status=status,
@@ -232,6 +247,17 @@ class ScriptProtocol:
                 retry="once",
             )
         return Output(status, bytes(self._stdout), bytes(self._stderr))
+
+    def _no_node(self, status: int | None) -> TransportError:
+        if status == _NO_NODE:
+            way_out = "set hostPID: true in its pod, or remove ipvs_audit_node"
+            why = "process 1 is the container's own"
+        else:
+            way_out = "run a privileged container that has nsenter, with hostPID: true"
+            why = "the node could not be entered"
+        return TransportError(
+            "configuration", f"{self._where}: {way_out}: {why}{self._quote(self._stderr)}"
+        )
 
     def _timeout_was_refused(self, status: int | None) -> bool:
         if self._timeout_style == "none" or status in (0, None):

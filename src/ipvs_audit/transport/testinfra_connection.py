@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 _OURS = frozenset({"ssh", "safe-ssh", "paramiko", "ansible", "local", "ipvs-audit"})
 
 
+#: Those that lead into a container, from which its node can be entered.
+CONTAINERS = ("docker", "kubectl", "openshift", "podman")
+
+
 def connect_testinfra(target: Target) -> TestinfraConnection:
     """A connection by one of testinfra's own backends.
 
@@ -54,7 +58,12 @@ def connect_testinfra(target: Target) -> TestinfraConnection:
         backend = testinfra.backend.get_backend_class(target.connection)(address, **options)
     except (RuntimeError, ImportError) as error:
         raise TransportError("configuration", f"{target.name}: {one_line(str(error))}") from None
-    return TestinfraConnection(backend, via=f"{target.connection} {address}", become=target.become)
+    return TestinfraConnection(
+        backend,
+        via=f"{target.connection} {address}" + (", its node" if target.node else ""),
+        become=target.become,
+        node=target.node,
+    )
 
 
 def _host_spec(target: Target) -> tuple[str, dict[str, Any]]:
@@ -92,9 +101,12 @@ class TestinfraConnection:
     fingerprint = ""
     direct = False
 
-    def __init__(self, backend: BaseBackend, *, via: str, become: Become | None) -> None:
+    def __init__(
+        self, backend: BaseBackend, *, via: str, become: Become | None, node: bool = False
+    ) -> None:
         self._backend = backend
         self._become = become
+        self._node = node
         self._kill: Callable[[], None] = lambda: None
         self._timeout_styles = list(TIMEOUT_STYLES)
         self.via = via
@@ -114,6 +126,7 @@ class TestinfraConnection:
                 become=self._become,
                 timeout_style=self._timeout_styles[0],
                 inline=True,
+                node=self._node,
             )
             status = self._run(protocol, deadline, timeout)
             try:
