@@ -11,12 +11,19 @@ import sys
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from ipvs_audit.cli.main import main
+from ipvs_audit.probe.printed import Printed
 from lab import expected_verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lab.guest import Guest
 
 ROOT = Path(__file__).parents[2]
 #: An emulated guest on a busy machine takes longer than a host does.
@@ -166,6 +173,30 @@ def test_saved_evidence_gives_the_same_without_the_hosts(ran: AuditRun, tmp_path
     again = audit(tmp_path, "--from-snapshots", ran.folder.resolve())
     assert again.hosts == ran.hosts
     assert again.status == ran.status
+
+
+def test_a_printed_probe_gives_the_verdicts_of_the_same_guests_over_ssh(
+    ran: AuditRun, guest: Callable[[str], Guest], tmp_path: Path
+) -> None:
+    printed = Printed.now(span=5, every_namespace=False)
+    (tmp_path / "probe.sh").write_bytes(printed.script())
+    one = guest("compliant").ssh("sh -s", stdin=printed.script())
+    (tmp_path / "compliant.txt").write_text(one.stdout)
+    for command in (commands := printed.commands(20_000)):
+        other = guest("namespaced").ssh("sh -s", stdin=command.encode())
+    assert len(commands) > 1
+    (tmp_path / "namespaced.txt").write_text(other.stdout)
+    assert guest("namespaced").ssh("ls -d /run/ipvs-audit-*", check=False).stdout == ""
+    answers = (str(tmp_path / f"{name}.txt") for name in ("compliant", "namespaced"))
+    evidence = tmp_path / "evidence"
+    assert (
+        main(["import", "--script", str(tmp_path / "probe.sh"), "--into", str(evidence), *answers])
+        == 0
+    )
+    imported = audit(tmp_path, "--from-snapshots", evidence)
+    for name in ("compliant", "namespaced"):
+        for control in CONTROLS:
+            assert imported.verdict(name, control) == ran.verdict(name, control)
 
 
 def test_without_root_the_audit_says_what_it_could_not_see(fleet: Path, tmp_path: Path) -> None:

@@ -171,18 +171,20 @@ NODE = Target("pod", connection="kubectl", node=True)
 def test_the_node_of_a_pod_is_entered_and_gets_the_script(
     stub: Callable[..., Path],
 ) -> None:
-    """Run in a mount namespace of its own, as a container is; nsenter leads out of it."""
+    """The pod is a mount namespace below that of a process 1, which stands for the node's."""
     if os.getuid():
-        pytest.skip("needs root: a mount namespace")
-    outside = str(Path("/proc/1/ns/mnt").stat().st_ino)
-    argv = stub("kubectl", 'for last; do :; done; exec unshare -m sh -c "$last"')
+        pytest.skip("needs root: namespaces")
+    inside = "unshare -fpm --mount-proc sh -c 'unshare -m sh -c \"$1\"; exit $?' -"
+    argv = stub("kubectl", f'for last; do :; done; exec {inside} "$last"')
+    script = b"readlink /proc/self/ns/mnt /proc/1/ns/mnt"
     connection = open_connection(NODE, Settings())
-    output = run(connection, b"readlink /proc/self/ns/mnt")
-    assert outside in output.stdout.decode()
+    own, node = run(connection, script).stdout.split()
+    assert own == node
     assert "nsenter -t 1 -m -u -i -n -p -- timeout" in argv.read_text()
     assert connection.via == "kubectl pod, its node"
-    plain = open_connection(Target("pod", connection="kubectl"), Settings())
-    assert outside not in run(plain, b"readlink /proc/self/ns/mnt").stdout.decode()
+    pod = open_connection(Target("pod", connection="kubectl"), Settings())
+    own, node = run(pod, script).stdout.split()
+    assert own != node
 
 
 def test_a_pod_that_does_not_share_the_nodes_processes_is_not_taken_for_the_node(
