@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING
 from ipvs_audit.audit.engine import engine
 from ipvs_audit.audit.open_files import raise_open_file_limit
 from ipvs_audit.model import limits
+from ipvs_audit.model.text import counted
 from ipvs_audit.probe.collector import collect
-from ipvs_audit.snapshot import store
+from ipvs_audit.snapshot import Snapshot, store
 from ipvs_audit.transport.connect import open_connection
+from ipvs_audit.transport.openssh.connection import reason_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from ipvs_audit.audit.progress import Progress
     from ipvs_audit.audit.session import AuditSession
     from ipvs_audit.model.target import Target
+    from ipvs_audit.snapshot import Failure
     from ipvs_audit.transport import Connection
+
+_REASONS_SHOWN = 3
 
 
 def collect_evidence(
@@ -86,6 +91,28 @@ def collect_evidence(
                 saved.write(evidence)
                 audit.add_evidence([evidence])
                 tell(evidence)
+    if told := _turned_to_openssh(audit.collected.values()):
+        audit.notes.append(told)
+        progress.say(f"ipvs-audit: {told}")
+
+
+def _turned_to_openssh(collected: Iterable[Snapshot | Failure]) -> str:
+    """Which hosts OpenSSH's client reached because paramiko could not; empty for none."""
+    reasons: dict[str, list[str]] = {}
+    for evidence in collected:
+        if isinstance(evidence, Snapshot) and (why := reason_in(evidence.collection.via)):
+            reasons.setdefault(why, []).append(evidence.target)
+    if not reasons:
+        return ""
+    hosts = counted(sum(map(len, reasons.values())), "host")
+    shown = "; ".join(
+        f"{why} ({names[0]}{f' and {len(names) - 1:,} more' if len(names) > 1 else ''})"
+        for why, names in list(reasons.items())[:_REASONS_SHOWN]
+    )
+    return (
+        f"OpenSSH's client, which is slower, was used for {hosts} that paramiko cannot reach as"
+        f" ssh does: {shown}{' ...' if len(reasons) > _REASONS_SHOWN else ''}."
+    )
 
 
 def _reuse_evidence(

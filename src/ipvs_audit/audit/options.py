@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ipvs_audit.model.shard import Shard
     from ipvs_audit.remedy.options import RemediationOptions
     from ipvs_audit.report.options import Outputs
-    from ipvs_audit.transport.settings import HostKeyPolicy
+    from ipvs_audit.transport.settings import HostKeyPolicy, SshTransport
 
 DEFAULT_INVENTORY = "inventories/localhost.yml"
 DEFAULT_POLICY = "inventories/policy.yml"
@@ -49,6 +49,7 @@ class Options:
     host_key_policy: HostKeyPolicy
     known_hosts: tuple[Path, ...]
     ssh_config: Path | None
+    transport: SshTransport
     vault_password_file: Path | None
     waivers: Path | None
     waiver_warning_days: int
@@ -65,6 +66,7 @@ class Options:
             host_key_policy=self.host_key_policy,
             known_hosts=self.known_hosts,
             ssh_config=self.ssh_config,
+            transport=self.transport,
         )
 
 

@@ -1,14 +1,14 @@
 """From the variables of one host to its Target. Pure: knows nothing of Ansible or files.
 
 >>> target_of("web1", ("web",), {"ansible_port": Variable("2222"), "ansible_user": Variable("ops")})
-Target(name='web1', groups=('web',), connection='ssh', address='web1', port=2222, user='ops', ...)
+Target(name='web1', groups=('web',), connection='smart', ..., port=2222, user='ops', ...)
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn, cast
 
 from pydantic import SecretStr
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 OWN = "ipvs_audit_"
 EXCLUDE = OWN + "exclude"
 NODE = OWN + "node"
+TRANSPORT = OWN + "transport"
 
 # Where Ansible knows several names for one thing, the last one that is set wins.
 ADDRESS = ("ansible_host", "ansible_ssh_host")
@@ -56,7 +57,7 @@ IGNORED = frozenset(
     }
 )
 
-_SSH = {"ssh", "paramiko", "paramiko_ssh", "smart"}
+_TRANSPORTS = {"auto", "paramiko", "openssh"}
 _TRUE = {"true", "t", "yes", "y", "on", "1", "1.0"}
 _FALSE = {"false", "f", "no", "n", "off", "0", "0.0"}
 _UNFIT = re.compile(r"[\s\x00-\x1f\x7f]")
@@ -106,6 +107,7 @@ def target_of(name: str, groups: tuple[str, ...], variables: Mapping[str, Variab
         name=name,
         groups=groups,
         connection=host.connection(),
+        transport=host.transport(),
         address=address,
         port=host.port(),
         user=host.word(USER),
@@ -187,9 +189,16 @@ class _Host:
         return word in _TRUE
 
     def connection(self) -> str:
-        """``ssh`` for all ways that Ansible has to speak it; else the plugin's short name."""
-        short = (self.word(CONNECTION) or "ssh").rsplit(".", 1)[-1]
-        return "ssh" if short in _SSH else short
+        """The plugin's short name."""
+        short = (self.word(CONNECTION) or "smart").rsplit(".", 1)[-1]
+        return "paramiko" if short == "paramiko_ssh" else short
+
+    def transport(self) -> Literal["auto", "paramiko", "openssh"] | None:
+        if (text := self.text((TRANSPORT,))) is None:
+            return None
+        if text not in _TRANSPORTS:
+            self.refuse(TRANSPORT, f"must be auto, paramiko or openssh, not {text!r}")
+        return cast("Literal['auto', 'paramiko', 'openssh']", text)
 
     def become(self) -> Become | None:
         if self.last(BECOME) is None or not self.flag("ansible_become"):
@@ -217,13 +226,13 @@ class _Host:
     def policy(self) -> dict[str, object]:
         changed: dict[str, object] = {}
         for name, variable in self.variables.items():
-            if not name.startswith(OWN) or name in (EXCLUDE, NODE):
+            if not name.startswith(OWN) or name in {EXCLUDE, NODE, TRANSPORT}:
                 continue
             setting = name.removeprefix(OWN)
             if setting not in Policy.model_fields:
                 place = f" ({variable.place})" if variable.place else ""
-                why = unknown_name(setting, OWN, also=("exclude", "node"))
-                raise InventoryError(f"host {self.name}: {why}{place}")
+                unknown = unknown_name(setting, OWN, also=("exclude", "node", "transport"))
+                raise InventoryError(f"host {self.name}: {unknown}{place}")
             changed[setting] = variable.value
         return changed
 

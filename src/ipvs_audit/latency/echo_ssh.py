@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from ipvs_audit.latency.echo import EchoError
 from ipvs_audit.model.limits import LOGIN_NOISE
-from ipvs_audit.transport.ssh.pipe import PipeEndedError
+from ipvs_audit.transport.pipe import PipeEndedError
 
 if TYPE_CHECKING:
-    from ipvs_audit.transport.ssh.pipe import Pipe
+    from ipvs_audit.transport.pipe import Pipe
 
 #: What runs on the host. It needs no right and no shell's help, and ends with the channel.
 COMMAND = "exec cat"

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from ipvs_audit.latency.echo import EchoError
 from ipvs_audit.latency.echo_icmp import IcmpEcho, answers_echo
 from ipvs_audit.latency.echo_ssh import COMMAND, SshEcho
+from ipvs_audit.transport.choice import reason_for_openssh
 from ipvs_audit.transport.connect import open_connection
+from ipvs_audit.transport.openssh.connection import OpensshConnection
 from ipvs_audit.transport.ssh.connection import SshConnection
 from ipvs_audit.transport.ssh.hop import SSH_PORT
 from ipvs_audit.transport.ssh.route import find_route
@@ -40,6 +42,13 @@ def icmp_echo(
     """
     if choice == "ssh":
         return None
+    if reason_for_openssh(target, settings) is not None:
+        if choice == "auto":
+            return None
+        raise EchoError(
+            "OpenSSH's client reaches it, which alone knows its address; --latency-via ssh"
+            " measures through it"
+        )
     route = find_route(target, settings)
     if choice == "auto" and route[-1].port != SSH_PORT:
         return None
@@ -88,7 +97,7 @@ def ssh_echo(
     if connection is None:
         connection = open_connection(target, settings)
         hold(connection)
-    if not isinstance(connection, SshConnection):
+    if not isinstance(connection, SshConnection | OpensshConnection):
         raise EchoError(
             f"it is reached by {connection.via}, not by SSH: latency cannot be measured"
         )

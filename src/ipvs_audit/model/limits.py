@@ -80,6 +80,12 @@ PACKETS_PER_WAKE = 16
 CLOSE_TIMEOUT = 5.0
 #: Seconds for a proxy command to end before it is killed.
 PROXY_COMMAND_END = 1.0
+#: Lines of OpenSSH's client that are kept to tell why it failed, and bytes of what its proxy
+#: commands and jump hosts said.
+COMPLAINTS_KEPT = 20
+PROXY_ERRORS = 8 * 1024
+#: Seconds for OpenSSH's client to end before it is killed.
+CLIENT_END = 1.0
 #: Jump hosts on the way to a host; more is a circle.
 JUMP_HOSTS = 8
 #: Includes within each other in ssh_config, as in OpenSSH.

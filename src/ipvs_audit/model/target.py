@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,8 +34,10 @@ class Target:
     Attributes:
         name: the inventory name, as written.
         groups: the groups that hold it, without ``all`` and ``ungrouped``, sorted.
-        connection: the inventory's ``ansible_connection``: ``ssh`` (and ``paramiko``), ``local``,
-            or the name of any other testinfra backend.
+        connection: the inventory's ``ansible_connection``: ``smart`` (SSH by whoever can),
+            ``ssh`` (by OpenSSH's client), ``paramiko``, ``local``, or the name of any other
+            testinfra backend.
+        transport: who speaks SSH, where ``ipvs_audit_transport`` says it.
         address: host name or address to connect to; ssh_config may map it further.
         port: None leaves it to ssh_config, then 22.
         user: None leaves it to ssh_config, then the controller's own user.
@@ -50,7 +52,8 @@ class Target:
 
     name: str
     groups: tuple[str, ...] = ()
-    connection: str = "ssh"
+    connection: str = "smart"
+    transport: Literal["auto", "paramiko", "openssh"] | None = None
     address: str = ""
     port: int | None = None
     user: str | None = None

@@ -117,6 +117,13 @@ def _add_connection_options(add: Callable[..., None]) -> None:
         help=f"seconds for everything on one host (default {limits.HOST_DEADLINE:g})",
     )
     add(
+        "--transport",
+        choices=("auto", "paramiko", "openssh"),
+        default="auto",
+        help="who speaks SSH (default auto: paramiko, which is faster, or OpenSSH's client where"
+        " ssh_config or the server asks for what paramiko cannot do)",
+    )
+    add(
         "--host-key-policy",
         choices=("strict", "accept-new"),
         default="strict",
@@ -174,6 +181,7 @@ def read_options(config: pytest.Config) -> Options:
         host_key_policy=get("host_key_policy"),
         known_hosts=tuple(Path(value).expanduser() for value in get("known_hosts")),
         ssh_config=ssh_config,
+        transport=get("transport"),
         vault_password_file=path("vault_password_file"),
         waivers=path("waivers"),
         waiver_warning_days=get("waiver_warning_days"),

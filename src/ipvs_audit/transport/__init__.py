@@ -49,6 +49,17 @@ class TransportError(Exception):
         return type(self), (self.kind, self.message), {"retry": self.retry}
 
 
+class NoCommonAlgorithmError(TransportError):
+    """Paramiko has none of the algorithms that the server offers; OpenSSH's client may have."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("protocol", message)
+
+    def __reduce__(self) -> tuple[type[TransportError], tuple[str], dict[str, str]]:  # type: ignore[override]
+        """Let the error cross a process boundary."""
+        return type(self), (self.message,), {}
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """What a script left behind on its way back.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ipvs_audit.transport import Connection, TransportError
+from ipvs_audit.transport import Connection, NoCommonAlgorithmError, TransportError
+from ipvs_audit.transport.choice import SSH, asked_for, has_openssh, reason_for_openssh
 from ipvs_audit.transport.local import LocalConnection
+from ipvs_audit.transport.openssh.connection import connect_openssh
 from ipvs_audit.transport.settings import Settings
 from ipvs_audit.transport.ssh.connection import connect_ssh
 from ipvs_audit.transport.testinfra_connection import CONTAINERS, connect_testinfra
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
     from ipvs_audit.model.target import Target
 
 __all__ = ["Settings", "open_connection"]
-
-_SSH = frozenset({"ssh", "paramiko", "paramiko_ssh", "smart"})
 
 
 def open_connection(target: Target, settings: Settings) -> Connection:
@@ -36,8 +36,20 @@ def open_connection(target: Target, settings: Settings) -> Connection:
             f"{target.name}: remove ipvs_audit_node, or set ansible_connection to one of"
             f" {', '.join(CONTAINERS)}: {target.connection} does not lead into a container",
         )
-    if target.connection in _SSH:
-        return connect_ssh(target, settings)
+    if target.connection in SSH:
+        return _connect_by_ssh(target, settings)
     if target.connection == "local":
         return LocalConnection(target.become)
     return connect_testinfra(target)
+
+
+def _connect_by_ssh(target: Target, settings: Settings) -> Connection:
+    reason = reason_for_openssh(target, settings)
+    if reason is not None:
+        return connect_openssh(target, settings, reason)
+    try:
+        return connect_ssh(target, settings)
+    except NoCommonAlgorithmError:
+        if asked_for(target, settings) == "paramiko" or not has_openssh():
+            raise
+    return connect_openssh(target, settings, "paramiko has none of the server's algorithms")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import selectors
 import signal
 import subprocess
-from typing import IO, TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from ipvs_audit.model import limits
 from ipvs_audit.transport import TransportError
-from ipvs_audit.transport.deadline import Deadline
+from ipvs_audit.transport.streams import Streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ipvs_audit.transport.deadline import Deadline
     from ipvs_audit.transport.script_protocol import ScriptProtocol
 
 
@@ -54,95 +54,35 @@ def run_process(
     except OSError as error:
         raise TransportError("protocol", f"{argv[0]}: {error.strerror}") from None
     on_start(lambda: _kill(process))
-    with _Child(process) as child:
-        if child.talk(protocol, deadline):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.wait(deadline.left())
+    if process.stdin is None or process.stdout is None or process.stderr is None:
         raise protocol.timed_out(timeout)
+    try:
+        with Streams(process.stdin, process.stdout, process.stderr) as streams:
+            if streams.converse(
+                protocol,
+                deadline,
+                lambda: process.poll() is not None,
+                limits.BACKGROUND_OUTPUT / 4,
+            ):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    return process.wait(deadline.left())
+            raise protocol.timed_out(timeout)
+    finally:
+        end_group(process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(limits.BACKGROUND_OUTPUT)
+
+
+def end_group(leader: int, how: signal.Signals) -> None:
+    """Send a signal to a program and to what it started.
+
+    The leader may be gone and its children not: the group has the leader's number still. sudo's
+    children are root's and may refuse.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, how)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill the program and what it started; sudo's children are root's and may refuse."""
     if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-class _Child:
-    """A process, its three pipes, and what still has to be written to it."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-        self._pending = b""
-        self._lingering: Deadline | None = None
-        self._selector = selectors.DefaultSelector()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._selector.close()
-        # The leader may be gone and its children not: the group has the leader's number still.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(limits.BACKGROUND_OUTPUT)
-
-    def talk(self, protocol: ScriptProtocol, deadline: Deadline) -> bool:
-        """Move bytes until both streams have ended; false where the time was up before."""
-        stdin, stdout, stderr = self._process.stdin, self._process.stdout, self._process.stderr
-        if stdin is None or stdout is None or stderr is None:
-            return False
-        os.set_blocking(stdin.fileno(), False)
-        self._selector.register(stdout, selectors.EVENT_READ, protocol.feed_stdout)
-        self._selector.register(stderr, selectors.EVENT_READ, protocol.feed_stderr)
-        reading = {stdout, stderr}
-        while reading and not self._only_background_left():
-            self._want_to_write(stdin, protocol)
-            if deadline.over():
-                return False
-            for key, _ in self._selector.select(min(deadline.left(), limits.BACKGROUND_OUTPUT / 4)):
-                if key.fileobj is stdin:
-                    self._write(stdin)
-                    continue
-                data = os.read(key.fd, limits.READ_SIZE)
-                if data:
-                    key.data(data)
-                    self._lingering = None
-                else:
-                    self._selector.unregister(key.fileobj)
-                    reading -= {key.fileobj}
-        return True
-
-    def _only_background_left(self) -> bool:
-        """Whether the program has ended a while ago, and others hold its output open."""
-        if self._process.poll() is None:
-            return False
-        self._lingering = self._lingering or Deadline.after(limits.BACKGROUND_OUTPUT)
-        return self._lingering.over()
-
-    def _want_to_write(self, stdin: IO[bytes], protocol: ScriptProtocol) -> None:
-        if stdin.closed:
-            return
-        self._pending += protocol.take_input()
-        registered = stdin in self._selector.get_map()
-        if self._pending and not registered:
-            self._selector.register(stdin, selectors.EVENT_WRITE)
-        elif not self._pending and registered:
-            self._selector.unregister(stdin)
-        if not self._pending and protocol.input_over:
-            stdin.close()
-
-    def _write(self, stdin: IO[bytes]) -> None:
-        try:
-            sent = os.write(stdin.fileno(), self._pending)
-        except BlockingIOError:
-            return
-        except OSError:  # it ended without reading; its output tells why
-            self._pending = b""
-            return
-        self._pending = self._pending[sent:]
+        end_group(process.pid, signal.SIGKILL)

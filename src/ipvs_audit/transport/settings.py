@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 #: ``strict``: only keys that known_hosts already holds. ``accept-new``: also a host never seen.
 HostKeyPolicy = Literal["strict", "accept-new"]
 
+#: Who speaks SSH: OpenSSH's client, paramiko, or paramiko wherever it can follow ssh_config.
+SshTransport = Literal["auto", "paramiko", "openssh"]
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -24,9 +27,11 @@ class Settings:
         known_hosts: files to use in place of OpenSSH's own and of those that ssh_config names;
             ``accept-new`` writes to the first.
         ssh_config: the file to read in place of ``~/.ssh/config`` and ``/etc/ssh/ssh_config``.
+        transport: who speaks SSH to hosts of which the inventory does not say it.
     """
 
     limits: Limits = field(default_factory=Limits)
     host_key_policy: HostKeyPolicy = "strict"
     known_hosts: tuple[Path, ...] = ()
     ssh_config: Path | None = None
+    transport: SshTransport = "auto"

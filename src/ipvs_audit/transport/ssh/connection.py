@@ -15,7 +15,7 @@ from ipvs_audit.transport.message_text import one_line
 from ipvs_audit.transport.script_protocol import TIMEOUT_STYLES, ScriptProtocol, TimeoutStyleError
 from ipvs_audit.transport.ssh.dial import SshLink, dial
 from ipvs_audit.transport.ssh.paramiko_internals import send_request
-from ipvs_audit.transport.ssh.pipe import Pipe
+from ipvs_audit.transport.ssh.pipe import ChannelPipe
 from ipvs_audit.transport.ssh.route import find_route
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class SshConnection:
             except TimeoutStyleError:
                 self._timeout_styles.pop(0)
 
-    def open_pipe(self, command: str, *, timeout: float) -> Pipe:
+    def open_pipe(self, command: str, *, timeout: float) -> ChannelPipe:
         """Start a command as the login user, without a terminal, and give a pipe to it.
 
         Only while no script runs. What follows shows whether the command could be started.
@@ -82,7 +82,7 @@ class SshConnection:
             TransportError: no session is to be had.
         """
         channel = self._open_channel(Deadline.after(timeout))
-        pipe = Pipe(channel, self._link.transport.is_active)
+        pipe = ChannelPipe(channel, self._link.transport.is_active)
         try:
             send_request(channel, "exec", command, want_reply=True)
         except (OSError, EOFError, paramiko.SSHException):

@@ -13,7 +13,7 @@ import paramiko
 from paramiko.packet import Packetizer
 
 from ipvs_audit.model import limits
-from ipvs_audit.transport import TransportError
+from ipvs_audit.transport import NoCommonAlgorithmError, TransportError
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.message_text import one_line
 from ipvs_audit.transport.ssh import algorithms
@@ -118,8 +118,8 @@ class SshTransport(TransportBase):
         if not self.is_active() or not self.initial_kex_done:
             error = self.get_exception()
             if isinstance(error, paramiko.ssh_exception.IncompatiblePeer) and self.offered:
-                raise TransportError(
-                    "protocol", f"{where}: {mismatch(self.offered, self.preferred_keys)}"
+                raise NoCommonAlgorithmError(
+                    f"{where}: {mismatch(self.offered, self.preferred_keys)}"
                 )
             raise _no_handshake(where, error, self.remote_version)
         self.offered = {}
@@ -185,9 +185,7 @@ def _mute(where: str, *, banner: str) -> TransportError:
 
 def _no_handshake(where: str, error: Exception | None, banner: str) -> TransportError:
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
-        return TransportError(
-            "protocol", f"{where}: no algorithm in common: {one_line(str(error))}"
-        )
+        return NoCommonAlgorithmError(f"{where}: no algorithm in common: {one_line(str(error))}")
     if not banner:
         # Too many lines before the banner, or one that is no text: both come from no SSH server.
         words = ("Indecipherable", "can't decode")

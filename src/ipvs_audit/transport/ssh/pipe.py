@@ -15,16 +15,14 @@ from typing import TYPE_CHECKING
 import paramiko
 from paramiko.buffered_pipe import BufferedPipe
 
+from ipvs_audit.transport.pipe import PipeEndedError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class PipeEndedError(Exception):
-    """The command has ended, or the connection has; the message says which."""
-
-
-class Pipe:
-    """An open channel with a command at its other end. For one thread.
+class ChannelPipe:
+    """An open channel with a command at its other end; see :mod:`ipvs_audit.transport.pipe`.
 
     What the command sends beyond the channel's window (2 MiB) is never taken, so it holds no more
     memory than that.

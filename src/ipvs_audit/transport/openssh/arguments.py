@@ -1,0 +1,258 @@
+"""How OpenSSH's client is started: what is forced on it, then what the inventory says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from glob import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ipvs_audit.model import limits
+from ipvs_audit.transport import TransportError, safe_names
+from ipvs_audit.transport.ssh.ssh_config import SYSTEM_FILE, USER_FILE
+
+if TYPE_CHECKING:
+    from ipvs_audit.model.target import Target
+    from ipvs_audit.transport.openssh.workspace import Workspace
+    from ipvs_audit.transport.settings import Settings
+
+#: Hold for the host and for every jump host on the way: no prompt, no agent or display for the
+#: host, no command of the user's own, no key that known_hosts does not hold.
+_EVERYWHERE = (
+    ("ForwardAgent", "no"),
+    ("ForwardX11", "no"),
+    ("ForwardX11Trusted", "no"),
+    ("NoHostAuthenticationForLocalhost", "no"),
+    ("PermitLocalCommand", "no"),
+    ("UpdateHostKeys", "no"),
+)
+#: For the host alone. The log is read by :mod:`client_log`; on a jump host it would be noise.
+_FOR_THE_HOST = (
+    ("ClearAllForwardings", "yes"),
+    ("ControlPersist", "no"),
+    ("FingerprintHash", "sha256"),
+    ("LogLevel", "DEBUG1"),
+    ("NumberOfPasswordPrompts", "1"),
+    ("Tunnel", "no"),
+    ("VisualHostKey", "no"),
+)
+_FOR_JUMP_HOSTS = (("BatchMode", "yes"), ("ControlMaster", "no"), ("LogLevel", "INFO"))
+#: From OpenSSH 8.7 on; before, it is no setting.
+_FORK = ("ForkAfterAuthentication", "no")
+_FORK_SINCE = (8, 7)
+#: From OpenSSH 8.5 on.
+_KNOWN_HOSTS_COMMAND = ("KnownHostsCommand", "none")
+_KNOWN_HOSTS_COMMAND_SINCE = (8, 5)
+
+#: Options of ssh(1) that change how a host is reached, with an argument and without.
+_KEPT_WITH_ARGUMENT = frozenset("BIJPbcilmop")
+_KEPT = frozenset("46Ckax")
+#: What would change nothing for a script, or what an audit must not do: forwarding, going into the
+#: background, a terminal, another control socket.
+_DROPPED_WITH_ARGUMENT = frozenset("DELOQRSWew")
+_DROPPED = frozenset("AGKMNTVXYfgnqstvy")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The inventory's ``ansible_ssh_common_args``: options to pass on, and the file of ``-F``."""
+
+    options: tuple[str, ...] = ()
+    config_file: str | None = None
+
+
+def parse(arguments: str) -> Given:
+    """Take ssh's own command line apart.
+
+    >>> parse("-A -J bastion -o 'User audit' -vp2222 -F ~/x").options
+    ('-J', 'bastion', '-o', 'User audit', '-p', '2222')
+
+    Raises:
+        TransportError: an option is not known, or has no argument.
+    """
+    try:
+        words = shlex.split(arguments)
+    except ValueError as error:
+        # Not the text: a ProxyCommand may hold a password.
+        raise _bad("the text", f"cannot be split into words: {error}") from None
+    options: list[str] = []
+    config_file: str | None = None
+    while words:
+        word = words.pop(0)
+        if len(word) < 2 or not word.startswith("-"):  # noqa: PLR2004
+            raise _bad(word, "is not an option of ssh")
+        letter, rest = word[1], word[2:]
+        if letter in _KEPT | _DROPPED:
+            options += [f"-{letter}"] if letter in _KEPT else []
+            words = [f"-{rest}", *words] if rest else words
+            continue
+        if letter not in {*_KEPT_WITH_ARGUMENT, *_DROPPED_WITH_ARGUMENT, "F"}:
+            raise _bad(f"-{letter}", "is not known")
+        if not rest and not words:
+            raise _bad(f"-{letter}", "needs an argument")
+        argument = rest or words.pop(0)
+        if letter == "F":
+            config_file = argument
+        elif letter in _KEPT_WITH_ARGUMENT:
+            options += [f"-{letter}", argument]
+    return Given(tuple(options), config_file)
+
+
+def _bad(what: str, why: str) -> TransportError:
+    return TransportError("configuration", f"ansible_ssh_common_args: {what} {why}; see ssh(1)")
+
+
+def command_line(
+    target: Target, settings: Settings, there: Workspace, *, log: str, control: str
+) -> list[str]:
+    """The client's arguments. No secret is among them.
+
+    The first value of a setting wins, so what is forced stands before the inventory's. Jump hosts
+    are reached by clients of their own, which are given the same file with ``-F``.
+
+    Args:
+        target: the host.
+        settings: how to connect.
+        there: where the file is put.
+        log: the file that the client writes its log to.
+        control: the control socket that it makes.
+
+    Raises:
+        TransportError: there is no client, or a name or argument cannot be used.
+    """
+    given = parse(target.ssh_args)
+    address = target.address or target.name
+    *logins, host = address.rsplit("@", 1)
+    safe_names.refuse_host_name(target.name, "host name", host)
+    for user in [*logins, *([target.user] if target.user else [])]:
+        safe_names.refuse_user_name(target.name, user)
+    forced = [*_EVERYWHERE, *_FOR_THE_HOST, *_host_keys(settings)]
+    forced += [("BatchMode", "no" if target.password else "yes")]
+    forced += [_FORK] if version() >= _FORK_SINCE else []
+    options = [
+        *("-F", str(there.file_with(_config_file(settings, given)))),
+        *("-E", log, "-N", "-T", "-M", "-S", control),
+        *(f"-o{keyword}={value}" for keyword, value in forced),
+        *(("-p", str(target.port)) if target.port is not None else ()),
+        *(("-l", target.user) if target.user else ()),
+        *(("-i", target.key_file) if target.key_file else ()),
+        *given.options,
+        "--",
+        address,
+    ]
+    if settings.host_key_policy == "accept-new":
+        _refuse_what_keeps_no_keys(target.name, settings, options)
+    return [program(), *options]
+
+
+def _refuse_what_keeps_no_keys(name: str, settings: Settings, options: list[str]) -> None:
+    """Refuse to accept new keys where they are not saved: any server would be accepted each time.
+
+    Raises:
+        TransportError: the first file is /dev/null, or there is none.
+    """
+    first = str(settings.known_hosts[0]) if settings.known_hosts else ""
+    if not first:
+        told = subprocess.run(
+            [program(), "-G", *options],
+            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=settings.limits.connect,
+        )
+        found = re.search(r"^userknownhostsfile (\S+)", told.stdout, re.MULTILINE)
+        if told.returncode != 0 or found is None:
+            return  # connecting fails, too, and tells why
+        first = found[1]
+    path = Path(first).expanduser()
+    if first == "none" or (path.exists() and not path.is_file()):
+        raise TransportError(
+            "host-key",
+            f"{name}: name a file with --known-hosts FILE: UserKnownHostsFile={first} keeps no"
+            " keys, so it would accept any server",
+        )
+
+
+def _host_keys(settings: Settings) -> list[tuple[str, str]]:
+    """What decides on host keys; where ``--known-hosts`` names files, they alone do."""
+    policy = "accept-new" if settings.host_key_policy == "accept-new" else "yes"
+    found = [("StrictHostKeyChecking", policy)]
+    if settings.known_hosts:
+        found += [
+            ("UserKnownHostsFile", " ".join(_quoted(path) for path in settings.known_hosts)),
+            ("GlobalKnownHostsFile", "/dev/null"),
+            ("VerifyHostKeyDNS", "no"),
+        ]
+        if version() >= _KNOWN_HOSTS_COMMAND_SINCE:
+            found.append(_KNOWN_HOSTS_COMMAND)
+    return found
+
+
+def _config_file(settings: Settings, given: Given) -> str:
+    """What every client on the way reads: what is forced, then the user's own files."""
+    if given.config_file is not None:
+        files = [] if given.config_file == "none" else [Path(given.config_file).expanduser()]
+        if files and not files[0].is_file():
+            raise TransportError("configuration", f"-F {files[0]}: there is no such file")
+    elif settings.ssh_config is not None:
+        files = [settings.ssh_config]
+    else:
+        files = [USER_FILE.expanduser(), SYSTEM_FILE]
+    forced = [*_EVERYWHERE, *_FOR_JUMP_HOSTS, *_host_keys(settings)]
+    lines = [f"{keyword} {value}" for keyword, value in forced]
+    lines += [
+        f"Include {_quoted(Path(escape(str(path.absolute()))))}"
+        for path in files
+        if path.is_file()  # /dev/null is none
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _quoted(path: Path) -> str:
+    """A path as ssh_config takes it; ``%`` begins a token there."""
+    text = str(path)
+    if any(not each.isprintable() or each in '"\\$' for each in text):
+        raise TransportError(
+            "configuration", f"use a path without quotes, backslashes and dollars: {text!a}"
+        )
+    return f'"{text.replace("%", "%%")}"'
+
+
+@cache
+def program() -> str:
+    """The client.
+
+    Raises:
+        TransportError: there is none.
+    """
+    found = shutil.which("ssh")
+    if found is None:
+        raise TransportError(
+            "configuration",
+            "install OpenSSH's client (ssh), or use --transport paramiko: there is no ssh in PATH",
+        )
+    return found
+
+
+@cache
+def version() -> tuple[int, int]:
+    """The client's version; 0.0 where it does not say."""
+    try:
+        told = subprocess.run(
+            [program(), "-V"],
+            check=False,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=limits.CONNECT_TIMEOUT,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return (0, 0)
+    found = re.search(rb"OpenSSH_(?:for_Windows_)?(\d+)\.(\d+)", told.stderr)
+    return (int(found[1]), int(found[2])) if found else (0, 0)

@@ -1,0 +1,85 @@
+"""A private folder for this process's OpenSSH clients, and who clears up should it be killed."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+#: What the path of a control socket may take, below the 104 bytes that every system lets it have.
+_LONGEST_FOLDER = 60
+#: Reads until this process is gone, and then ends the clients that are left.
+_CLEAR_UP = """trap '' HUP INT TERM
+read -r _
+for f in "$1"/*.pid; do
+    [ -f "$f" ] && read -r p <"$f" && kill -9 "-$p"
+done
+rm -rf -- "$1"
+"""
+
+
+class Workspace:
+    """The folder (mode 700). It goes with this process, also where that is killed."""
+
+    def __init__(self) -> None:
+        above = tempfile.gettempdir()
+        if len(above) > _LONGEST_FOLDER:
+            above = "/tmp"  # noqa: S108  # the folder itself is private
+        self.folder = Path(tempfile.mkdtemp(prefix="ipvs-audit-", dir=above))
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._texts: dict[str, Path] = {}
+        self._watcher = subprocess.Popen(
+            ["/bin/sh", "-c", _CLEAR_UP, "sh", str(self.folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        atexit.register(self.close)
+
+    def next_name(self) -> str:
+        """A name in the folder that nobody else has; endings are added to it."""
+        return str(self.folder / str(next(self._numbers)))
+
+    def file_with(self, text: str) -> Path:
+        """A file with this text, made once."""
+        with self._lock:
+            if text not in self._texts:
+                path = self.folder / f"config{len(self._texts)}"
+                path.write_text(text, encoding="utf-8")
+                self._texts[text] = path
+            return self._texts[text]
+
+    def close(self) -> None:
+        """Remove the folder; whatever client is left is ended."""
+        if self._watcher.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._watcher.stdin.close()
+        self._watcher.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+_lock = threading.Lock()
+
+
+def workspace() -> Workspace:
+    """This process's own; a forked one gets another.
+
+    Raises:
+        OSError: no folder can be made.
+    """
+    with _lock:
+        return _workspace_of(os.getpid())
+
+
+@functools.cache
+def _workspace_of(_process: int) -> Workspace:
+    return Workspace()
