@@ -24,6 +24,7 @@ STOCK_HOSTS = 40
 DELAY_MS = 20
 FORKS = 64
 OURS, BARE = "ipvs-audit, collecting", "bare paramiko, same script, 32 threads"
+OPENSSH = "ipvs-audit --transport openssh, collecting"
 STOCK, STOCK8 = "testinfra + paramiko, 12 commands", "the same, xdist -n 8"
 ANSIBLE = "ansible -m raw -a true, 64 forks"
 PARALLEL, XARGS = "parallel-ssh, same script, pool 32", "xargs -P32 ssh, same script"
@@ -46,6 +47,21 @@ def measure(there: Fleet, hosts: int) -> dict[str, tuple[int, Measured]]:
     python = (sys.executable, "-W", "ignore")
     ansible_options = "-o KexAlgorithms=curve25519-sha256 -o ControlMaster=no -F " + str(config)
 
+    def ours(*more: Path) -> Measured:
+        return run(
+            [
+                *python,
+                HERE / "peer_ipvs_audit.py",
+                inventory,
+                there.known_hosts,
+                "s.gz",
+                str(FORKS),
+                *more,
+            ],
+            cwd=there.folder,
+            env=environment,
+        )
+
     def stock(*more: str) -> Measured:
         to = ",".join(f"paramiko://host{number}" for number in range(STOCK_HOSTS))
         return run(
@@ -59,18 +75,8 @@ def measure(there: Fleet, hosts: int) -> dict[str, tuple[int, Measured]]:
         )
 
     programs = {
-        OURS: lambda: run(
-            [
-                *python,
-                HERE / "peer_ipvs_audit.py",
-                inventory,
-                there.known_hosts,
-                "s.gz",
-                str(FORKS),
-            ],
-            cwd=there.folder,
-            env=environment,
-        ),
+        OURS: ours,
+        OPENSSH: lambda: ours(config),
         BARE: lambda: run(
             [*python, HERE / "peer_paramiko.py", *login, there.known_hosts, probe, str(hosts)],
             cwd=there.folder,
@@ -140,6 +146,8 @@ def show(title: str, found: dict[str, tuple[int, Measured]]) -> None:
         ("times stock testinfra, per host", rate[OURS] / rate[STOCK], ">=", 25.0),
         ("times ansible", rate[OURS] / rate[ANSIBLE], ">=", 4.0),
         ("times parallel-ssh", rate[OURS] / rate[PARALLEL], ">=", 1.0),
+        ("OpenSSH's client: time, times xargs ssh", rate[XARGS] / rate[OPENSSH], "<=", 1.1),
+        ("OpenSSH's client: client CPU, times xargs ssh", cpu[OPENSSH] / cpu[XARGS], "<=", 1.1),
         ("client CPU, times bare paramiko", cpu[OURS] / cpu[BARE], "<=", 1.2),
     ]
     table(

@@ -1,6 +1,8 @@
 """Collects an inventory's hosts as an audit does, and saves what came.
 
-    peer_ipvs_audit.py INVENTORY KNOWN_HOSTS OUT [FORKS]
+    peer_ipvs_audit.py INVENTORY KNOWN_HOSTS OUT [FORKS [SSH_CONFIG]]
+
+With SSH_CONFIG it is by OpenSSH's client, else by paramiko.
 
 What is left out is judging and reports, which its peers do not do either.
 """
@@ -20,14 +22,17 @@ from ipvs_audit.transport.connect import Settings, open_connection
 from timing import say_started
 
 
-def main(inventory: str, known_hosts: str, out: str, forks: str = "64") -> int:
+def main(
+    inventory: str, known_hosts: str, out: str, forks: str = "64", ssh_config: str = ""
+) -> int:
     """Collect and save; 0 where every host came."""
     targets = read_inventory([inventory]).targets
     # Loaded machines measure, too: a time limit would end what is only slow.
     settings = Settings(
         limits=Limits(connect=120, deadline=300),
         known_hosts=(Path(known_hosts),),
-        ssh_config=Path(os.devnull),
+        ssh_config=Path(ssh_config or os.devnull),
+        transport="openssh" if ssh_config else "paramiko",
     )
     say_started()
     failed = 0
@@ -48,4 +53,4 @@ def main(inventory: str, known_hosts: str, out: str, forks: str = "64") -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:5]))
+    sys.exit(main(*sys.argv[1:6]))
