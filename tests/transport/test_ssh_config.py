@@ -281,3 +281,45 @@ def test_any_arguments_are_read_or_refused(text: str) -> None:
     except TransportError as error:
         refused = error
     assert refused is None or refused.kind == "configuration"
+
+
+def test_included_file_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    included = tmp_path / "a.conf"
+    included.write_text("Port 1\n")
+    included.chmod(0o666)
+    (tmp_path / "config").write_text(f"Include {included}\n")
+    with pytest.raises(TransportError, match="chmod go-w"):
+        route(tmp_path / "config")
+    included.chmod(0o644)
+    assert route(tmp_path / "config")[-1].port == 1
+
+
+def test_variables_of_the_environment_count_in_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text(
+        "IdentityFile ${PLACE}/%h\nCertificateFile ${PLACE}/c\nIdentityAgent ${PLACE}/agent\n"
+        "UserKnownHostsFile ${PLACE}/known\nGlobalKnownHostsFile none\n"
+        "ProxyCommand nc ${PLACE} %h\n"
+    )
+    monkeypatch.setenv("PLACE", "/p%h")
+    hop = route(tmp_path / "config")[-1]
+    assert [str(path) for path in (*hop.key_files, *hop.certificates, *hop.known_hosts)] == [
+        "/p%h/web1", "/p%h/c", "/p%h/known",
+    ]  # fmt: skip
+    assert hop.agent == "/p%h/agent"
+    assert hop.proxy_command == "nc ${PLACE} web1"  # the shell's to replace
+    monkeypatch.delenv("PLACE")
+    with pytest.raises(TransportError, match="set the environment variable PLACE"):
+        route(tmp_path / "config")
+
+
+def test_agent_by_a_variable_that_is_not_set_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text("IdentityAgent $OTHER_AGENT\n")
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/mine")
+    monkeypatch.delenv("OTHER_AGENT", raising=False)
+    assert route(tmp_path / "config")[-1].agent is None
+    monkeypatch.setenv("OTHER_AGENT", "/other")
+    assert route(tmp_path / "config")[-1].agent == "/other"

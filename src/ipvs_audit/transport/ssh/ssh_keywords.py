@@ -27,20 +27,22 @@ ONLY_OPENSSH = frozenset({
 #: Settings that ssh may be given, and that change nothing for one script over one connection.
 #: StrictHostKeyChecking stands here on purpose: only ``--host-key-policy`` decides that.
 IGNORED = frozenset({
-    "addkeystoagent", "afstokenpassing", "batchmode", "channeltimeout", "checkhostip",
+    "addkeystoagent", "afstokenpassing", "batchmode", "channeltimeout", "checkhostip", "cipher",
     "clearallforwardings", "compression", "compressionlevel", "connectionattempts",
     "controlmaster", "controlpath", "controlpersist", "dynamicforward",
     "enableescapecommandline", "enablesshkeysign", "escapechar", "exitonforwardfailure",
-    "fingerprinthash", "forkafterauthentication", "forwardagent", "forwardx11",
-    "forwardx11timeout", "forwardx11trusted", "gatewayports", "ignoreunknown", "ipqos",
-    "kbdinteractivedevices", "localcommand", "localforward", "loglevel", "logverbose",
+    "fallbacktorsh", "fingerprinthash", "forkafterauthentication", "forwardagent", "forwardx11",
+    "forwardx11timeout", "forwardx11trusted", "gatewayports", "globalknownhostsfile2",
+    "ignoreunknown", "ipqos", "kbdinteractivedevices", "kerberosauthentication",
+    "kerberostgtpassing", "localcommand", "localforward", "loglevel", "logverbose",
     "nohostauthenticationforlocalhost", "numberofpasswordprompts", "obscurekeystroketiming",
-    "permitlocalcommand", "permitremoteopen", "protocol", "rekeylimit", "remoteforward",
-    "requesttty", "rhostsrsaauthentication", "rsaauthentication", "sendenv",
-    "serveralivecountmax", "serveraliveinterval", "setenv", "stdinnull", "streamlocalbindmask",
-    "streamlocalbindunlink", "stricthostkeychecking", "syslogfacility", "tcpkeepalive",
-    "updatehostkeys", "useblacklistedkeys", "usekeychain", "useprivilegedport", "visualhostkey",
-    "warnweakcrypto", "xauthlocation",
+    "permitlocalcommand", "permitremoteopen", "protocol", "protocolkeepalives", "rekeylimit",
+    "remoteforward", "requesttty", "rhostsauthentication", "rhostsrsaauthentication",
+    "rsaauthentication", "sendenv", "serveralivecountmax", "serveraliveinterval", "setenv",
+    "setuptimeout", "stdinnull", "streamlocalbindmask", "streamlocalbindunlink",
+    "stricthostkeychecking", "syslogfacility", "tcpkeepalive", "updatehostkeys",
+    "useblacklistedkeys", "usekeychain", "useprivilegedport", "userknownhostsfile2",
+    "useroaming", "usersh", "visualhostkey", "warnweakcrypto", "xauthlocation",
 })  # fmt: skip
 
 #: Every keyword of ssh_config(5), up to OpenSSH 10.
