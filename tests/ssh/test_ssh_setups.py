@@ -107,7 +107,7 @@ SETUPS = {
         "UserKnownHostsFile none\nGlobalKnownHostsFile {known}\n" + BOX
     ),
     "token in known_hosts": Setup("UserKnownHostsFile {room}/known-%p\n" + BOX),
-    "host certificate": Setup("UserKnownHostsFile {room}/authority\n" + BOX, "either", HOST_CA),
+    "host certificate": Setup("UserKnownHostsFile {room}/authority\n" + BOX, "paramiko", HOST_CA),
     "key of no authority": Setup("UserKnownHostsFile {room}/authority\n" + BOX, "nobody"),
     "unknown key": Setup("UserKnownHostsFile {room}/none\n" + BOX, "nobody", words="not known"),
     "revoked key": Setup("UserKnownHostsFile {room}/revoked\n" + BOX, "nobody", words="revoked"),
