@@ -82,7 +82,7 @@ UNKNOWN = {
     "a variable that is not brought": {"/etc/rc.local": f"echo $VALUE > {KEY}"},
     "a file": unit(f"/bin/cp /etc/est.val {KEY}"),
     "systemd's variable": unit("/sbin/sysctl -w net.ipv4.vs.run_estimation=${EST}"),
-    "the key's name in a variable": {"/etc/rc.local": f"F={KEY}\necho 1 > $F"},
+    "the key's name in a variable": {"/etc/rc.local": f"F={KEY}\ncat /x > $F"},
     "a program": {"/etc/cron.daily/x": "/usr/local/sbin/set-key net.ipv4.vs.run_estimation 1"},
     "tee": {"/etc/rc.local": f"cat /etc/est.val | tee {KEY}"},
     "dd": {"/etc/rc.local": f"dd if=/etc/est.val of={KEY}"},

@@ -20,33 +20,26 @@ SCRIPT = "/srv/tune.sh"
 SETTING = {SCRIPT: f"#!/bin/sh\n{SETS.format(1)}"}
 
 
-@pytest.mark.parametrize(
-    ("called", "wanted"),
-    [
-        (((SCRIPT, UNIT),), WANTED),
-        (((SCRIPT, "/etc/rc.local"),), ()),
-        (((SCRIPT, "/opt/a.sh"), ("/opt/a.sh", UNIT)), WANTED),
-    ],
-)
-def test_a_script_anywhere_counts_where_something_that_runs_names_it(
-    called: tuple[tuple[str, str], ...], wanted: tuple[tuple[str, str], ...]
-) -> None:
-    found = booted(host(HOOKED, SETTING, called=called, wanted=wanted))
-    assert f"{SCRIPT}:2" in found.doubt
-    assert booted(host(HOOKED, SETTING, called=called[:1], wanted=())).holds(off) is (
-        None if called[0][1] == "/etc/rc.local" else True
-    )
+def test_a_script_anywhere_that_names_the_key_counts_whoever_runs_it() -> None:
+    for path in (SCRIPT, "/usr/local/bin/tune", "/var/lib/lb/tune", "/usr/sbin/tune"):
+        script = {path: SETTING[SCRIPT]}
+        doubt = after_reload(host(HOOKED, script), off).doubt
+        assert f"{path}:2" in doubt
+        assert "may do so at any time" in doubt
+    right = {SCRIPT: f"#!/bin/sh\n{SETS.format(0)}"}
+    assert judge_reload(host(HOOKED, right), Policy())[0] is Verdict.PASS
 
 
-def test_a_script_that_cron_names_may_run_at_any_time() -> None:
-    about = host(HOOKED, SETTING, called=((SCRIPT, "/etc/cron.d/tune"),))
-    assert "may do so at any time" in after_reload(about, off).doubt
+def test_a_script_that_sets_what_it_is_given_counts_where_something_that_runs_names_it() -> None:
+    script = {SCRIPT: '#!/bin/sh\nsysctl -w "$line"'}
+    assert f"{SCRIPT}:2" in after_reload(host(HOOKED, script, called=(SCRIPT,)), off).doubt
+    assert judge_reload(host(HOOKED, script), Policy())[0] is Verdict.PASS
 
 
 def test_scripts_that_call_each_other_end() -> None:
     text = f"#!/bin/sh\n/opt/a.sh\n/opt/b.sh\n{SETS.format(1)}"
     scripts = {"/opt/a.sh": text, "/opt/b.sh": text, "/etc/rc.local": "#!/bin/sh\n/opt/a.sh"}
-    called = (("/opt/a.sh", "/opt/b.sh"), ("/opt/b.sh", "/opt/a.sh"))
+    called = ("/opt/a.sh", "/opt/b.sh")
     assert booted(host(HOOKED, scripts, called=called)).holds(off) is None
 
 
@@ -60,7 +53,7 @@ def test_scripts_that_call_each_other_end() -> None:
     ],
 )
 def test_a_script_that_is_called_in_any_way_is_followed(line: str) -> None:
-    scripts = {"/etc/rc.local": f"#!/bin/sh\n{line}", "/opt/tune.sh": SETS.format(1)}
+    scripts = {"/etc/rc.local": f"#!/bin/sh\n{line}", "/opt/tune.sh": 'sysctl -w "$1"'}
     assert "through /opt/tune.sh:1" in booted(host(HOOKED, scripts)).doubt
 
 
@@ -248,14 +241,14 @@ def test_a_sandbox_without_a_load_and_a_load_without_a_sandbox_are_fine() -> Non
 def test_another_namespaces_key_is_not_the_hosts(command: str, holds: bool | None) -> None:
     """A unit that sets the key in its own namespaces is how EST-5 is complied with."""
     script = {SCRIPT: f"#!/bin/sh\n{command}\n"}
-    found = booted(host(HOOKED, script, called=((SCRIPT, UNIT),), wanted=WANTED))
+    found = booted(host(HOOKED, script, called=(SCRIPT,)))
     assert found.holds(off) is holds, found.summary
 
 
 def test_what_is_done_in_another_namespace_is_shown_as_written() -> None:
     command = "ip netns exec blue sysctl --system; sysctl -w net.ipv4.vs.run_estimation=1"
     script = {SCRIPT: f"#!/bin/sh\n{command}\n"}
-    assert command in booted(host(HOOKED, script, called=((SCRIPT, UNIT),), wanted=WANTED)).doubt
+    assert command in booted(host(HOOKED, script, called=(SCRIPT,))).doubt
 
 
 @pytest.mark.parametrize(
@@ -304,18 +297,13 @@ def test_a_command_in_any_program_s_own_hooks_may_run_at_any_time(path: str) -> 
     ],
 )
 def test_what_nothing_reads_or_runs_in_etc_is_no_doubt(path: str, text: str) -> None:
-    assert booted(host(HOOKED, {path: text}, tuned=("lb",))).holds(off) is True
-
-
-@pytest.mark.parametrize("by", ["/etc/udev/rules.d/70-lb.rules", "/etc/pam.d/sshd"])
-def test_a_script_that_a_rule_or_another_program_s_file_names_may_run_at_any_time(by: str) -> None:
-    about = host(HOOKED, SETTING, called=((SCRIPT, by),))
-    assert "may do so at any time" in after_reload(about, off).doubt
+    about = host(HOOKED, {path: text}, tuned=("lb",), executable=path.endswith("tune"))
+    assert booted(about).holds(off) is True
 
 
 @pytest.mark.parametrize("line", ["tune.sh", "exec tune.sh --now", "cd / && tune.sh"])
 def test_a_script_that_is_called_by_its_name_alone_is_followed(line: str) -> None:
-    scripts = {"/etc/rc.local": f"#!/bin/sh\n{line}", "/usr/local/bin/tune.sh": SETS.format(1)}
+    scripts = {"/etc/rc.local": f"#!/bin/sh\n{line}", "/usr/local/bin/tune.sh": 'sysctl -w "$1"'}
     assert "through /usr/local/bin/tune.sh:1" in booted(host(HOOKED, scripts)).doubt
 
 

@@ -5,6 +5,8 @@
 
 # The lines that concern sysctl or ip_vs, and those of a script that change nothing.
 concerns='run_estimation|IPT_SYSCTL|(>|tee|^w)[^;#]*kernel/modprobe|(^|[^-.a-z])sysctl([^.a-z]|$)|systemd-sysctl([^.]|$)|systemctl.*systemd-sysctl|systemd-modules-load([^.]|$)|(modprobe|insmod|rmmod).*ip[_-]vs|^[a-zA-Z][-+!=~^$]*[ 	]+/((etc|run|var/run|lib|usr/lib|usr/local/lib)/(sysctl|modprobe|modules-load|udev)|proc/sys/[^ ]*[*?[])|ipv4[./]vs[./][^ ]*[*?[]|ipv4/vs/?([^A-Za-z0-9_./-]|$)|(^|[^a-z])(rsync|cp|tar)[ 	].*[ 	](/|/etc/?)([ 	;&|)]|$)|[ >"]/etc/(sysctl[.]|modprobe|modules-)|^[ 	]*Exec.*/(ipvsadm|keepalived|kube-proxy|kube-router|ldirectord|k3s|rke2)'
+# What may write the key in a script that names it in another line.
+writing='>[ 	"]*[^ >&]*[$]|open.*[^A-Za-z0-9 ]r?[wa+]b?[+]?[^A-Za-z0-9]|write|(tee|cp|dd|install)[ 	].*[$]'
 harmless='^[ 	]*(exit( [0-9]+)?|set -[eux]+|:|true|sleep [0-9.]+|(export )?PATH=[^ ;&|$`(]*|touch /var/lock/subsys/local)[ 	]*$'
 ordering='^[ 	]*(Condition|Assert|After|Before|DefaultDependencies|Type|User|DynamicUser|On[A-Z]|Unit|Service|WantedBy|RequiredBy|Requires|BindsTo|PrivateNetwork|PrivateUsers|NetworkNamespacePath|JoinsNamespaceOf|ProtectKernelTunables|RootDirectory|RootImage|ReadOnly|Inaccessible|TemporaryFileSystem|Bind|ProcSubset|Environment=.?MODPROBE_OPTIONS)[A-Za-z]*[ 	]*='
 # Settings of a unit that change neither whether nor how its commands run; of others the name is brought.
@@ -24,23 +26,37 @@ function named_in(text,   w, n, i, path, on) {
     if (on && path ~ "^/[A-Za-z0-9_.@+/-]+$" && path !~ "^/(dev|proc)/|bin/[^/]*$|^/etc/sysctl[.](d/|conf$)|^/run/sysctl[.]d/|^/usr/lib/sysctl[.]d/|^/usr/local/lib/sysctl[.]d/|^/lib/sysctl[.]d/") print "named " path
   }
 }
+# The key may go by a variable. What is read from it is another thing.
+function follow(text,   name) {
+  if (!match(text, NAMES)) return
+  name = substr(text, 1, RSTART - 1)
+  if (match(name, /[A-Za-z_][A-Za-z0-9_]*[ \t]*:?=[ \t]*["\047@]?[A-Za-z0-9_.\/${}-]*$/)) name = substr(name, RSTART)
+  else if (!sub(/^.*for[ \t]+(my )?[$]?/, "", name)) return
+  sub(/[^A-Za-z0-9_].*/, "", name)
+  if (name != "") NAMES = NAMES "|[$][{]?" name "([^A-Za-z0-9_]|$)" (length(name) > 2 ? "|(^|[^A-Za-z0-9_.$-]|(self|this)[.])" name "([^A-Za-z0-9_]|$)" : "")
+}
 function take(number, text, unit,   bring, hit) {
   if (text ~ /^[ \t\r]*$/ || (text ~ /^[ \t]*[#;]/ && !(number == 1 && text ~ /^#!/))) return
   gsub(/\036/, "?", text)
-  hit = text ~ CONCERNS || (CALLERS != "" && text ~ CALLERS)
+  hit = text ~ CONCERNS || (CALLERS != "" && text ~ CALLERS) || text ~ NAMES
+  if (hit && length(NAMES) < 500) follow(text)
   if (unit && !hit && text !~ /^[ \t]*Exec/ && text !~ ORDERING) {
     if ((text ~ QUIET && text !~ /MODPROBE/) || text !~ /=/) return
     sub(/=.*/, "=", text); hit = 2
   }
   bring = hit || (unit && text ~ ORDERING) || (!unit && (text ~ HARMLESS || number == 1 && text ~ /^#!/))
-  if (!bring) { if (!gap) { print "other " number; gap = 1; brought++ } return }
+  if (!bring) {
+    if (!writes && text ~ WRITING) { print "writes " number; writes = 1 }
+    if (!gap) { print "other " number; gap = 1; brought++ }
+    return
+  }
   gap = 0; brought++
   if (hit == 1) named_in(text)
   if (length(text) > 1024) text = substr(text, 1, 1024) "[cut]"
   print "line " number " " text
 }
 BEGIN {
-  CONCERNS = ENVIRON["CONCERNS"]; HARMLESS = ENVIRON["HARMLESS"]; ORDERING = ENVIRON["ORDERING"]; QUIET = ENVIRON["QUIET"]; CALLERS = ENVIRON["CALLERS"]
+  CONCERNS = ENVIRON["CONCERNS"]; HARMLESS = ENVIRON["HARMLESS"]; ORDERING = ENVIRON["ORDERING"]; QUIET = ENVIRON["QUIET"]; CALLERS = ENVIRON["CALLERS"]; WRITING = ENVIRON["WRITING"]
   for (a = 1; a < ARGC; a++) {
     path = ARGV[a]
     if ((getline text < path) > 0 && text ~ /^\177ELF/) continue
@@ -48,7 +64,7 @@ BEGIN {
     unit = path ~ "/systemd/[^/]*/" && path ~ "[.](service|timer|conf|path|socket)$"
     print "file " shown(path)
     if (substr(ENVIRON["FLAGS"], a, 1) == "x") print "exec"
-    number = 0; held = ""; had = 0; gap = 0; brought = 0
+    number = 0; held = ""; had = 0; gap = 0; brought = 0; writes = 0; NAMES = "run_estimation"
     while ((getline text < path) > 0) {
       number++
       if (!had) first = number
@@ -131,6 +147,7 @@ late_writers() {
       break
     fi
     set -- "$@" "$file"
+    case $nl$called in *"$nl$file$nl"*) marks="${marks}called $file$nl" ;; esac
     if [ -x "$file" ]; then flags=${flags}x; else flags=${flags}-; fi
     late_unit "$file"
     case $file in
@@ -165,20 +182,6 @@ late_writers() {
       set -- "$@" "$file"
     done
   done
-  # Of the scripts that others name by their path: by whom, and who names those.
-  needed=$nl$found$nl
-  for _ in 1 2 3; do
-    IFS=$nl
-    set -f
-    for line in $pairs; do
-      case $needed in *"$nl${line%% *}$nl"*) ;; *) continue ;; esac
-      case $nl$marks in *"${nl}called $line$nl"*) continue ;; esac
-      marks="${marks}called $line$nl" needed="$needed${line#* }$nl"
-      late_unit "${line#* }"
-    done
-  done
-  unset IFS
-  set +f
   # Drop-ins may be for a unit by another name of it.
   for name in $dropped; do
     for dir in $unit_dirs; do
@@ -189,7 +192,7 @@ late_writers() {
     done
   done
   text=''
-  [ $# = 0 ] || text=$(CONCERNS=$concerns HARMLESS=$harmless ORDERING=$ordering QUIET=$quiet CALLERS=$callers FLAGS=$flags \
+  [ $# = 0 ] || text=$(CONCERNS=$concerns HARMLESS=$harmless ORDERING=$ordering QUIET=$quiet CALLERS=$callers WRITING=$writing FLAGS=$flags \
     awk "$shown_awk$late_awk" "$@")$nl
   # The files that their sysctl reads; those that do not name the key are of no interest.
   set --

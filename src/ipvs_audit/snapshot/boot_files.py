@@ -33,12 +33,14 @@ class BootFile:
         lines: those that concern sysctl or ip_vs; of units also those on order and conditions, and
             the names of other settings that may matter (``ProtectKernelModules=``).
         others: numbers of lines that were not brought, the first of each run of them.
+        writes: one of those may write a file whose name it does not tell.
     """
 
     path: str
     executable: bool = False
     lines: tuple[Line, ...] = ()
     others: tuple[int, ...] = ()
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class BootFiles:
             ``/run/sysinit.target.wants`` where a boot finds it no more.
         starts: pairs of a timer, path or socket unit and the unit of another name that it starts.
         aliases: pairs of a unit's other name, by which it has drop-ins, and its own.
-        called: pairs of a script and a file that names it by its path, up to what starts these.
+        called: those of the files that something which runs names by their path.
         programs: paths of sysctl and modprobe, by which units and scripts may call them, and which.
         tuned: tuned's active profiles.
         extensions: directories that hold extension images (systemd-sysext, systemd-confext).
@@ -71,7 +73,7 @@ class BootFiles:
     programs: tuple[tuple[str, str], ...] = ()
     starts: tuple[tuple[str, str], ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
-    called: tuple[tuple[str, str], ...] = ()
+    called: tuple[str, ...] = ()
     tuned: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
     merged: tuple[str, ...] = ()
@@ -148,6 +150,8 @@ class _Reader:
             file = replace(file, lines=(*file.lines, Line(int(numbered[1]), numbered[2])))
         elif word == "other" and _NUMBER.fullmatch(rest):
             file = replace(file, others=(*file.others, int(rest)))
+        elif word == "writes" and _NUMBER.fullmatch(rest):
+            file = replace(file, writes=True)
         elif word == "exec" and not rest:
             file = replace(file, executable=True)
         elif word == "unread":
@@ -170,7 +174,7 @@ class _Reader:
             programs=self._pairs("program"),
             starts=self._pairs("starts"),
             aliases=self._pairs("alias"),
-            called=self._pairs("called"),
+            called=tuple(self.lists["called"]),
             tuned=tuple(word for each in self.lists["tuned"] for word in each.split()),
             extensions=tuple(self.lists["extension"]),
             merged=tuple(self.lists["merged"]),

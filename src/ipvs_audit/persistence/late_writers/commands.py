@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.hook.interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook.state import Command
+from ipvs_audit.persistence.late_writers.mentions import data_lines, is_script, script_lines
 from ipvs_audit.persistence.late_writers.module_loads import loads_past_hook
 from ipvs_audit.persistence.late_writers.sysctl_calls import writes_what_is_not_told
 from ipvs_audit.persistence.late_writers.ufw_settings import with_ufw_settings
@@ -31,14 +32,22 @@ _LITERAL = re.compile(
 )
 _WORDS = re.compile(r"[\s=<>]+")
 _MOST_CALLS = 4
-#: Where scripts lie that may be named from within their directory, or by a variable.
-_SCRIPTS = re.compile("/(usr/local/s?bin|opt|root/bin)/")
+#: Where nothing is named by its name alone, but by path or by what runs all of a place.
+_BY_PATH = re.compile("/(usr/(lib|share)|etc|run|var/spool)/")
 _UNIT_FILE = re.compile(r"/systemd/[^/]+/")
 _EXEC_LINE = re.compile(r"Exec\w+\s*=\s*[-@:+!|]*(.*)")
 _SEPARATORS = re.compile(r"[;&|()`{}\n]+")
+#: An option of an exporter, which says what it reads.
+_SELECTS = re.compile(r"\s--?[\w.-]*(?:include|exclude|filter|collector)[\w.-]*[=\s]\S*$")
+#: Where a word begins that is not read from.
+_WORD = r"(?<![^\s<])(?<!<)(?<!< )(?!<)"
+_SINGLE_QUOTED = re.compile(r"'[^']*'")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_SIGNS = re.compile(r"[;&|{}]")
 _BEFORE_COMMAND = re.compile(r"(?:(?:if|elif|while|until|then|else|do|!|sudo|exec)\s+)+")
 _READS = frozenset(
-    "[ [[ test cat grep egrep fgrep head tail ls stat wc cut cmp diff logger echo printf".split()  # noqa: SIM905
+    "[ [[ test cat grep egrep fgrep head tail ls stat wc cut cmp diff logger echo printf "
+    "awk".split()
 )
 #: sysctl in another network namespace, which has a key of its own. Not modprobe: that runs the hook
 #: there.
@@ -136,7 +145,8 @@ def command_writers(
     """What a command, or the scripts that it calls, may do to the host's key."""
     on_host = _OTHER_NAMESPACE.sub(":", text)
     for called in _called(config, on_host) if depth else ():
-        for line in called.lines:
+        inside = script_lines(called) if is_script(called) else data_lines(called, given=True)
+        for line in inside.lines:
             if not line.text.startswith("#!"):
                 inner = f"{where} runs {called.path}:{line.number}, which"
                 for one in command_writers(
@@ -162,10 +172,15 @@ def _called(config: HostConfig, text: str) -> list[BootFile]:
         words = [word.strip("\"'") for word in _WORDS.split(part)]
         if any(word.rpartition("/")[2] in ("sysctl", "systemd-sysctl") for word in words):
             continue
-        named = {word.rpartition("/")[2] for word in words}
+        # Behind a variable the folder is not known.
+        named = {
+            word.rpartition("/")[2]
+            for word in words
+            if not word.startswith("/") or word.count("/") == 1
+        }
         for path, file in config.boot_files.files.items():
             name = path.rpartition("/")[2]
-            if path in words or (name in named and _SCRIPTS.match(path)):
+            if path in words or (name in named and not _BY_PATH.match(path)):
                 found[path] = file
     return list(found.values())
 
@@ -196,7 +211,8 @@ def _writes(config: HostConfig, text: str) -> int:
     if _POD_SYSCTL.match(text):
         return 0
     named = re.compile(rf"{name}|ipv4[./]vs[./]\S*[*?\[]|ipv4/vs/?(?=[^\w./-]|$)")
-    parts = _SEPARATORS.split(text)
+    text = _SINGLE_QUOTED.sub(lambda found: found[0].replace("{", " ").replace("}", " "), text)
+    parts = _SEPARATORS.split(_QUOTED.sub(lambda found: _SIGNS.sub(" ", found[0]), text))
     return sum(not _only_reads(found[0], part) for part in parts if (found := named.search(part)))
 
 
@@ -204,6 +220,8 @@ def _only_reads(name: str, command: str) -> bool:
     words = _BEFORE_COMMAND.sub("", command.strip(" \t\"'"), count=1).split()
     if re.search(rf">+\s*\S*{re.escape(name)}", command):
         return False
+    if _SELECTS.search(command) or not re.search(rf"{_WORD}\S*{re.escape(name)}", command):
+        return True
     program = words[0].rpartition("/")[2] if words else ""
     if program == "sysctl":
         own = next(word for word in words if name in word)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 _SEPARATORS = re.compile(r"[;&|()`{}\"'\n,\[\]]+")
+_SUBSTITUTION = re.compile(r"[$]\([^()]*\)|[$]\{[^{}]*\}|`[^`]*`")
 _IP_VS = re.compile(r"(?:\S*/)?ip[_-]vs(?:\.ko(?:\.\w+)?)?")
 _ANY_IP_VS = re.compile(r"(?:\S*/)?ip[_-]vs\S*")
 _ELSEWHERE = frozenset(("chroot", "docker", "podman", "nerdctl", "crictl", "ctr", "busybox"))
@@ -27,7 +28,8 @@ def loads_past_hook(text: str) -> bool:
     """
     if "MODPROBE_OPTIONS=" in text and _ANY_IP_VS.search(text):
         return True
-    return any(_is_past_hook(part.split()) for part in _SEPARATORS.split(text))
+    parts = _SEPARATORS.split(_SUBSTITUTION.sub("_", text))
+    return any(_is_past_hook(part.split()) for part in parts)
 
 
 def _is_past_hook(words: list[str]) -> bool:

@@ -1,11 +1,9 @@
-"""Which files something runs by their place, at a boot or later, and which as others name them."""
+"""Which files something runs by their place, at a boot or later."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-
-from ipvs_audit.persistence.late_writers.unit_starts import concerns_many, starts_of
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
@@ -27,7 +25,9 @@ _AT_ANY_TIME = [
     "/atjobs/",
     "/etc/profile",
     "bashrc",
-    "/root/.",
+    "/root/.config/",
+    "/root/.profile",
+    "/root/.z",
     "/etc/dhcp/",
     "/etc/ppp/",
     "/etc/wireguard/",
@@ -46,12 +46,15 @@ _AT_BOOT = "/tuned/ /ufw /cloud/ /etc/init.d/ /local.d/ /rc.modules".split()  # 
 _CREDENTIAL = re.compile(r"/(credstore|credentials/@system)/sysctl\.")
 _RUN_PARTS = re.compile(r"/cron\.(?:d|hourly|daily|weekly|monthly)/([^/]+)$")
 _RUN_PARTS_NAME = re.compile("[A-Za-z0-9_-]+")
-_MOST_CALLERS = 5
-#: What in /etc is judged by itself, is read by people, or was put aside by a package manager or an
-#: editor.
-_NOT_RUN = re.compile(
-    r"/etc/(?:sysctl\.|modprobe\.d/|modules-load\.d/|udev/|systemd/|tuned/|initramfs-tools/|dracut|motd|issue|sudoers)"
-    r"|/README[^/]*$|(?:~|\.(?:bak|old|orig|save|sw[op]|md|txt|rst|sample|example|disabled|rpm\w+|dpkg-\w+|ucf-\w+))$",
+#: What is judged by itself, or read by people.
+_OTHERS = re.compile(
+    r"/etc/(?:sysctl\.|modprobe\.d/|modules-load\.d/|udev/|systemd/|initramfs-tools/|dracut|motd|issue"
+    r"|sudoers|apparmor|audit)|/tuned/|/README[^/]*$",
+    re.IGNORECASE,
+)
+#: What was put aside by a package manager or an editor, or is read by people.
+_ASIDE = re.compile(
+    r"(?:~|\.(?:bak|old|orig|save|sw[op]|md|txt|rst|sample|example|disabled|rpm\w+|dpkg-\w+|ucf-\w+))$",
     re.IGNORECASE,
 )
 
@@ -68,14 +71,14 @@ def at_any_time_by_place(config: HostConfig, path: str) -> bool:
     return any(place in path for place in _AT_ANY_TIME) and not never_started(config, path)
 
 
-def elsewhere_in_etc(config: HostConfig, path: str) -> bool:
-    """Whether a file of /etc may be some program's own script or configuration.
+def elsewhere(config: HostConfig, path: str) -> bool:
+    """Whether a file may be some program's own script or configuration, by its place and name.
 
     Which program runs it and when is not known: at any time.
     """
-    return (
-        path.startswith("/etc/") and not _NOT_RUN.search(path) and not never_started(config, path)
-    )
+    if _OTHERS.search(path) or never_started(config, path):
+        return False
+    return path in config.boot_files.called or not _ASIDE.search(path)
 
 
 def seen_by_root(config: HostConfig) -> bool:
@@ -96,32 +99,3 @@ def never_started(config: HostConfig, path: str) -> bool:
         return True
     named = run_parts is None or _RUN_PARTS_NAME.fullmatch(run_parts[1]) is not None
     return config.loaders.os_id in ("debian", "ubuntu") and not named
-
-
-def when_called(config: HostConfig, path: str) -> bool | None:
-    """When a script runs that only others name: True at boot, False at any time, None never.
-
-    Through up to five scripts that name each other.
-    """
-    callers, seen = {path}, {path}
-    found: list[bool] = []
-    for _ in range(_MOST_CALLERS):
-        callers = {by for script, by in config.boot_files.called if script in callers} - seen
-        seen |= callers
-        found += [when for each in callers if (when := _when_by_place(config, each)) is not None]
-    return all(found) if found else None
-
-
-def _when_by_place(config: HostConfig, path: str) -> bool | None:
-    if (unit := UNIT.search(path)) is not None:
-        start = starts_of(config.boot_files, unit[1])
-        runs = bool(start.targets) or concerns_many(unit[1])
-        return False if start.at_any_time else True if runs else None
-    if path.endswith(("/rc.local", ".modules")):
-        return True
-    if CRON.search(path) or at_any_time_by_place(config, path):
-        return False
-    if at_boot_by_place(config, path):
-        return True
-    # A udev rule runs programs on events, which come at any time.
-    return False if elsewhere_in_etc(config, path) or "/udev/rules.d/" in path else None

@@ -15,15 +15,21 @@ from ipvs_audit.persistence.boot_units import LOADER_UNITS, SURE_TARGETS
 from ipvs_audit.persistence.hook.interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook.state import Command, State
 from ipvs_audit.persistence.late_writers.commands import Writer, command_writers, line_writers
+from ipvs_audit.persistence.late_writers.mentions import (
+    data_lines,
+    holds_key,
+    is_script,
+    names_of_data,
+    script_lines,
+)
 from ipvs_audit.persistence.late_writers.script_places import (
     CRON,
     UNIT,
     at_any_time_by_place,
     at_boot_by_place,
-    elsewhere_in_etc,
+    elsewhere,
     never_started,
     seen_by_root,
-    when_called,
 )
 from ipvs_audit.persistence.late_writers.tmpfiles import tmpfiles_writers
 from ipvs_audit.persistence.late_writers.unit_commands import changes_nothing, unit_script
@@ -45,7 +51,6 @@ _CRON_FIELDS = re.compile(r"\s*(@\w+|(?:\S+\s+){4}\S+)\s+(.*)")
 #: anacrontab(5): period, delay, name, command.
 _ANACRON = re.compile(r"\s*(@?\w+)\s+\d+\s+\S+\s+(.*)")
 _CREDENTIAL = re.compile(r"systemd\.set_credential(?:_binary)?=sysctl\.")
-_SETTING = re.compile(r"\s*-?\s*[\"']?(?:net[./])?(?:[\w*]+[./])*[\w*?\[\]]+[\"']?\s*[=:]\s*\S*\s*")
 _SHEBANG = re.compile(r"#![ \t]*(?:/usr)?/bin/(?:ba|da)?sh[ \t]*(-e)?[ \t]*")
 _LOADS_FIRST = re.compile(
     r"(?:(?:set -[eux]+|PATH=\S*|export PATH=\S*|:|true)\s*[;\n]\s*)*"
@@ -135,8 +140,16 @@ def late_writers(config: HostConfig, value: Value | None, *, early: bool) -> tup
     """Everything that may write the key, in the order of the probe."""
     seen = _with_settings(config)
     found: list[Writer] = []
-    for file in config.boot_files.files.values():
-        found += _of_file(seen, file, value, early=early)
+    files = config.boot_files.files.values()
+    data = names_of_data(
+        file
+        for file in files
+        if _runs_by_place(config, file.path) is None
+        and not (UNIT.search(file.path) or CRON.search(file.path))
+        and elsewhere(config, file.path)
+    )
+    for file in files:
+        found += _of_file(seen, file, value, data, early=early)
     return tuple(dict.fromkeys(found))
 
 
@@ -155,7 +168,12 @@ def _with_settings(config: HostConfig) -> HostConfig:
 
 
 def _of_file(
-    config: HostConfig, file: BootFile, value: Value | None, *, early: bool
+    config: HostConfig,
+    file: BootFile,
+    value: Value | None,
+    data: re.Pattern[str] | None,
+    *,
+    early: bool,
 ) -> Iterator[Writer]:
     path = file.path
     unit = UNIT.search(path)
@@ -171,32 +189,31 @@ def _of_file(
         yield from tmpfiles_writers(config, file)
     elif "/sysconfig/modules/" in path and path.endswith(".modules"):
         yield from _of_executable(config, file, value, early=early, surely=False)
-    elif at_boot_by_place(config, path):
-        yield from line_writers(config, file, at_boot=True)
-    elif at_any_time_by_place(config, path):
-        yield from line_writers(config, file, at_boot=False)
-    elif (at_boot := when_called(config, path)) is not None:
-        yield from line_writers(config, file, at_boot=at_boot)
-    elif elsewhere_in_etc(config, path):
-        yield from line_writers(config, _commands_of(config, file), at_boot=False)
+    elif (at_boot := _runs_by_place(config, path)) is not None:
+        told = script_lines(file) if is_script(file) else file
+        yield from line_writers(config, told, at_boot=at_boot)
+    elif elsewhere(config, path):
+        yield from _of_any(config, file, data)
 
 
-def _commands_of(config: HostConfig, file: BootFile) -> BootFile:
-    """The lines that may be commands: a setting in a file that nothing known reads sets nothing.
+def _runs_by_place(config: HostConfig, path: str) -> bool | None:
+    """Whether something known runs or reads a file at a boot, or any time; None: not known."""
+    if at_boot_by_place(config, path):
+        return True
+    return False if at_any_time_by_place(config, path) else None
 
-    Nor does what only names the key, as the filters, checks and exporters of a monitoring do.
+
+def _of_any(config: HostConfig, file: BootFile, data: re.Pattern[str] | None) -> Iterator[Writer]:
+    """A file of which it is not known whether something runs it, or reads it.
+
+    A script counts where it names the key, or a file of data that does; what a script is given
+    besides, only where something that runs names it.
     """
-    name = config.key.path.rpartition("/")[2]
-    writes = re.compile(
-        rf"\bsysctl\b.*{name}[\"']?\s*=|(?:>|\bof=|\b(?:tee|cp|dd|install|write)\b)[^;&|]*{name}"
-        rf"|{name}[\"']\s*,\s*[\"']\w*[wa+]"
-    )
-    lines = (
-        one
-        for one in file.lines
-        if not _SETTING.fullmatch(one.text) and (name not in one.text or writes.search(one.text))
-    )
-    return replace(file, lines=tuple(lines))
+    called = file.path in config.boot_files.called
+    lines = script_lines(file) if is_script(file) else data_lines(file, given=called)
+    about = holds_key(file) or (data and any(data.search(line.text) for line in file.lines))
+    if called or (about if is_script(file) else file.path.startswith("/etc/")):
+        yield from line_writers(config, lines, at_boot=False)
 
 
 def _of_executable(
@@ -206,7 +223,7 @@ def _of_executable(
     if file.executable:
         yield from _of_script(config, file, value, early=early, surely=surely)
     elif not seen_by_root(config):
-        yield from line_writers(config, file, at_boot=True)
+        yield from line_writers(config, script_lines(file), at_boot=True)
 
 
 def _of_unit(
@@ -272,7 +289,7 @@ def _of_script(
     if writer is not None:
         yield writer
     else:
-        yield from line_writers(config, file, at_boot=True)
+        yield from line_writers(config, script_lines(file), at_boot=True)
 
 
 def _of_crontab(config: HostConfig, file: BootFile) -> Iterator[Writer]:
