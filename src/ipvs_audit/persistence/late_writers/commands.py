@@ -46,8 +46,27 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SIGNS = re.compile(r"[;&|{}]")
 _BEFORE_COMMAND = re.compile(r"(?:(?:if|elif|while|until|then|else|do|!|sudo|exec)\s+)+")
 _READS = frozenset(
-    "[ [[ test cat grep egrep fgrep head tail ls stat wc cut cmp diff logger echo printf "
-    "awk".split()
+    [
+        "[",
+        "[[",
+        "test",
+        "cat",
+        "grep",
+        "egrep",
+        "fgrep",
+        "head",
+        "tail",
+        "ls",
+        "stat",
+        "wc",
+        "cut",
+        "cmp",
+        "diff",
+        "logger",
+        "echo",
+        "printf",
+        "awk",
+    ]
 )
 #: sysctl in another network namespace, which has a key of its own. Not modprobe: that runs the hook
 #: there.
