@@ -250,7 +250,7 @@ def _cut(host: Remedied, made: Plan, after: float) -> None:
     timer = threading.Timer(after, connection.close)
     timer.start()
     with contextlib.suppress(TransportError, OSError, EOFError):
-        apply_plan(connection, made, access.run, who=access.who, timeout=60)
+        apply_plan(connection, made, access.run, who=access.who, host=name, timeout=60)
     timer.cancel()
     connection.close()
 

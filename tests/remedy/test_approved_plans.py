@@ -99,3 +99,6 @@ def test_a_run_without_plans_or_with_changed_results_approves_nothing(tmp_path: 
         results.write(" ")
     with pytest.raises(ApprovedPlanError, match="differs from the digest in the manifest"):
         load_approved(tmp_path / "r1")
+    (tmp_path / "r1" / "manifest.sha256").unlink()
+    with pytest.raises(ApprovedPlanError, match=r"no manifest\.sha256 .* names results\.json"):
+        load_approved(tmp_path / "r1")

@@ -333,7 +333,7 @@ clock; echo $((spent - before)) $path
 
 
 def test_looking_namespaces_up_takes_a_time_that_grows_with_their_number_only() -> None:
-    text = script.render_undo(RUN, who="ops", by="ops", nonce="0" * 32).decode()
+    text = script.render_undo(RUN, who="ops", by="ops", host="x", nonce="0" * 32).decode()
     defined = text.removesuffix("main </dev/null\n")
     assert defined != text
 

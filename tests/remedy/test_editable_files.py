@@ -84,6 +84,19 @@ def test_immutable_files_are_said(tree: Path) -> None:
     assert found.files[str(conf)].attributes == ("immutable",)
 
 
+@pytest.mark.parametrize("flags", ["+i", "+a", "+ia"])
+def test_directories_in_which_nothing_can_be_replaced_are_said(tree: Path, flags: str) -> None:
+    """With two such flags the first was not seen; append-only ones were changed by half."""
+    folder = tree / "etc/sysctl.d"
+    if subprocess.run(["chattr", flags, folder], capture_output=True, check=False).returncode:
+        pytest.skip("no chattr here")
+    try:
+        found = parse_editable_files(brought(tree, ["sh"]))
+    finally:
+        subprocess.run(["chattr", "-ia", folder], check=True)
+    assert found.directories[str(folder)].state == "immutable"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can own what root may write to")
 @pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
 def test_directories_that_others_write_to_are_said(tree: Path, shell: list[str]) -> None:

@@ -99,7 +99,7 @@ def expected(tmp_path: Path) -> dict[str, tuple[object, ...]]:
     box = made_up(tmp_path / "remedy")
     nonce = "0" * 32
     remedy = box.root / "remedy.sh"
-    remedy.write_bytes(script.render_apply(RUN, FILES, who="ops", nonce=nonce))
+    remedy.write_bytes(script.render_apply(RUN, FILES, who="ops", host="x", nonce=nonce))
     _, said, _ = inside(box, "sh", str(remedy))
     assert said.count(" written") == len(FILES), said
     return listing(box)
@@ -143,6 +143,26 @@ def test_the_script_refuses_a_host_that_differs_from_the_plan(tmp_path: Path, ch
     code, said, _ = inside(box, "sh", str(tmp_path / RUN / "web1.sh"))
     assert code == 1
     assert "plan again" in said
+    assert listing(box) == untouched
+
+
+@as_root
+@pytest.mark.parametrize("odd", ["hard link", "copies"])
+def test_the_script_refuses_a_second_name_and_a_place_where_others_write(
+    tmp_path: Path, odd: str
+) -> None:
+    """A link of theirs could lead the copy of a file elsewhere."""
+    box = made_up(tmp_path / "script")
+    if odd == "copies":
+        (box.root / "lib/ipvs-audit").mkdir(parents=True)
+        (box.root / "lib/ipvs-audit").chmod(0o777)
+    else:
+        os.link(box.path(CONF), box.path("/etc/second"))
+    untouched = listing(box)
+    export("shell", [Plan("web1", FILES)], tmp_path)
+    code, said, _ = inside(box, "sh", str(tmp_path / RUN / "web1.sh"))
+    assert code == 1
+    assert {"hard link": "several hard links", "copies": "ipvs-audit is writable"}[odd] in said
     assert listing(box) == untouched
 
 

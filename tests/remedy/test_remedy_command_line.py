@@ -40,6 +40,7 @@ def audit(reports: Path, *arguments: str | Path) -> subprocess.CompletedProcess[
         (["--remediate", "--yes", "--resume", "latest"], "hosts are changed from new evidence"),
         (["--rollback", "", "--yes"], "name the run to undo"),
         (["--remediate", "--yes", "--max-failures", "-1"], "--max-failures: give a number"),
+        (["--remediate", "--yes", "--grace", "1e300"], "--grace: give a number of seconds, 0 to"),
         (["--remediate", "--remediate-plan"], "use only one of"),
         (["--plan-format", "shell"], "add --remediate-plan"),
         (["--remediate-plan", "--approved-plan", "r1"], "--approved-plan is for --remediate"),

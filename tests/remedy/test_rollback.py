@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING
 
 import pytest
 from made import snapshot
 
+from ipvs_audit.audit.remediation import check_journal
 from ipvs_audit.model.stop_request import StopRequest
 from ipvs_audit.remedy import journal as journals
 from ipvs_audit.remedy.journal import Event, Journal, JournalError, step_entry
@@ -15,6 +17,7 @@ from ipvs_audit.remedy.operator import Operator
 from ipvs_audit.remedy.plan_steps import SetRunningValue
 from ipvs_audit.remedy.rollback import roll_back
 from ipvs_audit.remedy.script_answers import Note, NoteKind, ScriptResult, StepAnswer, StepOutcome
+from ipvs_audit.report.manifest import sha256
 from ipvs_audit.transport import TransportError
 
 if TYPE_CHECKING:
@@ -106,3 +109,59 @@ def test_a_rollback_cannot_be_undone_and_says_what_can_be_done(tmp_path: Path) -
 def test_a_journal_names_the_hosts_own_namespace_by_no_number() -> None:
     own = SetRunningValue("EST-4", "a test", 4026531840, "host", 1, 0, own=True)
     assert step_entry(own)["namespace"] == "own"
+
+
+RECORD = {"schema": journals.SCHEMA, "run": "r1", "who": "ops", "event": "applied", "host": "h1"}
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [RECORD],
+        [RECORD | {"steps": 5}],
+        [RECORD | {"steps": ["x"]}],
+        [RECORD | {"steps": [{"outcome": "odd"}]}],
+        [RECORD | {"steps": [{"outcome": []}]}],
+        [RECORD | {"steps": [], "run": "../r1"}],
+        [RECORD | {"steps": [], "run": "\x1b[31m"}],
+        [RECORD | {"steps": []}, RECORD | {"steps": [], "run": "r2"}],
+    ],
+)
+def test_a_journal_that_was_made_up_is_refused(
+    tmp_path: Path, records: list[dict[str, object]]
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with pytest.raises(JournalError) as refused:
+        journals.read_changes(path)
+    assert str(path) in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("run", ["**", "a**b", "[", "x" * 5000, "\0"])
+def test_what_names_no_run_is_not_found(tmp_path: Path, run: str) -> None:
+    with pytest.raises(JournalError, match="no such journal"):
+        journals.find_journal(tmp_path, run)
+
+
+def test_a_pattern_names_no_run_that_was_killed(tmp_path: Path) -> None:
+    with Journal(tmp_path / ".r1.99.journal" / "journal.jsonl", run="r1", who="ops"):
+        pass
+    assert journals.find_journal(tmp_path, "r1").exists()
+    with pytest.raises(JournalError):
+        journals.find_journal(tmp_path, "r*")
+
+
+def test_a_journal_that_was_changed_since_its_run_is_not_gone_by(tmp_path: Path) -> None:
+    """A host whose records were taken out was not rolled back, and nothing said so."""
+    made = tmp_path / "r1"
+    with Journal(made / "journal.jsonl", run="r1", who="ops") as journal:
+        journal.record(Event.APPLYING, "h1", steps=[])
+    check_journal(made / "journal.jsonl")
+    manifest = made / "manifest.sha256"
+    manifest.write_text(f"{sha256(made / 'journal.jsonl')}  journal.jsonl\n")
+    check_journal(made / "journal.jsonl")
+    with (made / "journal.jsonl").open("a") as file:
+        file.write("\n")
+    with pytest.raises(JournalError, match="it was changed since the run"):
+        check_journal(made / "journal.jsonl")

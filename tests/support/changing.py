@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RUN = "2026-11-23T02-00-00Z"
 WHO = "ops@controller 1"
+HOST = "web1"
 #: A key that every namespace has and that is 0 or 1, in place of the one that this kernel lacks.
 STAND_IN = "/proc/sys/net/ipv4/ip_forward"
 
@@ -50,20 +51,27 @@ class Box:
         *,
         halt: int = 0,
         run: str = RUN,
+        host: str = HOST,
         shell: Sequence[str] = ("sh",),
     ) -> ScriptResult:
         nonce = secrets.token_hex(16)
         text = script.render_apply(
-            run, steps, who=WHO, nonce=nonce, halt=halt, state=str(self.state)
+            run, steps, who=WHO, host=host, nonce=nonce, halt=halt, state=str(self.state)
         )
         return self._run(text, nonce, shell)
 
     def undo(
-        self, *, halt: int = 0, run: str = RUN, by: str = WHO, shell: Sequence[str] = ("sh",)
+        self,
+        *,
+        halt: int = 0,
+        run: str = RUN,
+        by: str = WHO,
+        host: str = HOST,
+        shell: Sequence[str] = ("sh",),
     ) -> ScriptResult:
         nonce = secrets.token_hex(16)
         text = script.render_undo(
-            run, who=WHO, by=by, nonce=nonce, halt=halt, state=str(self.state)
+            run, who=WHO, by=by, host=host, nonce=nonce, halt=halt, state=str(self.state)
         )
         return self._run(text, nonce, shell)
 

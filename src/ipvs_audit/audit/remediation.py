@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from ipvs_audit.model.remediation_status import RemediationStatus
 from ipvs_audit.remedy.approved_plans import ApprovedPlans
 from ipvs_audit.remedy.host_access import HostConnections, initiator
-from ipvs_audit.remedy.journal import find_journal, read_changes
+from ipvs_audit.remedy.journal import JournalError, find_journal, read_changes
 from ipvs_audit.remedy.remediation import Remediation
 from ipvs_audit.report.errors import ReportError
+from ipvs_audit.report.manifest import NAME, entries, sha256
 from ipvs_audit.report.reported_run import load_reported
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ def make_remediation(
         return None
     if options.rollback:
         # Before any host is contacted.
-        read_changes(find_journal(audit.options.reports, options.rollback))
+        journal = find_journal(audit.options.reports, options.rollback)
+        check_journal(journal)
+        read_changes(journal)
     approved = load_approved(options.approved_plan) if options.approved_plan else None
     access = HostConnections(
         audit.targets, audit.policies, audit.options.connection, directory.name, initiator()
@@ -69,6 +72,24 @@ def make_remediation(
     )
 
 
+def check_journal(journal: Path) -> None:
+    """Refuse a journal that was changed: hosts that it no longer names would not be rolled back.
+
+    Raises:
+        JournalError: it is not what the run's manifest says. A run that was killed has none.
+    """
+    try:
+        said = entries(journal.parent).get(journal.name)
+        changed = said is not None and said != sha256(journal)
+    except (OSError, ReportError) as wrong:
+        raise JournalError(f"{journal.parent}: {wrong}") from None
+    if changed:
+        raise JournalError(
+            f"put back the {journal.name} that {journal.parent} had, or remove its line from"
+            f" {NAME} to go by it all the same: it was changed since the run"
+        )
+
+
 def load_approved(directory: Path) -> ApprovedPlans:
     """The plans of a run that somebody has approved.
 
@@ -76,7 +97,7 @@ def load_approved(directory: Path) -> ApprovedPlans:
         ApprovedPlanError: it cannot be read, is not what its manifest says, or holds no plan.
     """
     try:
-        run, digest = load_reported(directory)
+        run, digest = load_reported(directory, need_manifest=True)
     except ReportError as wrong:
         raise ApprovedPlanError(f"--approved-plan: {wrong}") from None
     remedies = {host.name: host.remedy for host in run.hosts if host.remedy is not None}

@@ -142,6 +142,8 @@ UNDO_SECONDS = 60
 #: Seconds that hosts being changed have once a run is asked to stop (``--grace``): a probe takes
 #: 6, and reverting is followed by another.
 STOP_GRACE = 60.0
+#: The most that may be asked for: clocks cannot wait for any number of seconds.
+MAX_STOP_GRACE = 86_400.0
 #: Part of it in which a change has to be verified; the rest is for reverting it.
 STOP_VERIFY_SHARE = 0.5
 #: Seconds without a line until hosts under way are named again.

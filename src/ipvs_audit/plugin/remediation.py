@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from ipvs_audit.plugin.terminal import encodable_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +39,10 @@ def ask(config: pytest.Config, question: str) -> bool:
     """Ask at the terminal; anything but yes is no, also that the terminal is gone."""
     with _users_input(config):
         try:
-            return input(f"{question} [yes/no] ").strip().lower() in ("yes", "y")
+            return input(encodable_by(sys.stdout, f"{question} [yes/no] ")).strip().lower() in (
+                "yes",
+                "y",
+            )
         except (EOFError, OSError):
             return False
 

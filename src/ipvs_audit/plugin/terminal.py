@@ -20,10 +20,17 @@ if TYPE_CHECKING:
     from ipvs_audit.audit.session import AuditSession
 
 
+def encodable_by(stream: TextIO, text: str) -> str:
+    r"""The text as a stream can write it: ``\xNN`` or ``\uNNNN`` for what its encoding lacks."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text if text.isascii() else text.encode(encoding, "backslashreplace").decode(encoding)
+
+
 class UntilGone:
     """A stream whose reader may go away: a closed terminal, ``| head``, the ``tee`` of a Ctrl-C.
 
     What is written then goes to /dev/null: it must not end a run that has to report what it did.
+    Nor must a character that the terminal's encoding lacks: an escape stands for it.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -32,7 +39,7 @@ class UntilGone:
     def write(self, text: str) -> int:
         """As the stream does."""
         try:
-            return self._stream.write(text)
+            return self._stream.write(encodable_by(self._stream, text))
         except OSError:
             self._leave()
             return len(text)

@@ -71,7 +71,9 @@ editable_files() {
         }')
       free=${got% *}
       case $got in *' 1') state='readonly' ;; esac
-      case $(lsattr -d "$directory" 2>/dev/null) in *-i-*) state=immutable ;; esac
+      # In an append-only one nothing can be replaced.
+      got=$(lsattr -d "$directory" 2>/dev/null)
+      case ${got%% *} in *[ai]*) state=immutable ;; esac
     fi
     text="${text}directory $state ${free:-0} $directory$nl"
     [ "$state" != shared ] || unusual "$others" || text="${text}others $others$nl"

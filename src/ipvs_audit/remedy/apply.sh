@@ -17,7 +17,8 @@ check_file() {
   if [ -L "$4" ] || { [ -e "$4" ] && [ ! -f "$4" ]; }; then
     got=other
   elif [ -e "$4" ]; then
-    sum "$4"
+    # Since the plan it may have got another name, which would keep the old content.
+    case $(stat -c %h "$4") in 1) sum "$4" ;; *) got=linked ;; esac
   else
     got=-
   fi
@@ -110,19 +111,31 @@ apply() {
   [ "$broken" = 0 ] || { say_unchanged; return; }
   point
   if ! mkdir "$rundir" 2>/dev/null; then
-    say note failed "$rundir cannot be created, or already exists"
+    read_who
+    case $made/$name in
+      "$who/$host" | /*) say note failed "$rundir cannot be created, or already exists" ;;
+      "$who"/*)
+        # Not a failure: what is left to do is told by new evidence.
+        say step 1 changed "this run has changed the same machine as $name"
+        say_unchanged
+        ;;
+      *) say note failed "$rundir is of another run, by $made" ;;
+    esac
     return
   fi
-  { printf '%s\n' "$who" >"$rundir/who" && echo "boot $boot" >"$rundir/manifest.new"; } || broken=1
+  { printf '%s\n' "$who" "$host" >"$rundir/who" && echo "boot $boot" >"$rundir/manifest.new"; } || broken=1
   mode=keep
   steps
   point
   if [ "$broken" = 0 ] && settle "$rundir/manifest.new" && mv "$rundir/manifest.new" "$rundir/manifest"; then
     settle "$rundir"
     point
-    log "$state/journal" "apply $run by $who"
-    mode=act
-    steps
+    if log "$state/journal" "apply $run by $who"; then
+      mode=act
+      steps
+    else
+      say note failed "$state/journal cannot be written"
+    fi
     [ "$stop" = 0 ] || say note stopped "the time limit was reached between two steps"
     log "$state/journal" "applied $run broken=$broken stopped=$stop"
     [ "$touched" = 1 ] || { rm -rf "$rundir"; say_unchanged; }

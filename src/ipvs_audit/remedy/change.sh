@@ -16,6 +16,7 @@
 nonce='@NONCE@'
 run='@RUN@'
 who='@WHO@'
+host='@HOST@' # its name in the inventory: a machine may have several
 by='@BY@'             # whose run it is that is undone
 patience='@PATIENCE@' # seconds to wait for the lock
 halt='@HALT@'         # die at this point: only the tests' fault sweep sets it
@@ -61,6 +62,12 @@ new_file() {
 log() { # FILE TEXT
   printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$2" >>"$1" || return 1
   settle "$1"
+}
+
+# Sets $made, who made the run, and $name, the name of this machine for him.
+read_who() {
+  made='' name=''
+  [ ! -f "$rundir/who" ] || { IFS= read -r made && IFS= read -r name; } <"$rundir/who"
 }
 
 # --- the lock
@@ -118,7 +125,8 @@ prepare() {
   PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH
   export LC_ALL PATH
   unset IFS
-  set +e +u +f
+  unset TIME_STYLE # one that ls does not know ends it
+  set +e +u +f +C
   umask 077
   # A lost connection ends no step half-way; TERM, sent when the time is up, ends the run between two steps.
   trap '' HUP PIPE INT
@@ -136,6 +144,15 @@ prepare() {
     only_root_writes "$place" || { say note blocked "$(shared), so backups in $state are not safe"; return 1; }
   done
   chmod 700 "$state" 2>/dev/null
+  # A pipe would never end, a link lead elsewhere, and a folder take any number of locks.
+  if [ -L "$state/journal" ] || { [ -e "$state/journal" ] && [ ! -f "$state/journal" ]; }; then
+    say note blocked "move $state/journal away: it is no regular file"
+    return 1
+  fi
+  if [ -e "$state/lock" ]; then
+    say note blocked "move $state/lock away: it is not the lock of a run"
+    return 1
+  fi
   if ! take_lock; then
     if [ -n "$owner" ]; then
       say note locked "another run is in progress on this host: ${owner##*.run-}, process ${owner%%.*}"

@@ -108,6 +108,7 @@ class HostConnections:
                 plan,
                 self.run,
                 who=self.who,
+                host=host,
                 timeout=min(seconds, within),
                 halt=int(os.environ.get(HALT, "0")),
             )
@@ -125,6 +126,7 @@ class HostConnections:
                 run or self.run,
                 who=self.who,
                 by=by or self.who,
+                host=host,
                 timeout=min(self.settings.limits.deadline + UNDO_SECONDS, within),
                 halt=int(os.environ.get(HALT_UNDO, "0")),
             )

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import glob
 import json
 import os
 import threading
@@ -17,7 +19,9 @@ from typing import TYPE_CHECKING, Any, Self
 from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.model.private_files import make_directories
 from ipvs_audit.model.regular_file import read_regular
+from ipvs_audit.model.sanitise import one_line
 from ipvs_audit.remedy.plan_steps import WriteFile
+from ipvs_audit.remedy.script import RUN_ID
 from ipvs_audit.remedy.script_answers import StepOutcome
 
 if TYPE_CHECKING:
@@ -148,10 +152,11 @@ def find_journal(reports: Path, run: str) -> Path:
         JournalError: there is none; says where it was looked for.
     """
     folder = reports / run
-    candidates = [folder / JOURNAL_NAME, *reports.glob(f".{run}.*.journal/{JOURNAL_NAME}")]
-    for path in candidates:
-        if path.is_file():
-            return path
+    killed = f".{glob.escape(run)}.*.journal/{JOURNAL_NAME}"
+    with contextlib.suppress(OSError, ValueError):  # no name of a file: too long, a NUL
+        for path in (folder / JOURNAL_NAME, *reports.glob(killed)):
+            if path.is_file():
+                return path
     raise JournalError(f"{folder / JOURNAL_NAME}: no such journal; name a run that changed hosts")
 
 
@@ -198,30 +203,39 @@ def read_changes(path: Path) -> RunChanges:
     """The hosts that a run started to change.
 
     Raises:
-        JournalError: the file cannot be read, is not a journal, or is that of a rollback, which has
-            no backups of its own.
+        JournalError: the file cannot be read, is not the journal of one run, or is that of a
+            rollback, which has no backups of its own.
     """
     run = who = ""
     started: dict[str, None] = {}
     changed: set[str] = set()
-    for record in read_journal(path):
-        run, who = str(record.get("run", "")), str(record.get("who", ""))
+    for number, record in enumerate(read_journal(path), 1):
+        made = str(record.get("run", "")), str(record.get("who", ""))
+        if number > 1 and made != (run, who):
+            raise JournalError(f"{path}: holds records of several runs")
+        run, who = made
+        if not RUN_ID.fullmatch(run):
+            raise JournalError(f"{path}: {one_line(run[:60])!r} is not a run's id")
         if record.get("event") == Event.ROLLBACK_STARTED:
+            of = one_line(str(record.get("of")))
             raise JournalError(
-                f"finish it with --rollback {record.get('of')}, or change the hosts again with "
-                f"--remediate: {run} is itself a rollback, which cannot be undone"
+                f"finish it with --rollback {of}, or change the hosts again with --remediate: {run}"
+                " is itself a rollback, which cannot be undone"
             )
         host = record.get("host")
         if not isinstance(host, str):
             continue
         if record.get("event") == Event.APPLYING:
             started[host] = None
-        if record.get("event") == Event.APPLIED and any(map(_changed_host, record["steps"])):
+        if record.get("event") == Event.APPLIED and _changed_host(path, record):
             changed.add(host)
     if not run:
         raise JournalError(f"{path}: holds no record")
     return RunChanges(run, who, tuple(started), frozenset(changed))
 
 
-def _changed_host(step: dict[str, Any]) -> bool:
-    return StepOutcome(step["outcome"]).changed_host
+def _changed_host(path: Path, record: dict[str, Any]) -> bool:
+    try:
+        return any(StepOutcome(step["outcome"]).changed_host for step in record["steps"])
+    except (LookupError, TypeError, ValueError):
+        raise JournalError(f"{path}: what was done on a host is not of its form") from None

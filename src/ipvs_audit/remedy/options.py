@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ipvs_audit.model.limits import STOP_GRACE
+from ipvs_audit.model.limits import MAX_STOP_GRACE, STOP_GRACE
 from ipvs_audit.remedy.batches import DEFAULT_BATCHES, BatchSize, parse_batches
 from ipvs_audit.remedy.plan_export import PLAN_FORMATS, PlanFormat
 
@@ -82,8 +81,10 @@ class RemediationOptions:
             raise RemediationOptionError("--rollback: name the run to undo, as reports/ names it")
         if int(str(get("max_failures"))) < 0:
             raise RemediationOptionError("--max-failures: give a number of hosts, 0 or more")
-        if not 0 <= (grace := float(str(get("grace")))) < math.inf:
-            raise RemediationOptionError("--grace: give a number of seconds, 0 or more")
+        if not 0 <= (grace := float(str(get("grace")))) <= MAX_STOP_GRACE:
+            raise RemediationOptionError(
+                f"--grace: give a number of seconds, 0 to {MAX_STOP_GRACE:.0f}"
+            )
         try:
             sizes = parse_batches(str(get("batches")))
         except ValueError as wrong:

@@ -33,6 +33,7 @@ state() {
   if [ -L "$1" ]; then fail "$1 is now a link; plan again"; fi
   if [ -e "$1" ]; then
     [ -f "$1" ] || fail "$1 is now no regular file; plan again"
+    [ "$(stat -c %h "$1")" = 1 ] || fail "$1 has several hard links, which replacing it would break"
     digest "$1"
   fi
 }
@@ -52,8 +53,8 @@ file() {
   if [ "$1" = - ]; then
     chmod 644 "$new"
   else
-    copies=$((copies + 1))
     mkdir -p "$kept" || fail "$kept cannot be created"
+    while [ -e "$kept/$copies" ]; do copies=$((copies + 1)); done
     cp -a "$3" "$kept/$copies" || fail "$3 cannot be copied to $kept"
     echo "$copies $3" >>"$kept/names" || fail "$kept cannot be written"
     cp -a "$3" "$new"
@@ -61,6 +62,8 @@ file() {
   printf '%b' "$4" >"$new" || fail "$new cannot be written (disk full?)"
   digest "$new"
   [ "$found" = "$2" ] || fail "$new was not written completely (disk full?)"
+  state "$3"
+  [ "$found" = "$1" ] || fail "$3 was changed meanwhile; plan again"
   mv -f "$new" "$3" || fail "$3 cannot be replaced"
   new=''
   echo "written: $3"
@@ -105,13 +108,16 @@ main() {
   for tool in cat chmod cp grep id mkdir mktemp mv readlink rm sha256sum stat; do
     command -v "$tool" >/dev/null || fail "$tool is missing on this host"
   done
+  # Where others can write, a link could lead a copy elsewhere.
+  for place in "${kept%/*/*}" "${kept%/*}" "$kept"; do
+    [ ! -e "$place" ] || only_root_writes "$place" || fail "$culprit is writable by users other than root"
+  done
   steps
   if [ "${1-}" = --check ]; then
     echo "as the plan expects it; nothing was changed"
     return
   fi
-  mode=change copies=0
-  [ ! -e "$kept" ] || copies=$(find "$kept" -type f | wc -l)
+  mode=change copies=1
   trap '[ -z "$new" ] || rm -f "$new"' EXIT
   steps
 }

@@ -155,7 +155,7 @@ def _directories(writes: Sequence[WriteFile]) -> Iterator[dict[str, Any]]:
 def _compare_file(number: int, step: WriteFile) -> Iterator[dict[str, Any]]:
     name = f"ipvs_audit_file_{number}"
     known = [step.after_sha256] if step.before is None else [step.before_sha256, step.after_sha256]
-    same = f"({name}.stat.isreg and {name}.stat.checksum in {known})"
+    same = f"({name}.stat.isreg and {name}.stat.nlink == 1 and {name}.stat.checksum in {known})"
     there = f"{name}.stat.exists"
     yield {
         "name": f"Look at {_shown(number, step)}",

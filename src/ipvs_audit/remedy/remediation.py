@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ipvs_audit.controls.control import Check, control_of, judge, was_requested
 from ipvs_audit.controls.discovery import needs_host
 from ipvs_audit.model.remediation_status import RemediationStatus
+from ipvs_audit.model.sanitise import one_line
 from ipvs_audit.model.text import counted
 from ipvs_audit.remedy import journal as journals
 from ipvs_audit.remedy.journal import Event, Journal
@@ -231,7 +232,7 @@ class Remediation:
         self.undoes = changes.run
         selected = [host for host in changes.started if host in collected]
         self.tell(
-            f"run {changes.run} by {changes.who} started to change"
+            f"run {changes.run} by {one_line(changes.who)} started to change"
             f" {counted(len(changes.started), 'host')}, of which {len(selected)} are selected here"
         )
         if not selected:

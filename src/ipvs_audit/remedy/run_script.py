@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 
 def apply_plan(
-    connection: Connection, plan: Plan, run: str, *, who: str, timeout: float, halt: int = 0
+    connection: Connection,
+    plan: Plan,
+    run: str,
+    *,
+    who: str,
+    host: str,
+    timeout: float,
+    halt: int = 0,
 ) -> ScriptResult:
     """Carry out a plan's steps on a host. Needs root there.
 
@@ -25,6 +32,7 @@ def apply_plan(
         plan: what to do.
         run: the run's id, which names the backup.
         who: makes the run.
+        host: its name in the inventory.
         timeout: in seconds.
         halt: a point at which the script kills itself; for tests.
 
@@ -34,12 +42,19 @@ def apply_plan(
         ValueError: a step cannot be put into a script.
     """
     nonce = secrets.token_hex(16)
-    text = script.render_apply(run, plan.steps, who=who, nonce=nonce, halt=halt)
+    text = script.render_apply(run, plan.steps, who=who, host=host, nonce=nonce, halt=halt)
     return _run(connection, text, nonce, timeout)
 
 
 def undo_run(
-    connection: Connection, run: str, *, who: str, by: str, timeout: float, halt: int = 0
+    connection: Connection,
+    run: str,
+    *,
+    who: str,
+    by: str,
+    host: str,
+    timeout: float,
+    halt: int = 0,
 ) -> ScriptResult:
     """Undo what a run did on a host, except what was changed since. Needs root there.
 
@@ -48,6 +63,7 @@ def undo_run(
         run: its id.
         who: undoes it.
         by: made it, as the controller's journal names who.
+        host: its name in the inventory, as the run knew it.
         timeout: in seconds.
         halt: a point at which the script kills itself; for tests.
 
@@ -55,7 +71,7 @@ def undo_run(
         TransportError: the connection was lost; undoing again continues where it stopped.
     """
     nonce = secrets.token_hex(16)
-    text = script.render_undo(run, who=who, by=by, nonce=nonce, halt=halt)
+    text = script.render_undo(run, who=who, by=by, host=host, nonce=nonce, halt=halt)
     return _run(connection, text, nonce, timeout)
 
 

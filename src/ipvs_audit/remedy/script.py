@@ -1,6 +1,6 @@
 """Puts together the script that changes a host, from ``change.sh``, its parts and a plan.
 
->>> script = render_undo("2026-11-23T02-00-00Z", who="ops", by="ops", nonce="0" * 32)
+>>> script = render_undo("2026-11-23T02-00-00Z", who="ops", by="ops", host="x", nonce="0" * 32)
 >>> script.splitlines()[-1]
 b'main </dev/null'
 """
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 STATE = "/var/lib/ipvs-audit"
 
 _NONCE = re.compile(r"[0-9a-f]{32}")
-_RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,60}")
+#: What names a run, and its directories here and on hosts.
+RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,60}")
 _PATH = re.compile(r"/etc/[!-~][ -~]*")
 _PLAIN = frozenset(
     b'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 =._/#&-:,;+@!"<>|$'
@@ -43,7 +44,14 @@ _PLAIN = frozenset(
 
 
 def render_apply(
-    run: str, steps: Iterable[Step], *, who: str, nonce: str, halt: int = 0, state: str = STATE
+    run: str,
+    steps: Iterable[Step],
+    *,
+    who: str,
+    host: str,
+    nonce: str,
+    halt: int = 0,
+    state: str = STATE,
 ) -> bytes:
     """The script that does a plan's steps.
 
@@ -51,6 +59,7 @@ def render_apply(
         run: the run's id, which names the backup.
         steps: what to do, in order.
         who: operator, controller and process, for the host's journal.
+        host: its name in the inventory. What is undone is only what was done under it.
         nonce: 32 hex digits, for one host and one time.
         halt: a point at which the script kills itself; for tests.
         state: another place for backups, journal and lock; for tests.
@@ -63,6 +72,7 @@ def render_apply(
         run,
         {"@ACTION@": "apply", "@PATIENCE@": str(LOCK_SECONDS)},
         who=who,
+        host=host,
         nonce=nonce,
         halt=halt,
         state=state,
@@ -71,7 +81,7 @@ def render_apply(
 
 
 def render_undo(
-    run: str, *, who: str, by: str, nonce: str, halt: int = 0, state: str = STATE
+    run: str, *, who: str, by: str, host: str, nonce: str, halt: int = 0, state: str = STATE
 ) -> bytes:
     """The script that undoes what a run did, from what the host has kept of it.
 
@@ -81,6 +91,7 @@ def render_undo(
         run,
         {"@ACTION@": "undo", "@PATIENCE@": str(UNDO_LOCK_SECONDS), "@BY@": _initiator(by)},
         who=who,
+        host=host,
         nonce=nonce,
         halt=halt,
         state=state,
@@ -97,17 +108,26 @@ def _template(action: str) -> str:
 
 
 def _render(
-    run: str, words: dict[str, str], *, who: str, nonce: str, halt: int, state: str, steps: str = ""
+    run: str,
+    words: dict[str, str],
+    *,
+    who: str,
+    host: str,
+    nonce: str,
+    halt: int,
+    state: str,
+    steps: str = "",
 ) -> bytes:
     if not _NONCE.fullmatch(nonce):
         raise ValueError(f"the nonce {nonce!r} is not 32 hex digits")
-    if not _RUN.fullmatch(run):
+    if not RUN_ID.fullmatch(run):
         raise ValueError(f"the run {run!r} is not a run's id")
     script = _template(words["@ACTION@"])
     words = words | {
         "@NONCE@": nonce,
         "@RUN@": run,
         "@WHO@": _initiator(who),
+        "@HOST@": _initiator(host),
         "@HALT@": str(halt),
         "@STATE@": state,
     }

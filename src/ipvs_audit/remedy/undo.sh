@@ -8,8 +8,14 @@ undo() {
     say note nothing "$rundir holds no change of run $run"
     return
   fi
-  if [ -e "$rundir/who" ] && [ "$(cat "$rundir/who")" != "$by" ]; then
-    say note failed "run $run of $by changed nothing here; one of the same name by $(cat "$rundir/who") did"
+  read_who
+  if [ -n "$made" ] && [ "$made" != "$by" ]; then
+    say note failed "run $run of $by changed nothing here; one of the same name by $made did"
+    return
+  fi
+  # A host whose connection is lost is reverted: not what the same run did here under another name.
+  if [ -n "$name" ] && [ "$name" != "$host" ]; then
+    say note nothing "run $run changed nothing as $host; it changed this machine as $name"
     return
   fi
   log "$state/journal" "undo $run by $who"
@@ -100,8 +106,11 @@ undo_file() {
   fi
   new='' got=-
   rm -f "${4%/*}/$leftover"*
-  [ ! -e "$4" ] || sum "$4"
-  [ ! -L "$4" ] || got='a link'
+  if [ -L "$4" ] || { [ -e "$4" ] && [ ! -f "$4" ]; }; then
+    got=other
+  elif [ -e "$4" ]; then
+    sum "$4"
+  fi
   if [ "$got" = "$2" ]; then
     touch -r "$rundir/directory.$1" "${4%/*}"
     log "$rundir/journal" "undone $1"
@@ -131,9 +140,11 @@ restore_file() {
   fi
   new_file "$4" || return
   why="$4 cannot be written, or its backup in $rundir is damaged"
-  cp -a "$rundir/file.$1" "$new" 2>/dev/null
+  # The content of the backup, with the owner, mode, ACL and label that the file has now: the run left them
+  # as they were, and whoever took others' access away since must not find it given back.
+  cp -a "$4" "$new" 2>/dev/null && cat "$rundir/file.$1" >"$new" && touch -r "$rundir/file.$1" "$new"
   sum "$new"
-  [ "$got" = "$2" ] && [ "$(facts "$new")" = "$(facts "$rundir/file.$1")" ] || return
+  [ "$got" = "$2" ] && [ "$(facts "$new")" = "$(facts "$4")" ] || return
   settle "$new"
   point
   why="$4 was changed meanwhile"

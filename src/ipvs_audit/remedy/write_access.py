@@ -17,7 +17,7 @@ _CLOSED = {
     "absent": "does not exist",
     "denied": "cannot be written by the user that the probe ran as; set ansible_become: true",
     "readonly": "is on a read-only file system",
-    "immutable": "is immutable (chattr +i)",
+    "immutable": "is immutable or append-only (chattr): remove that first",
 }
 
 
