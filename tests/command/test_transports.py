@@ -21,14 +21,21 @@ all:
       ansible_host: nginx-1
       ansible_user: app
     proxy:
-      ansible_connection: kubectl
-      ansible_host: "kube-proxy-x7k2p?namespace=kube-system&container=kube-proxy&context=eu-1"
+      ansible_connection: kubernetes.core.kubectl
+      ansible_host: node7.example.com
+      ansible_kubectl_pod: kube-proxy-x7k2p
+      ansible_kubectl_namespace: kube-system
+      ansible_kubectl_container: kube-proxy
+      ansible_kubectl_context: eu-1; touch mark
     gone:
       ansible_connection: podman
       ansible_host: none
     context:
       ansible_connection: kubectl
-      ansible_host: "pod?context=$(touch${IFS}mark)"
+      ansible_kubectl_pod: "pod$(touch${IFS}mark)"
+    token:
+      ansible_connection: kubectl
+      ansible_kubectl_token: hunter2
     '`touch${IFS}mark`':
       ansible_ssh_common_args: -o 'ProxyCommand=echo %h >mark'
 """
@@ -70,19 +77,22 @@ def test_containers_and_pods_are_audited_through_their_own_programs(
         "proxy": "assessed",
         "gone": "unreachable",
         "context": "unreachable",
+        "token": "unreachable",
         "`touch${IFS}mark`": "unreachable",
     }, ran.output
     for name in ("context", "`touch${IFS}mark`"):
         assert "could run a command on this machine" in hosts[name]["reason"]
     assert not (ROOT / "mark").exists()
     assert "no such container" in hosts["gone"]["reason"]
-    assert hosts["proxy"]["facts"]["reached"] == "kubectl kube-proxy-x7k2p"
+    assert "ansible_kubectl_token is not followed: name a kubeconfig" in hosts["token"]["reason"]
+    assert "hunter2" not in ran.output
+    assert hosts["proxy"]["facts"]["reached"].startswith("kubectl --context=eu-1; touch mark ")
 
     def argv(name: str) -> list[str]:
         return (programs / f"{name}.argv").read_text().splitlines()
 
     assert argv("docker")[:6] == ["exec", "-u", "app", "nginx-1", "/bin/sh", "-c"]
-    assert argv("kubectl")[:10] == [
-        *("--context=eu-1", "-n", "kube-system", "-c", "kube-proxy"),
+    assert argv("kubectl")[:8] == [
+        *("--context=eu-1; touch mark", "--namespace=kube-system", "--container=kube-proxy"),
         *("exec", "kube-proxy-x7k2p", "--", "/bin/sh", "-c"),
     ]

@@ -16,6 +16,7 @@ PARTS = [
      "sources that could not be read"),
     ("ansible.inventory.manager", "InventoryManager._fetch_inventory_plugins",
      "not to take YAML for INI"),
+    ("ansible.parsing.dataloader", "DataLoader._get_file_contents", "a byte order mark"),
     ("ansible.plugins.vars.host_group_vars", "FOUND", "a second reading sees what changed"),
     ("ansible.plugins.vars.host_group_vars", "NAK", "a second reading sees what changed"),
     ("ansible.plugins.loader", "vars_loader.all", "group_vars after a list of hosts"),

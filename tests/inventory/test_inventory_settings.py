@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 READ = """
-import sys
+import os, sys
 from pathlib import Path
-from ipvs_audit.inventory import InventoryError, read_inventory
+from ipvs_audit.inventory import NO_SETTINGS, InventoryError, read_inventory
 try:
-    inventory = read_inventory(sys.argv[1:])
+    inventory = read_inventory(sys.argv[1:], settings=NO_SETTINGS if "OFF" in os.environ else None)
     said = [(t.name, t.user, t.port) for t in inventory.targets]
 except InventoryError as error:
     said = str(error)
@@ -64,19 +64,33 @@ def test_any_locale_will_do(hosts: Path, tmp_path: Path, locale: dict[str, str])
     assert said == "[('b\\xfccher', 'j\\xfcrgen', None), ('web1', None, None)]"
 
 
-def test_the_working_directory_does_not_count(hosts: Path, tmp_path: Path) -> None:
+def test_the_group_vars_of_the_working_directory_do_not_count(hosts: Path, tmp_path: Path) -> None:
     start = tmp_path / "start"
     (start / "group_vars").mkdir(parents=True)
     (start / "group_vars" / "all.yml").write_text("ansible_port: 666\n")
-    (start / "plugins").mkdir()
+    assert "('web1', None, None)" in read_elsewhere(start, str(hosts))
+
+
+def test_nothing_of_ansible_cfg_counts_where_it_is_turned_off(hosts: Path, tmp_path: Path) -> None:
+    start = tmp_path / "start"
+    (start / "plugins").mkdir(parents=True)
     (start / "plugins" / "evil.py").write_text("open('evil', 'w')\n")
     (start / "ansible.cfg").write_text(
-        "[defaults]\ninventory_plugins = plugins\nvars_plugins = plugins\n"
+        "[defaults]\nremote_user = cfg\ninventory_plugins = plugins\nvars_plugins = plugins\n"
         "callback_plugins = plugins\nfilter_plugins = plugins\n[inventory]\nenable_plugins = evil\n"
     )
-    said = read_elsewhere(start, str(hosts), HOME=str(start))
-    assert "('web1', None, None)" in said
+    off = {"HOME": str(start), "OFF": "1", "ANSIBLE_REMOTE_PORT": "77"}
+    assert "('web1', None, None)" in read_elsewhere(start, str(hosts), **off)
     assert not (start / "evil").exists()
+
+
+def test_plugins_of_the_ansible_cfg_in_the_working_directory_count(
+    hosts: Path, tmp_path: Path
+) -> None:
+    start = tmp_path / "start"
+    start.mkdir()
+    (start / "ansible.cfg").write_text("[inventory]\nenable_plugins = ini\n")
+    assert "hosts.yml: " in read_elsewhere(start, str(hosts))
 
 
 def test_settings_that_the_environment_names_count(hosts: Path, tmp_path: Path) -> None:

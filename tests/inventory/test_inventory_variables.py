@@ -9,7 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from ipvs_audit.inventory import InventoryError, read_inventory
-from ipvs_audit.inventory.variables import Variable, target_of
+from ipvs_audit.inventory.variable import Variable
+from ipvs_audit.inventory.variables import target_of
 from ipvs_audit.model.target import Become, Target
 
 if TYPE_CHECKING:
@@ -51,11 +52,22 @@ def test_a_bare_host_is_reached_by_ssh_under_its_name() -> None:
         ({"ansible_connection": "ansible.builtin.ssh"}, "connection", "ssh"),
         ({"ansible_connection": "ansible.builtin.paramiko_ssh"}, "connection", "paramiko"),
         ({"ansible_connection": "local"}, "connection", "local"),
-        ({"ansible_connection": "community.docker.docker"}, "connection", "docker"),
-        ({"ansible_connection": "kubectl"}, "connection", "kubectl"),
         ({"ipvs_audit_node": True}, "node", True),
         ({"ipvs_audit_node": "no"}, "node", False),
         ({"ipvs_audit_node": True}, "policy", {}),
+        ({"ansible_paramiko_host": "p", "ansible_host": "a"}, "address", "a"),
+        ({"setting remote_user": "cfg"}, "user", "cfg"),
+        ({"setting remote_user": "cfg", "ansible_user": "ops"}, "user", "ops"),
+        ({"setting remote_user": "cfg", "ansible_user": ""}, "user", None),
+        ({"setting remote_user": "cfg", "ansible_user": None}, "user", "cfg"),
+        ({"setting remote_port": "2222"}, "port", 2222),
+        ({"setting private_key_file": "~/k"}, "key_file", "~/k"),
+        ({"setting ssh_args": "-C", "ansible_ssh_common_args": "-J b"}, "ssh_args", "-C -J b"),
+        ({"setting ssh_args": "-C", "ansible_ssh_args": "-4"}, "ssh_args", "-4"),
+        ({"setting become": "True", "setting become_user": "db"}, "become", Become(user="db")),
+        ({"setting become": "True", "ansible_become": False}, "become", None),
+        ({"setting transport": "local"}, "connection", "local"),
+        ({"ansible_ssh_executable": "/usr/bin/ssh"}, "connection", "ssh"),
         ({"ipvs_audit_exclude": "on  holiday"}, "excluded", "on holiday"),
         ({"ipvs_audit_exclude": False}, "excluded", None),
         ({"ipvs_audit_ack": True, "ipvs_audit_namespaces": "every", "other": 1},

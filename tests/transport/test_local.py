@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import threading
 import time
 from pathlib import Path
@@ -155,14 +156,33 @@ def test_docker_runs_the_script_in_the_container(stub: Callable[..., Path]) -> N
     assert connection.via == "docker app@nginx"
 
 
-def test_kubectl_takes_namespace_and_container_from_the_address(stub: Callable[..., Path]) -> None:
+def test_options_of_the_program_stand_before_its_subcommand(stub: Callable[..., Path]) -> None:
     argv = stub("kubectl")
-    address = "proxy-0?namespace=kube-system&container=proxy"
-    connection = open_connection(Target("pod", connection="kubectl", address=address), Settings())
+    options = ("--namespace=kube-system", "--container=a $(b) 100%s")
+    target = Target("pod", connection="kubectl", address="proxy-0", program_args=options)
+    connection = open_connection(target, Settings())
     assert run(connection).stdout == b"hello\n"
-    assert argv.read_text().splitlines()[:8] == [
-        "-n", "kube-system", "-c", "proxy", "exec", "proxy-0", "--", "/bin/sh",
-    ]  # fmt: skip
+    assert argv.read_text().splitlines()[:6] == [*options, "exec", "proxy-0", "--", "/bin/sh"]
+
+
+def test_a_password_in_a_daemons_address_is_not_shown(stub: Callable[..., Path]) -> None:
+    stub("docker")
+    options = ("-H", "tcp://me:hunter2@daemon:2376")
+    target = Target("web", connection="docker", address="nginx", program_args=options)
+    assert open_connection(target, Settings()).via == "docker -H tcp://***@daemon:2376 nginx"
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "web1.example.com", "2001:db8::1"])
+def test_this_machine_is_not_audited_in_place_of_another(address: str) -> None:
+    with pytest.raises(TransportError, match="this machine would be audited in place of") as no:
+        open_connection(Target("web1", connection="local", address=address), Settings())
+    assert no.value.kind == "configuration"
+
+
+@pytest.mark.parametrize("address", ["", "here", "localhost", "127.0.0.1", socket.gethostname()])
+def test_this_machine_has_names_and_addresses_of_its_own(address: str) -> None:
+    connection = open_connection(Target("here", connection="local", address=address), Settings())
+    assert run(connection).stdout == b"hello\n"
 
 
 NODE = Target("pod", connection="kubectl", node=True)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from ipvs_audit.audit.engine import engine
 from ipvs_audit.audit.open_files import raise_open_file_limit
 from ipvs_audit.model import limits
+from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.model.text import counted
 from ipvs_audit.probe.collector import collect
-from ipvs_audit.snapshot import Snapshot, store
+from ipvs_audit.snapshot import Failure, Snapshot, store
 from ipvs_audit.transport.connect import open_connection
 from ipvs_audit.transport.openssh.connection import reason_in
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from ipvs_audit.audit.progress import Progress
     from ipvs_audit.audit.session import AuditSession
     from ipvs_audit.model.target import Target
-    from ipvs_audit.snapshot import Failure
     from ipvs_audit.transport import Connection
 
 _REASONS_SHOWN = 3
@@ -57,8 +57,9 @@ def collect_evidence(
     with store.Writer(into) as saved:
         if options.snapshots is not None:
             with progress.track(len(targets)) as tell:
-                for evidence in store.read(options.snapshots):
-                    if evidence.target in names:
+                for found in store.read(options.snapshots):
+                    if found.target in names:
+                        evidence = _if_usable(audit.targets[found.target], found)
                         saved.write(evidence)
                         audit.add_evidence([evidence])
                         tell(evidence)
@@ -115,6 +116,17 @@ def _turned_to_openssh(collected: Iterable[Snapshot | Failure]) -> str:
     )
 
 
+def _if_usable(target: Target, evidence: Snapshot | Failure) -> Snapshot | Failure:
+    """Saved evidence, or a failure where it is not known what the inventory asks of the host.
+
+    Its policy may be among the variables that cannot be used.
+    """
+    if target.unusable is None:
+        return evidence
+    now = utc_timestamp()
+    return Failure(target.name, "configuration", target.unusable, now, now)
+
+
 def _reuse_evidence(
     audit: AuditSession, targets: list[Target], saved: store.Writer, progress: Progress
 ) -> list[Target]:
@@ -122,7 +134,9 @@ def _reuse_evidence(
     assert audit.earlier is not None  # noqa: S101  # the caller has looked
     missing = {target.name: target for target in targets}
     for evidence in audit.earlier.snapshots():
-        if missing.pop(evidence.target, None) is not None:
+        target = missing.get(evidence.target)
+        if target is not None and target.unusable is None:
+            del missing[target.name]
             saved.write(evidence)
             audit.add_evidence([evidence])
     told = (

@@ -51,6 +51,7 @@ class Options:
     ssh_config: Path | None
     transport: SshTransport
     vault_password_file: Path | None
+    ansible_config: bool
     waivers: Path | None
     waiver_warning_days: int
     baseline: Path | None

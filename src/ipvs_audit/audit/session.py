@@ -17,11 +17,10 @@ from ipvs_audit.audit.evidence_age import recent_enough
 from ipvs_audit.audit.host_result import collected_host, uncollected_host
 from ipvs_audit.audit.options import Options, redact
 from ipvs_audit.audit.resume import EarlierRun, ResumeError, RunIdentity, find_earlier
-from ipvs_audit.audit.saved_inventory import check_digest, saved_inventory
+from ipvs_audit.audit.run_inventory import run_inventory
 from ipvs_audit.audit.waiver_matching import Waivers
 from ipvs_audit.controls.control import control_of
 from ipvs_audit.controls.discovery import ChecksError, documented_controls, find_checks
-from ipvs_audit.inventory import Inventory, read_inventory
 from ipvs_audit.model.ci_job import job_link
 from ipvs_audit.model.clock import run_id, stamp, utc_now, utc_timestamp
 from ipvs_audit.model.operator_name import operator_name
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ipvs_audit.controls.control import Check
+    from ipvs_audit.inventory import Inventory
     from ipvs_audit.model.control import Control
 
 #: The named stack: what a report says it was made with.
@@ -59,7 +59,7 @@ class AuditSession:
             self.policy = self.policy.model_copy(update={"estimation": options.estimation})
         if options.max_age:
             self.policy = self.policy.model_copy(update={"max_age_hours": options.max_age})
-        whole = _inventory(options)
+        whole = run_inventory(options)
         self.part, self.inventory = _shard_of(whole, options)
         self.targets: dict[str, Target] = {target.name: target for target in self.inventory.targets}
         # Ids and waivers look at the whole fleet, so that shards agree on them.
@@ -277,19 +277,6 @@ def _shard_of(whole: Inventory, options: Options) -> tuple[ShardPlace | None, In
         tuple(place for place, _ in held),
     )
     return part, replace(whole, targets=tuple(target for _, target in held))
-
-
-def _inventory(options: Options) -> Inventory:
-    if options.snapshots is not None:
-        check_digest(options.snapshots)
-    if options.snapshots is not None and not options.inventory:
-        return saved_inventory(options.snapshots, limit=options.limit)
-    found = read_inventory(
-        options.inventory or (str(options.localhost),),
-        limit=options.limit,
-        vault_password_file=options.vault_password_file,
-    )
-    return found if options.inventory else replace(found, sources=("this machine",))
 
 
 def _shown(source: str) -> str:

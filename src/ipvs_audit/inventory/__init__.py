@@ -12,9 +12,14 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ipvs_audit.inventory.ansible_isolation import captured_output, load_ansible
+from ipvs_audit.inventory.ansible_isolation import (
+    captured_output,
+    environment,
+    find_settings,
+    load_ansible,
+)
 from ipvs_audit.inventory.ansible_warnings import (
     no_host_matches,
     refuse_empty_limit,
@@ -22,19 +27,36 @@ from ipvs_audit.inventory.ansible_warnings import (
     unreadable,
     warnings_from,
 )
-from ipvs_audit.inventory.errors import InventoryError
+from ipvs_audit.inventory.errors import HostError, InventoryError
 from ipvs_audit.inventory.files import checked_sources, digest, is_program
-from ipvs_audit.inventory.variables import IGNORED, concerns_us, target_of
+from ipvs_audit.inventory.settings import NO_SETTINGS, AnsibleSettings
+from ipvs_audit.inventory.variables import (
+    EXCLUDE,
+    IGNORED,
+    concerns_us,
+    excluded,
+    meant,
+    target_of,
+)
+from ipvs_audit.model.target import Target
+from ipvs_audit.model.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ipvs_audit.inventory.ansible_core import AnsibleInventory
     from ipvs_audit.inventory.ansible_messages import Message
-    from ipvs_audit.model.target import Target
+    from ipvs_audit.inventory.variable import Variable
 
-__all__ = ["Inventory", "InventoryError", "read_inventory"]
+__all__ = [
+    "NO_SETTINGS",
+    "AnsibleSettings",
+    "Inventory",
+    "InventoryError",
+    "find_settings",
+    "read_inventory",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +83,15 @@ def read_inventory(
     *,
     limit: str | None = None,
     vault_password_file: Path | None = None,
+    settings: AnsibleSettings | None = None,
 ) -> Inventory:
     """Read one inventory from anything that Ansible takes for one.
 
     Args:
         sources: files, directories, programs, or lists of hosts such as ``web1,web2,``.
         limit: an Ansible pattern, e.g. ``ipvs:&cn-hangzhou:!web1`` or ``@failed.retry``.
-        vault_password_file: beside what ANSIBLE_VAULT_PASSWORD_FILE names.
+        vault_password_file: beside those that Ansible's settings name.
+        settings: Ansible's; None looks for them as Ansible does.
 
     Raises:
         InventoryError: for whatever is wrong, in one message for the user.
@@ -76,14 +100,16 @@ def read_inventory(
         refuse_empty_limit(limit)
     given = checked_sources(sources)
     failure: Message | None = None
-    core = load_ansible()
-    with _no_garbage_collection(), captured_output() as captured:
+    if settings is None:
+        settings = find_settings()
+    core = load_ansible(settings)
+    with _no_garbage_collection(), environment(settings), captured_output() as captured:
         try:
-            ansible = core.AnsibleInventory(given, vault_password_file)
+            ansible = core.AnsibleInventory(given, vault_password_file, settings.vaults)
             total = len(ansible.hosts())
             if limit is not None:
                 ansible.limit(limit)
-            targets, ignored = _targets(ansible)
+            targets, told = _targets(ansible, settings.variables)
             outcome = ansible.outcome() if any(map(is_program, given)) else b""
             names = ansible.names()
         except InventoryError:
@@ -96,28 +122,64 @@ def read_inventory(
     warnings = warnings_from(captured, names)
     if not targets:
         raise no_host_matches(sources, limit, total, names, warnings)
+    _refuse_where_none_is_usable(targets)
     return Inventory(
         targets=targets,
         sources=tuple(sources),
-        sha256=digest(given, outcome),
+        sha256=digest(given, outcome + settings.fingerprint()),
         total=total,
-        warnings=_without_secrets((*warnings, *_ignored_variables(ignored)), targets),
+        warnings=_without_secrets((*settings.notes, *warnings, *_told_of(told)), targets),
     )
 
 
-def _targets(ansible: AnsibleInventory) -> tuple[tuple[Target, ...], Counter[str]]:
-    ignored: Counter[str] = Counter()
+def _targets(
+    ansible: AnsibleInventory, settings: Mapping[str, Variable]
+) -> tuple[tuple[Target, ...], Counter[str]]:
+    """The hosts, and how many have each variable that is ignored or looks misspelt."""
+    told: Counter[str] = Counter()
     targets: list[Target] = []
     for host in ansible.hosts():
         variables = ansible.variables(host)
         if not host.name.isprintable():
             where = variables.get("inventory_file") or "the inventory"
             raise InventoryError(f"{where}: a host name is not printable text: {str(host.name)!a}")
-        ignored.update(IGNORED.intersection(variables))
-        ours = ansible.resolved(host, variables, concerns_us)
+        told.update(IGNORED.intersection(variables))
+        told.update(name for name, value in variables.items() if _looks_misspelt(name, value))
         groups = sorted({str(group.name) for group in host.get_groups()} - {"all", "ungrouped"})
-        targets.append(target_of(str(host.name), tuple(groups), ours))
-    return tuple(targets), ignored
+        name = str(host.name)
+        try:
+            ours = ansible.resolved(host, variables, concerns_us)
+            target = target_of(name, tuple(groups), {**settings, **ours} if settings else ours)
+        except HostError as error:
+            reason = _excluded(ansible, host, variables)
+            target = Target(name, tuple(groups), unusable=str(error), excluded=reason)
+        targets.append(target)
+    return tuple(targets), told
+
+
+def _looks_misspelt(name: str, value: object) -> bool:
+    return name[:3] == "ans" and not isinstance(value, list | dict) and meant(name) is not None
+
+
+def _excluded(ansible: AnsibleInventory, host: Any, variables: Mapping[str, Any]) -> str | None:  # noqa: ANN401
+    """Why a host is not audited, some variable of which cannot be used."""
+    try:
+        return excluded(str(host.name), ansible.resolved(host, variables, EXCLUDE.__eq__))
+    except HostError:
+        return None
+
+
+def _refuse_where_none_is_usable(targets: Sequence[Target]) -> None:
+    """One host's variables are that host's error; where no host is left, they end the run.
+
+    Raises:
+        InventoryError: says what is wrong with the first.
+    """
+    audited = [target for target in targets if target.excluded is None]
+    wrong = [target.unusable for target in audited if target.unusable is not None]
+    if audited and len(wrong) == len(audited):
+        others = f"; none of the {counted(len(wrong), 'host')} can be used" if wrong[1:] else ""
+        raise InventoryError(wrong[0] + others)
 
 
 @contextmanager
@@ -144,8 +206,11 @@ def _without_secrets(lines: Sequence[str], targets: Sequence[Target]) -> tuple[s
     )
 
 
-def _ignored_variables(ignored: Counter[str]) -> tuple[str, ...]:
-    return tuple(
-        f"{name} is ignored; it is set for {count} host{'s' if count > 1 else ''}"
-        for name, count in sorted(ignored.items())
-    )
+def _told_of(variables: Counter[str]) -> tuple[str, ...]:
+    return tuple(_told_of_one(name, counted(n, "host")) for name, n in sorted(variables.items()))
+
+
+def _told_of_one(name: str, hosts: str) -> str:
+    if (near := meant(name)) is None:
+        return f"{name} is ignored; it is set for {hosts}"
+    return f"{name}, set for {hosts}, is no connection variable; did you mean {near}?"

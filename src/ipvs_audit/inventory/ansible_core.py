@@ -25,9 +25,15 @@ from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
-from ipvs_audit.inventory.ansible_internals import Sources, explain, forget_files, origin_of
-from ipvs_audit.inventory.errors import InventoryError
-from ipvs_audit.inventory.variables import Variable
+from ipvs_audit.inventory.ansible_internals import (
+    Sources,
+    explain,
+    forget_files,
+    origin_of,
+    without_mark,
+)
+from ipvs_audit.inventory.errors import HostError, InventoryError
+from ipvs_audit.inventory.variable import Variable
 from ipvs_audit.inventory.vault import open_vault
 
 if TYPE_CHECKING:
@@ -66,11 +72,24 @@ class _Loader(DataLoader):  # type: ignore[misc]
                 return shared
         return super().load_from_file(file_name, cache, unsafe, json_only, trusted_as_template)
 
+    def _get_file_contents(self, file_name: str) -> tuple[bytes, bool]:
+        """As the base class, without the byte order mark of Windows editors.
+
+        Ansible takes it for a part of the first host's or section's name.
+        """
+        content, plain = super()._get_file_contents(file_name)
+        return without_mark(content), plain
+
 
 class AnsibleInventory:
     """One inventory as Ansible reads it."""
 
-    def __init__(self, sources: Sequence[str], vault_password_file: Path | None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[str],
+        vault_password_file: Path | None,
+        vaults: Sequence[tuple[str | None, str]] = (),
+    ) -> None:
         """Parse the sources; nothing is templated or decrypted before it is asked for.
 
         Raises:
@@ -80,7 +99,7 @@ class AnsibleInventory:
         self._sources = list(sources)
         forget_files()
         self._loader = _Loader()
-        open_vault(self._loader, vault_password_file)
+        open_vault(self._loader, vaults, vault_password_file)
         self._manager = Sources(loader=self._loader, sources=self._sources)
         self._by_groups: dict[tuple[str, ...], dict[str, Any]] = {}
         self._has_host_files = _may_have_host_files(self._sources)
@@ -134,7 +153,7 @@ class AnsibleInventory:
         """The variables of wanted names, with templates and vaults resolved.
 
         Raises:
-            InventoryError: for a template or vault that does not resolve.
+            HostError: for a template or vault that does not resolve.
         """
         found: dict[str, Variable] = {}
         context: dict[str, Any] | None = None
@@ -161,7 +180,7 @@ class AnsibleInventory:
             except AnsibleValueOmittedError:  # {{ ... | default(omit) }}
                 continue
             except AnsibleError as error:
-                raise InventoryError(_unresolved(host.name, name, place, explain(error))) from None
+                raise HostError(_unresolved(host.name, name, place, explain(error))) from None
             found[str(name)] = Variable(plain, place)
         return found
 

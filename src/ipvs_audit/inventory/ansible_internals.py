@@ -8,6 +8,7 @@ settings.
 from __future__ import annotations
 
 import sys
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,18 @@ def origin_of(value: object) -> str | None:
     """
     origin = Origin.get_tag(value)
     return None if origin is None else str(origin) if origin.path else ""
+
+
+def without_mark(content: bytes) -> bytes:
+    """A file's bytes without a byte order mark, and still with the place that they come from.
+
+    Needed: the place is a tag of the object, which a new one has not.
+    """
+    if not content.startswith(BOM_UTF8):
+        return content
+    rest, origin = bytes(content).removeprefix(BOM_UTF8), Origin.get_tag(content)
+    tagged: bytes = rest if origin is None else origin.tag(rest)
+    return tagged
 
 
 def explain(error: BaseException) -> Message:

@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class InventoryError(Exception):
     """An inventory that cannot be used; the message names the thing, the place, what to do."""
+
+
+class HostError(InventoryError):
+    """Variables of one host that cannot be used; the others can be audited."""

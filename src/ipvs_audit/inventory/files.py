@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,7 +146,8 @@ def _names_a_plugin(path: Path) -> bool:
             head = opened.read(64 * 1024)
     except OSError:
         return False
-    return any(line.startswith((b"plugin:", b'"plugin"')) for line in head.splitlines())
+    lines = head.removeprefix(BOM_UTF8).splitlines()
+    return any(line.startswith((b"plugin:", b'"plugin"')) for line in lines)
 
 
 def _unreadable(path: Path, error: Exception) -> InventoryError:

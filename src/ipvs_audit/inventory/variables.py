@@ -1,23 +1,31 @@
 """From the variables of one host to its Target. Pure: knows nothing of Ansible or files.
 
+>>> from ipvs_audit.inventory.variable import Variable
 >>> target_of("web1", ("web",), {"ansible_port": Variable("2222"), "ansible_user": Variable("ops")})
 Target(name='web1', groups=('web',), connection='smart', ..., port=2222, user='ops', ...)
 """
 
 from __future__ import annotations
 
+import difflib
 import re
-from dataclasses import dataclass, field
+import shlex
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal, NoReturn, cast
 
 from pydantic import SecretStr
 
-from ipvs_audit.inventory.errors import InventoryError
+from ipvs_audit.inventory.connection_variables import NAMES, ConnectionPlugin, plugin_of
+from ipvs_audit.inventory.errors import HostError, InventoryError
+from ipvs_audit.inventory.settings import PREFIX
 from ipvs_audit.model.policy import Policy, unknown_name
 from ipvs_audit.model.target import Become, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from ipvs_audit.inventory.variable import Variable
 
 OWN = "ipvs_audit_"
 EXCLUDE = OWN + "exclude"
@@ -25,61 +33,65 @@ NODE = OWN + "node"
 TRANSPORT = OWN + "transport"
 
 # Where Ansible knows several names for one thing, the last one that is set wins.
-ADDRESS = ("ansible_host", "ansible_ssh_host")
-PORT = ("ansible_port", "ansible_ssh_port")
-USER = ("ansible_user", "ansible_ssh_user")
-PASSWORD = ("ansible_password", "ansible_ssh_pass", "ansible_ssh_password")
-KEY_FILE = ("ansible_private_key_file", "ansible_ssh_private_key_file")
-# All of these count, in this order.
-SSH_ARGS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
-CONNECTION = ("ansible_connection",)
-BECOME = ("ansible_become",)
-BECOME_METHOD = ("ansible_become_method",)
-BECOME_USER = ("ansible_become_user", "ansible_sudo_user")
-BECOME_PASSWORD = ("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass")
-
-SUPPORTED = frozenset(
-    ADDRESS + PORT + USER + PASSWORD + KEY_FILE + SSH_ARGS + CONNECTION
-    + BECOME + BECOME_METHOD + BECOME_USER + BECOME_PASSWORD
+CONNECTION = (PREFIX + "transport", "ansible_connection")
+BECOME = (PREFIX + "become", "ansible_become")
+BECOME_METHOD = (PREFIX + "become_method", "ansible_become_method")
+BECOME_USER = (PREFIX + "become_user", "ansible_become_user", "ansible_sudo_user")
+BECOME_PASSWORD = (
+    PREFIX + "become_password",
+    "ansible_become_password", "ansible_become_pass", "ansible_sudo_pass",
 )  # fmt: skip
+
+SUPPORTED = NAMES.union(CONNECTION, BECOME, BECOME_METHOD, BECOME_USER, BECOME_PASSWORD)
 
 #: Variables that change how Ansible reaches a host, and that this suite does not follow.
 IGNORED = frozenset(
     {
         "ansible_become_exe",
         "ansible_become_flags",
+        "ansible_host_key_checking",
+        "ansible_paramiko_host_key_checking",
         "ansible_private_key",
         "ansible_private_key_passphrase",
+        "ansible_ssh_host_key_checking",
+        "ansible_ssh_pkcs11_provider",
         "ansible_ssh_private_key",
         "ansible_ssh_private_key_passphrase",
         "ansible_sudo_exe",
         "ansible_sudo_flags",
     }
 )
+#: Variables of Ansible's own that differ from supported ones by a letter or two.
+_OTHERS = frozenset({"ansible_lxc_host", "ansible_su_pass", "ansible_su_user"})
 
 _TRANSPORTS = {"auto", "paramiko", "openssh"}
 _TRUE = {"true", "t", "yes", "y", "on", "1", "1.0"}
 _FALSE = {"false", "f", "no", "n", "off", "0", "0.0"}
+_VARIABLES = frozenset(name for name in SUPPORTED if not name.startswith(PREFIX))
+_NEAR = 0.9
 _UNFIT = re.compile(r"[\s\x00-\x1f\x7f]")
 _MAX_PORT = 65535
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A value as Ansible resolved it: plain Python data, and where it was written.
-
-    Attributes:
-        value: may be a secret.
-        place: ``file:line:column``; empty where Ansible did not say.
-    """
-
-    value: object = field(repr=False)
-    place: str = ""
+#: Arguments of kubectl, oc and docker that an audit does not take over.
+_UNSAFE_ARGS = frozenset({"--token", "--password", "--insecure-skip-tls-verify"})
+_UNSAFE_WHY = "shows a secret to other users or trusts any server: name a kubeconfig instead"
 
 
 def concerns_us(name: str) -> bool:
     """Whether a variable can change a Target."""
     return name in SUPPORTED or name.startswith(OWN)
+
+
+@cache
+def meant(name: str) -> str | None:
+    """The connection variable that a name looks like a misspelling of.
+
+    >>> meant("ansible_prot"), meant("ansible_hostname"), meant("ansible_host")
+    ('ansible_port', None, None)
+    """
+    if not name.startswith("ans") or name in SUPPORTED | IGNORED | _OTHERS:
+        return None
+    near = difflib.get_close_matches(name, sorted(_VARIABLES), n=1, cutoff=_NEAR)
+    return near[0] if near else None
 
 
 def fit(word: str) -> bool:
@@ -96,29 +108,43 @@ def target_of(name: str, groups: tuple[str, ...], variables: Mapping[str, Variab
         variables: those that concern us, templates resolved.
 
     Raises:
-        InventoryError: naming the host, the variable and the place, never a secret.
+        HostError: naming the host, the variable and the place, never a secret.
+        InventoryError: for a variable of the audit that does not exist.
     """
     host = _Host(name, variables)
-    if not fit(address := host.word(ADDRESS) or name):
-        raise InventoryError(
-            f"host {name!r}: its name cannot be used as an address: set ansible_host"
+    connection = host.word(CONNECTION) or "smart"
+    plugin = plugin_of(connection)
+    if plugin is None:  # the transport knows what it supports, and says so
+        return Target(
+            name, groups, connection, excluded=excluded(name, variables), policy=host.policy()
         )
+    host.refuse_unfollowed(plugin)
     return Target(
         name=name,
         groups=groups,
-        connection=host.connection(),
+        connection=plugin.backend,
         transport=host.transport(),
-        address=address,
-        port=host.port(),
-        user=host.word(USER),
-        password=host.secret(PASSWORD),
-        key_file=host.text(KEY_FILE),
-        ssh_args=host.all_texts(SSH_ARGS),
+        address=host.address(plugin),
+        port=host.port(plugin.port),
+        user=host.word(plugin.user),
+        password=host.secret(plugin.password),
+        key_file=host.text(plugin.key_file),
+        ssh_args=host.ssh_args(plugin),
+        program_args=host.program_args(plugin),
         become=host.become(),
         node=NODE in variables and host.flag(NODE),
-        excluded=host.excluded(),
+        excluded=excluded(name, variables),
         policy=host.policy(),
     )
+
+
+def excluded(name: str, variables: Mapping[str, Variable]) -> str | None:
+    """Why a host is not audited; None where it is.
+
+    Raises:
+        HostError: the variable gives no reason.
+    """
+    return _Host(name, variables).excluded()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,18 +154,17 @@ class _Host:
 
     def refuse(self, variable: str, why: str) -> NoReturn:
         place = self.variables[variable].place
-        raise InventoryError(
-            f"host {self.name}: {variable} {why}" + (f" ({place})" if place else "")
-        )
+        said = f"host {self.name}: {variable.removeprefix(PREFIX)} {why}"
+        raise HostError(said + (f" ({place})" if place else ""))
 
     def last(self, names: tuple[str, ...]) -> tuple[str, object] | None:
-        """The name that wins and its value; None and empty text count as not set."""
+        """The name that wins and its value; None where that is empty text, or none is set."""
         if self.variables.keys().isdisjoint(names):  # nearly always, on a big fleet
             return None
         for name in reversed(names):
             found = self.variables.get(name)
-            if found is not None and found.value is not None and found.value != "":
-                return name, found.value
+            if found is not None and found.value is not None:
+                return None if found.value == "" else (name, found.value)
         return None
 
     def text(self, names: tuple[str, ...]) -> str | None:
@@ -148,7 +173,8 @@ class _Host:
             return None
         name, value = found
         if isinstance(value, bool) or not isinstance(value, str | int):
-            self.refuse(name, f"must be text, not {_kind(value)}: put it in quotes")
+            way_out = "" if isinstance(value, list | dict) else ": put it in quotes"
+            self.refuse(name, f"must be text, not {_kind(value)}{way_out}")
         return str(value)
 
     def word(self, names: tuple[str, ...]) -> str | None:
@@ -162,15 +188,69 @@ class _Host:
             self.refuse(name, "is a template that Ansible does not trust, so it is not resolved")
         return text
 
-    def all_texts(self, names: tuple[str, ...]) -> str:
-        return " ".join(text for name in names if (text := self.text((name,))))
+    def address(self, plugin: ConnectionPlugin) -> str:
+        address = self.word(plugin.address) or self.name
+        if not fit(address):
+            raise HostError(
+                f"host {self.name!r}: its name cannot be used as an address: set ansible_host"
+            )
+        if plugin.remote:  # of LXD, whose instances have no dot in their names
+            return f"{self.word(plugin.remote) or 'local'}:{address.split('.', 1)[0]}"
+        return address
+
+    def ssh_args(self, plugin: ConnectionPlugin) -> str:
+        args = [text for names in plugin.ssh_args if (text := self.text(names))]
+        if command := self.text(plugin.proxy_command):
+            args.append(f"-o {shlex.quote(f'ProxyCommand={command}')}")
+        return " ".join(args)
+
+    def program_args(self, plugin: ConnectionPlugin) -> tuple[str, ...]:
+        """What the program that makes the connection is given before its subcommand."""
+        args = [
+            f"{option}={value}"
+            for option, names in plugin.options.items()
+            if (value := self.text(names))
+        ]
+        if (found := self.last(plugin.extra_args)) is not None:
+            try:
+                more = shlex.split(self.text(plugin.extra_args) or "")
+            except ValueError:
+                self.refuse(found[0], "has a quotation mark that is not closed")
+            for word in more:
+                if word.split("=", 1)[0] in _UNSAFE_ARGS:
+                    self.refuse(found[0], f"holds {word.split('=', 1)[0]}, which {_UNSAFE_WHY}")
+            args += more
+        return tuple(args)
+
+    def refuse_unfollowed(self, plugin: ConnectionPlugin) -> None:
+        """Refuse what would make Ansible reach another machine than this suite would.
+
+        Raises:
+            HostError: names the variable and the way out.
+        """
+        if plugin.unsupported:
+            self.refuse((self.last(CONNECTION) or CONNECTION)[0], plugin.unsupported)
+        for name, way_out in plugin.refused.items():
+            if self.last((name,)) is not None:
+                self.refuse(name, f"is not followed: {way_out}")
+        if (found := self.last(plugin.verify)) is not None and not self.flag(found[0]):
+            self.refuse(
+                found[0], "is false; an audit verifies whom it asks: name the CA in a kubeconfig"
+            )
+        program = self.last(plugin.program)
+        if program is not None and str(program[1]).rsplit("/", 1)[-1] != plugin.own_program:
+            self.refuse(
+                program[0],
+                f"names another program than {plugin.own_program}, which may lead elsewhere: "
+                "remove it",
+            )
 
     def secret(self, names: tuple[str, ...]) -> SecretStr | None:
         text = self.text(names)
         return None if text is None else SecretStr(text)
 
-    def port(self) -> int | None:
-        if (found := self.last(PORT)) is None:
+    def port(self, names: tuple[str, ...]) -> int | None:
+        if (found := self.last(names)) is None:
             return None
         name, value = found
         digits = str(value)
@@ -188,11 +268,6 @@ class _Host:
             self.refuse(name, f"must be true or false, not {_shown(value)}")
         return word in _TRUE
 
-    def connection(self) -> str:
-        """The plugin's short name."""
-        short = (self.word(CONNECTION) or "smart").rsplit(".", 1)[-1]
-        return "paramiko" if short == "paramiko_ssh" else short
-
     def transport(self) -> Literal["auto", "paramiko", "openssh"] | None:
         if (text := self.text((TRANSPORT,))) is None:
             return None
@@ -201,12 +276,12 @@ class _Host:
         return cast("Literal['auto', 'paramiko', 'openssh']", text)
 
     def become(self) -> Become | None:
-        if self.last(BECOME) is None or not self.flag("ansible_become"):
+        if (found := self.last(BECOME)) is None or not self.flag(found[0]):
             return None
         method = (self.word(BECOME_METHOD) or "sudo").rsplit(".", 1)[-1]
         if method != "sudo":
             self.refuse(
-                "ansible_become_method",
+                (self.last(BECOME_METHOD) or BECOME_METHOD)[0],
                 f"is {method!r}; the audit becomes another user with sudo only: "
                 "set it to sudo, or log in as a user who needs no become",
             )

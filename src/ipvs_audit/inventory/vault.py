@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultSecretsContext, get_file_vault_secret
 
 from ipvs_audit.inventory.errors import InventoryError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def open_vault(loader: Any, password_file: Path | None) -> None:  # noqa: ANN401
+
+def open_vault(
+    loader: Any,  # noqa: ANN401
+    named: Sequence[tuple[str | None, str]],
+    password_file: Path | None,
+) -> None:
     """Give Ansible the vault passwords: for whole files by the loader, for single values at large.
 
-    They come from the identities and the file that Ansible's own settings name (also
-    ANSIBLE_VAULT_IDENTITY_LIST, ANSIBLE_VAULT_PASSWORD_FILE), and from the file given here. A file
-    that is executable is run, and prints the password.
+    A file that is executable is run, and prints the password.
+
+    Args:
+        loader: Ansible's.
+        named: label and file of those that Ansible's settings name.
+        password_file: the one that is given here.
 
     Raises:
         InventoryError: for a password that cannot be had.
     """
     secrets: list[tuple[str, Any]] = []
-    for label, path in _files(password_file):
+    for label, path in _files(named, password_file):
         try:
             secret = get_file_vault_secret(filename=path, vault_id=label, loader=loader)
             secret.load()
@@ -40,19 +49,12 @@ def open_vault(loader: Any, password_file: Path | None) -> None:  # noqa: ANN401
     context.secrets = secrets
 
 
-def _files(password_file: Path | None) -> list[tuple[str | None, str]]:
-    configured = constants.config.get_config_value
-    found: list[tuple[str | None, str]] = []
-    for slug in configured("DEFAULT_VAULT_IDENTITY_LIST") or []:
-        label, _, path = str(slug).rpartition("@")
-        if path.startswith("prompt"):
-            raise InventoryError("the audit cannot ask for a vault password: put it in a file")
-        found.append((label or None, path))
-    if password_file is not None:
-        found.append((None, str(password_file)))
-    if (default := configured("DEFAULT_VAULT_PASSWORD_FILE")) is not None:
-        found.append((None, str(default)))
-    return found
+def _files(
+    named: Sequence[tuple[str | None, str]], password_file: Path | None
+) -> list[tuple[str | None, str]]:
+    if any(path.startswith("prompt") for _, path in named):
+        raise InventoryError("the audit cannot ask for a vault password: put it in a file")
+    return [*named, *([(None, str(password_file))] if password_file is not None else [])]
 
 
 def _why_no_password(path: Path) -> str:

@@ -44,8 +44,12 @@ class Target:
         password: for ssh password authentication; keys and agent are tried first.
         key_file: private key file.
         ssh_args: ``ansible_ssh_common_args``, e.g. ``-J bastion`` or ``-o ProxyJump=bastion``.
+        program_args: options of the program that makes the connection (docker, kubectl ...),
+            before its subcommand, e.g. ``("--context=prod", "--namespace=kube-system")``.
         become: None runs the probe as the login user.
         node: audit the machine on which the container runs, instead of the container.
+        unusable: what is wrong with its variables, so that it is not connected to; an error of
+            this host alone. None where nothing is.
         excluded: why the host is not audited; None audits it.
         policy: ``ipvs_audit_*`` variables that change the policy for this host, without prefix.
     """
@@ -60,8 +64,10 @@ class Target:
     password: SecretStr | None = field(default=None, repr=False)
     key_file: str | None = None
     ssh_args: str = ""
+    program_args: tuple[str, ...] = ()
     become: Become | None = None
     node: bool = False
+    unusable: str | None = None
     excluded: str | None = None
     policy: Mapping[str, object] = field(default_factory=dict)
 

@@ -40,7 +40,8 @@ def _add_audit_options(add: Callable[..., None]) -> None:
         action="append",
         default=[],
         metavar="PATH",
-        help="Ansible inventory to audit; repeatable (default: this machine)",
+        help="Ansible inventory to audit; repeatable (default: the one that ansible.cfg or"
+        " ANSIBLE_INVENTORY names, else this machine)",
     )
     add("--limit", metavar="PATTERN", help="Ansible host pattern, e.g. 'ipvs:&eu:!old'")
     add(
@@ -138,6 +139,11 @@ def _add_connection_options(add: Callable[..., None]) -> None:
     )
     # --ssh-config is pytest-testinfra's own option, and means the same here.
     add("--vault-password-file", metavar="FILE", help="for Ansible vaults")
+    add(
+        "--no-ansible-config",
+        action="store_true",
+        help="read no ansible.cfg and no ANSIBLE_* variables",
+    )
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -183,6 +189,7 @@ def read_options(config: pytest.Config) -> Options:
         ssh_config=ssh_config,
         transport=get("transport"),
         vault_password_file=path("vault_password_file"),
+        ansible_config=not get("no_ansible_config"),
         waivers=path("waivers"),
         waiver_warning_days=get("waiver_warning_days"),
         baseline=path("baseline"),

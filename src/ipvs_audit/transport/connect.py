@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.transport import Connection, NoCommonAlgorithmError, TransportError
 from ipvs_audit.transport.choice import SSH, asked_for, has_openssh, reason_for_openssh
-from ipvs_audit.transport.local import LocalConnection
+from ipvs_audit.transport.local import LocalConnection, refuse_other_machine
 from ipvs_audit.transport.openssh.connection import connect_openssh
 from ipvs_audit.transport.settings import Settings
 from ipvs_audit.transport.ssh.connection import connect_ssh
@@ -24,6 +24,8 @@ def open_connection(target: Target, settings: Settings) -> Connection:
     Raises:
         TransportError: it is not to be had; the kind and the message say why.
     """
+    if target.unusable is not None:
+        raise TransportError("configuration", target.unusable)
     if target.become is not None and target.become.method != "sudo":
         raise TransportError(
             "configuration",
@@ -39,6 +41,7 @@ def open_connection(target: Target, settings: Settings) -> Connection:
     if target.connection in SSH:
         return _connect_by_ssh(target, settings)
     if target.connection == "local":
+        refuse_other_machine(target)
         return LocalConnection(target.become)
     return connect_testinfra(target)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
+import socket
 from typing import TYPE_CHECKING
 
+from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.process import run_process
 from ipvs_audit.transport.script_protocol import TIMEOUT_STYLES, ScriptProtocol, TimeoutStyleError
@@ -11,8 +15,38 @@ from ipvs_audit.transport.script_protocol import TIMEOUT_STYLES, ScriptProtocol,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ipvs_audit.model.target import Become
+    from ipvs_audit.model.target import Become, Target
     from ipvs_audit.transport import Output
+
+
+def refuse_other_machine(target: Target) -> None:
+    """Refuse ``ansible_connection: local`` with the address of another machine.
+
+    Ansible takes no notice of the address; here this machine would be reported as that one.
+
+    Raises:
+        TransportError: the address is not known to be this machine's; no name is looked up.
+    """
+    address = target.address or target.name
+    host = socket.gethostname()
+    own_names = {target.name, "localhost", host, host.split(".")[0]}
+    if address not in own_names and not _is_own_address(address):
+        raise TransportError(
+            "configuration",
+            f"{target.name}: remove ansible_connection or ansible_host: the connection is local, so"
+            f" this machine would be audited in place of {address}",
+        )
+
+
+def _is_own_address(address: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with (
+            contextlib.suppress(OSError, ValueError),
+            socket.socket(family, socket.SOCK_DGRAM) as probe,
+        ):
+            probe.bind((str(ipaddress.ip_address(address)), 0))
+            return True
+    return False
 
 
 class LocalConnection:

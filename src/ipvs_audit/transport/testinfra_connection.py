@@ -1,12 +1,14 @@
 """Connections by testinfra's own backends: docker, podman, kubectl, chroot, lxc, salt ...
 
-The backend builds its own command line; where that runs as a local process (all but salt and
-winrm), this module runs it in testinfra's place, with a deadline and an output cap.
+The backend builds its own command line; where that runs as a local process (all but salt), this
+module runs it in testinfra's place, with a deadline and an output cap.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+import shlex
+from typing import TYPE_CHECKING
 
 import testinfra.backend
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 #: testinfra's backends that stand for SSH themselves, or for a whole inventory.
 _OURS = frozenset({"ssh", "safe-ssh", "paramiko", "ansible", "local", "ipvs-audit"})
+#: Windows has no IPVS.
+_NO_LINUX = frozenset({"winrm"})
+_URL_USER = re.compile(r"://[^/@\s]*@")
 
 
 #: Those that lead into a container, from which its node can be entered.
@@ -34,18 +39,15 @@ CONTAINERS = ("docker", "kubectl", "openshift", "podman")
 def connect_testinfra(target: Target) -> TestinfraConnection:
     """A connection by one of testinfra's own backends.
 
-    The address may carry what the backend needs, as testinfra writes it:
-    ``pod?namespace=kube-system&container=proxy``.
-
     Raises:
         TransportError: testinfra has no such backend, or it cannot be loaded.
     """
-    known = sorted({"ssh", "local", *testinfra.backend.BACKENDS} - (_OURS - {"ssh", "local"}))
+    known = {"ssh", "local", *testinfra.backend.BACKENDS} - (_OURS - {"ssh", "local"}) - _NO_LINUX
     if target.connection not in known:
         raise TransportError(
             "configuration",
             f"{target.name}: ansible_connection {target.connection} is not supported; "
-            f"supported: {', '.join(known)}",
+            f"supported: {', '.join(sorted(known))}",
         )
     if target.become is not None and target.become.password is not None:
         raise TransportError(
@@ -53,46 +55,40 @@ def connect_testinfra(target: Target) -> TestinfraConnection:
             f"{target.name}: a become password cannot be used with {target.connection}; "
             "allow NOPASSWD, or connect as the right user (user@name)",
         )
-    address, options = _host_spec(target)
+    address = _address(target)
     try:
-        backend = testinfra.backend.get_backend_class(target.connection)(address, **options)
+        backend = testinfra.backend.get_backend_class(target.connection)(address)
     except (RuntimeError, ImportError) as error:
         raise TransportError("configuration", f"{target.name}: {one_line(str(error))}") from None
     return TestinfraConnection(
         backend,
-        via=f"{target.connection} {address}" + (", its node" if target.node else ""),
+        via=_via(target, address),
         become=target.become,
+        program_args=target.program_args,
         node=target.node,
     )
 
 
-def _host_spec(target: Target) -> tuple[str, dict[str, Any]]:
-    """The address and the options for a backend, each of them plain words.
+def _via(target: Target, address: str) -> str:
+    """How a report says that the host was reached: passwords of URLs left out."""
+    words = " ".join((target.connection, *target.program_args, address))
+    return _URL_USER.sub("://***@", words) + (", its node" if target.node else "")
 
-    testinfra quotes them for a shell, but not all of them well (kubectl's ``--context="%s"``), and
+
+def _address(target: Target) -> str:
+    """The address for a backend, of plain words.
+
     docker would take a name with ``-`` in front for an option, salt ``*`` for every minion.
 
     Raises:
-        TransportError: says which of them is no plain word.
+        TransportError: says what in it is not plain.
     """
     address = target.address or target.name
-    options: dict[str, Any] = {}
-    if "?" in address:
-        if address == target.name:
-            raise TransportError(
-                "configuration",
-                f"{target.name}: set ansible_host: options such as ?namespace= do not count in"
-                " a host's name, which others than the inventory's author may give",
-            )
-        address, options = testinfra.backend.parse_hostspec(f"{target.connection}://{address}")
-        options.pop("connection", None)
     if target.user and target.connection in {"docker", "podman"}:
         address = f"{target.user}@{address}"
-    if target.connection != "winrm":  # it runs no program here, and its address holds a password
-        for what, value in {"address": address, **options}.items():
-            for word in str(value).split("@"):  # USER@CONTAINER
-                safe_names.refuse_word(target.name, what, word)
-    return address, options
+    for word in address.split("@"):  # USER@CONTAINER
+        safe_names.refuse_word(target.name, "address", word)
+    return address
 
 
 class TestinfraConnection:
@@ -102,9 +98,16 @@ class TestinfraConnection:
     direct = False
 
     def __init__(
-        self, backend: BaseBackend, *, via: str, become: Become | None, node: bool = False
+        self,
+        backend: BaseBackend,
+        *,
+        via: str,
+        become: Become | None,
+        program_args: tuple[str, ...] = (),
+        node: bool = False,
     ) -> None:
         self._backend = backend
+        self._program_args = program_args
         self._become = become
         self._node = node
         self._kill: Callable[[], None] = lambda: None
@@ -114,7 +117,7 @@ class TestinfraConnection:
     def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
         """Run a script with ``sh -c``; see :class:`ipvs_audit.transport.Connection`.
 
-        Over salt and winrm, ``timeout`` is not enforced here; the collector's deadline is.
+        Over salt, ``timeout`` is not enforced here; the collector's deadline is.
         """
         deadline = Deadline.after(timeout)
         while True:
@@ -138,6 +141,11 @@ class TestinfraConnection:
         """Kill the script that is running, if any; nothing stays open between scripts."""
         self._kill()
 
+    def _with_program_args(self, line: str) -> str:
+        """A backend's command line with our options after its first word, the program."""
+        program, _, rest = line.partition(" ")
+        return " ".join((program, *map(shlex.quote, self._program_args), rest))
+
     def _run(self, protocol: ScriptProtocol, deadline: Deadline, timeout: float) -> int | None:
         status: int | None = None
         ran_here = False
@@ -148,7 +156,7 @@ class TestinfraConnection:
         def run_local(command: str, *args: str) -> CommandResult:
             nonlocal status, ran_here
             ran_here = True
-            line = self._backend.quote(command, *args)
+            line = self._with_program_args(self._backend.quote(command, *args))
             status = run_process(
                 ["/bin/sh", "-c", line], protocol, deadline, timeout, on_start=started
             )
