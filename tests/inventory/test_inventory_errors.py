@@ -248,3 +248,16 @@ def test_a_script_heard_on_stderr_is_a_warning_without_its_passwords(tmp_path: P
 )  # fmt: skip
 def test_quotations_are_left_out(text: str, expected: str) -> None:
     assert without_quotations(text) == expected
+
+
+def test_a_key_that_overrides_a_merged_one_is_no_duplicate(tmp_path: Path) -> None:
+    path = tmp_path / "hosts.yml"
+    text = (
+        "all:\n  vars: {d: &d {ansible_port: 1}}\n  hosts:\n    a: {<<: *d, ansible_port: 22%s}\n"
+    )
+    path.write_text(text % "")
+    inventory = read_inventory([str(path)])
+    assert (inventory.targets[0].port, inventory.warnings) == (22, ())
+    path.write_text(text % ", ansible_port: 23")
+    with pytest.raises(InventoryError, match=r"hosts\.yml:4:\d+: duplicate"):
+        read_inventory([str(path)])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipvs_audit.inventory.errors import InventoryError
+from ipvs_audit.inventory.merge_keys import overrides_a_merge
 from ipvs_audit.model.text import counted
 
 if TYPE_CHECKING:
@@ -62,8 +63,10 @@ def refuse_unread_sources(events: Sequence[Message]) -> None:
             failures.append(event)
         elif (source := event.unread_source) is not None:
             raise InventoryError(_unread(source, failures))
-        elif event.text.startswith(_DUPLICATE) and not any(
-            folder in event.place for folder in _VARIABLE_FOLDERS
+        elif (
+            event.text.startswith(_DUPLICATE)
+            and not any(folder in event.place for folder in _VARIABLE_FOLDERS)
+            and not overrides_a_merge(event.place)
         ):
             raise InventoryError(
                 f"{event.place}: duplicate {_repeated(event)}, of which Ansible would drop "
@@ -105,6 +108,8 @@ def warnings_from(captured: CapturedOutput, names: Sequence[str]) -> tuple[str, 
             continue
         if event.text.startswith(_NO_PATTERN):
             lines.append(_unknown_pattern(event.text.removeprefix(_NO_PATTERN), names))
+        elif event.text.startswith(_DUPLICATE) and overrides_a_merge(event.place):
+            continue
         elif event.text.startswith(_DUPLICATE):
             lines.append(f"{event.place}: duplicate {_repeated(event)}; the last one counts")
         elif event.text.startswith("Skipping "):  # names keys and groups, never values
