@@ -67,7 +67,7 @@ def test_a_bare_host_is_reached_by_ssh_under_its_name() -> None:
         ({"setting become": "True", "setting become_user": "db"}, "become", Become(user="db")),
         ({"setting become": "True", "ansible_become": False}, "become", None),
         ({"setting transport": "local"}, "connection", "local"),
-        ({"ansible_ssh_executable": "/usr/bin/ssh"}, "connection", "ssh"),
+        ({"ansible_ssh_executable": "/usr/bin/ssh"}, "unusable", None),
         ({"ipvs_audit_exclude": "on  holiday"}, "excluded", "on holiday"),
         ({"ipvs_audit_exclude": False}, "excluded", None),
         ({"ipvs_audit_ack": True, "ipvs_audit_namespaces": "every", "other": 1},
