@@ -46,8 +46,8 @@ AWKS = {
 WAYS = ("stdin, whole", "stdin, as it comes", "argument")
 
 _SYSTEM = re.compile(
-    rb"(?<![\w.}*])/(etc|run|usr/local|usr/lib|lib|boot|efi|var/lib(?=/cloud|/\*| /home)"
-    rb"|var/spool/cron|opt|root(?=/)|home|\[A-Za-z\]\*|sys/kernel/livepatch)(?=[/ ;\"])"
+    rb"(?<![\w.}*])/(etc|run|usr/local|usr/lib|lib|boot|efi|var/lib(?=/cloud)"
+    rb"|var/spool/cron|opt|srv|root(?=/| /home)|home|sys/kernel/livepatch)(?=[/ ;\"])"
 )
 
 #: As long as the key itself, so that frames keep their lengths.

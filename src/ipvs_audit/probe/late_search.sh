@@ -15,21 +15,21 @@ late_grep() {
     -type f -size +0 -size -256 -exec grep "$how" "$regex" {} + 2>/dev/null
 }
 
-# late_wide REGEX DIRECTORY...: names of files anywhere below these that match and that something may run or
+# late_wide OPTIONS REGEX DIRECTORY...: names of files anywhere below these that match and that something may run or
 # read: no documents, sources, copies and logs, nor what package managers and containers keep; ends the subshell.
 late_wide() {
-  regex=$1 limit=''
-  shift
+  how=$1 regex=$2 limit=''
+  shift 2
   unset IFS
-  ! have timeout || limit='timeout 30'
+  ! have timeout || limit='timeout 10'
   # shellcheck disable=SC2086 # a command's words
   [ $# = 0 ] || exec $limit find -L "$@" -maxdepth 5 -xdev \( -name ssl -o -name selinux -o -name alternatives \
     -o -name '.git*' -o -name ansible -o -name roles -o -name playbooks -o -name '*_vars' -o -name 'puppet*' -o -name sysctl.d -o -path '/etc/sysctl.*' \
     -o -name 'mod*.d' -o -name 'initramfs*' -o -name doc -o -name docs -o -name man -o -name dpkg -o -name docker \
     -o -name reports -o -name 'ipvs?audit*' -o -name '*-packages' -o -name node_modules -o -name backup -o -name backups \
-    -o -path /etc/systemd -o -path '/root/.*/*' -o -name '.*hist*' -o -name .viminfo -o -path '/var/lib/*/*/*/*' -o -name '*.[cho]' -o -name '*.go' -o -name '*.html' \
+    -o -path /etc/systemd -o -path '/root/.*/*' -o -name '.*hist*' -o -name .viminfo -o -name '*.[cho]' -o -name '*.go' -o -name '*.html' \
     -o -name '*.log' -o -name '*.xml' \) -prune -o \
-    -type f -size +0 -size -256 -exec grep -lE "$regex" {} + 2>/dev/null
+    -type f -size +0 -size -256 -exec grep "$how" "$regex" {} + 2>/dev/null
 }
 
 # late_paths: of lines, the paths that they name; with a slash behind where scripts may be named from within it.
@@ -118,10 +118,7 @@ late_search() {
   done
   have find || marks="${marks}unreadable /: find is missing on this host$nl"
   wide='' folders=''
-  for dir in /usr/local /var/lib /home/*/bin; do wide=$wide$dir$nl; done
-  for dir in /[A-Za-z]*; do
-    case /${dir##*/} in /bin | /boot | /dev | /home | /lib* | /lost+found | /media | /mnt | /net | /proc | /run | /s[bny]* | /tmp | /usr | /var) ;; *) wide=$wide$dir$nl ;; esac
-  done
+  for dir in /etc /usr/local /opt /srv /root /home/*/bin; do [ ! -d "$dir" ] || wide=$wide$dir$nl; done
   called='' callers=''
   # shellcheck disable=SC2086 # patterns, in directories of fixed names
   late_take "$({
@@ -141,11 +138,10 @@ late_search() {
   found=$(late_grep -lE "$concerns" "$@" $called)
   # What names the key may write it, wherever it lies: nobody knows all that runs.
   # shellcheck disable=SC2086 # a path a line
-  named=$(
-    (late_grep -lE "$names_key" $folders)
-    late_wide "$names_key" $wide
-  )
+  named=$(late_wide -lF "run_estimation${nl}ip_vs${nl}ip-vs${nl}ipv4/vs${nl}ipv4.vs" $wide)
   case $? in 124 | 143) marks="${marks}unreadable /: the search for files that name the key takes too long$nl" ;; esac
+  # shellcheck disable=SC2086 # a path a line
+  named=$(late_grep -lE "$names_key" $folders $named)
   unset IFS
   set +f
   # shellcheck disable=SC2086 # patterns, in directories of fixed names
@@ -178,7 +174,7 @@ late_search() {
   callers=${callers#|}
   if [ -n "$callers" ]; then
     # shellcheck disable=SC2086 # a path a line
-    found=$found$nl$(late_wide "$callers" $wide)
+    found=$found$nl$(late_wide -lE "$callers" $wide)
     unset IFS
     set +f
     got=$(late_grep -lE "$callers" "$@")
