@@ -134,7 +134,7 @@ def test_server_without_a_common_algorithm_tells_what_it_offers_and_what_would_d
     start: Start, line: str, message: str
 ) -> None:
     with start(line) as server:
-        error = refusal(server.target(), server.settings)
+        error = refusal(server.target(), replace(server.settings, transport="paramiko"))
     assert (error.kind, error.retry) == ("protocol", "never")
     assert error.message == f"{ME}@127.0.0.1:{server.port}: {message}"
 
