@@ -75,7 +75,8 @@ def _foreign(data: bytes) -> str:
 
 def _frames(data: bytes, mark: bytes) -> tuple[dict[str, Section], int, int]:
     try:
-        return framing.parse_within(data, mark.decode())
+        sections, first, end = framing.parse_within(data, mark.decode())
+        return framing.of_a_probe(sections), first, end
     except TransportError as error:
         changed = (
             "; its line ends are those of Windows: copy it as binary" if b"\r\n" in data else ""

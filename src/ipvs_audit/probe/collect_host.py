@@ -178,7 +178,8 @@ def _probe(job: Job, connection: Connection, deadline: Deadline, started: str) -
         max_output=job.settings.limits.output,
     )
     try:
-        sections = framing.parse(output.stdout, nonce, stderr=output.stderr)
+        found = framing.parse(output.stdout, nonce, stderr=output.stderr)
+        sections = framing.of_a_probe(found)
     except TransportError as error:
         message = one_line(f"{job.target.name}: {error.message}", _secrets(job.target), length=500)
         raise TransportError(error.kind, message) from None

@@ -80,9 +80,12 @@ def parse_within(
         raise _broken(f"it ends after {len(sections)} sections without an end mark")
     if int(last[1]) != len(sections):
         raise _broken(f"{len(sections)} of {int(last[1])} sections arrived")
-    for name in _LATER:
-        sections.pop(name, None)
     return sections, first, last.end()
+
+
+def of_a_probe(sections: dict[str, Section]) -> dict[str, Section]:
+    """Of what a host answered to a probe, all but what it cannot know."""
+    return {name: section for name, section in sections.items() if name not in _LATER}
 
 
 def _after(
