@@ -16,7 +16,7 @@ late_grep() {
 }
 
 # late_wide OPTIONS REGEX DIRECTORY...: names of files anywhere below these that match and that something may run or
-# read: no documents, sources, copies and logs, nor what package managers and containers keep; ends the subshell.
+# read: no documents, sources, copies and logs; ends the subshell, with the status of timeout(1).
 late_wide() {
   how=$1 regex=$2 limit=''
   shift 2
@@ -25,11 +25,16 @@ late_wide() {
   # shellcheck disable=SC2086 # a command's words
   [ $# = 0 ] || exec $limit find -L "$@" -maxdepth 5 -xdev \( -name ssl -o -name selinux -o -name alternatives \
     -o -name '.git*' -o -name ansible -o -name roles -o -name playbooks -o -name '*_vars' -o -name 'puppet*' -o -name sysctl.d -o -path '/etc/sysctl.*' \
-    -o -name 'mod*.d' -o -name 'initramfs*' -o -name doc -o -name docs -o -name man -o -name dpkg -o -name docker \
+    -o -name 'mod*.d' -o -name 'initramfs*' -o -name doc -o -name docs -o -name man \
     -o -name reports -o -name 'ipvs?audit*' -o -name '*-packages' -o -name node_modules -o -name backup -o -name backups \
     -o -path /etc/systemd -o -path '/root/.*/*' -o -name '.*hist*' -o -name .viminfo -o -name '*.[cho]' -o -name '*.go' -o -name '*.html' \
     -o -name '*.log' -o -name '*.xml' \) -prune -o \
     -type f -size +0 -size -256 -exec grep "$how" "$regex" {} + 2>/dev/null
+}
+
+# late_slow STATUS: takes note where a wide search was ended before its end.
+late_slow() {
+  case $1 in 124 | 143) marks="${marks}unreadable /: the search for files that name the key takes too long$nl" ;; esac
 }
 
 # late_paths: of lines, the paths that they name; with a slash behind where scripts may be named from within it.
@@ -139,7 +144,7 @@ late_search() {
   # What names the key may write it, wherever it lies: nobody knows all that runs.
   # shellcheck disable=SC2086 # a path a line
   named=$(late_wide -lF "run_estimation${nl}ip_vs${nl}ip-vs${nl}ipv4/vs${nl}ipv4.vs" $wide)
-  case $? in 124 | 143) marks="${marks}unreadable /: the search for files that name the key takes too long$nl" ;; esac
+  late_slow $?
   # shellcheck disable=SC2086 # a path a line
   named=$(late_grep -lE "$names_key" $folders $named)
   unset IFS
@@ -174,7 +179,9 @@ late_search() {
   callers=${callers#|}
   if [ -n "$callers" ]; then
     # shellcheck disable=SC2086 # a path a line
-    found=$found$nl$(late_wide -lE "$callers" $wide)
+    got=$(late_wide -lE "$callers" $wide)
+    late_slow $?
+    found=$found$nl$got
     unset IFS
     set +f
     got=$(late_grep -lE "$callers" "$@")
