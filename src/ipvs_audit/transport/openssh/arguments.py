@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.model import limits
 from ipvs_audit.transport import TransportError, safe_names
+from ipvs_audit.transport.ssh import ssh_args
 from ipvs_audit.transport.ssh.ssh_config import SYSTEM_FILE, USER_FILE
 
 if TYPE_CHECKING:
@@ -75,29 +75,16 @@ def parse(arguments: str) -> Given:
     Raises:
         TransportError: an option is not known, or has no argument.
     """
-    try:
-        words = shlex.split(arguments)
-    except ValueError as error:
-        # Not the text: a ProxyCommand may hold a password.
-        raise _bad("the text", f"cannot be split into words: {error}") from None
     options: list[str] = []
     config_file: str | None = None
-    while words:
-        word = words.pop(0)
-        if len(word) < 2 or not word.startswith("-"):  # noqa: PLR2004
-            raise _bad(word, "is not an option of ssh")
-        letter, rest = word[1], word[2:]
-        if letter in _KEPT | _DROPPED:
-            options += [f"-{letter}"] if letter in _KEPT else []
-            words = [f"-{rest}", *words] if rest else words
-            continue
-        if letter not in {*_KEPT_WITH_ARGUMENT, *_DROPPED_WITH_ARGUMENT, "F"}:
-            raise _bad(f"-{letter}", "is not known")
-        if not rest and not words:
-            raise _bad(f"-{letter}", "needs an argument")
-        argument = rest or words.pop(0)
+    taken = {*_KEPT_WITH_ARGUMENT, *_DROPPED_WITH_ARGUMENT, "F"}
+    for letter, argument in ssh_args.options(
+        arguments, flags=_KEPT | _DROPPED, with_argument=taken, bad=_bad
+    ):
         if letter == "F":
             config_file = argument
+        elif letter in _KEPT:
+            options.append(f"-{letter}")
         elif letter in _KEPT_WITH_ARGUMENT:
             options += [f"-{letter}", argument]
     return Given(tuple(options), config_file)

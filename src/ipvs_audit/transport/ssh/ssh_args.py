@@ -6,10 +6,14 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.ssh.ssh_config_text import split_line
 from ipvs_audit.transport.ssh.ssh_keywords import IGNORED, ONLY_OPENSSH, SUPPORTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
 
 _OPTION_OF = {
     "p": "port", "l": "user", "i": "identityfile", "J": "proxyjump", "b": "bindaddress",
@@ -22,7 +26,8 @@ _FLAG_OF = {
 }
 _IGNORED_FLAGS = frozenset("2AaCfgkMNnqTtvXxYy")
 _IGNORED_WITH_ARGUMENT = frozenset("DEeLRS")
-
+_FLAGS = {*_FLAG_OF, *_IGNORED_FLAGS}
+_WITH_ARGUMENT = {*_OPTION_OF, *_IGNORED_WITH_ARGUMENT, "o", "F"}
 
 #: Settings that are harmless with one value only.
 _HARMLESS_VALUE = {"remotecommand": "none", "sessiontype": "default", "tunnel": "no"}
@@ -45,15 +50,11 @@ def parse(arguments: str) -> SshArgs:
     Raises:
         TransportError: an option is not known, or has no argument.
     """
-    try:
-        words = shlex.split(arguments)
-    except ValueError as error:
-        # Not the text: a ProxyCommand may hold a password.
-        raise _bad("the text", f"cannot be split into words: {error}") from None
     settings: list[tuple[str, tuple[str, ...]]] = []
     config_file: Path | None = None
-    while words:
-        letter, argument = _option(words)
+    for letter, argument in options(
+        arguments, flags=_FLAGS, with_argument=_WITH_ARGUMENT, bad=_bad
+    ):
         if letter == "F":
             config_file = Path(argument).expanduser()
         elif letter == "o":
@@ -66,21 +67,43 @@ def parse(arguments: str) -> SshArgs:
     return SshArgs(tuple(settings), config_file)
 
 
-def _option(words: list[str]) -> tuple[str, str]:
-    """Take one option off the front: its letter and argument, empty where it has none."""
-    word = words.pop(0)
-    if len(word) < 2 or not word.startswith("-"):  # noqa: PLR2004
-        raise _bad(word, "is not an option of ssh")
-    letter, rest = word[1], word[2:]
-    if letter in _FLAG_OF or letter in _IGNORED_FLAGS:
-        if rest:
-            words.insert(0, f"-{rest}")
-        return letter, ""
-    if letter not in {*_OPTION_OF, *_IGNORED_WITH_ARGUMENT, "o", "F"}:
-        raise _bad(f"-{letter}", "is not supported")
-    if not rest and not words:
-        raise _bad(f"-{letter}", "needs an argument")
-    return letter, rest or words.pop(0)
+def options(
+    arguments: str,
+    *,
+    flags: Collection[str],
+    with_argument: Collection[str],
+    bad: Callable[[str, str], TransportError],
+) -> Iterator[tuple[str, str]]:
+    """Take ssh's command line apart: each option's letter and argument, empty for a flag.
+
+    Args:
+        arguments: as a shell takes it.
+        flags: the letters that have no argument.
+        with_argument: those that have one.
+        bad: makes the error of what is wrong and why.
+
+    Raises:
+        TransportError: the line cannot be split, or an option is not known or has no argument.
+    """
+    try:
+        words = shlex.split(arguments)
+    except ValueError as error:
+        # Not the text: a ProxyCommand may hold a password.
+        raise bad("the text", f"cannot be split into words: {error}") from None
+    while words:
+        word = words.pop(0)
+        if len(word) < 2 or not word.startswith("-"):  # noqa: PLR2004
+            raise bad(word, "is not an option of ssh")
+        letter, rest = word[1], word[2:]
+        if letter in flags:
+            words = [f"-{rest}", *words] if rest else words
+            yield letter, ""
+            continue
+        if letter not in with_argument:
+            raise bad(f"-{letter}", "is not supported")
+        if not rest and not words:
+            raise bad(f"-{letter}", "needs an argument")
+        yield letter, rest or words.pop(0)
 
 
 def _setting(text: str) -> tuple[str, tuple[str, ...]]:
