@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.process import run_process
-from ipvs_audit.transport.script_protocol import TIMEOUT_STYLES, ScriptProtocol, TimeoutStyleError
+from ipvs_audit.transport.script_protocol import TIMEOUT_STYLES, ScriptProtocol, TimeoutStyles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ipvs_audit.model.target import Become, Target
     from ipvs_audit.transport import Output
+    from ipvs_audit.transport.script_protocol import TimeoutStyle
 
 
 def refuse_other_machine(target: Target) -> None:
@@ -60,19 +61,20 @@ class LocalConnection:
         self._become = become
         self._kill: Callable[[], None] = lambda: None
         # Without sudo the whole group dies with us; what sudo runs needs a leash.
-        self._timeout_styles = list(TIMEOUT_STYLES if become else TIMEOUT_STYLES[-1:])
+        self._timeout_styles = TimeoutStyles(TIMEOUT_STYLES if become else TIMEOUT_STYLES[-1:])
 
     def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
         """Feed a script to ``sh``; see :class:`ipvs_audit.transport.Connection`."""
         deadline = Deadline.after(timeout)
-        while True:
+
+        def run(style: TimeoutStyle) -> Output:
             protocol = ScriptProtocol(
                 script,
                 where="local",
                 seconds=deadline.left(),
                 max_output=max_output,
                 become=self._become,
-                timeout_style=self._timeout_styles[0],
+                timeout_style=style,
             )
             status = run_process(
                 ["/bin/sh", "-c", protocol.command],
@@ -81,10 +83,9 @@ class LocalConnection:
                 timeout,
                 on_start=self._started,
             )
-            try:
-                return protocol.output(status)
-            except TimeoutStyleError:
-                self._timeout_styles.pop(0)
+            return protocol.output(status)
+
+        return self._timeout_styles.attempt(run)
 
     def close(self) -> None:
         """Kill the script that is running, if any; nothing stays open between scripts."""

@@ -23,6 +23,8 @@ from ipvs_audit.transport.message_text import output_note
 from ipvs_audit.transport.start_failure import explain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from pydantic import SecretStr
 
     from ipvs_audit.model.target import Become
@@ -42,6 +44,25 @@ _ENTER_NODE = "nsenter -t 1 -m -u -i -n -p -- "
 
 class TimeoutStyleError(Exception):
     """The host's ``timeout`` does not take these arguments; the script was not started."""
+
+
+class TimeoutStyles:
+    """Finds by trying how a host's ``timeout`` takes its arguments, once for a connection."""
+
+    def __init__(self, styles: Sequence[TimeoutStyle] = TIMEOUT_STYLES) -> None:
+        self._left = list(styles)
+
+    def attempt(self, run: Callable[[TimeoutStyle], Output]) -> Output:
+        """Run a script in the first style that the host knows.
+
+        Raises:
+            TransportError: see :meth:`ScriptProtocol.output`.
+        """
+        while True:
+            try:
+                return run(self._left[0])
+            except TimeoutStyleError:
+                self._left.pop(0)
 
 
 def _timeout_prefix(timeout_style: TimeoutStyle, seconds: float) -> str:

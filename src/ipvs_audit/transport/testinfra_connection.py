@@ -16,7 +16,7 @@ from ipvs_audit.transport import Output, TransportError, safe_names
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.message_text import one_line
 from ipvs_audit.transport.process import run_process
-from ipvs_audit.transport.script_protocol import TIMEOUT_STYLES, ScriptProtocol, TimeoutStyleError
+from ipvs_audit.transport.script_protocol import ScriptProtocol, TimeoutStyles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from testinfra.backend.base import BaseBackend, CommandResult
 
     from ipvs_audit.model.target import Become, Target
+    from ipvs_audit.transport.script_protocol import TimeoutStyle
 
 #: testinfra's backends that stand for SSH themselves, or for a whole inventory.
 _OURS = frozenset({"ssh", "safe-ssh", "paramiko", "ansible", "local", "ipvs-audit"})
@@ -111,7 +112,7 @@ class TestinfraConnection:
         self._become = become
         self._node = node
         self._kill: Callable[[], None] = lambda: None
-        self._timeout_styles = list(TIMEOUT_STYLES)
+        self._timeout_styles = TimeoutStyles()
         self.via = via
 
     def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
@@ -120,22 +121,21 @@ class TestinfraConnection:
         Over salt, ``timeout`` is not enforced here; the collector's deadline is.
         """
         deadline = Deadline.after(timeout)
-        while True:
+
+        def run(style: TimeoutStyle) -> Output:
             protocol = ScriptProtocol(
                 script,
                 where=self.via,
                 seconds=deadline.left(),
                 max_output=max_output,
                 become=self._become,
-                timeout_style=self._timeout_styles[0],
+                timeout_style=style,
                 inline=True,
                 node=self._node,
             )
-            status = self._run(protocol, deadline, timeout)
-            try:
-                return protocol.output(status)
-            except TimeoutStyleError:
-                self._timeout_styles.pop(0)
+            return protocol.output(self._run(protocol, deadline, timeout))
+
+        return self._timeout_styles.attempt(run)
 
     def close(self) -> None:
         """Kill the script that is running, if any; nothing stays open between scripts."""

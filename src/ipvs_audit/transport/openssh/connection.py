@@ -14,13 +14,14 @@ from ipvs_audit.transport.message_text import one_line
 from ipvs_audit.transport.openssh.client import Client, start_client
 from ipvs_audit.transport.openssh.control import ControlError, ControlSession
 from ipvs_audit.transport.openssh.pipe import SessionPipe
-from ipvs_audit.transport.script_protocol import TIMEOUT_STYLES, ScriptProtocol, TimeoutStyleError
+from ipvs_audit.transport.script_protocol import ScriptProtocol, TimeoutStyles
 from ipvs_audit.transport.streams import Streams
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from ipvs_audit.model.target import Become, Target
+    from ipvs_audit.transport.script_protocol import TimeoutStyle
     from ipvs_audit.transport.settings import Settings
 
 
@@ -49,7 +50,7 @@ class OpensshConnection:
         self._where = log.where or name
         self._become = become
         self._secrets = secrets
-        self._timeout_styles = list(TIMEOUT_STYLES)
+        self._timeout_styles = TimeoutStyles()
         self._lock = threading.Lock()
         self._running = self._closed = False
         self.fingerprint = log.fingerprint
@@ -59,24 +60,25 @@ class OpensshConnection:
     def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
         """Feed a script to ``sh`` on the host; see :class:`ipvs_audit.transport.Connection`."""
         deadline = Deadline.after(timeout)
-        while True:
+
+        def run(style: TimeoutStyle) -> Output:
             protocol = ScriptProtocol(
                 script,
                 where=self._where,
                 seconds=deadline.left(),
                 max_output=max_output,
                 become=self._become,
-                timeout_style=self._timeout_styles[0],
+                timeout_style=style,
                 secrets_to_hide=self._secrets,
             )
             if not self._begin():
                 raise protocol.cut_off()
             try:
                 return self._run(protocol, deadline, timeout)
-            except TimeoutStyleError:
-                self._timeout_styles.pop(0)
             finally:
                 self._finish()
+
+        return self._timeout_styles.attempt(run)
 
     def open_pipe(self, command: str, *, timeout: float) -> SessionPipe:
         """Start a command as the login user, without a terminal, and give a pipe to it.

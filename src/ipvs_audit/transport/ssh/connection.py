@@ -12,7 +12,7 @@ from ipvs_audit.model import limits
 from ipvs_audit.transport import Output, TransportError
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.message_text import one_line
-from ipvs_audit.transport.script_protocol import TIMEOUT_STYLES, ScriptProtocol, TimeoutStyleError
+from ipvs_audit.transport.script_protocol import ScriptProtocol, TimeoutStyles
 from ipvs_audit.transport.ssh.dial import SshLink, dial
 from ipvs_audit.transport.ssh.paramiko_internals import send_request
 from ipvs_audit.transport.ssh.pipe import ChannelPipe
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from ipvs_audit.model.target import Become, Target
+    from ipvs_audit.transport.script_protocol import TimeoutStyle
     from ipvs_audit.transport.settings import Settings
 
 
@@ -48,7 +49,7 @@ class SshConnection:
         self._where = where
         self._become = become
         self._secrets = secrets
-        self._timeout_styles = list(TIMEOUT_STYLES)
+        self._timeout_styles = TimeoutStyles()
         self.fingerprint = link.fingerprint
         self.via = via
         self.direct = direct
@@ -58,20 +59,20 @@ class SshConnection:
     def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
         """Feed a script to ``sh`` on the host; see :class:`ipvs_audit.transport.Connection`."""
         deadline = Deadline.after(timeout)
-        while True:
+
+        def run(style: TimeoutStyle) -> Output:
             protocol = ScriptProtocol(
                 script,
                 where=self._where,
                 seconds=deadline.left(),
                 max_output=max_output,
                 become=self._become,
-                timeout_style=self._timeout_styles[0],
+                timeout_style=style,
                 secrets_to_hide=self._secrets,
             )
-            try:
-                return self._run(protocol, deadline, timeout)
-            except TimeoutStyleError:
-                self._timeout_styles.pop(0)
+            return self._run(protocol, deadline, timeout)
+
+        return self._timeout_styles.attempt(run)
 
     def open_pipe(self, command: str, *, timeout: float) -> ChannelPipe:
         """Start a command as the login user, without a terminal, and give a pipe to it.
