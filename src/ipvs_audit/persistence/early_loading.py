@@ -77,21 +77,34 @@ def find_early_load(config: HostConfig) -> EarlyLoad:
 
 def _configured(config: HostConfig) -> EarlyLoad:
     """What the kernel command line and modules-load.d name."""
-    for word in config.tree.cmdline:
-        found = _CMDLINE.fullmatch(word)
-        if found and any(_needs(config, name) for name in found[1].split(",")):
-            return EarlyLoad("the kernel command line")
+    if any(_needs(config, name) for name in _on_command_line(config)):
+        return EarlyLoad("the kernel command line")
     return _from_files(config)
 
 
 def loaded_early(config: HostConfig) -> tuple[str, ...]:
     """The modules that the kernel command line and modules-load.d name, whatever they are."""
-    files, _ = files_by_name(config.tree, MODULES_LOAD.directories, *MODULES_LOAD.endings)
-    words = (_CMDLINE.fullmatch(word) for word in config.tree.cmdline)
-    names = [name for found in words if found for name in found[1].split(",")]
-    names += [name for file in files for _, name in _names(config, file)]
+    names = [*_on_command_line(config), *(name for _, name in _in_files(config))]
     found = (each for name in names for each in _aliased(config, underscored(name)))
     return tuple(dict.fromkeys(found))
+
+
+def _on_command_line(config: HostConfig) -> Iterator[str]:
+    for word in config.tree.cmdline:
+        if found := _CMDLINE.fullmatch(word):
+            yield from found[1].split(",")
+
+
+def _in_files(config: HostConfig) -> Iterator[tuple[str, str]]:
+    """What systemd takes for names in modules-load.d, each with its file and line."""
+    for file in _files(config):
+        for number, name in _names(config, file):
+            yield f"{file.path}:{number}", name
+
+
+def _files(config: HostConfig) -> tuple[ConfigFile, ...]:
+    files, _ = files_by_name(config.tree, MODULES_LOAD.directories, *MODULES_LOAD.endings)
+    return files
 
 
 def kept_out(config: HostConfig) -> bool:
@@ -104,9 +117,8 @@ def kept_out(config: HostConfig) -> bool:
 
 def _from_files(config: HostConfig) -> EarlyLoad:
     """What modules-load.d names: systemd takes a whole line, less blanks around it, for a name."""
-    files, _ = files_by_name(config.tree, MODULES_LOAD.directories, *MODULES_LOAD.endings)
     doubt = ""
-    for file in files:
+    for file in _files(config):
         if file.lines is None and not file.masks and file.real:
             return EarlyLoad("", doubt=f"{file.path} could not be read")
         for number, name in _names(config, file):
@@ -132,11 +144,9 @@ def unloadable_lines(config: HostConfig) -> tuple[str, ...]:
 
     For other names on the line, or for a blank that systemd does not take for one.
     """
-    files, _ = files_by_name(config.tree, MODULES_LOAD.directories, *MODULES_LOAD.endings)
     return tuple(
-        f"{file.path}:{number} loads nothing: the whole line is taken for one name"
-        for file in files
-        for number, name in _names(config, file)
+        f"{where} loads nothing: the whole line is taken for one name"
+        for where, name in _in_files(config)
         if not _is_dependent(underscored(name))
         and any(_is_dependent(underscored(word)) for word in name.split())
     )

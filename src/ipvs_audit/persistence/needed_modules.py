@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.hook.interpreter import run_hook
+from ipvs_audit.persistence.hook.modprobe_command import parse_modprobe
 from ipvs_audit.persistence.hook.state import State
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.soft_dependencies import find_sure_bypass
@@ -30,7 +31,6 @@ _NEEDED = (
 _LEAVES = frozenset(("nf_defrag_ipv4", "nf_defrag_ipv6", "crc32c"))
 _LOADS = re.compile(r"\b(?:modprobe|insmod)\b")
 _COMMANDS = re.compile(r"[;&|(){}\n]+")
-_IGNORING = re.compile(r"-[a-zA-Z]*i[a-zA-Z]*|--i[a-z-]*")
 
 
 def is_needed(hook: Directive) -> bool:
@@ -77,10 +77,11 @@ def _loaded_before(hook: Directive, name: str) -> str:
     for command in _COMMANDS.split(hook.rest):
         words = command.split()
         at = next((n for n, word in enumerate(words, 1) if word.endswith("modprobe")), len(words))
-        options = [word for word in words[at:] if word.startswith("-")]
-        modules = [underscored(word) for word in words[at:] if not word.startswith("-")]
-        if modules[:1] == [name] and any(map(_IGNORING.fullmatch, options)):
+        call = parse_modprobe(words[at:])
+        if call.modules == (name,) and call.has("i"):
             return ""
-        if modules and modules[0] not in (name, *_LEAVES):
-            return modules[0]
+        if call.elsewhere or call.config is not None:
+            return command.strip()
+        if other := next((each for each in call.modules if each not in (name, *_LEAVES)), ""):
+            return other
     return ""

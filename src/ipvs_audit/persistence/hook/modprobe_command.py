@@ -39,7 +39,7 @@ _DRY = frozenset("RDcnVh")
 
 
 @dataclass(slots=True)
-class _Call:
+class ModprobeCall:
     """How modprobe was called: the short forms of its options, values, modules, what is wrong."""
 
     options: str = ""
@@ -49,6 +49,7 @@ class _Call:
     unknown: str = ""
 
     def has(self, *letters: str) -> bool:
+        """Whether one of these options was given."""
         return any(letter in self.options for letter in letters)
 
     @property
@@ -65,7 +66,7 @@ class _Call:
 
 def run_modprobe(config: HostConfig, command: Simple, state: State) -> tuple[State, ...]:
     """Run modprobe: it may load ip_vs, remove it, or run the hook again."""
-    call = _parsed([word.text for word in command.words[1:]])
+    call = parse_modprobe([word.text for word in command.words[1:]])
     state = replace(state, stdout=None)
     if call.unknown:
         return (state.lacking(f"modprobe has no option {call.unknown}"),)
@@ -88,7 +89,7 @@ def _concerned(module: str) -> bool:
     return module == MODULE or module.startswith((f"{MODULE}_", "xt_ipvs"))
 
 
-def _remove(command: Simple, call: _Call, state: State) -> tuple[State, ...]:
+def _remove(command: Simple, call: ModprobeCall, state: State) -> tuple[State, ...]:
     if not any(_concerned(module) for module in call.modules):
         return state.either(command.text)
     gone = replace(
@@ -100,7 +101,7 @@ def _remove(command: Simple, call: _Call, state: State) -> tuple[State, ...]:
 
 
 def _load(
-    config: HostConfig, command: Simple, call: _Call, module: str, state: State
+    config: HostConfig, command: Simple, call: ModprobeCall, module: str, state: State
 ) -> tuple[State, ...]:
     if call.has("b") and module in blacklisted(config):
         return (replace(state, status=0),)
@@ -121,7 +122,7 @@ def _load(
 
 
 def _first_load(
-    config: HostConfig, command: Simple, call: _Call, module: str, state: State
+    config: HostConfig, command: Simple, call: ModprobeCall, module: str, state: State
 ) -> State:
     bare = call.config is not None  # an empty configuration: no hook, no alias, no soft dependency
     alias = None if bare else config.modprobe.first("alias", MODULE)
@@ -145,9 +146,9 @@ def _first_load(
     return state.broken(why)
 
 
-def _parsed(texts: list[str]) -> _Call:
+def parse_modprobe(texts: list[str]) -> ModprobeCall:
     """The call as getopt_long sees it: options anywhere, long ones by any unique beginning."""
-    call = _Call()
+    call = ModprobeCall()
     words = iter(texts)
     for word in words:
         if word == "--":
@@ -168,7 +169,7 @@ def _parsed(texts: list[str]) -> _Call:
     return call
 
 
-def _short_options(call: _Call, word: str, words: Iterator[str]) -> None:
+def _short_options(call: ModprobeCall, word: str, words: Iterator[str]) -> None:
     for place, letter in enumerate(word[1:], 2):
         if letter not in _SHORT:
             call.unknown = call.unknown or word
@@ -179,7 +180,7 @@ def _short_options(call: _Call, word: str, words: Iterator[str]) -> None:
             return
 
 
-def _take(call: _Call, letter: str, value: str | None) -> None:
+def _take(call: ModprobeCall, letter: str, value: str | None) -> None:
     if value is None:
         call.unknown = call.unknown or f"-{letter} without a value"
     elif letter == "C":

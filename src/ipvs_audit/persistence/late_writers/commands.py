@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.hook.interpreter import loaded, run_shell
 from ipvs_audit.persistence.hook.state import Command
-from ipvs_audit.persistence.late_writers.mentions import data_lines, is_script, script_lines
+from ipvs_audit.persistence.late_writers.mentions import NAMES, data_lines, is_script, script_lines
 from ipvs_audit.persistence.late_writers.module_loads import loads_past_hook
 from ipvs_audit.persistence.late_writers.sysctl_calls import writes_what_is_not_told
 from ipvs_audit.persistence.late_writers.ufw_settings import with_ufw_settings
@@ -211,8 +211,8 @@ def _values(config: HostConfig, where: str, text: str) -> tuple[tuple[Value, ...
     plain = _literal(config, text)
     if any(step.writes is not None for end in ends for step in end.steps) and written:
         followed = not any(end.doubt for end in ends)
-        return tuple(written), followed or len(plain) >= _writes(config, text)
-    return plain, len(plain) >= _writes(config, text)
+        return tuple(written), followed or len(plain) >= _writes(text)
+    return plain, len(plain) >= _writes(text)
 
 
 def _literal(config: HostConfig, text: str) -> tuple[Value, ...]:
@@ -224,15 +224,13 @@ def _literal(config: HostConfig, text: str) -> tuple[Value, ...]:
     return tuple(each for each in stored if each is not None)
 
 
-def _writes(config: HostConfig, text: str) -> int:
+def _writes(text: str) -> int:
     """How many commands of a line name the key and are not known to only read it."""
-    name = config.key.path.rpartition("/")[2]
     if _POD_SYSCTL.match(text):
         return 0
-    named = re.compile(rf"{name}|ipv4[./]vs[./]\S*[*?\[]|ipv4/vs/?(?=[^\w./-]|$)")
     text = _SINGLE_QUOTED.sub(lambda found: found[0].replace("{", " ").replace("}", " "), text)
     parts = _SEPARATORS.split(_QUOTED.sub(lambda found: _SIGNS.sub(" ", found[0]), text))
-    return sum(not _only_reads(found[0], part) for part in parts if (found := named.search(part)))
+    return sum(not _only_reads(found[0], part) for part in parts if (found := NAMES.search(part)))
 
 
 def _only_reads(name: str, command: str) -> bool:

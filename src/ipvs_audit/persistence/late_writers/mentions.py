@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.boot_files import BootFile
 
 _NAME = "run_estimation"
-_NAMES = re.compile(rf"{_NAME}|ipv4[./]vs[./]\S*[*?\[]|ipv4/vs/?(?=[^\w./-]|$)")
+#: What names the key, or may stand for it.
+NAMES = re.compile(rf"{_NAME}|ipv4[./]vs[./]\S*[*?\[]|ipv4/vs/?(?=[^\w./-]|$)")
 _ENDINGS = tuple(".sh .bash .zsh .ksh .py .pl .rb .lua .php .js .tcl .awk /Makefile".split())  # noqa: SIM905
 #: Files that are data, be they executable, as all files of some file systems are.
 _DATA_ENDINGS = tuple(
@@ -69,7 +70,7 @@ def is_script(file: BootFile) -> bool:
 
 def holds_key(file: BootFile) -> bool:
     """Whether a file names the key, or loads ip_vs past its hook."""
-    return any(_NAMES.search(line.text) or loads_past_hook(line.text) for line in file.lines)
+    return any(NAMES.search(line.text) or loads_past_hook(line.text) for line in file.lines)
 
 
 def names_of_data(files: Iterable[BootFile]) -> re.Pattern[str] | None:
@@ -115,7 +116,7 @@ def script_lines(file: BootFile) -> BootFile:
     for line in file.lines:
         text = _COMMENT.sub("", line.text) if shell and _NAME in line.text else line.text
         text = _told(text, names, shell=shell)
-        if _NAMES.search(text) and _is_harmless(text, shell=shell, writes=file.writes):
+        if NAMES.search(text) and _is_harmless(text, shell=shell, writes=file.writes):
             continue
         lines.append(replace(line, text=text))
     return replace(file, lines=tuple(lines))
@@ -130,7 +131,7 @@ def _told(text: str, names: dict[str, str], *, shell: bool) -> str:
             text = text.replace(found[0], f"{found[1]}:")
     for found in list(_LOOP.finditer(text)):
         for word in re.split(r"[\s,\"'()\[\]{}]+", found[2]):
-            if _NAMES.search(word) and "\\" not in word:
+            if NAMES.search(word) and "\\" not in word:
                 names[found[1]] = word
                 text = text.replace(found[0], ":")
     return _substituted(text, names, shell=shell)
