@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ipvs_audit.audit.evidence_age import recent_enough
+from ipvs_audit.audit.host_facts import CLOCK_TOLERANCE
 from ipvs_audit.model import limits
 from ipvs_audit.model.clock import stamp
 from ipvs_audit.model.policy import Policy
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 #: Endings that are no part of a host's name.
 _ENDINGS = (".txt", ".out", ".answer")
-#: Seconds by which a host's clock may be ahead of ours and still be believed.
-_CLOCK_TOLERANCE = 2
 
 
 class ImportRefusedError(Exception):
@@ -138,7 +137,7 @@ def _collection(
         times = [section.at for section in sections.values()]
         first = datetime.fromtimestamp(clock - (host.at - min(times)), tz=UTC)
         last = datetime.fromtimestamp(clock + 1 + (max(times) - host.at), tz=UTC)
-        tolerance = timedelta(seconds=_CLOCK_TOLERANCE)
+        tolerance = timedelta(seconds=CLOCK_TOLERANCE)
         if begin - tolerance <= first <= last <= end + tolerance:
             begin, end = min(max(begin, first), end), max(min(end, last), begin)
     return CollectionInfo(
