@@ -285,5 +285,6 @@ def test_a_file_with_the_key_comes_with_who_names_it(tmp_path: Path, shell: str)
 
 def test_a_search_that_takes_too_long_is_told(tmp_path: Path) -> None:
     put(tmp_path, "opt/x", f"{SETS}\n")
-    slow = {"timeout 10": "timeout 0.001"}
+    endless = put(tmp_path, "endless", "#!/bin/sh\nexec sleep 600\n", 0o755)
+    slow = {"timeout 10": f"timeout 0.01 {endless}"}
     assert "takes too long" in found(tmp_path, instead=slow).unreadable[0]
