@@ -38,6 +38,7 @@ from ipvs_audit.inventory.variables import (
     meant,
     target_of,
 )
+from ipvs_audit.inventory.yaml_aliases import refuse_bombs
 from ipvs_audit.model.target import Target
 from ipvs_audit.model.text import counted
 
@@ -99,6 +100,7 @@ def read_inventory(
     if limit is not None:
         refuse_empty_limit(limit)
     given = checked_sources(sources)
+    refuse_bombs(given)
     failure: Message | None = None
     if settings is None:
         settings = find_settings()

@@ -95,6 +95,8 @@ SSH_CONFIG_INCLUDES = 16
 
 #: Bytes of one inventory file, about a million hosts. More is a device or a mistake.
 INVENTORY_SIZE = 256 * 1024 * 1024
+#: Keys and values of one that has aliases, with these written out: 100,000 hosts with 50 each.
+INVENTORY_VALUES = 5_000_000
 
 # Results.
 
