@@ -1,4 +1,6 @@
 #!/bin/sh
-# What the tests need besides the lab: a real sshd, other shells, a browser, an XML validator.
+# What the tests need besides the lab: a real sshd, other shells, a browser, an XML validator, what
+# Heimdall counts with.
 set -eu
-exec "$(dirname "$0")/apt.sh" openssh-server sudo dash csh fish acl busybox-static libxml2-utils iproute2 chromium chromium-driver poppler-utils jq
+"$(dirname "$0")/apt.sh" openssh-server sudo dash csh fish acl busybox-static libxml2-utils iproute2 chromium chromium-driver poppler-utils jq
+exec "$(dirname "$0")/inspecjs.sh"

@@ -101,16 +101,18 @@ def test_sarif_names_the_file_and_line_that_is_to_blame(tmp_path: Path) -> None:
     assert place["region"]["startLine"] == 1
 
 
-def test_hdf_keeps_all_hosts_under_each_control(tmp_path: Path) -> None:
+def test_hdf_has_a_control_for_each_control_on_each_host(tmp_path: Path) -> None:
     (profile,) = loaded(LAB, hdf, tmp_path)["profiles"]
-    assert [control["id"] for control in profile["controls"]] == [f"EST-{n}" for n in range(1, 7)]
-    by_host = {one["code_desc"].split(":")[0]: one for one in profile["controls"][4]["results"]}
-    assert len(by_host) == 8
-    assert by_host["spare"]["skip_message"] == "excluded: in the rack, not yet in service"
-    assert by_host["namespaced"]["status"] == "skipped"
-    assert by_host["namespaced"]["skip_message"].startswith("waived fail: estimation runs")
-    assert by_host["down"]["status"] == "error"
-    assert by_host["idle"]["status"] == "skipped"
+    made = {control["id"]: control for control in profile["controls"]}
+    assert len(made) == len(profile["controls"]) == 8 * 6
+    assert all(len(control["results"]) == 1 for control in made.values())
+    result = {name: control["results"][0] for name, control in made.items()}
+    assert result["EST-5 spare"]["skip_message"] == "excluded: in the rack, not yet in service"
+    assert result["EST-5 namespaced"]["status"] == "skipped"
+    assert result["EST-5 namespaced"]["skip_message"].startswith("waived fail: estimation runs")
+    assert "OPS-1412" in made["EST-5 namespaced"]["waiver_data"]["justification"]
+    assert result["EST-5 down"]["status"] == "error"
+    assert result["EST-6 idle"]["status"] == "skipped"
 
 
 def test_csv_has_a_line_for_each_result_and_one_for_a_host_without(tmp_path: Path) -> None:

@@ -1,11 +1,18 @@
 """results.hdf.json: Heimdall Data Format, what Heimdall takes as InSpec's exec JSON.
 
-A control is a control, and its results are the hosts, every one: Heimdall's format knows one
-target a file, and a file for each of thousands of hosts would compare nothing. A control fails in
-Heimdall where one host does; ``code_desc`` says which.
+A control of this file is one of ours on one host, with one result: Heimdall gives a control one
+status for all of its results. One ``error`` among them makes it *Profile Error* whatever else
+fails, and ``passed`` beside ``skipped`` makes it *Passed* (inspecjs 2.12.6,
+compat_impl/compat_inspec_1_0.js). So results of several hosts, or of several verdicts, never
+share one; and Heimdall's counts are ours.
 
-Heimdall has no word for a waived result among others: a waived fail is ``skipped``, says so, and
-keeps its raw verdict in the message.
+| verdict | result | Heimdall |
+|---|---|---|
+| pass | passed | Passed |
+| fail | failed | Failed |
+| error | error | Profile Error |
+| inconclusive, waived fail, not evaluated | skipped | Not Reviewed |
+| not applicable | skipped, impact 0 | Not Applicable |
 """
 
 from __future__ import annotations
@@ -14,6 +21,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model.control import Control
 from ipvs_audit.model.sanitise import clipped, one_line, visible
 from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.report.summary import why_not_evaluated
@@ -22,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ipvs_audit.model.control import Control
     from ipvs_audit.model.results import HostResult, Run
 
 _IMPACT = {"high": 0.7, "medium": 0.5, "low": 0.3}
@@ -52,16 +59,11 @@ def _parts(run: Run) -> Iterator[str]:
     }
     yield _dump(head).removesuffix("}") + ',\n"profiles":[' + _dump(_profile(run)).removesuffix("}")
     yield ',\n"controls":['
-    for number, control in enumerate(run.controls):
-        yield (",\n" if number else "\n") + _dump(_control(control)).removesuffix("}")
-        yield ',"results":['
-        apart = "\n"
-        for host in run.hosts:
-            result = host.result(control.id)
-            made = _unjudged(run, host) if result is None else _result(host, result)
+    apart = "\n"
+    for host in run.hosts:
+        for made in _controls(run, host):
             yield apart + _dump(made)
             apart = ",\n"
-        yield "\n]}"
     yield "\n]}]}\n"
 
 
@@ -83,14 +85,47 @@ def _profile(run: Run) -> dict[str, object]:
     }
 
 
-def _control(control: Control) -> dict[str, object]:
+def _controls(run: Run, host: HostResult) -> Iterator[dict[str, object]]:
+    """Every control of the run on one host, and whatever else has a result there."""
+    controls = {control.id: control for control in run.controls}
+    for one in host.controls:
+        controls.setdefault(one.control, Control(one.control, one.name, one.severity, "", "", ""))
+    for control in controls.values():
+        result = host.result(control.id)
+        severity = control.severity if result is None else result.severity
+        impact = _IMPACT.get(severity, 0.5)
+        if result is not None and result.verdict is Verdict.NOT_APPLICABLE:
+            impact = 0.0
+        made = _control(control, host, severity)
+        if impact == 0.0 and result is not None:
+            # Heimdall shows the description, not the result, where the impact is 0.
+            made["desc"] = clipped(visible(f"not applicable: {result.message}"), _TEXT)
+        if result is not None and result.waived:
+            made["waiver_data"] = {
+                "justification": clipped(visible(result.waiver or ""), _TEXT),
+                "run": True,
+                # True would read as Not Applicable.
+                "skipped_due_to_waiver": False,
+            }
+        yield {
+            **made,
+            "impact": impact,
+            "results": [_unjudged(run, host) if result is None else _result(host, result)],
+        }
+
+
+def _control(control: Control, host: HostResult, severity: str) -> dict[str, object]:
     return {
-        "id": visible(control.id),
-        "title": visible(control.name),
+        "id": one_line(f"{control.id} {host.name}"),
+        "title": one_line(f"{control.name} on {host.name}"),
         "desc": visible(control.rationale),
         "descriptions": [{"label": "fix", "data": visible(control.fix)}],
-        "impact": _IMPACT.get(control.severity, 0.5),
-        "tags": {"severity": visible(control.severity), "source": visible(control.source)},
+        "tags": {
+            "severity": visible(severity),
+            "source": visible(control.source),
+            "control": visible(control.id),
+            "host": visible(host.name),
+        },
         "refs": [{"ref": visible(control.source)}],
         "source_location": {},
         "code": "",
