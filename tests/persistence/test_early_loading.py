@@ -228,3 +228,13 @@ def test_the_hook_of_a_module_that_ip_vs_needs_may_keep_it_from_an_early_load(
     found = after_boot(config(files), off)
     assert found.holds(off) is holds, found.summary
     assert holds or "/etc/modprobe.d/firewalld.conf:1" in found.doubt
+
+
+@pytest.mark.parametrize(("kmod", "holds"), [(30, False), (34, True), (None, None)])
+def test_whether_a_blacklist_in_an_alias_file_counts_depends_on_kmod(
+    kmod: int | None, holds: bool | None
+) -> None:
+    """Busybox's modprobe tells no version of the libkmod that systemd-modules-load uses."""
+    about = config({DROP_IN: OFF, LOAD: "ip_vs\n", "/etc/modprobe.d/a.alias": "blacklist ip_vs\n"})
+    about = replace(about, loaders=replace(about.loaders, kmod=kmod))
+    assert after_boot(about, off).holds(off) is holds

@@ -110,6 +110,30 @@ def test_modules_softdep_bypasses_the_hook_too() -> None:
     assert (found[0].where, found[1]) == ("modules.softdep:12", ("nf_conntrack", "a"))
 
 
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        # Seen with kmod 28, 30 and 34: modules.softdep has its place by its name.
+        *(("a.conf", True), ("modules.conf", True), ("modules.softdep-a.conf", False)),
+        *(("modules.sofu.conf", False), ("n.conf", False), ("z.conf", False)),
+    ],
+)
+def test_modules_softdep_is_read_among_the_files_by_its_name(name: str, *, first: bool) -> None:
+    files = tree({f"/etc/modprobe.d/{name}": "softdep ip_vs pre: nf_nat"})
+    found = read_modprobe(files, 30, "1:softdep ip_vs pre: no_such").soft_dependencies("ip_vs")
+    assert found is not None
+    assert found[1] == (("nf_nat",) if first else ("no_such",))
+    assert read_modprobe(files, 30, "1:softdep ip_vs pre:").soft_dependencies("ip_vs") == (
+        found if first else None
+    )
+
+
+def test_where_the_version_is_not_known_alias_files_may_be_read() -> None:
+    files = tree({"/etc/modprobe.d/a.alias": "blacklist ip_vs"})
+    read = [read_modprobe(files, kmod) for kmod in (32, 33, None)]
+    assert [(len(each.directives), len(each.maybe)) for each in read] == [(1, 0), (0, 0), (0, 1)]
+
+
 def test_only_the_first_softdep_line_counts() -> None:
     files = {HOOK: "softdep ip_vs x\nsoftdep ip_vs pre: a"}
     assert config(files).soft_dependencies("ip_vs") is None

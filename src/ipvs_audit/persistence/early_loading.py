@@ -161,6 +161,8 @@ def _needs(config: HostConfig, spelled: str) -> bool:
 
     An alias of that name is loaded instead of the module; a blacklisted one is passed over.
     """
+    if any(each.concerns(underscored(spelled)) for each in config.modprobe.maybe):
+        return False
     return any(
         _is_dependent(name) and _is_there(config, name) and name not in blacklisted(config)
         for name in _aliased(config, underscored(spelled))

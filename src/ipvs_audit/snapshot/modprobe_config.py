@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ipvs_audit.snapshot.config_files import Line
@@ -17,11 +18,12 @@ from ipvs_audit.snapshot.sysctl_key import name_matches
 if TYPE_CHECKING:
     from ipvs_audit.snapshot.config_files import ConfigFile, ConfigTree
 
-#: What depmod writes beside modules.dep; modprobe reads it after its configuration.
+#: What depmod writes beside modules.dep; kmod reads it among the other files, by its name.
 MODULES_SOFTDEP = "modules.softdep"
 
 _LOCAL_SINCE = 29  # kmod before 29 does not read /usr/local/lib/modprobe.d
 _NO_ALIAS_FILES_SINCE = 33
+_OLDER_ENDINGS = (".alias",)
 _BOTH_USR_SINCE = 32  # before, /lib/modprobe.d alone is read, be it a link to /usr/lib or not
 _PASSES_OVER_DANGLING_SINCE = 34  # before, a link to nothing hides what later directories hold
 _BACKSLASH = re.compile(r"\\(.)", re.DOTALL)
@@ -66,11 +68,13 @@ class ModprobeConfig:
         directives: in reading order, hidden files left out.
         hidden: directives of hidden files -> the path that hides them.
         unreadable: paths that could not be read.
+        maybe: directives that only some versions of kmod read, where the version is not known.
     """
 
     directives: tuple[Directive, ...]
     hidden: tuple[tuple[Directive, str], ...]
     unreadable: tuple[str, ...]
+    maybe: tuple[Directive, ...] = ()
 
     def first(self, verb: str, module: str) -> Directive | None:
         """The directive that counts: the first whose name or pattern matches."""
@@ -106,17 +110,21 @@ def read_modprobe(tree: ConfigTree, kmod: int | None, softdep: str = "") -> Modp
     )
     endings = MODPROBE.endings
     if kmod is None or kmod >= _NO_ALIAS_FILES_SINCE:
-        endings = (".conf",)
+        endings = tuple(ending for ending in endings if ending not in _OLDER_ENDINGS)
     if kmod is not None and kmod < _BOTH_USR_SINCE:
         tree = _without_split_usr(tree)
     if kmod is None or kmod >= _PASSES_OVER_DANGLING_SINCE:
         tree = replace(tree, files={path: file for path, file in tree.files.items() if file.real})
     files, hidden = files_by_name(tree, directories, *endings)
-    read = tuple(directive for file in files for directive in _directives(file))
-    if softdep:
-        number, _, text = softdep.partition(":")
-        own = _directive(Line(int(number) if number.isdecimal() else 0, text), MODULES_SOFTDEP)
-        read += () if own is None else (own,)
+    earlier: list[Directive] = []
+    later: list[Directive] = []
+    for file in files:
+        before = PurePosixPath(file.path).name < MODULES_SOFTDEP
+        (earlier if before else later).extend(_directives(file))
+    maybe: tuple[Directive, ...] = ()
+    if kmod is None:
+        older, _ = files_by_name(tree, directories, *_OLDER_ENDINGS)
+        maybe = tuple(directive for file in older for directive in _directives(file))
     passed_over = tuple(
         (directive, by)
         for path, by in hidden.items()
@@ -126,7 +134,16 @@ def read_modprobe(tree: ConfigTree, kmod: int | None, softdep: str = "") -> Modp
         file.path for file in files if file.lines is None and not file.masks and file.real
     ]
     unreadable += [text for text in tree.unreadable if MODPROBE.folder in text.partition(":")[0]]
-    return ModprobeConfig(read, passed_over, tuple(unreadable))
+    return ModprobeConfig(
+        (*earlier, *_of_depmod(softdep), *later), passed_over, tuple(unreadable), maybe
+    )
+
+
+def _of_depmod(softdep: str) -> tuple[Directive, ...]:
+    number, _, text = softdep.partition(":")
+    line = Line(int(number) if number.isdecimal() else 0, text)
+    own = _directive(line, MODULES_SOFTDEP) if softdep else None
+    return () if own is None else (own,)
 
 
 def _without_split_usr(tree: ConfigTree) -> ConfigTree:
