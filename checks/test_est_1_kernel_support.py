@@ -1,7 +1,7 @@
 """EST-1 kernel-support: this kernel, and the one that boots next, can switch estimation off."""
 
 from ipvs_audit.controls.control import Assessment, control
-from ipvs_audit.controls.kernel_switch import kernel_switch
+from ipvs_audit.controls.kernel_switch import kernel_switch, update_kernel
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Snapshot
 
@@ -28,7 +28,7 @@ def test_kernel_support(snapshot: Snapshot, policy: Policy, assessment: Assessme
     if other_root and snapshot.module.state == "absent":
         assessment.inconclusive(other_root)
     if snapshot.module.state == "absent" and not boot.brings_ip_vs:
-        assessment.not_applicable(f"kernel {release} has no ip_vs: no module file, not built in")
+        assessment.not_applicable("ip_vs is not present on this host: no module file, not built in")
     if policy.estimation == "enabled":
         assessment.not_applicable(
             "the policy wants estimation enabled, as every kernel starts with"
@@ -39,6 +39,7 @@ def test_kernel_support(snapshot: Snapshot, policy: Policy, assessment: Assessme
 
     patched = ", ".join(snapshot.module.livepatches)
     helps = f"; a reboot helps: {boot.summary}" if boot.others and boot.have_key else ""
+    assessment.suggest(update_kernel(boot, found))
     assert patched or not found.unable, (
         f"kernel {release} cannot switch estimation off: {found.why_unable}{helps}"
     )

@@ -7,6 +7,7 @@ from ipvs_audit.persistence.host_answers import sysctl_answer_lines
 from ipvs_audit.persistence.host_config import sysctl_config_of
 from ipvs_audit.persistence.persisted_value import persisted_value
 from ipvs_audit.persistence.policy_verdicts import judge_persisted
+from ipvs_audit.persistence.suggested_fix import suggest_persisted
 from ipvs_audit.snapshot import Snapshot
 
 
@@ -15,8 +16,8 @@ from ipvs_audit.snapshot import Snapshot
     "sysctl-persisted",
     severity="high",
     source="vendor document: step 2",
-    fix="Keep one line, net.ipv4.vs.run_estimation = 0 (or 1, if the policy enables estimation), "
-    "in /etc/sysctl.conf, and remove other lines for the key.",
+    fix="Keep one line that sets net.ipv4.vs.run_estimation to the policy's value, in "
+    "/etc/sysctl.conf, and remove the other lines for the key.",
     evidence=("sysctl", "sysctl-named", "modprobe", "loaders", "next-boot", "asked"),
     proves=True,
     remediable=True,
@@ -33,12 +34,14 @@ def test_sysctl_persisted(snapshot: Snapshot, policy: Policy, assessment: Assess
     if snapshot.module.state == "absent" and not snapshot.next_boot.brings_ip_vs:
         if other_root := snapshot.loaders.other_root:
             assessment.inconclusive(other_root)
-        assessment.not_applicable("this host has no ip_vs: no module file, not built in")
+        assessment.not_applicable("ip_vs is not present on this host: no module file, not built in")
     config = sysctl_config_of(snapshot)
     found = persisted_value(config, policy.accepts)
     assessment.observe("\n".join([*found.lines, *config.ignored, *sysctl_answer_lines(config)]))
 
     verdict, why = judge_persisted(config, policy)
+    if verdict is Verdict.FAIL:
+        assessment.suggest(suggest_persisted(config, policy))
     assert verdict is not Verdict.FAIL, why
     if verdict is Verdict.INCONCLUSIVE:
         assessment.inconclusive(why)

@@ -8,6 +8,7 @@ from ipvs_audit.persistence.host_answers import load_answer_lines
 from ipvs_audit.persistence.host_config import host_config_of
 from ipvs_audit.persistence.policy_verdicts import judge_reload
 from ipvs_audit.persistence.reload import after_reload
+from ipvs_audit.persistence.suggested_fix import suggest_reload
 from ipvs_audit.snapshot import Snapshot
 
 
@@ -16,9 +17,10 @@ from ipvs_audit.snapshot import Snapshot
     "module-reload",
     severity="high",
     source="vendor document: step 3, IPVS module reloads",
-    fix="In /etc/modprobe.d/ipvs.conf: install ip_vs /sbin/modprobe --ignore-install ip_vs && "
-    "/sbin/sysctl -p; and the value in the file that this command reads, /etc/sysctl.conf. "
-    "On a kernel without the key (EST-1) remove the hook: it breaks modprobe there.",
+    fix="Correct what the finding names, so that each load of ip_vs, and each boot, ends with the "
+    "policy's value. The vendor's recipe: the value in /etc/sysctl.conf; and in "
+    "/etc/modprobe.d/ipvs.conf: install ip_vs /sbin/modprobe --ignore-install ip_vs && "
+    "/sbin/sysctl -p",
     evidence=(
         "modprobe",
         "udev",
@@ -48,13 +50,15 @@ def test_module_reload(snapshot: Snapshot, policy: Policy, assessment: Assessmen
     if snapshot.module.state == "absent" and not snapshot.next_boot.brings_ip_vs:
         if other_root := snapshot.loaders.other_root:
             assessment.inconclusive(other_root)
-        assessment.not_applicable("this host has no ip_vs: no module file, not built in")
+        assessment.not_applicable("ip_vs is not present on this host: no module file, not built in")
     config = host_config_of(snapshot)
     reload, boot = (after(config, policy.accepts) for after in (after_reload, after_boot))
     predicted = f"after a module reload: {reload.summary}", f"after a boot: {boot.summary}"
     assessment.observe("\n".join([*predicted, *config.ignored, *load_answer_lines(config)]))
 
     verdict, why = judge_reload(config, policy)
+    if verdict is Verdict.FAIL:
+        assessment.suggest(suggest_reload(config, policy))
     assert verdict is not Verdict.FAIL, why
     if verdict is Verdict.INCONCLUSIVE:
         assessment.inconclusive(why)

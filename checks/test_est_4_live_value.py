@@ -1,6 +1,7 @@
 """EST-4 live-value: what runs now, in the host's own network namespace."""
 
 from ipvs_audit.controls.control import Assessment, control
+from ipvs_audit.controls.running_value_fix import set_host_value
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Snapshot
 
@@ -10,7 +11,7 @@ from ipvs_audit.snapshot import Snapshot
     "live-value",
     severity="high",
     source="vendor document: step 4, method 1",
-    fix="sysctl -w net.ipv4.vs.run_estimation=0 (or 1, where the policy wants estimation).",
+    fix="Set net.ipv4.vs.run_estimation to the policy's value in the host's network namespace.",
     evidence=("netns", "module"),
     proves=True,
     remediable=True,
@@ -35,6 +36,7 @@ def test_live_value(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
             f" ({host.why_unread}) as {snapshot.account.user}"
         )
     assessment.observe(f"net.ipv4.vs.run_estimation = {host.raw}")
+    assessment.suggest(set_host_value(host, policy))
     reads = f"net.ipv4.vs.run_estimation is {host.raw} in the host's network namespace"
     if host.stopped and host.value != 0:
         assert policy.estimation == "disabled", (

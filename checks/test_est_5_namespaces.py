@@ -8,6 +8,7 @@ from ipvs_audit.controls.judged_namespaces import (
     judged_namespaces,
     uninspected,
 )
+from ipvs_audit.controls.running_value_fix import set_values
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Snapshot
 from ipvs_audit.snapshot.counters import Movement
@@ -19,8 +20,7 @@ from ipvs_audit.snapshot.namespaces import Netns
     "namespaces",
     severity="high",
     source="vendor document: step 3, network namespace containers",
-    fix="In each namespace named: nsenter --net=... sysctl -w net.ipv4.vs.run_estimation=0 "
-    "(or 1, if the policy enables estimation).",
+    fix="Set net.ipv4.vs.run_estimation to the policy's value in each namespace that is named.",
     evidence=("netns", "module"),
     proves=True,
     remediable=True,
@@ -64,6 +64,7 @@ def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
         + (f"\n... and {len(judged) - _MOST} more" if len(judged) > _MOST else "")
     )
 
+    assessment.suggest(set_values(wrong[:_MOST], policy))
     assert not wrong, (
         f"{contradiction}estimation is not {policy.estimation} in "
         + "; ".join(_shown(netns) for netns in wrong[:_MOST])

@@ -8,6 +8,7 @@ from ipvs_audit.controls.judged_namespaces import (
     judged_namespaces,
     uninspected,
 )
+from ipvs_audit.controls.running_value_fix import set_host_value
 from ipvs_audit.model.policy import Policy
 from ipvs_audit.snapshot import Snapshot
 from ipvs_audit.snapshot.counters import Counters, Movement, Series, Switch
@@ -33,7 +34,7 @@ _WORDS = {
     "frozen-counters",
     severity="high",
     source="vendor document: step 4, method 2",
-    fix="Set the live value (EST-4, EST-5); if it is already correct, find what resets it.",
+    fix="Set the running value (EST-4, EST-5); if it is already correct, find what resets it.",
     evidence=("counters", "stats.0", "stats.2", "module"),
     proves=True,
     remediable=True,
@@ -77,6 +78,8 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessm
         if movement is disproven and (off or not _agrees(netns, off=False))
     ]
     open_ = [(netns, movement) for netns, movement in seen if movement is not proven]
+    if census.host in wrong and census.host.value is not None and not _agrees(census.host, off=off):
+        assessment.suggest(set_host_value(census.host, policy))
     assert not wrong, (
         f"{contradiction}{_WORDS[disproven]}, in "
         + ", ".join(netns.name for netns in wrong[:_MOST])

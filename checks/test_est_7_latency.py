@@ -22,8 +22,7 @@ from ipvs_audit.snapshot import Snapshot
     "latency",
     severity="medium",
     source="vendor document: what to do next",
-    fix="Where the delays keep the estimator's period: switch estimation off (EST-2 to EST-5)."
-    " Elsewhere: network diagnostics, as the vendor's document has it.",
+    fix="Use network diagnostics to find what else stalls the host or the path.",
     evidence=("latency", "latency.trace"),
     required=False,
 )
@@ -75,4 +74,6 @@ def test_latency(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> 
                 " --latency-via, or another controller"
             )
         return
+    if policy.estimation == "disabled" and estimation is not Estimation.OFF:
+        assessment.suggest("Switch estimation off (EST-2 to EST-5), and measure again")
     assert not found.spikes, attribute_delays(found, estimation, snapshot, policy)

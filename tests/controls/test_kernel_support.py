@@ -37,7 +37,7 @@ ELREPO = "6.1.0-1.el8.elrepo.x86_64"
     [
         ({}, Policy(), "pass", "the kernel has the key"),
         ({"census": census(NO_KEY)}, Policy(), "fail", "cannot switch estimation off"),
-        ({"module": ABSENT}, Policy(), "not_applicable", "no ip_vs"),
+        ({"module": ABSENT}, Policy(), "not_applicable", "ip_vs is not present"),
         ({"census": census(NO_KEY)}, ENABLED, "not_applicable", "wants estimation enabled"),
         ({"module": available(True), "census": census(NO_KEY)}, Policy(), "pass", "ip_vs.ko.xz"),
         ({"module": available(False), "census": census(NO_KEY)}, Policy(), "fail", "ip_vs.ko.xz"),
@@ -134,7 +134,7 @@ ELREPO = "6.1.0-1.el8.elrepo.x86_64"
             {"module": ABSENT, "next_boot": NextBoot((NO_IP_VS,))},
             Policy(),
             "not_applicable",
-            "no ip_vs",
+            "ip_vs is not present",
         ),
         (
             {

@@ -217,3 +217,18 @@ def test_a_run_directory_shows_what_it_was_written_with(tmp_path: Path) -> None:
     assert {each.file for each in FORMATS.values()} | {"junit-001.xml", "junit-004.xml"} <= files
     assert "junit.xml" not in files
     assert found_in(tmp_path / "run") == outputs
+
+
+def test_each_format_carries_the_fix_of_the_host(tmp_path: Path) -> None:
+    fix = "Remove /etc/sysctl.d/90-k8s.conf:4\nPlan: --remediate-plan --limit web1"
+    failing = replace(sample_run.result("EST-2", Verdict.FAIL, "it sets 1"), fix=fix)
+    told = sample_run.run((sample_run.host("web1", failing),))
+    junit.write(told, tmp_path / "junit.xml")
+    written = [tmp_path / "junit.xml"]
+    for one in (FORMATS["csv"], FORMATS["sarif"], FORMATS["hdf"]):
+        one.write(told, tmp_path / one.file)
+        written.append(tmp_path / one.file)
+    for path in written:
+        text = path.read_text()
+        assert "Remove /etc/sysctl.d/90-k8s.conf:4" in text, path
+        assert "--remediate-plan --limit web1" in text, path

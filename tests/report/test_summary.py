@@ -67,7 +67,7 @@ def said(*hosts: HostResult) -> str:
         ),
         (
             (CONCERNS_NOTHING,),
-            "Not applicable: no required control applies to this host: no ip_vs.",
+            "Not applicable: no ip_vs.",
         ),
         (
             (CONCERNS_NOTHING, replace(CONCERNS_NOTHING, name="b")),

@@ -28,7 +28,49 @@ def test_the_verdict_the_sum_and_the_place_are_told() -> None:
     text = printed(WITH_EXCLUDED)
     assert text.strip().startswith("Not compliant: 3 of 8 hosts fail the policy; 1 could not")
     assert "8 hosts in the inventory = 6 assessed + 1 unreachable + 1 excluded" in text
-    assert text.endswith("report: reports/2026-11-23T02-00-00Z/index.html\n")
+    assert "\nreport: reports/2026-11-23T02-00-00Z/index.html\nnext, " in text
+
+
+def test_a_failing_run_ends_with_the_next_command_in_one_piece() -> None:
+    last = printed(WITH_EXCLUDED, 40).splitlines()[-1]
+    assert last == "    pytest --inventory inventories/lab.yml --limit drifted,trap,legacy"
+
+
+def test_a_machine_without_ip_vs_is_told_once_and_what_to_do() -> None:
+    why = "ip_vs is not present on this host"
+    na = sample_run.Verdict.NOT_APPLICABLE
+    results = [sample_run.result(one.id, na, why) for one in sample_run.CONTROLS]
+    lone = sample_run.run((sample_run.host("localhost", *results),))
+    text = printed(replace(lone, argv=("pytest",)))
+    assert text.count("not present") == 1
+    assert "EST-" not in text
+    assert text.endswith("next, to audit the hosts that run IPVS:\n    pytest --inventory FILE\n")
+
+
+def test_controls_that_say_the_same_of_the_same_hosts_say_it_once() -> None:
+    why = "the root of process 1 cannot be inspected"
+    unknown = sample_run.Verdict.INCONCLUSIVE
+    results = [sample_run.result(f"EST-{number}", unknown, why) for number in (1, 2, 3)]
+    text = printed(sample_run.run((sample_run.host("web1", *results),)))
+    assert text.count(why) == 1
+    assert "inconclusive EST-1, EST-2, EST-3 on web1\n" in text
+
+
+@pytest.mark.parametrize("size", [1, 7, 2000])
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_what_is_printed_is_ascii_and_fits(size: int, width: int) -> None:
+    text = printed(sample_run.run(sample_run.fleet(size)), width)
+    assert text.isascii()
+    *lines, _ = text.splitlines()  # the command is for copying
+    assert max(map(len, lines)) <= width
+
+
+def test_one_more_is_not_called_several() -> None:
+    failing = sample_run.lab_hosts()[1]
+    hosts = [replace(failing, name=f"web{number}") for number in range(31)]
+    text = printed(sample_run.run((*hosts, sample_run.host("good"))))
+    assert "and 1 more host that does not pass everything\n" in text
+    assert "and 1 host with nothing to report\n" in text
 
 
 def test_the_table_has_a_row_a_host_and_whole_words_at_80_columns() -> None:
@@ -40,8 +82,8 @@ def test_the_table_has_a_row_a_host_and_whole_words_at_80_columns() -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    for line in printed(WITH_EXCLUDED, width).splitlines():
-        assert len(line) <= width
+    *lines, _ = printed(WITH_EXCLUDED, width).splitlines()  # the command is for copying
+    assert max(map(len, lines)) <= width
 
 
 def test_a_narrow_terminal_gets_short_words_and_their_meaning() -> None:

@@ -145,6 +145,7 @@ def result(
         observed or seen,
         evidence or EVIDENCE[control],
         waiver,
+        fix=about.fix if verdict is Verdict.FAIL else "",
     )
 
 

@@ -6,7 +6,7 @@ what it needs: the host's :class:`~ipvs_audit.snapshot.Snapshot`, the
 what was expected and seen::
 
     @control("EST-4", "live-value", severity="high", source="vendor document, step 4, method 1",
-             fix="sysctl -w net.ipv4.vs.run_estimation=0", evidence=("netns", "module"))
+             fix="Set the running value.", evidence=("netns", "module"))
     def test_live_value(snapshot, policy, assessment):
         assessment.expect("run_estimation = 0")
         if not snapshot.module.loaded:
@@ -21,13 +21,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shlex
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from ipvs_audit.model.control import SEVERITIES, Control
-from ipvs_audit.model.verdict import Evidence, Result, Verdict
+from ipvs_audit.model.verdict import PLAN, Evidence, Result, Verdict
 from ipvs_audit.snapshot import ON_REQUEST, Failure, GarbledEvidenceError, Snapshot
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Assessment:
     snapshot: Snapshot
     expected: str = ""
     observed: str = ""
+    fix: str = ""
     evidence: list[Evidence] = field(default_factory=list)
 
     def expect(self, text: str) -> None:
@@ -60,6 +62,10 @@ class Assessment:
         self.observed = text
         shown = map(self.snapshot.evidence, self.control.evidence)
         self.evidence = [one for one in shown if one is not None]
+
+    def suggest(self, fix: str) -> None:
+        """Say what puts this host right if the check fails; an empty text leaves the control's."""
+        self.fix = fix
 
     def not_applicable(self, why: str) -> NoReturn:
         """End the check: the control does not concern this host."""
@@ -98,7 +104,8 @@ def control(
         name: its name in the words of the field, e.g. ``live-value``.
         severity: one of :data:`~ipvs_audit.model.control.SEVERITIES`.
         source: source of the requirement.
-        fix: what an operator does about a failure.
+        fix: what an operator does about a failure, where the check suggests nothing for the host;
+            true for either direction of the policy.
         evidence: names of the snapshot's sections that it rests on. One that is brought only on
             request (:data:`ipvs_audit.snapshot.ON_REQUEST`) makes the control one on request.
         required: whether "Compliant" needs it.
@@ -196,8 +203,16 @@ def judge(check: Check, evidence: Snapshot | Failure, policy: Policy, **fixtures
         message=message or assessment.observed,
         expected=assessment.expected,
         observed=assessment.observed,
+        fix=_fix(assessment) if verdict is Verdict.FAIL else "",
         evidence=tuple(assessment.evidence),
     )
+
+
+def _fix(assessment: Assessment) -> str:
+    about = assessment.control
+    fix = assessment.fix or about.fix
+    host = shlex.quote(assessment.snapshot.target)
+    return f"{fix}\n{PLAN} {host}" if about.remediable else fix
 
 
 def judge_quietly(check: Check, evidence: Snapshot | Failure, policy: Policy) -> Result | None:

@@ -10,6 +10,7 @@ from ipvs_audit.snapshot.floor import floor_for, reaches
 if TYPE_CHECKING:
     from ipvs_audit.model.policy import Policy
     from ipvs_audit.snapshot import Snapshot
+    from ipvs_audit.snapshot.next_boot import NextBoot
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,16 @@ def kernel_switch(snapshot: Snapshot, policy: Policy) -> KernelSwitch:
     floor = policy.floors.get(system, "")
     documented = reaches(snapshot.kernel.release, floor, system) if floor else None
     return KernelSwitch(able, shown, floor, documented)
+
+
+def update_kernel(boot: NextBoot, found: KernelSwitch) -> str:
+    """What brings this host a kernel with the key."""
+    if boot.others and boot.have_key:
+        return f"Reboot: kernel {boot.others[0].release}, which boots next, has the key"
+    since = f", {found.floor} or later," if found.floor else ""
+    lacking = next((one.release for one in boot.others if one.lacks_key), "")
+    instead = f" instead of {lacking}" if lacking else ""
+    return f"Install a kernel that has net.ipv4.vs.run_estimation{since} and boot it{instead}"
 
 
 def _of_loaded(snapshot: Snapshot) -> tuple[bool | None, str]:

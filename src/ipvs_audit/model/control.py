@@ -21,7 +21,7 @@ class Control:
     severity: Annotated[Name, Field(description="high, medium or low")]
     source: Annotated[Text, Field(description="source of the requirement")]
     rationale: Annotated[Text, Field(description="why it matters")]
-    fix: Annotated[Text, Field(description="what an operator does about a failure")]
+    fix: Annotated[Text, Field(description="what an operator does, where a result says no more")]
     evidence: Annotated[
         tuple[Name, ...],
         Field(description="sections of the evidence that it rests on, shown with each verdict"),

@@ -47,6 +47,10 @@ WORST_FIRST = (
 )
 
 
+#: How the last line of a fix begins, where ``--remediate`` can do it.
+PLAN = "Plan: --remediate-plan --limit"
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One command's worth of proof, as it came from the host."""
@@ -86,11 +90,19 @@ class Result:
     evaluated: Annotated[
         bool, Field(description="false where the run stopped before it came to this control")
     ] = True
+    fix: Annotated[
+        Text, Field(description="what an operator does on this host; empty unless it fails")
+    ] = ""
 
     @property
     def waived(self) -> bool:
         """True where a valid waiver covers a raw fail."""
         return self.waiver is not None and self.verdict is Verdict.FAIL
+
+    @property
+    def fix_by_hand(self) -> str:
+        """The fix without the options that show what remediation would change on this one host."""
+        return self.fix.partition(f"\n{PLAN}")[0]
 
 
 def worst(verdicts: list[Verdict]) -> Verdict:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ipvs_audit.persistence.reload import after_reload
 from ipvs_audit.persistence.side_effects import name_effects
+from ipvs_audit.persistence.vendor_recipe import DROP_INS
 from ipvs_audit.remedy import file_edits
 from ipvs_audit.remedy.load_hook import hook_drafts
 from ipvs_audit.remedy.simulation import why_not_compliant, with_contents
@@ -32,14 +33,6 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.sysctl_loader import Loader
 
 Remedy = Literal["recipe", "drop-in"]
-
-#: Drop-ins in the order in which they are tried; a later name is read after more of the others.
-DROP_INS = (
-    "/etc/sysctl.d/90-ipvs.conf",
-    "/etc/sysctl.d/99-ipvs.conf",
-    "/etc/sysctl.d/99-zz-ipvs.conf",
-    "/etc/sysctl.d/zz-ipvs.conf",
-)
 
 _VALUE = "the value that the policy requires"
 _OVERRIDES = "overrides what a file outside /etc sets"

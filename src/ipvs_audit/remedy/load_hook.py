@@ -5,15 +5,19 @@ The fix for EST-3. Writing needs root (CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER).
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.hook.interpreter import run_shell
 from ipvs_audit.persistence.hook.state import Command, State
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.reload import find_hook
+from ipvs_audit.persistence.vendor_recipe import (
+    HOOKS,
+    apply_command,
+    find_extended_hook,
+    hook_line,
+)
 from ipvs_audit.remedy import file_edits
-from ipvs_audit.snapshot.config_paths import SYSCTL_CONF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,33 +25,6 @@ if TYPE_CHECKING:
     from ipvs_audit.model.policy import Policy
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.remedy.editable_files import EditableFiles
-
-#: Files for the hook, in the order in which they are tried: of several hooks the first wins.
-HOOKS = ("/etc/modprobe.d/ipvs.conf", "/etc/modprobe.d/00-ipvs.conf")
-
-_JOINTS = re.compile(r"&&|\|\||[;|&\n]")
-_REDIRECTED = re.compile(r"[0-9]?>>?\s*(?:&[0-9]|/dev/null)")
-
-
-def hook_line(config: HostConfig, reads: str) -> str:
-    """The document's line; ``sysctl -p`` names its file where it is another than its own.
-
-    The document calls /sbin/modprobe and /sbin/sysctl; a host that has them elsewhere than in a
-    ``sbin`` is taken at its word.
-    """
-    modprobe = _program(config.loaders.modprobe, "/sbin/modprobe")
-    return f"install ip_vs {modprobe} --ignore-install ip_vs && {_sysctl(config, reads)}"
-
-
-def _sysctl(config: HostConfig, reads: str) -> str:
-    sysctl = _program(config.loaders.sysctl_path, "/sbin/sysctl")
-    return f"{sysctl} -p" if reads == SYSCTL_CONF else f"{sysctl} -p {reads}"
-
-
-def _program(path: str | None, documented: str) -> str:
-    if path is None or path in (documented, f"/usr{documented}"):
-        return documented
-    return path
 
 
 def hook_drafts(
@@ -63,7 +40,7 @@ def hook_drafts(
     if find_unjudged_hook(config):
         return
     if policy.estimation == "disabled":
-        yield from _append_to_hook(config, editable, _sysctl(config, reads))
+        yield from _append_to_hook(config, editable, apply_command(config, reads))
     if find_extended_hook(config):
         return
     without = comment_out_hooks(config, editable)
@@ -98,27 +75,6 @@ def _append_to_hook(
         yield {file.real: file_edits.add_to(file.content, last, joint + command)}
 
 
-def find_extended_hook(config: HostConfig) -> str:
-    """The hook that does more than load ip_vs and apply sysctl files; empty for none."""
-    hook, _ = find_hook(config)
-    if hook is None:
-        return ""
-    parts = [_REDIRECTED.sub("", part).split() for part in _JOINTS.split(hook.rest)]
-    return "" if all(_only_sets_the_key(words) for words in parts if words) else hook.where
-
-
-def _only_sets_the_key(words: list[str]) -> bool:
-    name, rest = words[0].rpartition("/")[2], words[1:]
-    named = [word for word in rest if not word.startswith("-") and word != "$CMDLINE_OPTS"]
-    if name == "modprobe":
-        return all(word.replace("-", "_") == MODULE for word in named)
-    if name == "sysctl":
-        return all(word.startswith("/") or "run_estimation" in word for word in named)
-    if name in ("echo", "printf", "tee"):
-        return "run_estimation" in " ".join(rest)
-    return name in ("systemd-sysctl", "true", "false", ":", "exit", "sleep")
-
-
 def find_unjudged_hook(config: HostConfig) -> str:
     """The hook that runs what this audit cannot evaluate; empty for none."""
     hook, _ = find_hook(config)
@@ -144,14 +100,3 @@ def comment_out_hooks(config: HostConfig, editable: EditableFiles) -> dict[str, 
         )
         for path, numbers in found.items()
     }
-
-
-def find_breaking_hook(config: HostConfig) -> str:
-    """Where the hook stands that fails on a kernel without the key; empty for none."""
-    if config.has_switch is not False:
-        return ""
-    hook, _ = find_hook(config)
-    if hook is None:
-        return ""
-    ends = run_shell(config, Command(hook.rest, hook.where), State())
-    return hook.where if all(end.status or end.fault for end in ends) else ""

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.host_config import host_config_of
 from ipvs_audit.persistence.side_effects import name_effects
+from ipvs_audit.persistence.vendor_recipe import find_breaking_hook, find_extended_hook
 from ipvs_audit.remedy.config_changes import Draft, find_passing_draft
 from ipvs_audit.remedy.editable_files import read_editable_files
 from ipvs_audit.remedy.load_hook import (
     comment_out_hooks,
-    find_breaking_hook,
-    find_extended_hook,
     find_unjudged_hook,
 )
 from ipvs_audit.remedy.plan_steps import Plan, WriteFile

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     *("run", "host", "groups", "state", "reason", "kernel"),
     *("control", "name", "severity", "verdict", "waiver"),
-    *("message", "expected", "observed", "at"),
+    *("message", "expected", "observed", "fix", "at"),
 )
 #: The start of a field, or of what would be one, and its first character.
 _START = re.compile(r"(?:^|(?<=;))(?=\s*(\S))")
@@ -50,9 +50,10 @@ def _rows(run: Run, host: HostResult) -> Iterator[tuple[str, ...]]:
     control = (run.id, host.name, " ".join(host.groups), host.state, host.reason, host.kernel)
     for one in host.controls:
         judged = (one.control, one.name, one.severity, one.verdict.word, one.waiver or "")
-        yield (*control, *judged, one.message, one.expected, one.observed, host.finished)
+        said = (one.message, one.expected, one.observed, one.fix)
+        yield (*control, *judged, *said, host.finished)
     if not host.controls:
-        yield (*control, *("",) * 8, host.finished)
+        yield (*control, *("",) * 9, host.finished)
 
 
 def _field(text: str) -> str:

@@ -64,6 +64,8 @@ class Finding:
         control: None where the host could not be reached, which concerns every control.
         severity: the worst that the policy gives it on one of the hosts.
         message: the reason, :data:`GAP` where hosts differ.
+        fix: what puts these hosts right; the control's own where they differ in it. Empty unless
+            they fail.
         waiver: the waiver that covers it; empty for none.
         hosts: names, in the order of the run.
     """
@@ -73,13 +75,18 @@ class Finding:
     control: Control | None
     severity: str
     message: str
+    fix: str
     waiver: str
     hosts: tuple[str, ...]
 
 
 def cause(host: HostResult, result: Result) -> str:
     """A result's message without what is the host's own."""
-    text = (result.message or result.observed)[:_HEAD]
+    return _shared(host, result.message or result.observed)
+
+
+def _shared(host: HostResult, text: str) -> str:
+    text = text[:_HEAD]
     for name in _names(host):
         if name in text:
             text = re.sub(rf"(?<![\w./-]){re.escape(name)}(?![\w-])", GAP, text)
@@ -120,6 +127,7 @@ def findings(run: Run) -> tuple[Finding, ...]:
             control=controls.get(key.control),
             severity=_severity(result for _, result in shared),
             message=_message(key.cause, [result for _, result in shared]),
+            fix=_fix(controls.get(key.control), shared),
             waiver=key.waiver,
             hosts=tuple(host.name for host, _ in shared),
         )
@@ -143,3 +151,15 @@ def _message(reason: str, results: list[Result]) -> str:
     """The whole message where all say the same, else what they share."""
     messages = {one.message or one.observed for one in results}
     return messages.pop() if len(messages) == 1 else reason
+
+
+def _fix(control: Control | None, shared: list[tuple[HostResult, Result]]) -> str:
+    if len(shared) == 1:
+        return shared[0][1].fix
+    whole = {result.fix_by_hand for _, result in shared}
+    if len(whole) == 1:
+        return whole.pop()
+    fixes = {_shared(host, result.fix_by_hand) for host, result in shared}
+    if len(fixes) == 1:
+        return fixes.pop()
+    return control.fix if control else ""

@@ -115,11 +115,13 @@ def _controls(run: Run, host: HostResult) -> Iterator[dict[str, object]]:
 
 
 def _control(control: Control, host: HostResult, severity: str) -> dict[str, object]:
+    result = host.result(control.id)
+    fix = (result.fix if result else "") or control.fix
     return {
         "id": one_line(f"{control.id} {host.name}"),
         "title": one_line(f"{control.name} on {host.name}"),
         "desc": visible(control.rationale),
-        "descriptions": [{"label": "fix", "data": visible(control.fix)}],
+        "descriptions": [{"label": "fix", "data": clipped(visible(fix), _TEXT)}],
         "tags": {
             "severity": visible(severity),
             "source": visible(control.source),

@@ -185,6 +185,8 @@ def _text(result: Result) -> str:
         lines.append(f"waiver:   {result.waiver}")
     if result.message:
         lines += ["", result.message]
+    if result.fix:
+        lines += ["", f"fix: {result.fix}"]
     return clipped(visible("\n".join(lines)), _TEXT_LIMIT)
 
 

@@ -131,6 +131,7 @@ def _result(host: HostResult, result: Result, rules: dict[str, int]) -> dict[str
             "verdict": result.verdict.value,
             "expected": _said(result.expected),
             "observed": _said(result.observed),
+            **({"fix": _said(result.fix)} if result.fix else {}),
         },
     }
     if result.control in rules:

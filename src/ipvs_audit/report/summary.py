@@ -141,7 +141,7 @@ def _proven(run: Run, count: dict[Status, int]) -> Headline:
         return _headline(run, Status.PASS, "Compliant", lead, count)
     count.pop(Status.NOT_APPLICABLE, 0)
     if total == 1:
-        lead = f"no required control applies to this host: {_why_not_applicable(run.hosts[0])}"
+        lead = _why_not_applicable(run.hosts[0])
     else:
         lead = f"no required control applies to any of {_hosts(total)}"
     return _headline(run, Status.NOT_APPLICABLE, "Not applicable", lead, count)

@@ -12,8 +12,11 @@ from rich.text import Text
 
 from ipvs_audit.model.bounded import bounded
 from ipvs_audit.model.sanitise import clipped, one_line
+from ipvs_audit.model.text import counted
+from ipvs_audit.model.verdict import PLAN
 from ipvs_audit.report.findings import findings
 from ipvs_audit.report.latency_text import latency_changes
+from ipvs_audit.report.next_command import next_command
 from ipvs_audit.report.summary import (
     Status,
     headline,
@@ -26,12 +29,14 @@ from ipvs_audit.report.summary import (
 from ipvs_audit.report.terminal_notes import change_lines, waiver_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from rich.console import Console
 
     from ipvs_audit.model.control import Control
     from ipvs_audit.model.results import HostResult, Run
+    from ipvs_audit.report.findings import Finding
 
 #: Above this many hosts, those that pass everything are only counted.
 FEW_HOSTS = 30
@@ -70,7 +75,7 @@ def render_summary(run: Run, reports: Path, console: Console) -> None:
     console.print()
     console.print(Text.assemble((said.claim, _STYLES[said.status]), f": {said.rest}"))
     console.print()
-    if run.hosts and run.controls:
+    if run.hosts and run.controls and not _is_lone_and_not_applicable(run):
         _print_table(run, console)
         console.print()
     _print_findings(run, console)
@@ -81,14 +86,28 @@ def render_summary(run: Run, reports: Path, console: Console) -> None:
     for note in run.notes[:MAX_NOTES]:
         _print_plain(console, f"note: {clipped(one_line(note), _MESSAGE_WIDTH)}")
     if (more := len(run.notes) - MAX_NOTES) > 0:
-        _print_plain(console, f"and {more:,} more notes in the report")
+        _print_plain(console, f"and {counted(more, 'more note')} in the report")
     _print_plain(console, reconciliation(run))
-    # A path is for copying: never wrapped.
+    # What is for copying is never wrapped.
     _print_plain(console, f"report: {one_line(str(reports / 'index.html'))}", wrap=False)
+    what, command = next_command(run, str(reports))
+    if command:
+        _print_plain(console, f"next, {what}:")
+        _print_plain(console, f"    {one_line(command)}", wrap=False)
+
+
+def _is_lone_and_not_applicable(run: Run) -> bool:
+    """Whether the headline says all there is to say: one host, and nothing concerns it."""
+    return len(run.hosts) == 1 and host_status(run.hosts[0]) is Status.NOT_APPLICABLE
 
 
 def _print_plain(console: Console, text: str, *, wrap: bool = True) -> None:
-    console.print(Text(text), soft_wrap=not wrap)
+    console.print(Text(_ascii_marks(text)), soft_wrap=not wrap)
+
+
+def _ascii_marks(text: str) -> str:
+    """The mark of what was left out, in characters that every terminal has."""
+    return text.replace("\N{HORIZONTAL ELLIPSIS}", "...")
 
 
 def _print_table(run: Run, console: Console) -> None:
@@ -107,17 +126,18 @@ def _print_table(run: Run, console: Console) -> None:
             legend = ", ".join(f"{words[one]} = {one.word}" for one in used)
             console.print(Text(legend, style="dim"))
     if (more := len(shown) - len(rows)) > 0:
-        _print_plain(console, f"and {more:,} more hosts that do not pass everything")
+        verb = "does" if more == 1 else "do"
+        _print_plain(console, f"and {counted(more, 'more host')} that {verb} not pass everything")
     if rest := len(ordered) - len(shown):
         excluded = sum(host.state == "excluded" for host in ordered)
         silent = f", {excluded:,} of them excluded" if excluded else ""
-        _print_plain(console, f"and {rest:,} hosts with nothing to report{silent}")
+        _print_plain(console, f"and {counted(rest, 'host')} with nothing to report{silent}")
 
 
 def _words(rows: list[HostResult], controls: tuple[Control, ...], width: int) -> dict[Status, str]:
     """Whole words where the table then fits the terminal, else short ones."""
     whole = {one: one.word for one in Status}
-    names = max(min(len(_name(host)), _HOST_WIDTH) for host in rows)
+    names = max(len(_short_name(host)) for host in rows)
     return (
         whole
         if names + sum(2 + one for one in _widths(rows, controls, whole)) <= width
@@ -158,7 +178,7 @@ def _table(
     rows: list[HostResult], controls: tuple[Control, ...], words: dict[Status, str]
 ) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("host", no_wrap=True, max_width=_HOST_WIDTH, overflow="ellipsis")
+    table.add_column("host", no_wrap=True)
     for control, width in zip(controls, _widths(rows, controls, words), strict=True):
         table.add_column(Text(_id(control)), min_width=width)
     for host in rows:
@@ -166,40 +186,60 @@ def _table(
             Text(_said(one, words), style=_STYLES[one] if one else "")
             for one in _statuses(host, controls)
         ]
-        table.add_row(Text(_name(host)), *cells)
+        table.add_row(Text(_short_name(host)), *cells)
     return table
 
 
 def _print_findings(run: Run, console: Console) -> None:
-    found = findings(run)
-    for finding in found[:MAX_FINDINGS]:
-        control = finding.control
-        title = "" if control is None else f" {control.id} {control.name}"
+    found = list(_together(findings(run)))
+    for same in found[:MAX_FINDINGS]:
+        finding = same[0]
         names = [clipped(one_line(name), _NAME_WIDTH) for name in finding.hosts]
         console.print(
             Text.assemble(
                 (finding.status.word, _STYLES[finding.status]),
-                f"{clipped(one_line(title), _NAME_WIDTH)} on {_hosts(names)}",
+                f"{_title(same)} on {_ascii_marks(_hosts(names))}",
             )
         )
         if len(names) > MAX_NAMES:
             _print_indented(console, f"{', '.join(names[:MAX_NAMES])} ...")
         _print_indented(console, finding.message)
-        if finding.status is Status.FAIL and control is not None and control.fix:
-            _print_indented(console, f"fix: {control.fix}")
+        if finding.status is Status.FAIL:
+            for number, line in enumerate(filter(None, finding.fix.split("\n"))):
+                if not line.startswith(PLAN):  # the command at the end is for all hosts
+                    _print_indented(console, line, "     " if number else "fix: ")
         if finding.waiver:
             _print_indented(console, f"waiver: {finding.waiver}")
         console.print()
     if (more := len(found) - MAX_FINDINGS) > 0:
-        _print_plain(console, f"and {more:,} more findings in the report")
+        _print_plain(console, f"and {counted(more, 'more finding')} in the report")
         console.print()
 
 
-def _print_indented(console: Console, text: str) -> None:
-    shown = Text(clipped(one_line(text), _MESSAGE_WIDTH))
-    for line in shown.wrap(console, max(console.width - 4, 20)):
+def _together(found: Sequence[Finding]) -> Iterator[list[Finding]]:
+    """Findings that say the same of the same hosts, each group once."""
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for one in found:
+        key = one.status, one.message, one.fix, one.waiver, one.hosts
+        groups.setdefault(key, []).append(one)
+    yield from groups.values()
+
+
+def _title(same: Sequence[Finding]) -> str:
+    controls = [finding.control for finding in same if finding.control is not None]
+    if len(controls) == 1:
+        return f" {clipped(one_line(f'{controls[0].id} {controls[0].name}'), _NAME_WIDTH)}"
+    ids = ", ".join(map(_id, controls))
+    return f" {clipped(ids, _NAME_WIDTH)}" if ids else ""
+
+
+def _print_indented(console: Console, text: str, lead: str = "") -> None:
+    """A text below a finding, whole lines behind a lead of the same width."""
+    shown = Text(_ascii_marks(clipped(one_line(text), _MESSAGE_WIDTH)))
+    for line in shown.wrap(console, max(console.width - 4 - len(lead), 20)):
         line.rstrip()
-        console.print(Text("    ").append_text(line), soft_wrap=True)
+        console.print(Text(f"    {lead}").append_text(line), soft_wrap=True)
+        lead = " " * len(lead)
 
 
 def _hosts(names: list[str]) -> str:
@@ -208,3 +248,8 @@ def _hosts(names: list[str]) -> str:
 
 def _name(host: HostResult) -> str:
     return clipped(one_line(host.name), _NAME_WIDTH)
+
+
+def _short_name(host: HostResult) -> str:
+    name = one_line(host.name)
+    return name if len(name) <= _HOST_WIDTH else f"{name[: _HOST_WIDTH - 3]}..."
