@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ipvs_audit.inventory import AnsibleSettings
+    from ipvs_audit.model.target import Target
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +76,7 @@ become = yes
 become_user = oracle
 become_ask_pass = True
 become_exe = /opt/sudo
+become_flags = -H -E
 [ssh_connection]
 ssh_args = -C -o ControlMaster=auto
 ssh_common_args = -J bastion ; to the inside
@@ -103,9 +105,75 @@ def test_settings_hold_where_no_variable_says_otherwise(start: Path) -> None:
     assert f"Ansible settings: {start}/ansible.cfg was read; remote_user, remote_port" in told
     assert f"host_key_checking is ignored ({start}/ansible.cfg): --host-key-policy decides" in told
     assert "become_ask_pass is not followed" in told
-    assert "become_exe is not followed" in told
+    assert "become_flags is not followed" in told
+    assert a.become.program == "/opt/sudo"
     assert "hunter2" not in told
     assert inventory.sha256 != read_inventory(["hosts.yml"], settings=NO_SETTINGS).sha256
+
+
+FILES = """\
+[defaults]
+connection_password_file = login
+become_password_file = become
+[privilege_escalation]
+become = yes
+"""
+
+
+def secret(found: Target) -> tuple[str, str]:
+    assert found.password is not None
+    assert found.become is not None
+    assert found.become.password is not None
+    return found.password.get_secret_value(), found.become.password.get_secret_value()
+
+
+def test_files_with_passwords_count_after_variables_and_before_other_settings(
+    start: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (start / "ansible.cfg").write_text(FILES)
+    (start / "login").write_text("hunter2\n")
+    (start / "become").write_text("#!/bin/sh\necho hunter3\n")  # a program prints it
+    (start / "become").chmod(0o700)
+    (start / "hosts.yml").write_text(
+        "all: {hosts: {a: , b: {ansible_password: own, ansible_become_pass: his}, c: }}\n"
+    )
+    monkeypatch.setenv("ANSIBLE_BECOME_PASS", "less")
+    inventory = read_inventory(["hosts.yml"])
+    a, b, _ = inventory.targets
+    assert (secret(a), secret(b)) == (("hunter2", "hunter3"), ("own", "his"))
+    told = "\n".join(inventory.warnings)
+    assert "become, become_password, connection_password are set by" in told
+    assert "hunter" not in told + repr(inventory)
+    monkeypatch.setenv("ANSIBLE_BECOME_PASSWORD_FILE", str(start / "login"))
+    assert secret(read_inventory(["hosts.yml"]).targets[0]) == ("hunter2", "hunter2")
+    other = read_inventory(["hosts.yml"], settings=NO_SETTINGS).targets[0]
+    assert (other.password, other.become) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "says"),
+    [
+        (None, 0, "No such file"),
+        ("\n", 0o600, "holds no password"),
+        ("hunter2\nhunter3\n", 0o600, "one line"),
+        ("h" * 5000, 0o600, "holds no password"),
+        ("#!/bin/sh\necho hunter2; echo hunter3 >&2; exit 3\n", 0o700, "ended with status 3"),
+        ("hunter2", 0o700, "Exec format error"),
+    ],
+)
+def test_a_password_file_that_gives_none_is_an_error_with_the_way_out(
+    start: Path, text: str | None, mode: int, says: str
+) -> None:
+    (start / "ansible.cfg").write_text("[defaults]\nbecome_password_file = become\n")
+    if text is not None:
+        (start / "become").write_text(text)
+        (start / "become").chmod(mode)
+    with pytest.raises(InventoryError) as refused:
+        find_settings()
+    assert says in str(refused.value)
+    assert "correct become_password_file of Ansible's settings" in str(refused.value)
+    assert "--no-ansible-config" in str(refused.value)
+    assert "hunter" not in str(refused.value)
 
 
 def test_the_inventory_that_is_named_and_by_whom(

@@ -125,7 +125,21 @@ def test_become_is_off(value: object) -> None:
         ({"ansible_password": 1.5}, "ansible_password must be text, not a decimal number"),
         ({"ansible_become": "maybe"}, "ansible_become must be true or false, not 'maybe'"),
         ({"ansible_become": True, "ansible_become_method": "su"}, "with sudo only"),
-        ({"ansible_become": 1, "ansible_become_method": "community.general.doas"}, "is 'doas'"),
+        (
+            {"ansible_become": 1, "ansible_become_method": "community.general.doas"},
+            "is 'community.general.doas'",
+        ),
+        ({"ansible_become": 1, "ansible_become_method": "acme.infra.sudo"}, "with sudo only"),
+        ({"ansible_become": 1, "setting become_method": "su"}, "become_method is 'su'"),
+        ({"ansible_become": 1, "ansible_become_exe": "sudo su -"}, "is 'sudo su -'; the audit"),
+        ({"ansible_become": 1, "ansible_sudo_exe": "/usr/bin/doas"}, "ansible_sudo_exe is '/usr"),
+        ({"ansible_become": 1, "setting become_exe": "$(id)/sudo"}, "become_exe is '$(id)/sudo'"),
+        ({"ansible_become": 1, "ansible_become_flags": "-H -u oracle"}, "holds '-u', which"),
+        ({"ansible_become": 1, "ansible_sudo_flags": "-A"}, "ansible_sudo_flags holds '-A'"),
+        ({"ansible_become": 1, "ansible_become_flags": "-n --chroot=/x"}, "holds '--chroot'"),
+        ({"ansible_become": 1, "ansible_become_flags": "-n su -"}, "holds 'su'"),
+        ({"ansible_become": 1, "ansible_become_flags": "-Z"}, "holds '-Z'"),
+        ({"ansible_become": 1, "ansible_become_flags": "-p 'x"}, "which the audit does not give"),
         ({"ipvs_audit_exclude": True}, "must be the reason"),
         ({"ipvs_audit_exclude": "yes"}, "must be the reason"),
         ({"ipvs_audit_exclude": ""}, "must be the reason"),
@@ -141,6 +155,19 @@ def test_a_wrong_value_names_host_and_variable(variables: dict[str, object], say
     assert says in str(refused.value)
     assert str(refused.value).startswith("host web1: ")
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("method", ["sudo", "ansible.builtin.sudo", "ansible.legacy.sudo"])
+@pytest.mark.parametrize("flags", ["-H -S -n", "", "-HSn", "-E --preserve-env=PATH -p x -i", "-k"])
+def test_sudo_by_its_names_and_with_flags_that_change_nothing(method: str, flags: str) -> None:
+    become = {"ansible_become": True, "ansible_become_method": method}
+    assert made(**become, ansible_become_flags=flags).become == Become()
+
+
+def test_sudo_is_run_by_the_path_that_is_named() -> None:
+    named = {"setting become_exe": "/a/sudo", "ansible_become_exe": "/opt/bin/sudo"}
+    assert made(ansible_become=True, **named).become == Become(program="/opt/bin/sudo")
+    assert made(ansible_become_exe="/usr/bin/doas", ansible_become_flags="-u x").become is None
 
 
 def test_a_name_that_is_an_option_is_no_address() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ import pytest
 from openssh import Person, Start, running, wait_until
 from pydantic import SecretStr
 
-from ipvs_audit.model.target import Become
+from ipvs_audit.model.target import Become, Target
 from ipvs_audit.transport import Connection, Output, TransportError
 from ipvs_audit.transport.connect import open_connection
+from ipvs_audit.transport.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,8 +59,17 @@ FAKES = {
 }
 
 
+BOTH = pytest.mark.parametrize("transport", ["paramiko", "openssh"], indirect=True)
+
+
 @pytest.fixture
-def fake(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def transport(request: pytest.FixtureRequest) -> Any:
+    """Who speaks SSH; paramiko where a test does not say."""
+    return getattr(request, "param", "paramiko")
+
+
+@pytest.fixture
+def fake(start: Start, tmp_path_factory: pytest.TempPathFactory, transport: Any) -> Any:
     """A connection to a host with a sudo of this kind."""
     opened = []
 
@@ -69,7 +80,8 @@ def fake(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Any:
         manager = start(path=f"{folder}:/usr/bin:/bin")
         server = manager.__enter__()
         secret = SecretStr(password) if password else None
-        connection = open_connection(server.target(become=Become(password=secret)), server.settings)
+        settings = replace(server.settings, transport=transport)
+        connection = open_connection(server.target(become=Become(password=secret)), settings)
         opened.append((connection, manager))
         return connection
 
@@ -92,6 +104,7 @@ def failure(connection: Connection, timeout: float = 10.0) -> TransportError:
     return caught.value
 
 
+@BOTH
 @pytest.mark.parametrize("kind", ["asks", "lectures"])
 def test_password_is_given_when_sudo_asks(fake: Callable[..., Connection], kind: str) -> None:
     output = run(fake(kind, PASSWORD))
@@ -106,6 +119,7 @@ def test_sudo_that_takes_its_time_is_waited_for(
     assert run(fake(kind, password)).stdout == b"hello\n"
 
 
+@BOTH
 @pytest.mark.parametrize(("password", "kind"), [(PASSWORD, "become"), (None, "timeout")])
 def test_sudo_that_stalls_ends_in_time(
     fake: Callable[..., Connection], password: Any, kind: str
@@ -113,6 +127,7 @@ def test_sudo_that_stalls_ends_in_time(
     assert failure(fake("stalls", password), timeout=1).kind == kind
 
 
+@BOTH
 def test_password_never_reaches_the_script_where_sudo_does_not_ask(
     fake: Callable[..., Connection],
 ) -> None:
@@ -125,12 +140,14 @@ def test_sudo_without_password_runs_the_script(fake: Callable[..., Connection]) 
     assert run(fake("allows")).stdout == b"hello\n"
 
 
+@BOTH
 def test_wrong_password_is_given_once_and_explained(fake: Callable[..., Connection]) -> None:
     error = failure(fake("asks", "wrong"))
     assert error.kind == "become"
     assert "rejected" in error.message
 
 
+@BOTH
 def test_sudo_that_wants_a_password_we_do_not_have(fake: Callable[..., Connection]) -> None:
     error = failure(fake("asks"))
     assert error.kind == "become"
@@ -151,10 +168,37 @@ def test_refusals_of_sudo_are_told_apart(
     assert words in error.message
 
 
+@BOTH
 def test_prompt_that_is_not_ours_is_never_answered(fake: Callable[..., Connection]) -> None:
     error = failure(fake("otp", PASSWORD), timeout=1)
     assert error.kind == "become"
     assert "One-time code" in error.message
+
+
+@pytest.mark.parametrize("method", ["su", "doas"])
+@BOTH
+def test_other_methods_than_sudo_are_refused_before_connecting(transport: Any, method: str) -> None:
+    target = Target("web1", become=Become(method=method, password=SecretStr(PASSWORD)))
+    with pytest.raises(TransportError, match="use sudo") as caught:
+        open_connection(target, Settings(transport=transport))
+    assert caught.value.kind == "configuration"
+    assert PASSWORD not in caught.value.message
+
+
+@BOTH
+def test_sudo_at_a_path_of_its_own(start: Start, tmp_path: Path, transport: Any) -> None:
+    place = tmp_path / "opt" / "sudo"
+    place.parent.mkdir()
+    place.write_text(FAKES["asks"])
+    place.chmod(0o755)
+    tmp_path.chmod(0o755)
+    become = Become(password=SecretStr(PASSWORD), program=str(place))
+    with start() as server:
+        settings = replace(server.settings, transport=transport)
+        connection = open_connection(server.target(become=become), settings)
+        output = run(connection)
+        connection.close()
+    assert output.stdout == b"hello\n"
 
 
 def test_host_without_sudo_is_explained(start: Start, tmp_path: Path) -> None:
@@ -169,16 +213,15 @@ def test_host_without_sudo_is_explained(start: Start, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def enter(start: Start, person: Person) -> Any:
+def enter(start: Start, person: Person, transport: Any) -> Any:
     """A connection as the person, who becomes root by the real sudo."""
     with start() as server:
         opened = []
 
         def connect(password: Any = None) -> Any:
             become = Become(password=password)
-            opened.append(
-                open_connection(server.target(user=person.name, become=become), server.settings)
-            )
+            settings = replace(server.settings, transport=transport)
+            opened.append(open_connection(server.target(user=person.name, become=become), settings))
             return opened[-1]
 
         yield connect
@@ -186,6 +229,7 @@ def enter(start: Start, person: Person) -> Any:
             connection.close()
 
 
+@BOTH
 def test_real_sudo_takes_the_password_and_then_the_script(
     enter: Callable[..., Connection], person: Person, sudoers: Callable[[str], None]
 ) -> None:
@@ -234,6 +278,7 @@ def test_real_sudo_allows_another_command_only(
     assert error.kind == "become", error.message
 
 
+@BOTH
 def test_real_sudo_leaves_nothing_behind_at_the_deadline(
     enter: Callable[..., Connection], sudoers: Callable[[str], None]
 ) -> None:
@@ -245,6 +290,7 @@ def test_real_sudo_leaves_nothing_behind_at_the_deadline(
     assert wait_until(lambda: not running(mark), 8)
 
 
+@BOTH
 def test_secrets_are_on_no_command_line(
     enter: Callable[..., Connection], person: Person, sudoers: Callable[[str], None]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from testinfra.host import Host
 
 
-@pytest.fixture
-def connection(sshd: Server) -> Any:
-    connection = open_connection(sshd.target(), sshd.settings)
+@pytest.fixture(params=["paramiko", "openssh"])
+def connection(sshd: Server, request: pytest.FixtureRequest) -> Any:
+    connection = open_connection(sshd.target(), replace(sshd.settings, transport=request.param))
     yield connection
     connection.close()
 

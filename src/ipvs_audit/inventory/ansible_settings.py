@@ -13,10 +13,12 @@ from ansible.config.manager import ConfigManager, find_ini_config_file
 
 from ipvs_audit.inventory.ansible_messages import without_quotations
 from ipvs_audit.inventory.errors import InventoryError
+from ipvs_audit.inventory.password_file import read_password_file
 from ipvs_audit.inventory.settings import (
     DEFINITIONS,
     HOST_KEY_CHECKING,
     NOT_FOLLOWED,
+    PASSWORD_FILES,
     PREFIX,
     AnsibleSettings,
     Definition,
@@ -35,7 +37,8 @@ def read_settings() -> AnsibleSettings:
     """The settings as Ansible itself would find them from here.
 
     Raises:
-        InventoryError: ANSIBLE_CONFIG names nothing, or Ansible does not accept the file.
+        InventoryError: ANSIBLE_CONFIG names nothing, Ansible does not accept the file, or a file
+            that is to hold a password does not.
     """
     named = os.environ.get("ANSIBLE_CONFIG")
     if named is not None and not Path(named).expanduser().exists():
@@ -56,7 +59,7 @@ def read_settings() -> AnsibleSettings:
             f"{file}: ansible-core rejects these settings: {why}; {_WAY_OUT}"
         ) from error
     inventory, inventory_from = asked.base("DEFAULT_HOST_LIST")
-    variables = asked.all(DEFINITIONS)
+    variables = asked.all(DEFINITIONS) | asked.passwords()
     if asked.one("host_key_checking") == "False":
         notes.append(
             f"host_key_checking is ignored ({asked.place('host_key_checking')}): "
@@ -94,6 +97,19 @@ class _Reader:
             PREFIX + name: Variable(value, self.place(name))
             for name in wanted
             if (value := self.one(name))
+        }
+
+    def passwords(self) -> dict[str, Variable]:
+        """Those that a file of their own holds.
+
+        Raises:
+            InventoryError: it cannot be had from there.
+        """
+        named = {name: (setting, *self.base(setting)) for setting, name in PASSWORD_FILES.items()}
+        return {
+            PREFIX + name: Variable(read_password_file(str(file), setting.lower()), place)
+            for name, (setting, file, place) in named.items()
+            if file
         }
 
     def one(self, name: str) -> str:

@@ -82,7 +82,12 @@ _SSH = ConnectionPlugin(
     address=("ansible_host", "ansible_ssh_host"),
     port=(_setting("remote_port"), "ansible_port", "ansible_ssh_port"),
     user=(_setting("remote_user"), "ansible_user", "ansible_ssh_user"),
-    password=("ansible_password", "ansible_ssh_pass", "ansible_ssh_password"),
+    password=(
+        _setting("connection_password"),
+        "ansible_password",
+        "ansible_ssh_pass",
+        "ansible_ssh_password",
+    ),
     key_file=(
         _setting("private_key_file"),
         "ansible_private_key_file",

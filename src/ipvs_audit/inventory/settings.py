@@ -61,6 +61,16 @@ DEFINITIONS = {
         ini=("privilege_escalation become_user", f"{_SUDO} user"),
     ),
     "become_password": _of("ANSIBLE_BECOME_PASS", "ANSIBLE_SUDO_PASS", ini=(f"{_SUDO} password",)),
+    "become_exe": _of(
+        "ANSIBLE_BECOME_EXE",
+        "ANSIBLE_SUDO_EXE",
+        ini=("privilege_escalation become_exe", f"{_SUDO} executable"),
+    ),
+    "become_flags": _of(
+        "ANSIBLE_BECOME_FLAGS",
+        "ANSIBLE_SUDO_FLAGS",
+        ini=("privilege_escalation become_flags", f"{_SUDO} flags"),
+    ),
     "paramiko remote_user": _of(
         "ANSIBLE_REMOTE_USER",
         "ANSIBLE_PARAMIKO_REMOTE_USER",
@@ -99,6 +109,13 @@ DEFINITIONS = {
     "api_token": _of("K8S_AUTH_TOKEN", "K8S_AUTH_API_KEY"),
 }
 
+#: Ansible's own settings that name a file with a password -> the setting whose value it holds. It
+#: comes before that setting's environment and file, and after variables.
+PASSWORD_FILES = {
+    "CONNECTION_PASSWORD_FILE": "connection_password",
+    "BECOME_PASSWORD_FILE": "become_password",
+}
+
 #: Settings that do not count, and what to do instead.
 NOT_FOLLOWED = {
     "ask_pass": (
@@ -111,30 +128,7 @@ NOT_FOLLOWED = {
         ),
         "the audit does not ask: set ansible_become_password in a vault",
     ),
-    "connection_password_file": (
-        _of("ANSIBLE_CONNECTION_PASSWORD_FILE", ini=("defaults connection_password_file",)),
-        "set ansible_password in a vault",
-    ),
-    "become_password_file": (
-        _of("ANSIBLE_BECOME_PASSWORD_FILE", ini=("defaults become_password_file",)),
-        "set ansible_become_password in a vault",
-    ),
-    "become_exe": (
-        _of(
-            "ANSIBLE_BECOME_EXE",
-            "ANSIBLE_SUDO_EXE",
-            ini=("privilege_escalation become_exe", f"{_SUDO} executable"),
-        ),
-        "the audit runs sudo",
-    ),
-    "become_flags": (
-        _of(
-            "ANSIBLE_BECOME_FLAGS",
-            "ANSIBLE_SUDO_FLAGS",
-            ini=("privilege_escalation become_flags", f"{_SUDO} flags"),
-        ),
-        "the audit chooses sudo's options",
-    ),
+    "become_flags": (DEFINITIONS["become_flags"], "the audit chooses sudo's options"),
     "private_key": (_of("ANSIBLE_PRIVATE_KEY"), "name a file in private_key_file"),
     "pkcs11_provider": (
         _of("ANSIBLE_PKCS11_PROVIDER", ini=("ssh_connection pkcs11_provider",)),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn, cast
 
 from pydantic import SecretStr
 
+from ipvs_audit.inventory import become
 from ipvs_audit.inventory.connection_variables import NAMES, ConnectionPlugin, plugin_of
 from ipvs_audit.inventory.errors import HostError, InventoryError
 from ipvs_audit.inventory.settings import PREFIX
@@ -32,22 +33,14 @@ EXCLUDE = OWN + "exclude"
 NODE = OWN + "node"
 TRANSPORT = OWN + "transport"
 
-# Where Ansible knows several names for one thing, the last one that is set wins.
+#: Where Ansible knows several names for one thing, the last one that is set wins.
 CONNECTION = (PREFIX + "transport", "ansible_connection")
-BECOME = (PREFIX + "become", "ansible_become")
-BECOME_METHOD = (PREFIX + "become_method", "ansible_become_method")
-BECOME_USER = (PREFIX + "become_user", "ansible_become_user", "ansible_sudo_user")
-BECOME_PASSWORD = (
-    PREFIX + "become_password",
-    "ansible_become_password", "ansible_become_pass", "ansible_sudo_pass",
-)  # fmt: skip
 
-SUPPORTED = NAMES.union(CONNECTION, BECOME, BECOME_METHOD, BECOME_USER, BECOME_PASSWORD)
+SUPPORTED = NAMES.union(CONNECTION, become.NAMES)
 
 #: Variables that change how Ansible reaches a host, and that this suite does not follow.
 IGNORED = frozenset(
     {
-        "ansible_become_exe",
         "ansible_become_flags",
         "ansible_host_key_checking",
         "ansible_paramiko_host_key_checking",
@@ -57,7 +50,9 @@ IGNORED = frozenset(
         "ansible_ssh_pkcs11_provider",
         "ansible_ssh_private_key",
         "ansible_ssh_private_key_passphrase",
-        "ansible_sudo_exe",
+        "ansible_su",
+        "ansible_sudo",
+        "ansible_sudo_chdir",
         "ansible_sudo_flags",
     }
 )
@@ -276,16 +271,35 @@ class _Host:
         return cast("Literal['auto', 'paramiko', 'openssh']", text)
 
     def become(self) -> Become | None:
-        if (found := self.last(BECOME)) is None or not self.flag(found[0]):
+        if (found := self.last(become.BECOME)) is None or not self.flag(found[0]):
             return None
-        method = (self.word(BECOME_METHOD) or "sudo").rsplit(".", 1)[-1]
-        if method != "sudo":
+        if (method := self.last(become.METHOD)) and str(method[1]) not in become.METHODS:
             self.refuse(
-                (self.last(BECOME_METHOD) or BECOME_METHOD)[0],
-                f"is {method!r}; the audit becomes another user with sudo only: "
+                method[0],
+                f"is {_shown(method[1])}; the audit becomes another user with sudo only: "
                 "set it to sudo, or log in as a user who needs no become",
             )
-        return Become("sudo", self.word(BECOME_USER) or "root", self.secret(BECOME_PASSWORD))
+        if (flags := self.text(become.FLAGS)) and (option := become.other_identity(flags)):
+            self.refuse(
+                (self.last(become.FLAGS) or become.FLAGS)[0],
+                f"holds {option!r}, which the audit does not give to sudo: remove it, or log in as"
+                " a user who needs no become",
+            )
+        return Become(
+            user=self.word(become.USER) or "root",
+            password=self.secret(become.PASSWORD),
+            program=self._sudo(),
+        )
+
+    def _sudo(self) -> str:
+        program = self.text(become.PROGRAM) or "sudo"
+        if not become.is_sudo(program):
+            self.refuse(
+                (self.last(become.PROGRAM) or become.PROGRAM)[0],
+                f"is {program!r}; the audit becomes another user with sudo only: name sudo or the"
+                " path of it, or log in as a user who needs no become",
+            )
+        return program
 
     def excluded(self) -> str | None:
         if (found := self.variables.get(EXCLUDE)) is None:

@@ -86,6 +86,8 @@ COMPLAINTS_KEPT = 20
 PROXY_ERRORS = 8 * 1024
 #: Seconds for OpenSSH's client to end before it is killed.
 CLIENT_END = 1.0
+#: Seconds before its log is read: it comes line by line, and each reading takes a thread's turn.
+CLIENT_LOG_PAUSE = 0.01
 #: Jump hosts on the way to a host; more is a circle.
 JUMP_HOSTS = 8
 #: Includes within each other in ssh_config, as in OpenSSH.
@@ -97,6 +99,10 @@ SSH_CONFIG_INCLUDES = 16
 INVENTORY_SIZE = 256 * 1024 * 1024
 #: Keys and values of one that has aliases, with these written out: 100,000 hosts with 50 each.
 INVENTORY_VALUES = 5_000_000
+#: Bytes of a password file.
+PASSWORD_SIZE = 4096
+#: Seconds for a password file that is a program; it may ask a vault on the network.
+PASSWORD_PROGRAM = 60.0
 
 # Results.
 

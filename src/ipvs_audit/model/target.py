@@ -20,11 +20,13 @@ class Become:
         method: only ``sudo`` is known.
         user: whom to become; root where the inventory does not say.
         password: sudo's password; None means ``sudo -n``.
+        program: sudo by its name, or its path on the host.
     """
 
     method: str = "sudo"
     user: str = "root"
     password: SecretStr | None = field(default=None, repr=False)
+    program: str = "sudo"
 
 
 @dataclass(frozen=True, slots=True)

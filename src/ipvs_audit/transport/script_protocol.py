@@ -147,7 +147,8 @@ class ScriptProtocol:
         if self._become is None:
             return f"{first}exec {run}"
         ask = "-n" if self._password is None else f"-S -p ipvs-audit-{self._token}%%:"
-        return f"{first}exec env LC_ALL=C sudo {ask} -u {shlex.quote(self._become.user)} -- {run}"
+        sudo, user = shlex.quote(self._become.program), shlex.quote(self._become.user)
+        return f"{first}exec env LC_ALL=C {sudo} {ask} -u {user} -- {run}"
 
     def _send_script(self) -> None:
         self._outbox += self._script
