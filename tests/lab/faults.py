@@ -100,6 +100,7 @@ class Line:
         self.via = connection.via
         self.fingerprint = connection.fingerprint
         self.direct = connection.direct
+        self.openssh_for = connection.openssh_for
         self.lost = False
 
     def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:

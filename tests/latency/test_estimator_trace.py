@@ -30,6 +30,7 @@ class Host:
     fingerprint = ""
     via = "ssh stub"
     direct = True
+    openssh_for: tuple[str, ...] = ()
 
     def __init__(self, behave: Callable[[str], bytes]) -> None:
         self.behave = behave

@@ -29,6 +29,7 @@ class Hanging:
     fingerprint = ""
     via = "test"
     direct = True
+    openssh_for: tuple[str, ...] = ()
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -29,6 +29,7 @@ from openssh import (
 from pydantic import SecretStr
 
 from ipvs_audit.audit.collecting import _turned_to_openssh
+from ipvs_audit.audit.host_facts import facts_of
 from ipvs_audit.latency.echo import EchoError, Schedule, measure
 from ipvs_audit.latency.method import icmp_echo, ssh_echo
 from ipvs_audit.probe.collector import collect
@@ -479,7 +480,8 @@ def test_auto_turns_to_openssh_where_paramiko_has_no_algorithm(start: Start) -> 
     with start("Ciphers chacha20-poly1305@openssh.com") as server:
         connection = open_connection(server.target(), server.settings)
         connection.close()
-        assert connection.via.endswith("by OpenSSH: paramiko has none of the server's algorithms")
+        assert connection.via.endswith(" by OpenSSH")
+        assert connection.openssh_for == ("Ciphers",)
         with pytest.raises(TransportError, match="no cipher in common"):
             open_connection(server.target(), replace(server.settings, transport="paramiko"))
 
@@ -493,6 +495,10 @@ def test_auto_turns_to_openssh_where_ssh_config_needs_it_and_the_run_says_so_onc
     targets = [sshd.target("web1"), sshd.target("web2")]
     found = list(collect(targets, settings=settings, open_connection=open_connection))
     assert [type(each) for each in found] == [Snapshot, Snapshot]
+    assert {each.collection.openssh_for for each in found if isinstance(each, Snapshot)} == {
+        ("Match exec",)
+    }
+    assert facts_of(found[0])["reached"].endswith(" by OpenSSH: Match exec")
     told = _turned_to_openssh(found)
     assert "was used for 2 hosts" in told
     assert "Match exec (web" in told
@@ -516,3 +522,4 @@ def test_the_host_says_it_first_then_the_run_then_ansible(
     connection = open_connection(sshd.target(**host), replace(sshd.settings, transport=option))
     connection.close()
     assert isinstance(connection, OpensshConnection) is by_openssh
+    assert connection.openssh_for == ()

@@ -31,6 +31,7 @@ class Stub:
     fingerprint = "SHA256:stub"
     via = "stub"
     direct = True
+    openssh_for: tuple[str, ...] = ()
 
     def __init__(self, behave: Any = None) -> None:
         self.behave = behave or (lambda script: Output(0, answer(script), b""))

@@ -12,7 +12,6 @@ from ipvs_audit.model.text import counted
 from ipvs_audit.probe.collector import collect
 from ipvs_audit.snapshot import Failure, Snapshot, store
 from ipvs_audit.transport.connect import open_connection
-from ipvs_audit.transport.openssh.connection import reason_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -99,15 +98,15 @@ def collect_evidence(
 
 def _turned_to_openssh(collected: Iterable[Snapshot | Failure]) -> str:
     """Which hosts OpenSSH's client reached because paramiko could not; empty for none."""
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[tuple[str, ...], list[str]] = {}
     for evidence in collected:
-        if isinstance(evidence, Snapshot) and (why := reason_in(evidence.collection.via)):
-            reasons.setdefault(why, []).append(evidence.target)
+        if isinstance(evidence, Snapshot) and evidence.collection.openssh_for:
+            reasons.setdefault(evidence.collection.openssh_for, []).append(evidence.target)
     if not reasons:
         return ""
     hosts = counted(sum(map(len, reasons.values())), "host")
     shown = "; ".join(
-        f"{why} ({names[0]}{f' and {len(names) - 1:,} more' if len(names) > 1 else ''})"
+        f"{', '.join(why)} ({names[0]}{f' and {len(names) - 1:,} more' if len(names) > 1 else ''})"
         for why, names in list(reasons.items())[:_REASONS_SHOWN]
     )
     return (

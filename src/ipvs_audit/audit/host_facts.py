@@ -44,8 +44,10 @@ def _audited(evidence: Snapshot) -> str:
 
 
 def _reached(evidence: Snapshot) -> str:
-    via = evidence.collection.via
-    return f"{via}; its address is not known" if evidence.collection.imported else via
+    collection = evidence.collection
+    if collection.imported:
+        return f"{collection.via}; its address is not known"
+    return ": ".join(filter(None, (collection.via, ", ".join(collection.openssh_for))))
 
 
 def _host_key(evidence: Snapshot) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ipvs_audit.latency.echo import EchoError
 from ipvs_audit.latency.echo_icmp import IcmpEcho, answers_echo
 from ipvs_audit.latency.echo_ssh import COMMAND, SshEcho
-from ipvs_audit.transport.choice import reason_for_openssh
+from ipvs_audit.transport.choice import choose
 from ipvs_audit.transport.connect import open_connection
 from ipvs_audit.transport.openssh.connection import OpensshConnection
 from ipvs_audit.transport.ssh.connection import SshConnection
@@ -42,7 +42,7 @@ def icmp_echo(
     """
     if choice == "ssh":
         return None
-    if reason_for_openssh(target, settings) is not None:
+    if choose(target, settings).openssh:
         if choice == "auto":
             return None
         raise EchoError(

@@ -189,6 +189,7 @@ def _probe(job: Job, connection: Connection, deadline: Deadline, started: str) -
         via=connection.via,
         fingerprint=connection.fingerprint,
         probe=script.digest(),
+        openssh_for=connection.openssh_for,
     )
     return Snapshot(target=job.target.name, collection=collection, sections=sections)
 

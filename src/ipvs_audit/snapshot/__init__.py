@@ -68,6 +68,8 @@ class CollectionInfo:
         via: e.g. ``ssh root@10.0.0.5:22``, ``local``, ``imported from web1.txt``.
         fingerprint: the host key that was verified, ``SHA256:...``; empty without SSH.
         probe: sha256 of the probe script, first 12 digits.
+        openssh_for: what paramiko cannot follow, so that OpenSSH's client took its place: keywords
+            of ssh_config(5). Empty for every other host, also where OpenSSH was asked for.
     """
 
     started: str
@@ -75,6 +77,7 @@ class CollectionInfo:
     via: str
     fingerprint: str
     probe: str
+    openssh_for: tuple[str, ...] = ()
 
     @property
     def imported(self) -> bool:

@@ -50,14 +50,19 @@ class TransportError(Exception):
 
 
 class NoCommonAlgorithmError(TransportError):
-    """Paramiko has none of the algorithms that the server offers; OpenSSH's client may have."""
+    """Paramiko has none of the algorithms that the server offers; OpenSSH's client may have.
 
-    def __init__(self, message: str) -> None:
+    Attributes:
+        keywords: ssh_config's names of the lists, e.g. ``Ciphers``; all where it is not known.
+    """
+
+    def __init__(self, message: str, keywords: tuple[str, ...] = ()) -> None:
         super().__init__("protocol", message)
+        self.keywords = keywords or ("KexAlgorithms", "HostKeyAlgorithms", "Ciphers", "MACs")
 
-    def __reduce__(self) -> tuple[type[TransportError], tuple[str], dict[str, str]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[type[TransportError], tuple[object, ...], dict[str, str]]:  # type: ignore[override]
         """Let the error cross a process boundary."""
-        return type(self), (self.message,), {}
+        return type(self), (self.message, self.keywords), {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,8 @@ class Connection(Protocol):
     via: str
     #: It goes straight to the host and costs nobody else anything: no jump host, no program here.
     direct: bool
+    #: What paramiko cannot follow, so that OpenSSH's client took its place: ssh_config's keywords.
+    openssh_for: tuple[str, ...]
 
     def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
         """Feed a POSIX sh script to ``sh`` on the target, as the target's become user.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ipvs_audit.transport.ssh.unsupported import unsupported_by_paramiko
@@ -35,16 +36,29 @@ def has_openssh() -> bool:
     return shutil.which("ssh") is not None
 
 
-def reason_for_openssh(target: Target, settings: Settings) -> str | None:
-    """Why OpenSSH's client is to reach a host: empty where it is asked for, None for paramiko.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who speaks SSH to a host.
 
-    Where nobody asks, it is what ssh_config or known_hosts holds and paramiko cannot follow.
+    Attributes:
+        openssh: OpenSSH's client; else paramiko.
+        openssh_for: what paramiko cannot follow, where that decides: keywords of ssh_config(5).
+        may_turn: OpenSSH's client may be tried after paramiko, should it lack the algorithms.
+    """
+
+    openssh: bool
+    openssh_for: tuple[str, ...] = ()
+    may_turn: bool = False
+
+
+def choose(target: Target, settings: Settings) -> Choice:
+    """Who speaks SSH to a host: whom it asks for, else paramiko wherever it can follow the files.
 
     Raises:
         TransportError: see :func:`ipvs_audit.transport.ssh.route.find_route`.
     """
     asked = asked_for(target, settings)
-    if asked != "auto":
-        return "" if asked == "openssh" else None
-    needs = unsupported_by_paramiko(target, settings) if has_openssh() else ()
-    return ", ".join(dict.fromkeys(each.option for each in needs)) or None
+    if asked != "auto" or not has_openssh():
+        return Choice(openssh=asked == "openssh")
+    needs = tuple(dict.fromkeys(each.option for each in unsupported_by_paramiko(target, settings)))
+    return Choice(openssh=bool(needs), openssh_for=needs, may_turn=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.transport import Connection, NoCommonAlgorithmError, TransportError
-from ipvs_audit.transport.choice import SSH, asked_for, has_openssh, reason_for_openssh
+from ipvs_audit.transport.choice import SSH, choose
 from ipvs_audit.transport.local import LocalConnection, refuse_other_machine
 from ipvs_audit.transport.openssh.connection import connect_openssh
 from ipvs_audit.transport.settings import Settings
@@ -47,12 +47,13 @@ def open_connection(target: Target, settings: Settings) -> Connection:
 
 
 def _connect_by_ssh(target: Target, settings: Settings) -> Connection:
-    reason = reason_for_openssh(target, settings)
-    if reason is not None:
-        return connect_openssh(target, settings, reason)
+    choice = choose(target, settings)
+    if choice.openssh:
+        return connect_openssh(target, settings, choice.openssh_for)
     try:
         return connect_ssh(target, settings)
-    except NoCommonAlgorithmError:
-        if asked_for(target, settings) == "paramiko" or not has_openssh():
+    except NoCommonAlgorithmError as error:
+        if not choice.may_turn:
             raise
-    return connect_openssh(target, settings, "paramiko has none of the server's algorithms")
+        keywords = error.keywords
+    return connect_openssh(target, settings, keywords)

@@ -55,6 +55,7 @@ class LocalConnection:
 
     fingerprint = ""
     direct = False
+    openssh_for: tuple[str, ...] = ()
     via = "local"
 
     def __init__(self, become: Become | None = None) -> None:

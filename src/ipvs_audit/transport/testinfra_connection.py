@@ -97,6 +97,7 @@ class TestinfraConnection:
 
     fingerprint = ""
     direct = False
+    openssh_for: tuple[str, ...] = ()
 
     def __init__(
         self,

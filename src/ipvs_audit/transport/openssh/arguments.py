@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from glob import escape
 from pathlib import Path
+from stat import S_IWGRP, S_IWOTH
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model import limits
@@ -45,9 +47,12 @@ _FOR_JUMP_HOSTS = (("BatchMode", "yes"), ("ControlMaster", "no"), ("LogLevel", "
 #: From OpenSSH 8.7 on; before, it is no setting.
 _FORK = ("ForkAfterAuthentication", "no")
 _FORK_SINCE = (8, 7)
-#: From OpenSSH 8.5 on.
+#: From OpenSSH 8.5 on. LogVerbose would change the lines that are read.
 _KNOWN_HOSTS_COMMAND = ("KnownHostsCommand", "none")
-_KNOWN_HOSTS_COMMAND_SINCE = (8, 5)
+_LOG_VERBOSE = ("LogVerbose", "none")
+_BOTH_SINCE = (8, 5)
+
+_RELATIVE_INCLUDE = re.compile(r"(?im)^[ \t]*include[ \t=]+(?:.*[ \t])?\"?[^/\s\"~=]")
 
 #: Options of ssh(1) that change how a host is reached, with an argument and without.
 _KEPT_WITH_ARGUMENT = frozenset("BIJPbcilmop")
@@ -121,6 +126,7 @@ def command_line(
     forced = [*_EVERYWHERE, *_FOR_THE_HOST, *_host_keys(settings)]
     forced += [("BatchMode", "no" if target.password else "yes")]
     forced += [_FORK] if version() >= _FORK_SINCE else []
+    forced += [_LOG_VERBOSE] if version() >= _BOTH_SINCE else []
     options = [
         *("-F", str(there.file_with(_config_file(settings, given)))),
         *("-E", log, "-N", "-T", "-M", "-S", control),
@@ -177,7 +183,7 @@ def _host_keys(settings: Settings) -> list[tuple[str, str]]:
             ("GlobalKnownHostsFile", "/dev/null"),
             ("VerifyHostKeyDNS", "no"),
         ]
-        if version() >= _KNOWN_HOSTS_COMMAND_SINCE:
+        if version() >= _BOTH_SINCE:
             found.append(_KNOWN_HOSTS_COMMAND)
     return found
 
@@ -194,12 +200,41 @@ def _config_file(settings: Settings, given: Given) -> str:
         files = [USER_FILE.expanduser(), SYSTEM_FILE]
     forced = [*_EVERYWHERE, *_FOR_JUMP_HOSTS, *_host_keys(settings)]
     lines = [f"{keyword} {value}" for keyword, value in forced]
+    own = files not in ([USER_FILE.expanduser(), SYSTEM_FILE], [])
     lines += [
-        f"Include {_quoted(Path(escape(str(path.absolute()))))}"
+        _text(path) if own and _is_others(path) else _include(path.absolute())
         for path in files
         if path.is_file()  # /dev/null is none
     ]
     return "\n".join([*lines, ""])
+
+
+def _is_others(path: Path) -> bool:
+    """Whether another user may write to a file: ``ssh -F`` takes it, an Include does not."""
+    found = path.stat()
+    return found.st_uid not in {0, os.getuid()} or bool(found.st_mode & (S_IWGRP | S_IWOTH))
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="surrogateescape")
+
+
+def _include(path: Path) -> str:
+    """The line that includes a file.
+
+    Raises:
+        TransportError: the client would read others in place of what is meant.
+    """
+    if "%" in str(path):  # a token or not, depending on the version
+        raise TransportError("configuration", f"use a path of ssh_config without %: {path}")
+    # Where it is not read as the system's own file, a relative path is taken for the user's.
+    if path == SYSTEM_FILE and _RELATIVE_INCLUDE.search(_text(path)):
+        raise TransportError(
+            "configuration",
+            f"give the Include in {path} an absolute path, or use --transport paramiko:"
+            " OpenSSH's client would look for it in ~/.ssh",
+        )
+    return f"Include {_quoted(Path(escape(str(path))))}"
 
 
 def _quoted(path: Path) -> str:

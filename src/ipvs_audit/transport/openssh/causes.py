@@ -60,6 +60,12 @@ _CAUSES: tuple[tuple[str, FailureKind, Retry, str], ...] = (
         "correct ssh_config or ansible_ssh_common_args",
     ),
     (
+        r"ssh_askpass: exec\(",
+        "configuration",
+        "never",
+        "set TMPDIR to a folder in which programs may be run (no noexec), or use a key",
+    ),
+    (
         r"no matching (?:\S+ ){1,3}found",
         "protocol",
         "never",

@@ -18,6 +18,8 @@ from ipvs_audit.transport.script_protocol import ScriptProtocol, TimeoutStyles
 from ipvs_audit.transport.streams import Streams
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydantic import SecretStr
 
     from ipvs_audit.model.target import Become, Target
@@ -34,6 +36,7 @@ class OpensshConnection:
             key exchange).
         via: how it was reached, e.g. ``ssh root@10.0.0.5:22 by OpenSSH``.
         direct: through no jump host and no proxy command.
+        openssh_for: what paramiko cannot follow, where nobody asked for this client.
     """
 
     def __init__(
@@ -41,7 +44,7 @@ class OpensshConnection:
         client: Client,
         *,
         name: str,
-        reason: str,
+        openssh_for: tuple[str, ...],
         become: Become | None,
         secrets: tuple[SecretStr | None, ...],
     ) -> None:
@@ -54,7 +57,8 @@ class OpensshConnection:
         self._lock = threading.Lock()
         self._running = self._closed = False
         self.fingerprint = log.fingerprint
-        self.via = f"ssh {self._where}{_BY}{f': {reason}' if reason else ''}"
+        self.openssh_for = openssh_for
+        self.via = f"ssh {self._where} by OpenSSH"
         self.direct = not log.proxied
 
     def run_script(self, script: bytes, *, timeout: float, max_output: int) -> Output:
@@ -89,7 +93,20 @@ class OpensshConnection:
             TransportError: the client is gone.
         """
         session, stdin, stdout, stderr = self._session(command, Deadline.after(timeout))
-        return SessionPipe(session, stdin, stdout, stderr, lambda: not self._client.has_ended())
+        return SessionPipe(
+            session,
+            (stdin, stdout, stderr),
+            lambda: not self._client.has_ended(),
+            self._drained(),
+        )
+
+    def _drained(self) -> dict[int, Callable[[bytes], None]]:
+        """What is read while a command runs: whoever writes there would stand still otherwise."""
+        log, errors = self._client.watched
+        found: dict[int, Callable[[bytes], None]] = {errors: self._client.feed_errors}
+        if not self._client.log.over:
+            found[log] = self._client.log.feed
+        return found
 
     def close(self) -> None:
         """End the client, the session that it has open, and every process on the way."""
@@ -142,10 +159,8 @@ class OpensshConnection:
     def _run(self, protocol: ScriptProtocol, deadline: Deadline, timeout: float) -> Output:
         session, *ours = self._session(protocol.command, deadline)
         with contextlib.closing(session), Streams(*ours) as streams:
-            log, errors = self._client.watched
-            if not self._client.log.over:
-                streams.watch(log, self._client.log.feed)
-            streams.watch(errors, self._client.feed_errors)
+            for descriptor, feed in self._drained().items():
+                streams.watch(descriptor, feed)
             streams.watch(session.fileno(), session.feed)
 
             def over() -> bool:
@@ -172,25 +187,15 @@ class OpensshConnection:
         return protocol.output(session.status)
 
 
-_BY = " by OpenSSH"
-
-
-def reason_in(via: str) -> str:
-    """Why OpenSSH's client was chosen, by how a host was reached; empty where it was not.
-
-    >>> reason_in("ssh root@web1:22 by OpenSSH: Match exec")
-    'Match exec'
-    """
-    return via.partition(f"{_BY}: ")[2]
-
-
-def connect_openssh(target: Target, settings: Settings, reason: str = "") -> OpensshConnection:
+def connect_openssh(
+    target: Target, settings: Settings, openssh_for: tuple[str, ...] = ()
+) -> OpensshConnection:
     """Open a verified connection to a target.
 
     Args:
         target: the host.
         settings: how to connect.
-        reason: why this client was chosen, where nobody asked for it.
+        openssh_for: why this client was chosen, where nobody asked for it.
 
     Raises:
         TransportError: it is not to be had; the kind and the message say why.
@@ -198,7 +203,7 @@ def connect_openssh(target: Target, settings: Settings, reason: str = "") -> Ope
     return OpensshConnection(
         start_client(target, settings),
         name=target.name,
-        reason=reason,
+        openssh_for=openssh_for,
         become=target.become,
         secrets=(target.password,),
     )

@@ -12,7 +12,7 @@ from ipvs_audit.model import limits
 from ipvs_audit.transport.pipe import PipeEndedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ipvs_audit.transport.openssh.control import ControlSession
 
@@ -26,17 +26,18 @@ class SessionPipe:
     def __init__(
         self,
         session: ControlSession,
-        stdin: IO[bytes],
-        stdout: IO[bytes],
-        stderr: IO[bytes],
+        streams: tuple[IO[bytes], IO[bytes], IO[bytes]],
         alive: Callable[[], bool],
+        drained: Mapping[int, Callable[[bytes], None]],
     ) -> None:
         self._session = session
-        self._stdin, self._stdout, self._stderr = stdin, stdout, stderr
+        self._stdin, self._stdout, self._stderr = streams
         self._alive = alive
         self._selector = selectors.DefaultSelector()
-        self._selector.register(stdout, selectors.EVENT_READ)
-        self._selector.register(stderr, selectors.EVENT_READ)
+        self._selector.register(self._stdout, selectors.EVENT_READ)
+        self._selector.register(self._stderr, selectors.EVENT_READ)
+        for descriptor, feed in drained.items():
+            self._selector.register(descriptor, selectors.EVENT_READ, feed)
         self._over = False
 
     def send(self, data: bytes) -> None:
@@ -59,6 +60,8 @@ class SessionPipe:
             elif not data:
                 self._selector.unregister(key.fileobj)
                 self._over = self._over or key.fileobj is self._stdout
+            if key.data is not None:
+                key.data(data)
         return found
 
     def close(self) -> None:

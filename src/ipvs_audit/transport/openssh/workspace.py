@@ -25,14 +25,23 @@ rm -rf -- "$1"
 """
 
 
+def _place() -> str:
+    """Where the folder can lie: its path is short, and a program in it can be run (askpass)."""
+    usual = tempfile.gettempdir()
+    others = ("/tmp", "/var/tmp", os.environ.get("XDG_RUNTIME_DIR", ""), str(Path.home()))  # noqa: S108  # the folder itself is private
+    short = [each for each in (usual, *others) if each and len(each) <= _LONGEST_FOLDER]
+    for each in short:
+        with contextlib.suppress(OSError):
+            if not os.statvfs(each).f_flag & os.ST_NOEXEC and os.access(each, os.W_OK):
+                return each
+    return short[0]
+
+
 class Workspace:
     """The folder (mode 700). It goes with this process, also where that is killed."""
 
     def __init__(self) -> None:
-        above = tempfile.gettempdir()
-        if len(above) > _LONGEST_FOLDER:
-            above = "/tmp"  # noqa: S108  # the folder itself is private
-        self.folder = Path(tempfile.mkdtemp(prefix="ipvs-audit-", dir=above))
+        self.folder = Path(tempfile.mkdtemp(prefix="ipvs-audit-", dir=_place()))
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._texts: dict[str, Path] = {}
@@ -54,7 +63,7 @@ class Workspace:
         with self._lock:
             if text not in self._texts:
                 path = self.folder / f"config{len(self._texts)}"
-                path.write_text(text, encoding="utf-8")
+                path.write_text(text, encoding="utf-8", errors="surrogateescape")
                 self._texts[text] = path
             return self._texts[text]
 

@@ -53,6 +53,7 @@ class SshConnection:
         self.fingerprint = link.fingerprint
         self.via = via
         self.direct = direct
+        self.openssh_for: tuple[str, ...] = ()
         self._channel: paramiko.Channel | None = None
         self._closed = False
 

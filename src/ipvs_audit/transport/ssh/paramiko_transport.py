@@ -17,7 +17,7 @@ from ipvs_audit.transport import NoCommonAlgorithmError, TransportError
 from ipvs_audit.transport.deadline import Deadline
 from ipvs_audit.transport.message_text import one_line
 from ipvs_audit.transport.ssh import algorithms
-from ipvs_audit.transport.ssh.algorithm_mismatch import mismatch
+from ipvs_audit.transport.ssh.algorithm_mismatch import Mismatch
 from ipvs_audit.transport.ssh.certificate import parse
 from ipvs_audit.transport.ssh.host_keys import ShownKey
 from ipvs_audit.transport.ssh.known_hosts import Key
@@ -118,9 +118,8 @@ class SshTransport(TransportBase):
         if not self.is_active() or not self.initial_kex_done:
             error = self.get_exception()
             if isinstance(error, paramiko.ssh_exception.IncompatiblePeer) and self.offered:
-                raise NoCommonAlgorithmError(
-                    f"{where}: {mismatch(self.offered, self.preferred_keys)}"
-                )
+                lacking = Mismatch(self.offered, self.preferred_keys)
+                raise NoCommonAlgorithmError(f"{where}: {lacking.text}", lacking.keywords)
             raise _no_handshake(where, error, self.remote_version)
         self.offered = {}
         key = self.get_remote_server_key()
