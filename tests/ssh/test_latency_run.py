@@ -36,6 +36,18 @@ def judged(results: dict[str, Any]) -> list[dict[str, str]]:
     return [{one["id"]: one["verdict"] for one in host["controls"]} for host in results["hosts"]]
 
 
+MINE = """\
+from ipvs_audit.controls.control import control
+
+
+@control("MY-1", "passwd", severity="low", source="house rules", fix="Restore it.")
+def test_passwd(snapshot, policy, assessment, host):
+    assessment.expect("a passwd file")
+    assert host.file("/etc/passwd").exists
+    assert host.run("exit 3").rc == 3
+"""
+
+
 def test_est_7_is_there_only_where_it_was_asked_for(sshd: Server, tmp_path: Path) -> None:
     inventory = tmp_path / "hosts.yml"
     inventory.write_text(
@@ -47,6 +59,12 @@ def test_est_7_is_there_only_where_it_was_asked_for(sshd: Server, tmp_path: Path
                             "ansible_host": "127.0.0.1",
                             "ansible_port": sshd.port,
                             "ansible_ssh_private_key_file": str(sshd.user_key),
+                        },
+                        "web2": {
+                            "ansible_host": "127.0.0.1",
+                            "ansible_port": sshd.port,
+                            "ansible_ssh_private_key_file": str(sshd.user_key),
+                            "ipvs_audit_transport": "openssh",
                         },
                         "down": {"ansible_host": "127.0.0.1", "ansible_port": 1},
                     }
@@ -62,25 +80,30 @@ def test_est_7_is_there_only_where_it_was_asked_for(sshd: Server, tmp_path: Path
         *("--ssh-config", "/dev/null"),
     ]
 
-    without = audit(tmp_path / "without", *reached)
+    # All of it over OpenSSH's client, with a check of one's own that uses ``host``.
+    mine = tmp_path / "test_mine.py"
+    mine.write_text(MINE)
+    without = audit(tmp_path / "without", *reached, "--transport", "openssh", "checks", mine)
+    assert [host["MY-1"] for host in judged(without)] == ["pass", "pass", "error"]
+    assert without["hosts"][0]["facts"]["reached"].endswith(" by OpenSSH")
     assert all("EST-7" not in host for host in judged(without))
     assert all(host["latency"] is None for host in without["hosts"])
 
     asked = audit(tmp_path / "asked", *reached, "--latency", "--latency-trace", "-n", "2")
-    up, down = judged(asked)
+    up, up_by_openssh, down = judged(asked)
     # A machine with too much else to do stands still itself, and says so.
     assert up["EST-7"] in ("pass", "inconclusive")
+    assert up_by_openssh["EST-7"] in ("pass", "inconclusive")
     assert down["EST-7"] == "error"
-    numbers = asked["hosts"][0]["latency"]
-    assert numbers["via"] == "ssh"
-    assert numbers["n"] > 1000
-    assert 0 < numbers["p50"] <= numbers["p99"] <= numbers["p999"] <= numbers["max"]
-    assert asked["hosts"][1]["latency"] is None
+    assert asked["hosts"][2]["latency"] is None
+    for numbers in (asked["hosts"][1]["latency"], asked["hosts"][0]["latency"]):
+        assert numbers["via"] == "ssh"
+        assert numbers["n"] > 1000
+        assert 0 < numbers["p50"] <= numbers["p99"] <= numbers["p999"] <= numbers["max"]
+        # Of this kernel nobody knows what it lets be traced: it says why it was not asked.
+        assert numbers["trace"]["unseen"] or numbers["trace"]["runs"] > 0
+        assert numbers["trace"]["left"] == []
 
-    # Of this kernel nobody knows what it lets be traced: that it is not asked, or why not, is said.
-    traced = numbers["trace"]
-    assert traced["unseen"] or traced["runs"] > 0
-    assert traced["left"] == []
     (judgement,) = [one for one in asked["hosts"][0]["controls"] if one["id"] == "EST-7"]
     assert "the estimator" in judgement["observed"]
 
@@ -90,7 +113,7 @@ def test_est_7_is_there_only_where_it_was_asked_for(sshd: Server, tmp_path: Path
     assert float(told.attrib["value"]) == round(1000 * numbers["p50"], 3)
     page = (run / "index.html").read_text()
     assert "<h4>Latency</h4>" in page
-    assert page.count('<svg class="trace"') == 1
+    assert page.count('<svg class="trace"') == 2
     assert '<th scope="row">the estimator itself</th>' in page
     trace = ET.parse(run / "junit.xml").findall(".//property")  # noqa: S314
     assert any(one.attrib["name"].startswith("latency trace") for one in trace)
