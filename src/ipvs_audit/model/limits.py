@@ -86,8 +86,6 @@ COMPLAINTS_KEPT = 20
 PROXY_ERRORS = 8 * 1024
 #: Seconds for OpenSSH's client to end before it is killed.
 CLIENT_END = 1.0
-#: Seconds before its log is read: it comes line by line, and each reading takes a thread's turn.
-CLIENT_LOG_PAUSE = 0.01
 #: Jump hosts on the way to a host; more is a circle.
 JUMP_HOSTS = 8
 #: Includes within each other in ssh_config, as in OpenSSH.

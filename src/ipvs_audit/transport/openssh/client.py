@@ -8,7 +8,6 @@ import selectors
 import signal
 import subprocess
 import threading
-import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -104,7 +103,6 @@ class Client:
                 found = selector.select(min(deadline.left(), limits.CONNECTION_CHECK))
                 if not found and self.has_ended():
                     break
-                time.sleep(limits.CLIENT_LOG_PAUSE)
                 for key, _ in found:
                     if key.fileobj == self._askpass and self._askpass is not None:
                         self.feed_log_now()
