@@ -20,6 +20,7 @@ COMMANDS = {
     "explain": "which line wins for a sysctl key, and what a reload and a boot leave",
     "verify": "check a saved run: digests, signature, results, reports",
     "render": "write the reports of a run again",
+    "changes": "what changed since an earlier run, as the text of a mail",
     "merge": "merge the runs of all shards of a fleet into one",
     "probe": "print the probe, to run it on hosts that cannot be reached from here",
     "import": "make evidence of the answers to a printed probe",
