@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 JENKINSFILE = (ROOT / "Jenkinsfile").read_text()
-SCRIPTS = ("jenkins-audit.sh", "jenkins-merge.sh")
+#: The shell side, in order: what merges shards, and a run of the audit.
+MERGE, AUDIT = (
+    script.replace("\\\\", "\\")
+    for script in re.findall(r"script: '''(#!/bin/sh\n.+?)'''", JENKINSFILE, re.DOTALL)
+)
 INVENTORY = """\
 all:
   hosts:
@@ -31,17 +35,19 @@ all:
 
 @dataclass
 class Workspace:
-    """An agent's checkout, as small as will do."""
+    """A checkout of an inventory's own repository; ipvs-audit is installed elsewhere."""
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
 
     def sh(self, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """A step of the pipeline; its variables come on top of the pipeline's own."""
+        file = self.folder / "step.sh"
+        file.write_text(script)
         return subprocess.run(
-            ["sh", "-c", script],
+            ["sh", file],
             cwd=self.folder,
-            env=os.environ | self.environment | variables,
+            env=self.exported(**variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -50,29 +56,31 @@ class Workspace:
             check=False,
         )
 
-    def audit(self, name: str, shard: str = "", option: str = "", **more: str) -> tuple[int, str]:
-        told = {"RUN_NAME": name, "RUN_SHARD": shard, "RUN_OPTION": option}
-        ran = self.sh("./tools/jenkins-audit.sh", **told, **more)
+    def exported(self, **variables: str) -> dict[str, str]:
+        """What a step finds in its environment: Jenkins leaves out what has no value."""
+        told = os.environ | self.environment | variables
+        return {name: value for name, value in told.items() if value}
+
+    def audit(self, name: str, shard: str = "", **more: str) -> tuple[int, str]:
+        ran = self.sh(AUDIT, RUN_NAME=name, RUN_SHARD=shard, **more)
         return ran.returncode, ran.stdout
 
-    def set_up(self) -> None:
-        """The shell steps of the stage Set up, but for `make setup`."""
-        stage = JENKINSFILE.partition("stage('Set up')")[2].partition("stage(")[0]
-        steps = [step for step in re.findall(r"sh '([^']+)'", stage) if step != "make setup"]
-        assert len(steps) == 2
-        for step in steps:
-            assert self.sh(step).returncode == 0
+    def clean(self, stage: str = "Audit") -> None:
+        """What a stage does first."""
+        text = JENKINSFILE.partition(f"stage('{stage}')")[2].partition("stage(")[0]
+        (step,) = re.findall(r"sh '(rm [^']+)'", text)
+        assert self.sh(step).returncode == 0
 
     def keep_as_baseline(self) -> None:
         """What copyArtifacts brings of the last build."""
         (pattern,) = re.findall(r"filter: '([^']+)'", JENKINSFILE)
-        assert pattern == "published/*/results.json, published/*/manifest.sha256"
+        assert pattern == "published/fleet/results.json, published/fleet/manifest.sha256"
         kept = self.folder / "kept"
         for path in [p for part in pattern.split(", ") for p in self.folder.glob(part)]:
             place = kept / path.relative_to(self.folder)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, place)
-        self.set_up()
+        self.clean()
         kept.rename(self.folder / "baseline")
 
     def results(self, name: str) -> dict[str, dict[str, object]]:
@@ -84,13 +92,9 @@ class Workspace:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    for name in ("checks", "conftest.py", "pyproject.toml", "src", "tools"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / ".venv").symlink_to(PYTEST.parents[1])
-    (tmp_path / "inventories").mkdir()
-    (tmp_path / "inventories" / "prod.yml").write_text(INVENTORY)
+    (tmp_path / "hosts.yml").write_text(INVENTORY)
     for name in ("policy.yml", "waivers.yml"):
-        shutil.copy(ROOT / "inventories" / name, tmp_path / "inventories")
+        shutil.copy(ROOT / "inventories" / name, tmp_path)
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", tmp_path / "key"],
         check=True,
@@ -98,13 +102,14 @@ def workspace(tmp_path: Path) -> Workspace:
     )
     (tmp_path / "known_hosts").write_text("")
     (tmp_path / "allowed").write_text(f"ci {(tmp_path / 'key.pub').read_text()}")
-    made = Workspace(
+    return Workspace(
         tmp_path,
         {
-            "INVENTORY": "inventories/prod.yml",
+            "PATH": f"{PYTEST.parent}:{os.environ['PATH']}",
+            "INVENTORY": "hosts.yml",
             "LIMIT": "",
-            "POLICY": "inventories/policy.yml",
-            "WAIVERS": "inventories/waivers.yml",
+            "POLICY": "policy.yml",
+            "WAIVERS": "waivers.yml",
             "ACCEPT_STATISTICS_LOSS": "false",
             "ACCEPT_RECIPE_SIDE_EFFECTS": "false",
             "KNOWN_HOSTS_FILE": str(tmp_path / "known_hosts"),
@@ -114,21 +119,31 @@ def workspace(tmp_path: Path) -> Workspace:
             "BUILD_URL": "https://ci.example.com/job/ipvs-audit/12/",
         },
     )
-    made.set_up()
-    return made
 
 
-def test_every_variable_that_the_scripts_read_is_one_that_the_jenkinsfile_sets() -> None:
+def test_every_variable_that_the_steps_read_is_one_that_the_jenkinsfile_sets() -> None:
     read = {
-        name
-        for script in SCRIPTS
-        for name in re.findall(r"\$\{?([A-Z][A-Z_]+)", (ROOT / "tools" / script).read_text())
+        name for script in (AUDIT, MERGE) for name in re.findall(r"\$\{?([A-Z][A-Z_]+)", script)
     }
-    assert {"INVENTORY", "RUN_OPTION", "SIGNING_KEY"} <= read
+    assert {"INVENTORY", "RUN_NAME", "SIGNING_KEY"} <= read
     for name in read:
-        assert re.search(rf"name: '{name}'|\b{name} = |{name}=|Variable: '{name}'", JENKINSFILE), (
+        assert re.search(rf"name: '{name}'|\"{name}=|[vV]ariable: '{name}'", JENKINSFILE), (
             f"{name} is not set"
         )
+
+
+@pytest.mark.parametrize("script", [AUDIT, MERGE], ids=["audit", "merge"])
+def test_the_steps_pass_shellcheck(script: str, tmp_path: Path) -> None:
+    (tmp_path / "step.sh").write_text(script)
+    shellcheck = PYTEST.with_name("shellcheck")
+    done = subprocess.run(
+        [shellcheck, "-s", "sh", tmp_path / "step.sh"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_two_nights_and_the_second_is_compared_with_the_first(workspace: Workspace) -> None:
@@ -138,13 +153,13 @@ def test_two_nights_and_the_second_is_compared_with_the_first(workspace: Workspa
     assert first["run"]["job"] == "https://ci.example.com/job/ipvs-audit/12/"
     assert first["run"]["baseline"] is None
     published = workspace.folder / "published" / "fleet"
-    assert {"index.html", "junit-001.xml", "results.csv", "results.prom"} <= {
+    assert {"index.html", "junit-001.xml", "results.csv", "results.prom", "results.sarif"} <= {
         path.name for path in published.iterdir()
     }
     assert not any(path.is_symlink() for path in published.rglob("*"))
     assert published.stat().st_mode & 0o077 == 0
     assert not [path for path in published.rglob("*") if path.stat().st_mode & 0o077]
-    verified = workspace.sh(".venv/bin/ipvs-audit verify published/fleet --allowed-signers allowed")
+    verified = workspace.sh("ipvs-audit verify published/fleet --allowed-signers allowed")
     assert verified.returncode == 0, verified.stdout
     assert "signature: made by ci" in verified.stdout
 
@@ -152,7 +167,7 @@ def test_two_nights_and_the_second_is_compared_with_the_first(workspace: Workspa
     for shard in ("1/2", "2/2"):
         status, said = workspace.audit("fleet", shard)
         assert status in (0, 1), said
-    merged = workspace.sh("./tools/jenkins-merge.sh", RUN_NAME="fleet")
+    merged = workspace.sh(MERGE)
     assert merged.returncode == 0, merged.stdout
     second = workspace.results("fleet")
     assert second["run"]["baseline"]["id"] == first["run"]["id"]  # type: ignore[index]
@@ -164,17 +179,19 @@ def test_two_nights_and_the_second_is_compared_with_the_first(workspace: Workspa
         "not_selected": 0,
         "left_out": 0,
     }
+    # Nothing changed: no mail.
+    changes = workspace.sh("ipvs-audit changes published/fleet")
+    assert (changes.returncode, changes.stdout) == (0, "")
 
 
 def test_a_plan_and_a_remedy_need_no_terminal_and_change_no_host_that_is_down(
     workspace: Workspace,
 ) -> None:
-    status, said = workspace.audit("plan", option="--remediate-plan", LIMIT="down")
+    status, said = workspace.audit("plan", LIMIT="down")
     assert status == 1, said
     assert workspace.results("plan")["hosts"][0]["remedy"]["status"] == "cannot_be_remediated"  # type: ignore[index]
     status, said = workspace.audit(
         "remedy",
-        option="--remediate",
         LIMIT="down",
         ACCEPT_STATISTICS_LOSS="true",
         ACCEPT_RECIPE_SIDE_EFFECTS="true",
@@ -187,7 +204,7 @@ def test_a_plan_and_a_remedy_need_no_terminal_and_change_no_host_that_is_down(
 
 
 def test_a_remedy_without_the_plan_that_was_approved_changes_nothing(workspace: Workspace) -> None:
-    status, said = workspace.audit("remedy", option="--remediate", LIMIT="down")
+    status, said = workspace.audit("remedy", LIMIT="down")
     assert status == 4, said
     assert "--approved-plan: published/plan: No such file or directory" in said
 
@@ -196,15 +213,15 @@ def test_an_aborted_build_has_the_reports_of_what_was_collected(
     workspace: Workspace, mute: int
 ) -> None:
     """Jenkins' abort sends SIGTERM to every process of the build, the step's shell included."""
-    (workspace.folder / "inventories" / "prod.yml").write_text(
+    (workspace.folder / "hosts.yml").write_text(
         "all:\n  hosts:\n    here: {ansible_connection: local}\n"
         f"    mute: {{ansible_host: 127.0.0.1, ansible_port: {mute}}}\n"
     )
-    (step,) = re.findall(r"returnStatus: true, script: '([^']+)'", JENKINSFILE)
+    (workspace.folder / "step.sh").write_text(AUDIT)
     process = begin(
-        ["sh", "-c", f"set -x; {step}"],
+        ["sh", "step.sh"],
         lambda: connected(mute),
-        os.environ | workspace.environment | {"RUN_NAME": "fleet"},
+        workspace.exported(RUN_NAME="fleet"),
         workspace.folder,
     )
     os.killpg(process.pid, signal.SIGTERM)
@@ -216,12 +233,13 @@ def test_an_aborted_build_has_the_reports_of_what_was_collected(
 
 
 def test_a_remedy_that_was_killed_keeps_its_journal_in_the_next_build(workspace: Workspace) -> None:
-    journal = workspace.folder / "reports/published/remedy/.r1.7.journal/journal.jsonl"
-    stale = workspace.folder / "reports/published/fleet/r0/results.json"
+    journal = workspace.folder / "reports/remedy/.r1.7.journal/journal.jsonl"
+    stale = workspace.folder / "reports/fleet/r0/results.json"
     for path in (journal, stale):
         path.parent.mkdir(parents=True)
         path.write_text("{}")
-    workspace.set_up()
+    workspace.clean()
+    workspace.clean("Remediate")
     assert journal.exists()
     assert not stale.exists()
 
@@ -229,11 +247,11 @@ def test_a_remedy_that_was_killed_keeps_its_journal_in_the_next_build(workspace:
 @pytest.mark.parametrize(
     "bad",
     [
-        {"INVENTORY": "inventories/none.yml"},
+        {"INVENTORY": "none.yml"},
         {"LIMIT": "nowhere*"},
         {"LIMIT": "here; touch pwned"},
         {"LIMIT": "$(touch pwned)`touch pwned`"},
-        {"WAIVERS": "inventories/none.yml"},
+        {"WAIVERS": "none.yml"},
         {"SIGNING_KEY": "none"},
     ],
     ids=" ".join,
@@ -241,7 +259,7 @@ def test_a_remedy_that_was_killed_keeps_its_journal_in_the_next_build(workspace:
 def test_a_run_that_went_wrong_is_neither_success_nor_findings_and_publishes_nothing(
     bad: dict[str, str], workspace: Workspace
 ) -> None:
-    stale = workspace.folder / "reports" / "published" / "fleet"
+    stale = workspace.folder / "reports" / "fleet"
     (stale / "old").mkdir(parents=True)
     (stale / "latest").symlink_to("old")
     status, said = workspace.audit("fleet", **bad)
