@@ -136,7 +136,7 @@ def test_a_host() -> None:
 
 
 def test_who_is_named_twice_is_not_root() -> None:
-    with pytest.raises(GarbledEvidenceError, match="uid is there twice"):
+    with pytest.raises(GarbledEvidenceError, match="uid is a duplicate"):
         _ = Account(section("identity", "uid=1000\nuser=joe\nsudo-user=x\nuid=0\n")).root
 
 

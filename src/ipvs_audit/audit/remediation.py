@@ -85,7 +85,7 @@ def check_journal(journal: Path) -> None:
         raise JournalError(f"{journal.parent}: {wrong}") from None
     if changed:
         raise JournalError(
-            f"put back the {journal.name} that {journal.parent} had, or remove its line from"
+            f"restore the {journal.name} that {journal.parent} had, or remove its line from"
             f" {NAME} to go by it all the same: it was changed since the run"
         )
 

@@ -17,7 +17,7 @@ _RUN = ("/run/", "/var/run/")
 def without_run(config: HostConfig) -> HostConfig:
     """The configuration that the next boot finds; the same object where nothing lies in /run.
 
-    A link into /run is dangling then. What is put back into /run early in each boot is not known
+    A link into /run is dangling then. What is restored in /run early in each boot is not known
     to this audit, so it does not count.
     """
     return without_files(config, _in_run(config))

@@ -128,7 +128,7 @@ class AuditRun:
                     self._latency_hosts.add(name)
 
     def collect(self) -> None:
-        """Collect the evidence of every host that is needed. Nothing to do without one.
+        """Collect the evidence of every host that is needed. Without one, none.
 
         Where every host is excluded, or none falls into the shard, the report says that.
         """

@@ -1,4 +1,4 @@
-"""Remediating one host: apply the plan, collect and judge again, revert if it did not help."""
+"""Remediating one host: apply the plan, collect and judge again, revert if no control improved."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def _names(host: HostResult) -> list[str]:
 
 
 def findings(run: Run) -> tuple[Finding, ...]:
-    """What fails, could not be judged, is inconclusive or waived: the worst and widest first.
+    """What fails, could not be evaluated, is inconclusive or waived: the worst and widest first.
 
     An unreachable host says the same for each control; it is listed once, without a control.
     """

@@ -206,7 +206,7 @@ def parse_counters(section: Section) -> Counters:
         try:
             if words[0] == "switch":
                 if inode in switches:
-                    raise section.garbled(f"the switch of namespace {inode} is there twice")
+                    raise section.garbled(f"the switch of namespace {inode} is a duplicate")
                 switches[inode] = _switch(section, words)
             elif words == ["moved", words[1]]:
                 moved.add(inode)

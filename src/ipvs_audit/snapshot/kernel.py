@@ -126,7 +126,7 @@ def parse_module(section: Section) -> Module:
     facts = section.fields()
     for key, values in facts.items():
         if len(values) > 1 and key not in _REPEATED:
-            raise section.garbled(f"{key} is there twice")
+            raise section.garbled(f"{key} is a duplicate")
     refcount = facts.get("refcnt", ("",))[0]
     return Module(
         state=_state(facts),

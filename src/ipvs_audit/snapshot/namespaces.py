@@ -235,7 +235,7 @@ def _namespace(section: Section, line: str) -> Netns:
     pairs = [word.split("=", 1) for word in found[3].split(" ")[:-1]]
     words = dict(pairs)
     if len(words) != len(pairs):
-        raise section.garbled(f"a word for namespace {found[2]} is there twice")
+        raise section.garbled(f"a duplicate word for namespace {found[2]}")
     raw = words.pop("run_estimation", None)
     unread = words.pop("unread", "")
     if raw is not None and not _VALUE.fullmatch(raw):

@@ -79,10 +79,10 @@ class Facts:
         """The value of a key; None where the section does not say.
 
         Raises:
-            GarbledEvidenceError: the key is there twice; or not, beside a line of no known form.
+            GarbledEvidenceError: the key is a duplicate; or not, beside a line of no known form.
         """
         if key in self.twice:
-            raise self.section.garbled(f"{key} is there twice")
+            raise self.section.garbled(f"{key} is a duplicate")
         if key not in self.values and self.odd is not None:
             raise self.section.garbled_line(self.odd)
         return self.values.get(key)
