@@ -2,8 +2,8 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
-#: The tests of the rooms of src/ipvs_audit, each in a folder of its name.
-ROOMS := $(addprefix tests/,cli plugin audit report remedy controls latency persistence probe snapshot transport inventory model)
+#: The tests of the rooms of src/ipvs_audit, each in a folder of its name, and those of the pages.
+ROOMS := $(addprefix tests/,cli plugin audit report remedy controls latency persistence probe snapshot transport inventory model docs)
 BIN := $(VENV)/bin
 
 .PHONY: help
@@ -19,6 +19,7 @@ help:
 	@echo 'make soak HOSTS=1000        a fleet of which a third misbehaves'
 	@echo 'make latency-study          the figures of docs/latency.md (long)'
 	@echo 'make faults                 kill and cut remediations at every point, on lab guests (long)'
+	@echo 'make docs                   the site of the pages, into .cache/site (mkdocs --strict)'
 	@echo 'make screenshots            docs/report.png from the lab evidence'
 	@echo 'make lab-up [HOST=jittery] | lab-down | lab-status | lab-ssh HOST=compliant'
 	@echo 'make lock                   refresh the lock files'
@@ -117,6 +118,16 @@ lint: dev
 	$(BIN)/shellcheck -s sh tools/*.sh .ci/run
 	@./tools/lint-jenkinsfile.sh
 
+# The site of the pages, and the CI examples held to their published schemas.
+.PHONY: docs
+docs: .venv-docs/.done
+	@./tools/build-docs.sh .venv-docs/bin .cache
+.venv-docs/.done: tools/docs-requirements.lock
+	@[ -x .venv-docs/bin/python ] || $(PYTHON) -m venv .venv-docs
+	@.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r tools/docs-requirements.lock
+	@touch $@
+
 .PHONY: screenshots
 screenshots: dev
 	@./tools/test-packages.sh
@@ -139,15 +150,16 @@ lab-ssh: setup
 # One lock for all Pythons; each entry says for which it is.
 COMPILE = $(BIN)/uv pip compile --universal --upgrade --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --quiet
+LIST = $(BIN)/python -c 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$(1)"]))'
 .PHONY: lock
 lock: dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(COMPILE) --extra build pyproject.toml --output-file requirements.lock
 	$(COMPILE) --extra build --extra dev --constraints requirements.lock pyproject.toml \
 		--output-file requirements-dev.lock
-	$(BIN)/python -c 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"]))' \
-		| $(COMPILE) - --output-file bench/requirements.lock
+	$(call LIST,bench) | $(COMPILE) - --output-file bench/requirements.lock
+	$(call LIST,docs) | $(COMPILE) - --output-file tools/docs-requirements.lock
 
 .PHONY: clean
 clean:
-	rm -rf $(VENV) .venv-bench .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-bench .venv-docs .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
