@@ -94,7 +94,7 @@ def command_lines() -> list[tuple[str, str, list[str]]]:
         text = "\n".join([*indented(page), *(map(shell_of, fenced(page)))])
         for line in text.replace("\\\n", " ").splitlines():
             match = re.search(r"(?:^|[;&|] *|\s)((?:\S*/)?(?:ipvs-audit|pytest)) +(.*)", line)
-            if not match or line.lstrip().startswith(("#", "ln ", "cp ")):
+            if not match or line.lstrip().startswith(("#", "ln ", "cp ", "kubectl ")):
                 continue
             words = shlex.split(match[2].replace("...", ""), comments=True)
             name = words[0] if words else ""

@@ -33,5 +33,11 @@ def test_every_page_of_docs_is_listed_by_task() -> None:
     assert {page.name for page in pages - listed if page.parent != decisions} == set()
 
 
+def test_every_page_of_docs_is_in_the_site() -> None:
+    site = (ROOT / "mkdocs.yml").read_text()
+    pages = [page.relative_to(ROOT).as_posix() for page in PAGES if "decisions" not in page.parts]
+    assert [page for page in pages if page.startswith("docs/") and f"{page}\n" not in site] == []
+
+
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) < 150
