@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RECORDINGS = SCENARIOS.parent / "recordings"
+KEY = "net.ipv4.vs.run_estimation"
+NOT_THERE = (
+    "it cannot be read (No such file or directory); name the root of a file tree, or a saved run"
+)
 
 
 @pytest.fixture
@@ -68,7 +72,54 @@ def test_a_path_that_is_not_there_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert explain.main([str(tmp_path / "none")]) == 4
-    assert "none" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told == f"ipvs-audit explain: {tmp_path / 'none'}: {NOT_THERE}\n"
+
+
+def test_what_holds_and_why_is_the_first_sentence(
+    image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(image, "etc/modprobe.d/ipvs.conf", "")
+    assert explain.main([str(image)]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    why = "no hook runs when ip_vs is loaded, so the value is the kernel's default, 1."
+    assert told.startswith(f"{KEY} does not stay 0: after a reload of ip_vs, {why} ")
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_no_line_is_wider_than_the_terminal(
+    width: int,
+    image: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    put(image, "usr/lib/sysctl.d/50-a-package-with-a-rather-long-name.conf", ON)
+    assert explain.main([str(image)]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= width
+
+
+def test_the_winner_is_coloured_on_a_terminal_and_not_where_no_color_says_so(
+    image: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    explain.main([str(image)])
+    assert "\x1b[1;32m" in capsys.readouterr().out
+    monkeypatch.setenv("NO_COLOR", "1")
+    explain.main([str(image)])
+    assert "32m" not in capsys.readouterr().out
+
+
+def test_json_is_one_list_of_what_jsonl_has_by_line(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [str(image), str(tmp_path / "none")]
+    assert explain.main([*paths, "--format", "json"]) == ExitCode.USAGE
+    whole = json.loads(capsys.readouterr().out)
+    explain.main([*paths, "--format", "jsonl"])
+    assert whole == lines(capsys)
+    assert [one["path"] for one in whole] == paths
 
 
 def test_what_a_tree_holds_does_nothing_to_the_terminal(
@@ -126,7 +177,7 @@ def test_jsonl_has_a_line_for_each_path_with_all_facts(
     none = tmp_path / "none"
     assert explain.main([str(none), str(image), "--format", "jsonl"]) == ExitCode.USAGE
     missing, found = lines(capsys)
-    assert missing == {"path": str(none), "error": "cannot be read: No such file or directory"}
+    assert missing == {"path": str(none), "error": NOT_THERE}
     assert found["assumed"][1:] == [
         "the kernel loads modules through /sbin/modprobe",
         "nothing else writes the key later: no unit, timer, cron, rc.local or the like is searched",
@@ -134,6 +185,7 @@ def test_jsonl_has_a_line_for_each_path_with_all_facts(
     ]
     assert found == {
         "path": str(image),
+        "summary": f"{KEY} stays 0 after a reload of ip_vs and a boot: {found['boot']['because']}.",
         "loaders": [
             {"name": "sysctl -p", "value": 0, "doubt": ""},
             {"name": "sysctl --system", "value": 0, "doubt": ""},

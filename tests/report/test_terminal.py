@@ -150,3 +150,11 @@ def test_a_long_report_path_is_never_wrapped() -> None:
     path = Path("/srv") / ("x" * 100) / "run"
     render_summary(sample_run.run(), path, Console(file=out, width=80))
     assert f"report: {path}/index.html\n" in out.getvalue()
+
+
+def test_the_way_out_of_an_error_is_not_cut() -> None:
+    message = (
+        "host key not known: " + "/a/long/path " * 40 + "or run with --host-key-policy accept-new"
+    )
+    down = replace(sample_run.lab_hosts()[-1], reason=message)
+    assert "accept-new" in printed(sample_run.run((down,)))

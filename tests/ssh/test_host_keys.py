@@ -48,6 +48,7 @@ def test_unknown_key_shows_fingerprint_and_the_way_to_accept(sshd: Server) -> No
     assert fingerprint(sshd.host_keys["ed25519"]) in message
     assert f"ssh-keyscan -p {sshd.port} 127.0.0.1 >>" in message
     assert "--host-key-policy accept-new" in message
+    assert message.index("accept-new") < message.index("offered")
     assert "expected none" in message
 
 
@@ -59,6 +60,7 @@ def test_changed_key_shows_both_fingerprints(sshd: Server, tmp_path: Path) -> No
     assert fingerprint(sshd.host_keys["ed25519"]) in message
     assert "possible interception, or the host was reinstalled" in message
     assert "If it was reinstalled: ssh-keygen -R" in message
+    assert message.index("ssh-keygen -R") < message.index("offered")
 
 
 def test_changed_key_of_another_type_is_changed_too(start: Start, tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ipvs_audit.persistence.resolution import Resolution
     from ipvs_audit.snapshot.sysctl_loader import Loader
 
+_NAME_ONE = "name the root of a file tree, or a saved run"
 _LOADERS = ("sysctl-p", "sysctl-system", "systemd-sysctl")
 _DESCRIPTION = """\
 Shows every line that concerns a sysctl key, loader by loader, which one wins, and why the others
@@ -54,13 +55,19 @@ def main(argv: Sequence[str]) -> ExitCode:
         OK when all were explained, USAGE when one, or a host of one, could not be read.
     """
     arguments = _parser().parse_args(argv)
-    show = _print_json if arguments.format == "jsonl" else _print_text
-    status = ExitCode.OK
+    status, lines = ExitCode.OK, []
     for path in arguments.path:
         for host, found in _explained(path, arguments):
-            show(path, host, found, heading=len(arguments.path) > 1)
+            if arguments.format == "text":
+                _print_text(path, host, found, heading=len(arguments.path) > 1)
+            elif arguments.format == "jsonl":
+                sys.stdout.write(f"{json.dumps(_as_json(path, host, found))}\n")
+            else:
+                lines.append(_as_json(path, host, found))
             if isinstance(found, str):
                 status = ExitCode.USAGE
+    if arguments.format == "json":
+        sys.stdout.write(f"{json.dumps(lines, indent=2)}\n")
     return status
 
 
@@ -71,9 +78,10 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--format",
-        choices=("text", "jsonl"),
+        choices=("text", "json", "jsonl"),
         default="text",
-        help="jsonl: one JSON object for each path, or each host of a saved run (default: text)",
+        help="json: a list with an object for each path, or each host of a saved run; jsonl: the"
+        " same, one a line (default: text)",
     )
     key = parser.add_argument_group("key")
     key.add_argument(
@@ -131,7 +139,7 @@ def _explained(
             else:
                 yield host, found
     except OSError as error:
-        yield "", f"cannot be read: {error.strerror or error}"
+        yield "", f"it cannot be read ({error.strerror or error}); {_NAME_ONE}"
     except StoreError as error:
         yield "", str(error)
 
@@ -140,7 +148,7 @@ def _host_configs(path: Path, key: Key) -> Iterator[tuple[str, HostConfig | str]
     """The hosts of a saved run, or the one that a tree is, without a name."""
     if not path.is_file() and not (path / NAME).is_file():
         if path.is_dir() and not (path / "etc").is_dir():
-            yield "", "holds no etc/ and no saved run; name the root of a file tree, or a run"
+            yield "", f"it holds no etc/ and no saved run; {_NAME_ONE}"
             return
         tree, loaders = read_tree(path), detect_loaders(path)
         programs = read_programs(path, tree, loaders)
@@ -172,11 +180,9 @@ def _chosen(config: HostConfig, names: Sequence[str]) -> tuple[Loader, ...]:
     return tuple(by_name[name] for name in names)
 
 
-def _print_json(path: Path, host: str, found: Explanation | str, *, heading: bool) -> None:
-    del heading  # each line names its path
+def _as_json(path: Path, host: str, found: Explanation | str) -> dict[str, Any]:
     line: dict[str, Any] = {"path": str(path)} | ({"host": host} if host else {})
-    line |= {"error": found} if isinstance(found, str) else found.as_json()
-    sys.stdout.write(f"{json.dumps(line)}\n")
+    return line | ({"error": found} if isinstance(found, str) else found.as_json())
 
 
 def _print_text(path: Path, host: str, found: Explanation | str, *, heading: bool) -> None:
@@ -185,9 +191,10 @@ def _print_text(path: Path, host: str, found: Explanation | str, *, heading: boo
         where = [] if found.startswith(str(path)) else [str(path)]
         refuse("explain", visible(": ".join([*where, *([host] if host else []), found])))
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
     if title:
         console.print(Text(visible(title), style="bold"))
+    console.print(Text(visible(found.summary), style="bold"))
     for resolution in found.resolutions:
         console.print(_table(resolution))
     lines = [f"after a reload: {found.reload.summary}"] if found.reload else []
@@ -209,7 +216,7 @@ def _table(found: Resolution) -> Table:
         stores = "" if entry.stores is None else str(entry.stores)
         row = ("wins" if entry.wins else "", entry.where, entry.setting.text, stores, entry.why)
         shown = [Text(visible(text)) for text in row]
-        table.add_row(*shown, style="bold" if entry.wins else None)
+        table.add_row(*shown, style="bold green" if entry.wins else None)
     if not found.assignments:
         files = "1 file" if len(found.files) == 1 else f"{len(found.files)} files"
         none = f"no line sets the key in the {files} that it reads"

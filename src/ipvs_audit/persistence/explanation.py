@@ -39,6 +39,7 @@ class Explanation:
         verdicts: what EST-2 and EST-3 give; None for another key than run_estimation.
         ignored: notes on files that no loader reads.
         answers: what the host's own programs say that they would do; empty for a tree on disk.
+        summary: what holds and why, in one sentence.
         assumed: what the result takes for granted, where there was no probe to tell.
     """
 
@@ -49,12 +50,14 @@ class Explanation:
     verdicts: dict[str, Verdict | None]
     ignored: tuple[str, ...]
     answers: tuple[str, ...]
+    summary: str
     assumed: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """The explanation as ``--format jsonl`` writes it; docs/explain.md describes the fields."""
+        """The explanation as ``--format json`` and ``jsonl`` write it, see docs/explain.md."""
         hook = self.hook
         return {
+            "summary": self.summary,
             "loaders": [
                 {"name": found.loader.name, "value": found.value, "doubt": found.doubt}
                 for found in self.resolutions
@@ -92,16 +95,41 @@ def explain(config: HostConfig, loaders: tuple[Loader, ...] = ()) -> Explanation
         config: the files and programs of a host or a file tree.
         loaders: those to resolve the key for; empty for all that are active on the host.
     """
+    reload = after_reload(config, POLICY.accepts) if config.needs_module else None
+    boot = after_boot(config, POLICY.accepts)
     return Explanation(
         resolutions=tuple(map(config.resolve, loaders or active_loaders(config))),
         hook=find_hook(config)[0],
-        reload=after_reload(config, POLICY.accepts) if config.needs_module else None,
-        boot=after_boot(config, POLICY.accepts),
+        reload=reload,
+        boot=boot,
         verdicts=_verdicts(config),
+        summary=_summary(config, reload, boot),
         ignored=config.ignored,
         answers=tuple(answer_lines(config)),
         assumed=(*config.programs.assumptions, *([] if config.kernel else _ASSUMED_OF_A_TREE)),
     )
+
+
+def _summary(config: HostConfig, reload: Prediction | None, boot: Prediction) -> str:
+    key, predictions = config.key.dotted, {"a boot": boot}
+    if reload is not None:
+        predictions = {"a reload of ip_vs": reload, **predictions}
+    if config.key != RUN_ESTIMATION:
+        if boot.doubt:
+            return f"{key} is not known after a boot: {boot.doubt}."
+        return f"{key} {_value(boot)} after a boot: {boot.reason}."
+    if config.module == "absent":
+        return "ip_vs is not present here, so there is no estimation to switch off."
+    for holds, words in ((False, "does not stay 0"), (None, "is not known to stay 0")):
+        for when, prediction in predictions.items():
+            if prediction.holds(POLICY.accepts) is holds:
+                return f"{key} {words}: after {when}, {prediction.reason}."
+    holds_how = "stays 0" if boot.value is not None else "cannot be on"
+    return f"{key} {holds_how} after {' and '.join(predictions)}: {boot.reason}."
+
+
+def _value(prediction: Prediction) -> str:
+    return "is not set" if prediction.value is None else f"is {prediction.value}"
 
 
 def _verdicts(config: HostConfig) -> dict[str, Verdict | None]:

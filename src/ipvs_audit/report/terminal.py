@@ -46,6 +46,8 @@ MAX_NAMES = 5
 MAX_NOTES = 10
 _HOST_WIDTH = 32
 _MESSAGE_WIDTH = 400
+#: What to do about an error is part of its message, with paths and names: it is not cut.
+_ERROR_WIDTH = 1_500
 _NAME_WIDTH = 64
 
 _STYLES = {
@@ -203,7 +205,8 @@ def _print_findings(run: Run, console: Console) -> None:
         )
         if len(names) > MAX_NAMES:
             _print_indented(console, f"{', '.join(names[:MAX_NAMES])} ...")
-        _print_indented(console, finding.message)
+        most = _ERROR_WIDTH if finding.status is Status.ERROR else _MESSAGE_WIDTH
+        _print_indented(console, finding.message, most=most)
         if finding.status is Status.FAIL:
             for number, line in enumerate(filter(None, finding.fix.split("\n"))):
                 if not line.startswith(PLAN):  # the command at the end is for all hosts
@@ -233,9 +236,11 @@ def _title(same: Sequence[Finding]) -> str:
     return f" {clipped(ids, _NAME_WIDTH)}" if ids else ""
 
 
-def _print_indented(console: Console, text: str, lead: str = "") -> None:
+def _print_indented(
+    console: Console, text: str, lead: str = "", *, most: int = _MESSAGE_WIDTH
+) -> None:
     """A text below a finding, whole lines behind a lead of the same width."""
-    shown = Text(_ascii_marks(clipped(one_line(text), _MESSAGE_WIDTH)))
+    shown = Text(_ascii_marks(clipped(one_line(text), most)))
     for line in shown.wrap(console, max(console.width - 4 - len(lead), 20)):
         line.rstrip()
         console.print(Text(f"    {lead}").append_text(line), soft_wrap=True)

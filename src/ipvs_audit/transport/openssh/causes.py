@@ -36,8 +36,8 @@ _CAUSES: tuple[tuple[str, FailureKind, Retry, str], ...] = (
         "host-key",
         "never",
         (
-            "HOST KEY CHANGED{offered}; possible interception, or the host was reinstalled. If it"
-            " was reinstalled: ssh-keygen -R HOST, and add its new key to known_hosts"
+            "HOST KEY CHANGED: possible interception, or the host was reinstalled. If it was"
+            " reinstalled: ssh-keygen -R HOST, and add its new key to known_hosts{offered}"
         ),
     ),
     (
@@ -45,9 +45,9 @@ _CAUSES: tuple[tuple[str, FailureKind, Retry, str], ...] = (
         "host-key",
         "never",
         (
-            "host key not known{offered}: compare the fingerprint on the host (ssh-keygen -lf"
+            "host key not known: compare its fingerprint on the host (ssh-keygen -lf"
             " /etc/ssh/ssh_host_*_key.pub), then add the key to known_hosts, or run once with"
-            " --host-key-policy accept-new"
+            " --host-key-policy accept-new{offered}"
         ),
     ),
     (
@@ -152,7 +152,7 @@ def refused(
     'unreachable'
     """
     said = proxies.decode("utf-8", "replace").splitlines()
-    offered = f": offered {log.key_type} {log.fingerprint}" if log.fingerprint else ""
+    offered = f"; offered {log.key_type} {log.fingerprint}" if log.fingerprint else ""
     between = "on the way to it: " if log.proxied else ""
     for lines, who in ((log.complaints, ""), (said, between)):
         for pattern, kind, retry, advice in _CAUSES:

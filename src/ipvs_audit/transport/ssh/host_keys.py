@@ -158,10 +158,10 @@ def _file_for_new_keys(hop: Hop) -> Path:
 def _unknown(hop: Hop, shown: Key) -> TransportError:
     return TransportError(
         "host-key",
-        f"{hop.where}: host key not known: offered {shown.type} {shown.fingerprint}, expected "
-        f"none ({_files(hop)} does not hold {hop.host_key_name}); compare the fingerprint on the "
-        f"host (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then accept it with {_keyscan(hop)}, "
-        f"or run once with --host-key-policy accept-new{_checking(hop)}",
+        f"{hop.where}: host key not known: compare its fingerprint on the host (ssh-keygen -lf "
+        f"/etc/ssh/ssh_host_*_key.pub), then accept it with {_keyscan(hop)}, or run once with "
+        f"--host-key-policy accept-new{_checking(hop)}; offered {shown.type} {shown.fingerprint}, "
+        f"expected none ({_files(hop)} does not hold {hop.host_key_name})",
     )
 
 
@@ -169,10 +169,10 @@ def _changed(hop: Hop, shown: Key, known: Known) -> TransportError:
     expected = ", ".join(f"{key.type} {key.fingerprint}" for key in known.keys)
     return TransportError(
         "host-key",
-        f"{hop.where}: HOST KEY CHANGED: offered {shown.type} {shown.fingerprint}, expected "
-        f"{expected} ({_files(hop)}); possible interception, or the host was reinstalled. "
+        f"{hop.where}: HOST KEY CHANGED: possible interception, or the host was reinstalled. "
         f"If it was reinstalled: ssh-keygen -R '{hop.host_key_name}' and {_keyscan(hop)}; "
-        f"--host-key-policy accept-new does not accept a changed key{_checking(hop)}",
+        f"--host-key-policy accept-new does not accept a changed key{_checking(hop)}; "
+        f"offered {shown.type} {shown.fingerprint}, expected {expected} ({_files(hop)})",
     )
 
 
