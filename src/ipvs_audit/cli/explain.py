@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ipvs_audit.cli.arguments import Parser, refuse
 from ipvs_audit.model.exit_codes import ExitCode
 from ipvs_audit.model.package_version import PackageVersion, parse_package_version
 from ipvs_audit.model.sanitise import visible
+from ipvs_audit.model.text import counted
 from ipvs_audit.persistence.explanation import Explanation, explain, with_versions
 from ipvs_audit.persistence.host_config import HostConfig, host_config_of
 from ipvs_audit.persistence.tree_on_disk.loaders import detect_loaders
@@ -196,7 +196,7 @@ def _print_text(path: Path, host: str, found: Explanation | str, *, heading: boo
         console.print(Text(visible(title), style="bold"))
     console.print(Text(visible(found.summary), style="bold"))
     for resolution in found.resolutions:
-        console.print(_table(resolution))
+        _print_resolution(console, resolution)
     lines = [f"after a reload: {found.reload.summary}"] if found.reload else []
     lines += [f"after a boot: {found.boot.summary}", *found.ignored, *found.answers]
     lines += [f"assumed: {each}" for each in found.assumed]
@@ -207,20 +207,28 @@ def _print_text(path: Path, host: str, found: Explanation | str, *, heading: boo
         console.print(Text(visible(line)))
 
 
-def _table(found: Resolution) -> Table:
-    title = Text(f"{found.loader.name} ({found.loader.version_text or 'current'})")
-    table = Table(title=title, title_justify="left")
-    for heading in ("", "where", "line", "stores", "why not used"):
-        table.add_column(heading, overflow="fold")
+def _print_resolution(console: Console, found: Resolution) -> None:
+    """The lines that a loader reads of the key, one below the other; a path is never broken."""
+    title = f"{found.loader.name} ({found.loader.version_text or 'current'})"
+    console.print(Text(visible(title), style="underline"))
     for entry in found.assignments:
-        stores = "" if entry.stores is None else str(entry.stores)
-        row = ("wins" if entry.wins else "", entry.where, entry.setting.text, stores, entry.why)
-        shown = [Text(visible(text)) for text in row]
-        table.add_row(*shown, style="bold green" if entry.wins else None)
+        line = visible(f"{entry.where}: {entry.setting.text.strip()}")
+        if entry.stores is not None:
+            line += visible(f" (stores {entry.stores})")
+        mark, style = ("wins  ", "bold green") if entry.wins else ("      ", "")
+        _print_below(console, line, mark, style)
+        if entry.why:
+            _print_below(console, visible(f"not used: {entry.why}"), " " * 8)
     if not found.assignments:
-        files = "1 file" if len(found.files) == 1 else f"{len(found.files)} files"
-        none = f"no line sets the key in the {files} that it reads"
-        table.add_row("", Text(none), "", "", "")
+        files = counted(len(found.files), "file")
+        _print_below(console, f"no line sets the key in the {files} that it reads", " " * 6)
     if found.doubt:
-        table.caption = Text(visible(f"not certain: {found.doubt}"))
-    return table
+        _print_below(console, visible(f"not certain: {found.doubt}"), " " * 6)
+
+
+def _print_below(console: Console, text: str, mark: str, style: str = "") -> None:
+    """A text behind a mark, its further lines as far to the right."""
+    for line in Text(text).wrap(console, max(console.width - len(mark), 20)):
+        line.rstrip()
+        console.print(Text(mark + line.plain, style=style), soft_wrap=True)
+        mark = " " * len(mark)
