@@ -52,6 +52,7 @@ _KNOWN_HOSTS_COMMAND = ("KnownHostsCommand", "none")
 _LOG_VERBOSE = ("LogVerbose", "none")
 _BOTH_SINCE = (8, 5)
 
+_UNFIT = frozenset('"\\$')
 _RELATIVE_INCLUDE = re.compile(r"(?im)^[ \t]*include[ \t=]+(?:.*[ \t])?\"?[^/\s\"~=]")
 
 #: Options of ssh(1) that change how a host is reached, with an argument and without.
@@ -240,7 +241,7 @@ def _include(path: Path) -> str:
 def _quoted(path: Path) -> str:
     """A path as ssh_config takes it; ``%`` begins a token there."""
     text = str(path)
-    if any(not each.isprintable() or each in '"\\$' for each in text):
+    if not text.isprintable() or not _UNFIT.isdisjoint(text):
         raise TransportError(
             "configuration", f"use a path without quotes, backslashes and dollars: {text!a}"
         )

@@ -13,6 +13,11 @@ from ipvs_audit.model import limits
 _KEY = re.compile(r"Server host (?:key|certificate): ([\w@.-]+) (SHA256:[A-Za-z0-9+/]{43})\b")
 _AUTHENTICATING = re.compile(r"Authenticating to (\S+):(\d+) as '(.*)'")
 _METHODS = re.compile(r"Authentications that can continue: (\S+)")
+#: Of some 60 lines of debugging for a host, those that are looked at.
+_LOOKED_AT = re.compile(
+    rb"debug1: (?:Server host |Authenticating to |Authentications that |Executing proxy "
+    rb"|Connection established|Remote protocol version |Entering interactive )"
+)
 
 
 class ClientLog:
@@ -50,6 +55,8 @@ class ClientLog:
         *lines, rest = (self._rest + data).split(b"\n")
         self._rest = rest[: limits.QUOTE_SEARCHED]
         for line in lines:
+            if line.startswith(b"debug") and not _LOOKED_AT.match(line):
+                continue
             self._take(line.decode("utf-8", "replace").rstrip("\r"))
 
     def _take(self, line: str) -> None:
