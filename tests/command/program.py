@@ -63,7 +63,7 @@ class Audit:
         )
         return Ran(done.returncode, done.stdout, self.reports)
 
-    def interrupted(self, *arguments: str | Path, after: float, timeout: float = 60) -> Ran:
+    def interrupted(self, *arguments: str | Path, after: float, timeout: float = 300) -> Ran:
         """Press Ctrl-C some seconds after the hosts are known, which is told at the start."""
         process = subprocess.Popen(
             self.argv(*arguments),

@@ -263,6 +263,7 @@ def _command(folder: Path, hosts: dict[str, Remedied], *arguments: str) -> list[
     return [
         *(sys.executable, "-m", "pytest", "--reports", str(folder / "reports")),
         *("--inventory", str(_inventory(folder, *hosts.values())), "--yes", "-k", "not est_6"),
+        *("--connect-timeout", "120", "--deadline", "600"),
         *arguments,
     ]
 
@@ -281,7 +282,7 @@ def audit(
     )
 
 
-def _wait_for_applying(reports: Path, seconds: float = 120) -> Path:
+def _wait_for_applying(reports: Path, seconds: float = 600) -> Path:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for path in reports.glob("*/journal.jsonl"):
