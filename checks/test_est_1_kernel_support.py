@@ -13,6 +13,12 @@ from ipvs_audit.snapshot import Snapshot
     source="vendor document: supported kernel versions",
     fix="Update to a kernel that has net.ipv4.vs.run_estimation, and boot it.",
     evidence=("host", "module", "netns", "next-boot", "loaders"),
+    references=(
+        "NIST SP 800-53 CM-6",
+        "NIST SP 800-53 SI-2",
+        "ISO/IEC 27001:2022 A.8.9",
+        "CIS Controls v8 4.1",
+    ),
 )
 def test_kernel_support(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """Only kernels that have net.ipv4.vs.run_estimation can switch estimation off.

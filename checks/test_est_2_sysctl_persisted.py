@@ -14,13 +14,18 @@ from ipvs_audit.snapshot import Snapshot
 @control(
     "EST-2",
     "sysctl-persisted",
-    severity="high",
+    severity="medium",
     source="vendor document: step 2",
     fix="Keep one line that sets net.ipv4.vs.run_estimation to the policy's value, in "
     "/etc/sysctl.conf, and remove the other lines for the key.",
     evidence=("sysctl", "sysctl-named", "modprobe", "loaders", "next-boot", "asked"),
     proves=True,
     remediable=True,
+    references=(
+        "NIST SP 800-53 CM-6",
+        "ISO/IEC 27001:2022 A.8.9",
+        "CIS Controls v8 4.1",
+    ),
 )
 def test_sysctl_persisted(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """The next boot, reload or sysctl -p sets what the files say.

@@ -15,7 +15,7 @@ from ipvs_audit.snapshot import Snapshot
 @control(
     "EST-3",
     "module-reload",
-    severity="high",
+    severity="medium",
     source="vendor document: step 3, IPVS module reloads",
     fix="Correct what the finding names, so that each load of ip_vs, and each boot, ends with the "
     "policy's value. The vendor's recipe: the value in /etc/sysctl.conf; and in "
@@ -37,6 +37,11 @@ from ipvs_audit.snapshot import Snapshot
     ),
     proves=True,
     remediable=True,
+    references=(
+        "NIST SP 800-53 CM-6",
+        "ISO/IEC 27001:2022 A.8.9",
+        "CIS Controls v8 4.1",
+    ),
 )
 def test_module_reload(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """Each load of ip_vs resets the value to 1, and at boot sysctl runs before ip_vs is there.

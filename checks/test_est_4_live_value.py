@@ -15,6 +15,12 @@ from ipvs_audit.snapshot import Snapshot
     evidence=("netns", "module"),
     proves=True,
     remediable=True,
+    references=(
+        "NIST SP 800-53 CM-6",
+        "NIST SP 800-53 SC-5",
+        "ISO/IEC 27001:2022 A.8.9",
+        "CIS Controls v8 4.1",
+    ),
 )
 def test_live_value(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """The running value is what stalls packets or does not, whatever any file says.

@@ -24,6 +24,12 @@ from ipvs_audit.snapshot.namespaces import Netns
     evidence=("netns", "module"),
     proves=True,
     remediable=True,
+    references=(
+        "NIST SP 800-53 CM-6",
+        "NIST SP 800-53 SC-5",
+        "ISO/IEC 27001:2022 A.8.9",
+        "CIS Controls v8 4.1",
+    ),
 )
 def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """A new network namespace always starts with estimation on, whatever the host is set to.

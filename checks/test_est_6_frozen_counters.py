@@ -38,6 +38,12 @@ _WORDS = {
     evidence=("counters", "stats.0", "stats.2", "module"),
     proves=True,
     remediable=True,
+    references=(
+        "NIST SP 800-53 CM-6",
+        "NIST SP 800-53 SC-5",
+        "ISO/IEC 27001:2022 A.8.9",
+        "CIS Controls v8 4.1",
+    ),
 )
 def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """The value says what was asked for; the counters say what happens.

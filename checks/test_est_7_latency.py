@@ -25,6 +25,7 @@ from ipvs_audit.snapshot import Snapshot
     fix="Use network diagnostics to find what else stalls the host or the path.",
     evidence=("latency", "latency.trace"),
     required=False,
+    references=("NIST SP 800-53 SC-5",),
 )
 def test_latency(snapshot: Snapshot, policy: Policy, assessment: Assessment) -> None:
     """Delays of tens to hundreds of milliseconds, every 2 s, are why estimation is switched off.

@@ -140,7 +140,11 @@ class TestBadInput:
             ("--waivers", "waivers.yml", "waivers.yml:3: expires must be a date"),
             ("--waivers", "none.yml", "none.yml: cannot read the waivers"),
             ("--baseline", "nowhere", "--baseline: nowhere: No such file"),
-            ("--format", "pdf", "'pdf' is not a format; formats are csv, sarif, hdf, prometheus"),
+            (
+                "--format",
+                "pdf",
+                "'pdf' is not a format; formats are csv, sarif, sarif-all, hdf, prometheus",
+            ),
             ("--shard", "3/2", "'3/2' is not a shard"),
             ("--junit-split", "0", "'0' is not a number of hosts"),
             ("--sign", "none.key", "--sign none.key: no such key"),

@@ -149,3 +149,17 @@ def test_a_place_is_that_of_the_key_or_of_what_holds_it() -> None:
     assert document.place(("a", 1, "b")) == "f.yml:3"
     assert document.place(("a", "nothing")) == "f.yml:1"
     assert StrictYaml.parse(b"", "f.yml").place(("a",)) == "f.yml"
+
+
+def test_references_are_the_whole_runs_and_no_hosts() -> None:
+    with pytest.raises(PolicyError, match=r"set references in the policy file.*host web1 has"):
+        policy_for(Policy(), Target("web1", policy={"references": {"EST-4": ["ACME-1"]}}))
+
+
+def test_a_reference_is_one_of_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yml"
+    path.write_text("references: {EST-4: [ACME-LNX-017]}\n")
+    assert load_policy(path)[0].references == {"EST-4": ["ACME-LNX-017"]}
+    path.write_text("references: {EST-4: ACME-LNX-017}\n")
+    with pytest.raises(PolicyError, match=r":1: references\.EST-4 is 'ACME-LNX-017'.*list"):
+        load_policy(path)

@@ -62,7 +62,15 @@ CONTROLS = (
         "See EST-4 and EST-5; a value of 0 with moving totals is a kernel defect to report.",
     ),
 )
-CONTROLS = tuple(replace(one, proves=one.id != "EST-1") for one in CONTROLS)
+CONTROLS = tuple(
+    replace(
+        one,
+        proves=one.id != "EST-1",
+        references=("NIST SP 800-53 CM-6", "ISO/IEC 27001:2022 A.8.9", "ACME-LNX-017"),
+        file=f"checks/test_{one.id.lower().replace('-', '_')}.py",
+    )
+    for one in CONTROLS
+)
 
 _AT = "2026-11-23T02:00:04.211Z"
 _ROOT = "root (uid 0)"
@@ -394,7 +402,11 @@ HOSTILE = (
 def hostile_run() -> Run:
     """A run in which every string that a host or an inventory can choose is hostile."""
     shown = Evidence(HOSTILE, HOSTILE * 3, 1, HOSTILE, HOSTILE, cut=7)
-    control = replace(CONTROLS[0], name=HOSTILE, source=HOSTILE, rationale=HOSTILE, fix=HOSTILE)
+    control = replace(
+        CONTROLS[0],
+        **dict.fromkeys(("name", "source", "rationale", "fix", "file"), HOSTILE),
+        references=(HOSTILE, f"NIST SP 800-53 {HOSTILE}"),
+    )
     verdicts = [*Verdict, Verdict.FAIL]
     controls = tuple(
         Result(

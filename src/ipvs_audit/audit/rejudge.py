@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -92,7 +92,7 @@ def rejudge(
     found.wrong += [
         f"{name}: is in the evidence, but not in the results" for name in by_host.keys() - known
     ]
-    found.wrong += _controls(run, checks)
+    found.wrong += _controls(run, policy, checks)
     for control in _left_out_of_run(run, checks, by_host.values()):
         found.skip(f"control was not evaluated in this run: {control}")
     for host in run.hosts:
@@ -184,9 +184,13 @@ def _accounts(run: Run, waivers: Waivers) -> Iterator[str]:
             )
 
 
-def _controls(run: Run, checks: Mapping[str, Check]) -> Iterator[str]:
+def _controls(run: Run, policy: Policy, checks: Mapping[str, Check]) -> Iterator[str]:
     for said in run.controls:
         about = control_of(checks.get(said.id))
+        if about is not None:
+            # The folder of checks may have another name here.
+            own = policy.references.get(said.id, ())
+            about = replace(about.with_references(own), file=said.file)
         if about is not None and about != said:
             yield f"{said.id}: the metadata of the control is not that of its check"
     for name, check in checks.items():

@@ -198,7 +198,10 @@ class AuditSession:
             policy_sha256=self.policy_sha256,
             inventory_sha256=self.inventory.sha256,
             inventory=tuple(_shown(source) for source in self.inventory.sources),
-            controls=tuple(sorted(self.controls.values(), key=lambda control: control.id)),
+            controls=tuple(
+                control.with_references(self.policy.references.get(control.id, ()))
+                for control in sorted(self.controls.values(), key=lambda control: control.id)
+            ),
             required=self._required(),
             hosts=hosts,
             interrupted=self.interrupted,

@@ -25,6 +25,7 @@ import shlex
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from ipvs_audit.model.control import SEVERITIES, Control
@@ -96,6 +97,7 @@ def control(
     required: bool = True,
     proves: bool = False,
     remediable: bool = False,
+    references: tuple[str, ...] = (),
 ) -> Callable[[_C], _C]:
     """Mark a test function as the check of a control. Its docstring is the rationale.
 
@@ -112,6 +114,8 @@ def control(
         proves: whether a pass shows that estimation is as the policy demands; a host on which no
             such control passes is not called compliant.
         remediable: whether ``--remediate`` can remediate a failure.
+        references: requirements of standards that it serves, each with the standard's name, e.g.
+            ``NIST SP 800-53 CM-6``.
 
     Raises:
         ValueError: for a severity that is not one of :data:`~ipvs_audit.model.control.SEVERITIES`.
@@ -127,11 +131,19 @@ def control(
             required=required,
             proves=proves,
             remediable=remediable,
+            references=references,
+            file=_file_of(check),
         )
         check.__ipvs_control__ = about  # type: ignore[attr-defined]
         return check
 
     return mark
+
+
+def _file_of(check: Check) -> str:
+    """The file of a check and its directory, not where that is: it stands in reports."""
+    code = getattr(check, "__code__", None)
+    return "/".join(Path(code.co_filename).parts[-2:]) if code is not None else ""
 
 
 def control_of(check: object) -> Control | None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field
 
 from ipvs_audit.model.fields import Name, Text  # noqa: TC001  # pydantic reads it
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 SEVERITIES = ("high", "medium", "low")
+_NIST = "NIST SP 800-53 "
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +39,19 @@ class Control:
     remediable: Annotated[
         bool, Field(description="whether --remediate can remediate a failure")
     ] = False
+    references: Annotated[
+        tuple[Name, ...],
+        Field(description="requirements of standards, and the organisation's own (policy)"),
+    ] = ()
+    file: Annotated[
+        Name, Field(description="its check, with its directory; empty where unknown")
+    ] = ""
+
+    @property
+    def nist(self) -> tuple[str, ...]:
+        """Its controls in NIST SP 800-53, e.g. ``CM-6``."""
+        return tuple(one.removeprefix(_NIST) for one in self.references if one.startswith(_NIST))
+
+    def with_references(self, own: Iterable[str]) -> Self:
+        """The control with an organisation's own references after those that it has."""
+        return replace(self, references=tuple(dict.fromkeys((*self.references, *own))))

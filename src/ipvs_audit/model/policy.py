@@ -31,6 +31,7 @@ _CONTROL = r"^[A-Z][A-Z0-9]*-\d+$"
 Release = Annotated[str, Field(pattern=_RELEASE)]
 ControlId = Annotated[str, Field(pattern=_CONTROL)]
 Severity = Literal["high", "medium", "low"]
+ReferenceText = Annotated[str, Field(min_length=1, max_length=200)]
 
 _KINDS = {dict: "a mapping", list: "a list", type(None): "empty"}
 
@@ -51,6 +52,7 @@ class Policy(BaseModel):
             os-release's ID and major version run together, e.g. ``alinux3``.
         sample_seconds: how far apart the two readings of the counters are, 5 to 60 seconds.
         severity: control id to ``high``, ``medium`` or ``low``, where it is not the control's own.
+        references: control id to an organisation's own names for the requirement, for the reports.
         max_age_hours: evidence that is older when the run starts is an error; None takes any.
         remedy: where remediation persists the value: the vendor's ``recipe`` (/etc/sysctl.conf and
             a hook that runs ``sysctl -p``), a ``drop-in`` in /etc/sysctl.d and a hook for it alone,
@@ -77,6 +79,7 @@ class Policy(BaseModel):
         default=limits.SHORTEST_SPAN, ge=limits.SHORTEST_SPAN, le=limits.LONGEST_SPAN
     )
     severity: dict[ControlId, Severity] = Field(default_factory=dict)
+    references: dict[ControlId, list[ReferenceText]] = Field(default_factory=dict)
     max_age_hours: int | None = Field(default=None, ge=1)
     remedy: Literal["auto", "recipe", "drop-in"] = "auto"
     accept_statistics_loss: bool = False
@@ -132,6 +135,11 @@ def policy_for(policy: Policy, target: Target) -> Policy:
     """
     if not target.policy:
         return policy
+    if "references" in target.policy:
+        raise PolicyError(
+            "set references in the policy file, they are those of the whole run:"
+            f" host {target.name} has ipvs_audit_references"
+        )
     changed: dict[str, object] = policy.model_dump()
     for name, value in target.policy.items():
         before = changed.get(name)

@@ -82,4 +82,5 @@ def from_report(told: dict[str, Any]) -> tuple[str, Control, Result]:
     host, control = fields.pop("host"), fields.pop("about")
     fields["evidence"] = tuple(Evidence(**one) for one in fields["evidence"])
     fields["verdict"] = Verdict(fields["verdict"])
-    return host, Control(**control | {"evidence": tuple(control["evidence"])}), Result(**fields)
+    lists = {name: tuple(control[name]) for name in ("evidence", "references")}
+    return host, Control(**control | lists), Result(**fields)

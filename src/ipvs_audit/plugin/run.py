@@ -289,7 +289,7 @@ class AuditRun:
         self.stop.raises = False  # what is half written is of no use
         self.audit.interrupted = self.audit.interrupted or self.stop.requested
         self.connections.close()
-        self._note_unknown_severities()
+        self._note_unknown_controls()
         run = self.audit.finish(self._needed)
         if self.remediation is not None:
             run = with_remediation(run, self.remediation)
@@ -318,11 +318,15 @@ class AuditRun:
         bad = any(one.verdict.bad and not one.waived for host in run.hosts for one in host.controls)
         return exitstatus or (ExitCode.FINDINGS if bad else ExitCode.OK)
 
-    def _note_unknown_severities(self) -> None:
-        named = {control for policy in self.audit.policies.values() for control in policy.severity}
+    def _note_unknown_controls(self) -> None:
+        named = {
+            control
+            for policy in self.audit.policies.values()
+            for control in (*policy.severity, *policy.references)
+        }
         if unknown := sorted(named - self.audit.controls.keys()):
             self.audit.notes.append(
-                f"The policy gives a severity to {', '.join(unknown)}, which was not evaluated."
+                f"The policy names {', '.join(unknown)}, which was not evaluated."
             )
 
     def summarise(self, terminalreporter: Any) -> None:  # noqa: ANN401

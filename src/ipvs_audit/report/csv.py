@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     *("run", "host", "groups", "state", "reason", "kernel"),
-    *("control", "name", "severity", "verdict", "waiver"),
+    *("control", "name", "severity", "references", "verdict", "waiver"),
     *("message", "expected", "observed", "fix", "at"),
 )
 #: The start of a field, or of what would be one, and its first character.
@@ -48,12 +48,13 @@ def write(run: Run, path: Path) -> None:
 
 def _rows(run: Run, host: HostResult) -> Iterator[tuple[str, ...]]:
     control = (run.id, host.name, " ".join(host.groups), host.state, host.reason, host.kernel)
+    references = {each.id: ", ".join(each.references) for each in run.controls}
     for one in host.controls:
-        judged = (one.control, one.name, one.severity, one.verdict.word, one.waiver or "")
+        about = (one.control, one.name, one.severity, references.get(one.control, ""))
         said = (one.message, one.expected, one.observed, one.fix)
-        yield (*control, *judged, *said, host.finished)
+        yield (*control, *about, one.verdict.word, one.waiver or "", *said, host.finished)
     if not host.controls:
-        yield (*control, *("",) * 9, host.finished)
+        yield (*control, *("",) * 10, host.finished)
 
 
 def _field(text: str) -> str:

@@ -19,7 +19,7 @@ class Format:
     """One format.
 
     Attributes:
-        file: the name of the file in a run's directory.
+        file: the name of the file in a run's directory; of the first one, where there are more.
         write: writes a run, completed and bounded, to a path; raises OSError.
     """
 
@@ -31,6 +31,7 @@ class Format:
 FORMATS = {
     "csv": Format("results.csv", csv.write),
     "sarif": Format("results.sarif", sarif.write),
+    "sarif-all": Format("results-all.sarif", sarif.write_all),
     "hdf": Format("results.hdf.json", hdf.write),
     "prometheus": Format("results.prom", prometheus.write),
 }

@@ -125,10 +125,12 @@ def _control(control: Control, host: HostResult, severity: str) -> dict[str, obj
         "tags": {
             "severity": visible(severity),
             "source": visible(control.source),
+            "nist": [visible(one) for one in control.nist],
+            "references": [visible(one) for one in control.references],
             "control": visible(control.id),
             "host": visible(host.name),
         },
-        "refs": [{"ref": visible(control.source)}],
+        "refs": [{"ref": visible(one)} for one in (control.source, *control.references)],
         "source_location": {},
         "code": "",
     }
