@@ -143,7 +143,7 @@ class TestBadInput:
             (
                 "--format",
                 "pdf",
-                "'pdf' is not a format; formats are csv, sarif, sarif-all, hdf, prometheus",
+                "'pdf' is not a format; formats are csv, sarif, sarif-all, hdf, oscal, prometheus",
             ),
             ("--shard", "3/2", "'3/2' is not a shard"),
             ("--junit-split", "0", "'0' is not a number of hosts"),

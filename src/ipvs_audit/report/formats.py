@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipvs_audit.report import csv, hdf, prometheus, sarif
+from ipvs_audit.report import csv, hdf, oscal, prometheus, sarif
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,5 +33,6 @@ FORMATS = {
     "sarif": Format("results.sarif", sarif.write),
     "sarif-all": Format("results-all.sarif", sarif.write_all),
     "hdf": Format("results.hdf.json", hdf.write),
+    "oscal": Format("results.oscal.json", oscal.write),
     "prometheus": Format("results.prom", prometheus.write),
 }
