@@ -58,6 +58,24 @@ def test_all_is_on_paper_under_jenkins_policy_which_allows_no_script(
             )
 
 
+def test_each_sheet_of_paper_has_the_verdict_the_run_and_its_number(
+    tmp_path: Path, serve: Callable[[bool], str], printed: Callable[..., str]
+) -> None:
+    passing = (sample_run.host(f"web-{number}") for number in range(14))
+    fleet = sample_run.run((sample_run.lab_hosts()[1], *passing))
+    write_reports(fleet, None, tmp_path / "run")
+    paper = printed(f"{serve(True)}/run/index.html")
+    each = r"Notcompliantrun2026-11-23T02-00-00Z(\d+)of(\d+)IPVSestimationaudit"
+    numbers = re.findall(each, paper)
+    sheets = len(numbers)
+    assert sheets > 9
+    assert [int(number) for number, _ in numbers] == list(range(1, sheets + 1))
+    assert {int(of) for _, of in numbers} == {sheets}
+    # Names that the screen folds away.
+    matrix = paper[paper.index("Hostsandcontrols") : paper.index("Findingsbycause")]
+    assert all(host.name in matrix for host in fleet.hosts)
+
+
 @pytest.mark.parametrize(
     ("scheme", "colour"), [("1", (0xFD, 0xFD, 0xFB)), ("0", (0x15, 0x17, 0x1A))]
 )

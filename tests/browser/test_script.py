@@ -108,6 +108,42 @@ def test_filtering_never_reaches_the_paper(
         assert paper.count(host.name) >= 2
 
 
+def test_the_address_keeps_what_is_asked_for(page: Browser) -> None:
+    page.type("#tools-search", "e")
+    page.run("document.querySelector('.tools button[value=fail]').click()")
+    found = page.run(SHOWN, ROWS)
+    assert found == ["drifted", "legacy"]
+    kept = page.soon("?find=e&show=fail", "return location.search")
+    assert kept == "?find=e&show=fail"
+    page.go(page.run("return location.href"))
+    assert page.run(SHOWN, ROWS) == found
+    assert page.run("return document.querySelector('#tools-search').value") == "e"
+    assert page.run(SHOWN, ".tools [aria-pressed=true]") == ["fail"]
+    page.type("#tools-search", "\ue00c")
+    page.run("document.querySelector('.tools button[value=fail]').click()")
+    assert page.soon("", "return location.search") == ""
+
+
+def test_head_and_hosts_stay_in_sight_where_the_matrix_is_wider_than_the_screen(
+    chrome: Browser, tmp_path: Path, serve: Callable[[bool], str]
+) -> None:
+    write_reports(sample_run.run(sample_run.fleet(120)), None, tmp_path / "run")
+    (tmp_path / "narrow.html").write_text(
+        '<iframe src="run/index.html" width="400" height="700" frameborder="0"></iframe>'
+    )
+    chrome.go(f"{serve(False)}/narrow.html")
+    places = """
+        const page = document.querySelector("iframe").contentDocument;
+        const area = page.querySelector("#matrix .wide");
+        area.scrollTo(200, 300);
+        const at = (one, side) => one.getBoundingClientRect()[side];
+        const near = (one, side) => Math.round(at(page.querySelector(one), side) - at(area, side));
+        return [area.scrollLeft, area.scrollTop, near("#matrix thead th:nth-child(3)", "top"),
+            near("#matrix tbody tr:nth-child(2) th", "left"), near("#matrix .names .still", "left")]
+    """
+    assert chrome.run(places) == [200, 300, 0, 0, 0]
+
+
 def test_columns_sort_and_a_third_press_gives_the_order_back(page: Browser) -> None:
     before = page.run(SHOWN, ROWS)
     press = "document.querySelectorAll('#matrix thead button')[arguments[0]].click()"
@@ -172,6 +208,13 @@ def test_a_large_fleet_is_searched_by_name_and_painted_soon(
     one = first_paint(chrome, f"{serve(False)}/one/index.html")
     many = first_paint(chrome, f"{serve(False)}/run/index.html")
     assert many < 30 * max(one, 50)  # not with the number of hosts; figures are in docs/reports.md
+    first = ["verdict", "findings", "about", "scores", "matrix", "hosts", "controls"]
+    assert (
+        chrome.run("return [...document.querySelectorAll('main > section')].map(one => one.id)")
+        == first
+    )
+    assert "lb-01234.prod.example.com" not in chrome.run(SHOWN, "#matrix .names a")  # it passes
+    assert "lb-00006.prod.example.com" in chrome.run(SHOWN, "#matrix .names a")
     chrome.type("#tools-search", "lb-01234")
     found = ["lb-01234.prod.example.com"]
     assert chrome.soon(found, SHOWN, "#matrix .names a") == ["lb-01234.prod.example.com"]

@@ -296,6 +296,33 @@ def test_sections_stand_in_the_order_of_an_auditor(lab: Page) -> None:
     assert [one for one in lab.all("id") if one in order] == order
 
 
+def test_findings_come_first_where_hosts_are_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view, "INLINE_LIMIT", 20)
+    page = pages(sample_run.run(sample_run.fleet(30)), tmp_path)["index.html"]
+    order = ["verdict", "findings", "about", "scores", "matrix"]
+    assert [one for one in page.all("id") if one in order] == order
+
+
+def test_many_passing_hosts_share_a_row_and_failing_ones_have_their_own(tmp_path: Path) -> None:
+    pages(sample_run.run(sample_run.fleet(120)), tmp_path)
+    text = (tmp_path / "index.html").read_text()
+    matrix = text[text.index('id="matrix"') : text.index('id="findings"')]
+    # Of every sixth host one in six ways is wrong: 20 hosts have rows, the 100 others fold.
+    assert matrix.count("<bdi>") == 20
+    assert matrix.count("<details") == matrix.count('<tr class="names">') == 3
+    assert "open" not in re.findall(r"<details[^>]*>", matrix)[0]
+    assert matrix.count(">lb-00001.prod.example.com</a>") == 1
+
+
+def test_what_each_control_checks_is_drawn_for_who_never_heard_of_ipvs(lab: Page) -> None:
+    assert "What is checked, and where" in lab.text
+    for control in sample_run.CONTROLS:
+        assert lab.words.count(control.id) >= 2
+    assert "the policy of this run is that it is disabled" in lab.text
+
+
 def test_what_was_not_asked_for_has_no_section(tmp_path: Path) -> None:
     page = pages(sample_run.run((sample_run.host("web1"),)), tmp_path)["index.html"]
     assert not {"changes", "waivers"} & set(page.all("id"))

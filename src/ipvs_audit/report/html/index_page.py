@@ -8,10 +8,7 @@ Every string passes :func:`~ipvs_audit.model.sanitise.visible` and Jinja's escap
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +19,10 @@ from ipvs_audit.model.ci_job import safe_link
 from ipvs_audit.model.sanitise import visible
 from ipvs_audit.report import latency_text, scores
 from ipvs_audit.report.findings import findings
+from ipvs_audit.report.html.alone import Alone
 from ipvs_audit.report.html.changes import kinds
 from ipvs_audit.report.html.latency_plots import pictures
+from ipvs_audit.report.html.style import paged_style
 from ipvs_audit.report.html.view import Fleet, evidence_shown, span, utc
 from ipvs_audit.report.summary import Status, accounted, collected, headline, tally
 
@@ -87,33 +86,12 @@ def write(run: Run, directory: Path, *, files: tuple[str, ...] = ()) -> None:
     if fleet.large:
         whole = environment.get_template("findings.html")
         _write(whole.generate(**shared, fleet=fleet, shown=None), directory / FINDINGS)
-    for name in ("style.css", "report.js"):
-        shutil.copyfile(_TEMPLATES / name, directory / name)
-    shared |= {"alone": _Alone.read(), "fleet": Fleet.of(run, alone=True), "shown": None}
+    style = paged_style(headline(run).claim, f"run {run.id}")
+    (directory / "style.css").write_text(style, encoding="ascii", newline="\n")
+    shutil.copyfile(_TEMPLATES / "report.js", directory / "report.js")
+    script = (_TEMPLATES / "report.js").read_text()
+    shared |= {"alone": Alone.of(style, script), "fleet": Fleet.of(run, alone=True), "shown": None}
     _write(index.generate(**shared), directory / "report.html")
-
-
-@dataclass(frozen=True, slots=True)
-class _Alone:
-    """What a page in one file holds in itself, and the policy that lets nothing else in."""
-
-    style: Markup
-    script: Markup
-    policy: str
-
-    @classmethod
-    def read(cls) -> _Alone:
-        style, script = ((_TEMPLATES / name).read_text() for name in ("style.css", "report.js"))
-        policy = (
-            f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)};"
-            " base-uri 'none'; form-action 'none'"
-        )
-        return cls(Markup(style), Markup(script), policy)  # noqa: S704  # our own files
-
-
-def _source(text: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return f"'sha256-{digest}'"
 
 
 def _write(parts: Iterable[str], path: Path) -> None:

@@ -23,6 +23,11 @@ INLINE_LIMIT = 500
 HOSTS_A_PAGE = 100
 #: Rows that one group has in the matrix of a large fleet, but for what is left over.
 PATTERNS_A_GROUP = 40
+#: Passing hosts of one group that have a row each; more of them share rows.
+PASSING_ROWS = 10
+#: Names under a row of the matrix that are not folded away: of hosts that pass, and of others.
+PASSING_NAMES, NAMES = 12, 100
+_QUIET = frozenset({Status.PASS, Status.NOT_APPLICABLE})
 #: Characters of one output that a page shows.
 OUTPUT_SHOWN = 16_000
 #: Characters of a host or group name in the matrix of a large fleet.
@@ -68,7 +73,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Hosts of one group on which every control has the same status: one row of a large matrix.
+    """Hosts of one group on which every control has the same status: one row of the matrix.
 
     Where a group has too many patterns for a page, the rest of them are ``mixed``: alike only in
     the status of the host.
@@ -82,19 +87,43 @@ class Pattern:
         """The one whose cells represent all."""
         return self.rows[0]
 
+    @property
+    def folded(self) -> bool:
+        """Whether the names are shown only when they are asked for."""
+        return len(self.rows) > (PASSING_NAMES if self.first.status in _QUIET else NAMES)
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """An inventory group: hosts failing first."""
+    """An inventory group: hosts failing first.
+
+    Attributes:
+        large: no host has a row of its own.
+    """
 
     name: str
     rows: tuple[Row, ...]
+    large: bool
+
+    @property
+    def shared(self) -> tuple[Row, ...]:
+        """The hosts that share rows: all of a large fleet, else those that pass, where many."""
+        if self.large:
+            return self.rows
+        passing = tuple(row for row in self.rows if row.status in _QUIET)
+        return passing if len(passing) > PASSING_ROWS else ()
+
+    @property
+    def singles(self) -> tuple[Row, ...]:
+        """The hosts with a row of their own."""
+        together = {row.anchor for row in self.shared}
+        return tuple(row for row in self.rows if row.anchor not in together)
 
     @property
     def patterns(self) -> tuple[Pattern, ...]:
-        """Its hosts by the statuses of their controls, in the order of the rows."""
+        """Those that share rows by the statuses of their controls, in the order of the rows."""
         found: dict[tuple[Status, ...], list[Row]] = {}
-        for row in self.rows:
+        for row in self.shared:
             whole = (row.status, *(cell.status for cell in row.cells))
             key = whole if whole in found or len(found) < PATTERNS_A_GROUP else (row.status,)
             found.setdefault(key, []).append(row)
@@ -132,6 +161,11 @@ class Fleet:
         return tuple(row for group in self.groups for row in group.rows)
 
     @property
+    def shared(self) -> bool:
+        """Whether some hosts share a row of the matrix."""
+        return any(group.shared for group in self.groups)
+
+    @property
     def links(self) -> dict[str, str]:
         """Where each host's details are, by its name."""
         return {row.host.name: row.href for row in self.rows}
@@ -159,7 +193,7 @@ class Fleet:
                     page = _page_name(placed // HOSTS_A_PAGE + 1)
                 rows.append(_row(run, host, anchors[host.name], page))
                 placed += 1
-            groups.append(Group(name, tuple(rows)))
+            groups.append(Group(name, tuple(rows), large))
         every = tuple(row for group in groups for row in group.rows)
         return cls(
             groups=tuple(groups),

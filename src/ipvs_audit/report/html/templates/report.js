@@ -13,7 +13,10 @@
     return made;
   };
 
-  // A row of the matrix is a host, or (in a large fleet) hosts alike, whose names follow it.
+  // The details of the host that a link names, where they are on this page.
+  const sectionOf = (link) => (link && link.hash ? document.getElementById(decodeURIComponent(link.hash.slice(1))) : null);
+
+  // A row of the matrix is a host, or hosts alike, whose names follow it.
   const groups = [...matrix.tBodies].map((body) => ({
     body,
     entries: [...body.rows].filter((row) => !row.matches(".group, .names")).map((row, place) => {
@@ -23,8 +26,9 @@
         row, names, place,
         kinds: cells.map(kindOf),
         text: row.cells[0].textContent.toLowerCase(),
-        links: names ? [...names.querySelectorAll("a, span")].map((link) => ({ link, text: link.textContent.toLowerCase() })) : [],
-        section: document.getElementById(decodeURIComponent((row.querySelector("th a") || { hash: "" }).hash.slice(1))),
+        links: names ? [...names.querySelectorAll("a, span")].map((link) => ({ link, text: link.textContent.toLowerCase(), section: sectionOf(link) })) : [],
+        section: sectionOf(row.querySelector("th a")),
+        fold: names && names.querySelector("details:not([open])"),
       };
     }),
   }));
@@ -49,6 +53,7 @@
     button.addEventListener("click", () => {
       button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
       apply();
+      remember();
     });
     return button;
   });
@@ -71,12 +76,14 @@
         all += entry.names ? entry.links.length : 1;
         if (entry.names) {
           hosts = 0;
-          for (const { link, text } of entry.links) {
+          for (const { link, text, section } of entry.links) {
             const yes = kind && has(text);
             show(link, yes);
+            show(section, yes);
             hosts += yes;
           }
           show(entry.names, hosts);
+          if (entry.fold) entry.fold.open = words.length > 0;
         }
         show(entry.row, hosts);
         show(entry.section, hosts);
@@ -90,9 +97,26 @@
     status.value = words.length || wanted.length ? `${number(shown)} of ${number(all)} hosts` : "";
   }
 
-  search.addEventListener("input", apply);
+  // The address keeps what is asked for: to come back to it, and to send it to somebody.
+  function remember() {
+    const asked = new URLSearchParams();
+    const wanted = buttons.filter((button) => button.getAttribute("aria-pressed") === "true").map((button) => button.value);
+    if (search.value) asked.set("find", search.value);
+    if (wanted.length) asked.set("show", wanted.join(" "));
+    const query = String(asked);
+    try {
+      history.replaceState(null, "", location.pathname + (query && `?${query}`) + location.hash);
+    } catch { /* some browsers forbid it to a page that is opened as a file */ }
+  }
+  const kept = new URLSearchParams(location.search);
+  search.value = kept.get("find") || "";
+  const pressed = (kept.get("show") || "").split(" ");
+  for (const button of buttons) if (pressed.includes(button.value)) button.setAttribute("aria-pressed", "true");
+  if (location.search) apply();
+
+  search.addEventListener("input", () => { apply(); remember(); });
   search.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") { search.value = ""; apply(); }
+    if (event.key === "Escape") { search.value = ""; apply(); remember(); }
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "/" && !/^(input|textarea|select)$/i.test(event.target.tagName)) {
