@@ -23,7 +23,6 @@ function kind(path) {
   if (path ~ "/modprobe[.](d/[^/]*|conf)$") return 2
   return path ~ "/rules[.]d/[^/]*$" ? 3 : 4
 }
-function hex(h,   i, n) { n = 0; for (i = 1; i <= length(h); i++) n = n * 16 + index("0123456789abcdef", substr(h, i, 1)) - 1; return n }
 function put(k, text) { out[k] = out[k] text "\n"; size[k] += length(text) + 1 }
 function key_of(from, number, text,   key, path, sep, i, c, n, equals) {
   equals = n = index(text, "="); if (n == 0) return
@@ -117,7 +116,7 @@ BEGIN {
     path = ARGV[a]; k = kind(path); split(stat[a], st, " ")
     put(k, "file " shown(path))
     if (real[a] != "") put(k, "real " shown(real[a]))
-    if (st[1] != "") put(k, "stat " hex(st[1]) % 4096 " " st[2] " " st[3] " " st[4])
+    if (st[1] != "") put(k, "stat 0" st[1] " " st[2] " " st[3] " " st[4])
     flag = substr(ENVIRON["FLAGS"], a, 1)
     if (flag == "d") { put(k, "unread permission denied"); continue }
     if (st[4] > 1048576) { put(k, "unread larger than 1 MiB"); continue }
@@ -140,7 +139,7 @@ about() {
     reals="$reals$real$nl"
     if [ -r "$file" ]; then flags="${flags}r"; else flags="${flags}d"; fi
   done
-  stats=$(stat -Lc '%f %u %g %s' "$@" 2>/dev/null)
+  stats=$(stat -Lc '%a %u %g %s' "$@" 2>/dev/null)
   # A line for each argument, or else one by one: one may be large, unreadable, of a name that
   # holds a newline.
   slow=0
@@ -153,7 +152,7 @@ about() {
   else
     stats=''
     for file; do
-      one=$(stat -Lc '%f %u %g %s' "$file" 2>/dev/null)
+      one=$(stat -Lc '%a %u %g %s' "$file" 2>/dev/null)
       stats="$stats$one$nl"
       [ -r "$file" ] && [ "${one##* }" -le 1048576 ] 2>/dev/null && sums="$sums$(sha256sum <"$file" 2>/dev/null)$nl"
     done

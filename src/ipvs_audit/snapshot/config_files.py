@@ -210,10 +210,11 @@ class _Reader:
         if word == "sha256" and re.fullmatch("[0-9a-f]{64}", rest):
             return replace(file, sha256=rest)
         if word == "stat":
-            numbers = [number(self.section, "metadata", text) for text in rest.split(" ")]
-            if len(numbers) == len(("mode", "uid", "gid", "size")):
-                mode, uid, gid, size = numbers
-                return replace(file, mode=mode, uid=uid, gid=gid, size=size)
+            mode, *texts = rest.split(" ")
+            numbers = [number(self.section, "metadata", text) for text in texts]
+            if re.fullmatch("0[0-7]{1,4}", mode) and len(numbers) == len(("uid", "gid", "size")):
+                uid, gid, size = numbers
+                return replace(file, mode=int(mode, 8), uid=uid, gid=gid, size=size)
         if word == "unread":
             self.unreadable.append(f"{file.path}: {rest}")
             return replace(file, lines=None, sha256="")
