@@ -63,7 +63,7 @@ def told(**changes: object) -> dict[str, object]:
         "waiver": None,
         "evidence": [
             {
-                "command": "cat /proc/sys/net/ipv4/vs/run_estimation",
+                "section": "netns",
                 "output": "0\n",
                 "status": 0,
                 "user": "root (uid 0)",
@@ -77,7 +77,7 @@ def told(**changes: object) -> dict[str, object]:
 
 def hostile() -> dict[str, object]:
     text = sample_run.HOSTILE
-    shown = {"command": text, "output": text * 10_000, "status": 1, "user": text, "at": text}
+    shown = {"section": text, "output": text * 10_000, "status": 1, "user": text, "at": text}
     fields = ("host", "control", "name", "message", "expected", "observed", "severity")
     return told(
         **dict.fromkeys(fields, text), verdict="fail", evidence=[shown | {"cut": 5}], waiver=None
@@ -125,7 +125,7 @@ def test_control_verdict_and_evidence_are_shown_and_nothing_is_run(page: str) ->
     assert '<td class="col-control">EST-4 live-value</td>' in passing
     assert '<td class="col-verdict">pass</td>' in passing
     assert "expected: run_estimation = 0" in passing
-    assert "$ cat /proc/sys/net/ipv4/vs/run_estimation  # root (uid 0), exit 0" in passing
+    assert "[netns] root (uid 0), exit 0" in passing
     assert ">Evidence</a>" in passing
     assert '<td class="col-verdict">waived fail</td>' in row_of(page, "test_waived")
     assert '<td class="col-control"></td>' in row_of(page, "test_plain")

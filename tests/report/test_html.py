@@ -116,7 +116,7 @@ def test_every_result_shows_all_that_proves_it(lab: Page) -> None:
             for text in (result.message, result.expected, result.observed, result.waiver or ""):
                 assert text in lab.text
             for shown in result.evidence:
-                assert shown.command in lab.words
+                assert shown.section in lab.words
                 assert " ".join(shown.output.split()) in lab.text
     assert "root (uid 0) · exit 1 · 2026-11-23 02:00:04 UTC" in lab.text
 

@@ -116,9 +116,7 @@ def test_a_failure_has_type_message_and_text(tmp_path: Path) -> None:
     assert failure.get("message") == "estimation runs: run_estimation = 1"
     assert "expected: run_estimation = 0" in str(failure.text)
     assert "observed: run_estimation = 1" in str(failure.text)
-    assert "$ cat /proc/sys/net/ipv4/vs/run_estimation  # root (uid 0), exit 0" in str(
-        case.findtext("system-out")
-    )
+    assert "[netns] root (uid 0), exit 0" in str(case.findtext("system-out"))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +184,7 @@ def test_output_stays_within_what_jenkins_keeps_and_its_cut_is_marked(tmp_path: 
         printed = str(case_of(root[0], "EST-4").findtext("system-out"))
         assert len(printed) <= limit
         assert printed.count("characters cut") == 3
-        assert printed.count("$ yes") == 3
+        assert printed.count("[yes]") == 3
 
 
 def test_hostile_text_reads_as_text(tmp_path: Path) -> None:

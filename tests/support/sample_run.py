@@ -76,8 +76,8 @@ _AT = "2026-11-23T02:00:04.211Z"
 _ROOT = "root (uid 0)"
 
 
-def _shown(command: str, output: str, status: int | None = 0) -> Evidence:
-    return Evidence(command, output, status, _ROOT, _AT)
+def _shown(section: str, output: str, status: int | None = 0) -> Evidence:
+    return Evidence(section, output, status, _ROOT, _AT)
 
 
 _STATS_PERCPU = """\
@@ -94,31 +94,31 @@ _LATER = _STATS_PERCPU.replace(
 
 EVIDENCE = {
     "EST-1": (
-        _shown("uname -r", "6.1.0-41-amd64\n"),
-        _shown("ls /proc/sys/net/ipv4/vs/run_estimation", "/proc/sys/net/ipv4/vs/run_estimation\n"),
+        _shown("host", "6.1.0-41-amd64\n"),
+        _shown("module", "/proc/sys/net/ipv4/vs/run_estimation\n"),
     ),
     "EST-2": (
-        _shown("cat /etc/sysctl.conf", "net.ipv4.vs.run_estimation = 0\n", None),
-        _shown("ls -l /etc/sysctl.d", "lrwxrwxrwx 1 root root 99-sysctl.conf -> ../sysctl.conf\n"),
+        _shown("sysctl", "net.ipv4.vs.run_estimation = 0\n", None),
+        _shown("loaders", "lrwxrwxrwx 1 root root 99-sysctl.conf -> ../sysctl.conf\n"),
     ),
     "EST-3": (
         _shown(
-            "cat /etc/modprobe.d/ipvs.conf",
+            "modprobe",
             "install ip_vs /sbin/modprobe --ignore-install ip_vs && /sbin/sysctl -p\n",
             None,
         ),
     ),
-    "EST-4": (_shown("cat /proc/sys/net/ipv4/vs/run_estimation", "0\n"),),
+    "EST-4": (_shown("netns", "0\n"),),
     "EST-5": (
-        _shown("ls -l /proc/*/ns/net", "4026531840 host\n4026532201 blue\n4026532263 red\n"),
+        _shown("netns", "4026531840 host\n4026532201 blue\n4026532263 red\n"),
         _shown(
-            "nsenter --net=/run/netns/red sysctl net.ipv4.vs.run_estimation",
+            "module",
             "net.ipv4.vs.run_estimation = 1\n",
         ),
     ),
     "EST-6": (
-        _shown("cat /proc/net/ip_vs_stats_percpu", _STATS_PERCPU),
-        _shown("cat /proc/net/ip_vs_stats_percpu  # 5.2 s later", _LATER),
+        _shown("stats.0", _STATS_PERCPU),
+        _shown("stats.2", _LATER),
     ),
 }
 
@@ -219,7 +219,7 @@ def lab_hosts() -> tuple[HostResult, ...]:
                 fail,
                 "estimation runs: run_estimation = 1",
                 "run_estimation = 1",
-                evidence=(_shown("cat /proc/sys/net/ipv4/vs/run_estimation", "1\n"),),
+                evidence=(_shown("netns", "1\n"),),
             ),
             alone,
             result("EST-6", fail, "the totals grew by 1,204 packets in 5.2 s: estimation runs"),

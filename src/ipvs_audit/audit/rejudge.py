@@ -96,8 +96,8 @@ def rejudge(
     for control in _left_out_of_run(run, checks, by_host.values()):
         found.skip(f"control was not evaluated in this run: {control}")
     for host in run.hosts:
-        if host.state == "excluded":
-            found.wrong += _excluded(host, by_host)
+        if not host.contacted:
+            found.wrong += _not_contacted(host, by_host)
         elif host.name in by_host:
             own = policy_for(policy, Target(host.name, policy=host.policy))
             found.wrong += _state(host, by_host[host.name], own)
@@ -127,11 +127,11 @@ def _left_out_of_run(
             yield name
 
 
-def _excluded(host: HostResult, by_host: Mapping[str, Snapshot | Failure]) -> Iterator[str]:
+def _not_contacted(host: HostResult, by_host: Mapping[str, Snapshot | Failure]) -> Iterator[str]:
     if host.controls:
-        yield f"{host.name}: is excluded, yet has results"
+        yield f"{host.name}: is {host.state.word}, yet has results"
     if host.name in by_host:
-        yield f"{host.name}: is excluded in the results, yet there is evidence of it"
+        yield f"{host.name}: is {host.state.word} in the results, yet there is evidence of it"
 
 
 def _left_out(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.inventory import Inventory, InventoryError
 from ipvs_audit.inventory.ansible_isolation import captured_output
+from ipvs_audit.model.results import HostState
 from ipvs_audit.model.target import Target
 from ipvs_audit.report import manifest, results_json
 from ipvs_audit.report.errors import ReportError
@@ -29,10 +30,10 @@ def saved_inventory(evidence: Path, *, limit: str | None) -> Inventory:
     """
     folder = evidence if evidence.is_dir() else evidence.parent
     results = folder / "results.json"
-    left_out = 0
+    left_out, not_selected = 0, frozenset[str]()
     try:
         if (evidence.is_dir() or evidence.name == store.NAME) and results.exists():
-            targets, left_out = _from_results(results)
+            targets, left_out, not_selected = _from_results(results)
         else:
             targets = {one.target: Target(one.target) for one in store.read(evidence)}
     except (store.StoreError, ReportError) as wrong:
@@ -52,6 +53,7 @@ def saved_inventory(evidence: Path, *, limit: str | None) -> Inventory:
         sources=(str(evidence),),
         sha256=manifest.sha256(evidence / store.NAME if evidence.is_dir() else evidence),
         total=len(targets) + left_out,
+        not_selected=not_selected,
     )
 
 
@@ -73,7 +75,7 @@ def check_digest(evidence: Path) -> None:
         raise InventoryError(f"--from-snapshots {folder}: {wrong}") from None
 
 
-def _from_results(path: Path) -> tuple[dict[str, Target], int]:
+def _from_results(path: Path) -> tuple[dict[str, Target], int, frozenset[str]]:
     run = results_json.load(path)
     targets = {
         host.name: Target(
@@ -84,4 +86,5 @@ def _from_results(path: Path) -> tuple[dict[str, Target], int]:
         )
         for host in run.hosts
     }
-    return targets, run.left_out
+    not_selected = (host.name for host in run.hosts if host.state is HostState.NOT_SELECTED)
+    return targets, run.left_out, frozenset(not_selected)

@@ -30,6 +30,7 @@ from ipvs_audit.model.shard import ShardPlace, names_digest
 from ipvs_audit.model.target import Target, safe_ids
 from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.snapshot import Failure, Snapshot
+from ipvs_audit.snapshot.by_hand import by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,8 +89,15 @@ class AuditSession:
 
     @property
     def audited(self) -> list[Target]:
-        """The targets that are not excluded, in inventory order."""
-        return [target for target in self.targets.values() if target.excluded is None]
+        """The targets that are not excluded, in inventory order.
+
+        Nor those that the run left out whose evidence is evaluated again.
+        """
+        return [
+            target
+            for target in self.targets.values()
+            if target.excluded is None and target.name not in self.inventory.not_selected
+        ]
 
     def read_baseline(self) -> None:
         """Read the run to compare with, where one is asked for.
@@ -212,6 +220,12 @@ class AuditSession:
             waivers_sha256=self.waivers.sha256,
             shard=self.part,
             left_out=self.inventory.total - len(hosts),
+            by_hand={
+                section: command
+                for control in self.controls.values()
+                for section in control.evidence
+                if (command := by_hand(section))
+            },
         )
         return replace(run, baseline=compare(self.baseline, run) if self.baseline else None)
 

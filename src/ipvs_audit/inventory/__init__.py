@@ -70,6 +70,7 @@ class Inventory:
         sha256: digest of every file that was read; see :func:`ipvs_audit.inventory.files.digest`.
         total: how many hosts there are without ``--limit``.
         warnings: what the user should know, one line each, without secrets.
+        not_selected: names of targets that the run left out whose saved evidence this is.
     """
 
     targets: tuple[Target, ...]
@@ -77,6 +78,7 @@ class Inventory:
     sha256: str
     total: int
     warnings: tuple[str, ...] = ()
+    not_selected: frozenset[str] = frozenset()
 
 
 def read_inventory(

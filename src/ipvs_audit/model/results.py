@@ -166,9 +166,11 @@ class HostResult:
         LatencyResult | None, Field(description="the same before remediation; null without it")
     ] = None
 
-    @computed_field(description="the worst raw verdict of its controls")  # type: ignore[prop-decorator]
+    @computed_field(  # type: ignore[prop-decorator]
+        description="the worst raw verdict of its controls; null where none was evaluated"
+    )
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Verdict | None:
         """The worst raw verdict among the controls; waived failures count as what they are."""
         return worst([result.verdict for result in self.controls])
 
@@ -176,9 +178,12 @@ class HostResult:
     @property
     def reachable(self) -> bool | None:
         """Whether the host could be collected; None where it was not contacted."""
-        if self.state in (HostState.EXCLUDED, HostState.NOT_SELECTED):
-            return None
-        return self.state is HostState.ASSESSED
+        return self.state is HostState.ASSESSED if self.contacted else None
+
+    @property
+    def contacted(self) -> bool:
+        """Whether the run was to look at the host: neither excluded nor left out by selection."""
+        return self.state not in (HostState.EXCLUDED, HostState.NOT_SELECTED)
 
     def result(self, control: str) -> Result | None:
         """What the control of that id found here; None where it was not evaluated."""
@@ -264,6 +269,13 @@ class Run:
     left_out: Annotated[
         Count, Field(description="hosts of the inventory that --limit and --shard leave out")
     ] = 0
+    by_hand: Annotated[
+        Mapping[Name, Text],
+        Field(
+            description="by section of the evidence: the command that shows the same facts to"
+            " whoever runs it as root on the host; none for a measurement"
+        ),
+    ] = field(default_factory=dict)
 
     @computed_field  # type: ignore[prop-decorator]
     @property

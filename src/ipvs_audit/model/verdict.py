@@ -53,15 +53,17 @@ PLAN = "Plan: --remediate-plan --limit"
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One command's worth of proof, as it came from the host."""
+    """A section of what the probe printed, as it came from the host."""
 
-    command: Annotated[Text, Field(description="what ran on the host, as a person would type it")]
+    section: Annotated[Name, Field(description="which one; `run.by_hand` has a command for it")]
     output: Annotated[
         str,
         Limit(OUTPUT_CHARACTERS, counted_in="cut"),
-        Field(description=r"what it printed; undecodable bytes as \xNN"),
+        Field(description=r"what the probe printed; undecodable bytes as \xNN"),
     ]
-    status: Annotated[int | None, Field(description="exit status; null where no command ran")]
+    status: Annotated[
+        int | None, Field(description="exit status; null where the probe put it together")
+    ]
     user: Annotated[Name, Field(description="effective user on the host, e.g. root (uid 0)")]
     at: Annotated[Name, Field(description="UTC time by the controller's clock, ISO 8601")]
     cut: Annotated[Count, Field(description="characters of output left out; 0 = whole")] = 0
@@ -105,6 +107,6 @@ class Result:
         return self.fix.partition(f"\n{PLAN}")[0]
 
 
-def worst(verdicts: list[Verdict]) -> Verdict:
-    """The word for a host: the worst of its controls; not applicable where it has none."""
-    return min(verdicts, key=WORST_FIRST.index, default=Verdict.NOT_APPLICABLE)
+def worst(verdicts: list[Verdict]) -> Verdict | None:
+    """The word for a host: the worst of its controls; None where it has none."""
+    return min(verdicts, key=WORST_FIRST.index, default=None)

@@ -30,6 +30,7 @@ from ipvs_audit.plugin.pytest_internals import (
     forget_fixtures,
     tear_down_for,
 )
+from ipvs_audit.plugin.selection import markers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -118,9 +119,9 @@ class FastRunner:
                 and _OWN.issuperset(info.names_closure)
                 and all(_is_ours(found) for found in info.name2fixturedefs.values())
             )
-        return self._fit[id(info)] and all(
-            mark.name == "parametrize" for mark in item.iter_markers()
-        )
+        control = control_of(item.obj)
+        ours = ("parametrize", *(markers_of(control) if control else ()))
+        return self._fit[id(info)] and all(mark.name in ours for mark in item.iter_markers())
 
     def run(self, item: pytest.Function, host: str, nextitem: pytest.Item | None) -> bool:
         """Judge, and report what pytest would; false where the ordinary way must be taken."""

@@ -24,6 +24,12 @@ from ipvs_audit.plugin.options import add_options, read_options
 from ipvs_audit.plugin.outcomes import describe, properties, raise_outcome, recorded
 from ipvs_audit.plugin.pytest_internals import fixture_info, fixture_values
 from ipvs_audit.plugin.run import AuditRun, is_controller, is_worker
+from ipvs_audit.plugin.selection import (
+    declare_markers,
+    mark_check,
+    refuse_before_workers,
+    refuse_unknown_markers,
+)
 from ipvs_audit.plugin.stop_signals import StopSignals
 from ipvs_audit.plugin.terminal import header, survive_lost_output
 from ipvs_audit.remedy.journal import JournalError
@@ -72,6 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
     plugins = config.pluginmanager
     if plugins.hasplugin("nfplugin") and not config.getoption("newfirst"):
         plugins.unregister(name="nfplugin")
+    declare_markers(config)
     if plugins.hasplugin("html"):
         plugins.import_plugin("ipvs_audit.plugin.pytest_html_columns")
 
@@ -96,6 +103,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             audit.read_baseline()
             audit.find_earlier()
             audit.check_engine()
+        if is_controller(config):
+            refuse_before_workers(config, audit)
         run = AuditRun(config, audit, stop)
     except _USAGE_ERRORS as wrong:
         raise pytest.UsageError(str(wrong)) from None
@@ -123,11 +132,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> list[pytest.Item] | None:
-    """Leave out what is judged on request only, and was not asked for."""
+    """Mark the controls, and leave out those on request that were not asked for."""
     control = control_of(obj)
+    mark_check(collector.config, obj)
     if control is not None and on_request(control) and not collector.config.stash[RUN].on_request:
         return []
     return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse a marker that there is not, before pytest selects by it."""
+    refuse_unknown_markers(config, items)
 
 
 @pytest.hookimpl(trylast=True)
@@ -285,11 +301,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = run.finish(int(session.exitstatus))
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:  # noqa: ANN401
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:  # noqa: ANN401
     """Say what was found, in words, and where the report lies."""
     run = terminalreporter.config.stash.get(RUN, None)
     if run is not None:
-        run.summarise(terminalreporter)
+        run.summarise(terminalreporter, exitstatus)
 
 
 def _refuse_duplicates(items: list[pytest.Item]) -> None:

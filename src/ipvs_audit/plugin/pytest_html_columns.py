@@ -105,7 +105,7 @@ def _evidence(told: Mapping[str, Any]) -> Iterator[str]:
         output, cut = visible_head(str(shown["output"]).rstrip("\n"), _OUTPUT_LIMIT)
         cut += shown["cut"]
         mark = f"\n[… {cut:,} characters cut]" if cut else ""
-        head = f"$ {shown['command']}  # {shown['user']}{status}, {shown['at']}"
+        head = f"[{shown['section']}] {shown['user']}{status}, {shown['at']}"
         yield f"{clipped(one_line(head), _FIELD_LIMIT)}\n{output}{mark}\n"
 
 

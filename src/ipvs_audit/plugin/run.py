@@ -24,6 +24,7 @@ from ipvs_audit.plugin.connections import CheckConnections
 from ipvs_audit.plugin.fast_runner import FastRunner
 from ipvs_audit.plugin.outcomes import from_report
 from ipvs_audit.plugin.remediation import ask, refuse_unasked
+from ipvs_audit.plugin.selection import in_words
 from ipvs_audit.plugin.terminal import console_of
 from ipvs_audit.remedy.journal import JournalError
 from ipvs_audit.remedy.run_results import with_remediation
@@ -329,13 +330,21 @@ class AuditRun:
                 f"The policy names {', '.join(unknown)}, which was not evaluated."
             )
 
-    def summarise(self, terminalreporter: Any) -> None:  # noqa: ANN401
+    def summarise(self, terminalreporter: Any, exitstatus: int) -> None:  # noqa: ANN401
         """The run in words, at the end of pytest's own output."""
         if isinstance(self._outcome, str):
             terminalreporter.write_line(f"ipvs-audit: {self._outcome}", red=True, bold=True)
         elif self._outcome is not None:
             run, directory = self._outcome
             render_summary(run, directory, console_of(self.config))
+        elif exitstatus == ExitCode.NOTHING_SELECTED and not self.config.option.collectonly:
+            by = in_words(self.config)
+            terminalreporter.write_line(
+                f"ipvs-audit: no check was selected{by and f' by {by}'}: no host was contacted, and"
+                " no report was written; see what there is with: --collect-only -q",
+                red=True,
+                bold=True,
+            )
 
 
 def _free(directory: Path) -> Path:

@@ -83,7 +83,7 @@ def header(audit: AuditSession) -> str:
         if audit.options.snapshots
         else ", ".join(audit.inventory.sources)
     )
-    excluded = len(audit.targets) - len(audit.audited)
+    excluded = sum(target.excluded is not None for target in audit.targets.values())
     return (
         f"ipvs-audit: {len(audit.audited)} of {counted(audit.inventory.total, 'host')}"
         f" from {source}"

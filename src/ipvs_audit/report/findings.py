@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 #: What replaces text that differs between hosts.
 GAP = "…"
-_QUIET = frozenset({Status.PASS, Status.NOT_APPLICABLE, Status.NOT_EVALUATED, Status.EXCLUDED})
+_QUIET = frozenset(
+    {
+        *(Status.PASS, Status.NOT_APPLICABLE),
+        *(Status.NOT_EVALUATED, Status.NOT_SELECTED, Status.EXCLUDED),
+    }
+)
 _ORDER = {one: place for place, one in enumerate(Status)}
 _SEVERITY = {"high": 0, "medium": 1, "low": 2}
 #: A message longer than this is a cause of its own by its head.

@@ -167,7 +167,7 @@ def _lone_case(host: HostResult, classname: str) -> tuple[TestCase, str]:
         reason = _message(host.reason) or "the host could not be collected"
         case.add_error_info(reason, reason, "unreachable")
         return case, "unreachable"
-    kind = "excluded" if host.state == "excluded" else "not evaluated"
+    kind = "not evaluated" if host.contacted else host.state.word
     reason = _message(host.reason) or "no control was evaluated on this host"
     case.add_skipped_info(f"{kind}: {reason}", reason)
     return case, kind
@@ -191,14 +191,14 @@ def _text(result: Result) -> str:
 
 
 def _printed(evidence: Sequence[Evidence], limit: int) -> str:
-    """The evidence as text, each command given its share of the limit."""
+    """The evidence as text, each section given its share of the limit."""
     share = limit // max(len(evidence), 1)
     return "\n".join(_one(shown, share) for shown in evidence)[:limit]
 
 
 def _one(shown: Evidence, limit: int) -> str:
     status = "" if shown.status is None else f", exit {shown.status}"
-    head = clipped(one_line(f"$ {shown.command}  # {shown.user}{status}, {shown.at}"), limit)
+    head = clipped(one_line(f"[{shown.section}] {shown.user}{status}, {shown.at}"), limit)
     room = max(limit - len(head) - 64, 0)  # 64 holds the mark of the cut
     output, cut = visible_head(shown.output.rstrip("\n"), room)
     cut += shown.cut

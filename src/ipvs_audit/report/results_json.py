@@ -87,7 +87,8 @@ def load(path: Path) -> Run:
         if said.get("verdict") != host.verdict:
             raise ReportError(
                 f"{path}: the verdict of {host.name} says {said.get('verdict')}, but the worst of"
-                f" its controls is {host.verdict.value}: the file was changed after it was written"
+                f" its controls is {host.verdict or 'none'}: the file was changed after it was"
+                " written"
             )
     return run
 

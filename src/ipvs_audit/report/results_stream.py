@@ -109,7 +109,7 @@ def parsed(line: bytes) -> HostResult:
         ReportError: its verdict is not that of its controls.
     """
     host = HOST.validate_json(line)
-    said = f'"verdict":"{host.verdict}","reachable":{json.dumps(host.reachable)}}}'
+    said = f'"verdict":{json.dumps(host.verdict)},"reachable":{json.dumps(host.reachable)}}}'
     if not line.endswith(said.encode()):
         raise ReportError(f"{host.name}: its verdict is not the worst of its controls")
     return host

@@ -94,7 +94,7 @@ def of_groups(
 
 def _statuses(host: HostResult, controls: Sequence[Control]) -> Iterator[tuple[str, Status]]:
     """The status of each control on a host to be audited, also where it was not evaluated."""
-    if host.state != "excluded":
+    if host.contacted:
         for control in controls:
             yield control.id, status_of(host.result(control.id))
 

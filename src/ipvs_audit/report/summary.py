@@ -32,14 +32,17 @@ class Status(StrEnum):
     PASS = "pass"  # noqa: S105  # a verdict, not a password
     NOT_APPLICABLE = "not_applicable"
     NOT_EVALUATED = "not_evaluated"
+    NOT_SELECTED = "not_selected"
     EXCLUDED = "excluded"
 
     @property
     def word(self) -> str:
-        """As people read it: one of the five verdicts, waived fail, not evaluated or excluded."""
+        """As people read it, e.g. ``waived fail``, ``not selected``."""
         return "waived fail" if self is Status.WAIVED else self.value.replace("_", " ")
 
 
+#: What keeps a run without a fail from being complete, worst first.
+_OPEN = (Status.ERROR, Status.NOT_EVALUATED, Status.INCONCLUSIVE, Status.NOT_SELECTED)
 _DATE = len("2026-11-23")
 _ORDER = {status_of: place for place, status_of in enumerate(Status)}
 _OF_VERDICT = {verdict: Status(verdict.value) for verdict in Verdict}
@@ -54,8 +57,8 @@ def status_of(result: Result | None) -> Status:
 
 def host_status(host: HostResult) -> Status:
     """The worst of a host's controls; a host with nothing but not applicable is that."""
-    if host.state == "excluded":
-        return Status.EXCLUDED
+    if not host.contacted:
+        return Status(host.state.value)
     if not host.controls:
         return Status.ERROR if host.state == "unreachable" else Status.NOT_EVALUATED
     return min(map(status_of, host.controls), key=_ORDER.__getitem__)
@@ -63,7 +66,7 @@ def host_status(host: HostResult) -> Status:
 
 def why_not_evaluated(host: HostResult) -> str:
     """Why a host has no verdict, in words."""
-    if host.state in (HostState.EXCLUDED, HostState.NOT_SELECTED):
+    if not host.contacted:
         return f"{host.state.word}: {host.reason}"
     return "not evaluated in this run"
 
@@ -110,7 +113,7 @@ def headline(run: Run) -> Headline:
         failing = count.pop(Status.FAIL)
         lead = f"{failing:,} of {_hosts(total)} {_verb(failing, 'fails', 'fail')} the policy"
         return _headline(run, Status.FAIL, "Not compliant", lead, count)
-    for open_ in (Status.ERROR, Status.NOT_EVALUATED, Status.INCONCLUSIVE):
+    for open_ in _OPEN:
         if open_ in count:
             number = count.pop(open_)
             lead = _CLAUSES[open_](number).replace(
@@ -229,6 +232,7 @@ _CLAUSES = {
     Status.PASS: lambda n: f"{n:,} {_verb(n, 'passes', 'pass')}",
     Status.NOT_APPLICABLE: lambda n: f"{n:,} {_verb(n, 'is', 'are')} not applicable",
     Status.NOT_EVALUATED: lambda n: f"{n:,} {_verb(n, 'was', 'were')} not evaluated",
+    Status.NOT_SELECTED: lambda n: f"{n:,} {_verb(n, 'was', 'were')} not selected",
     Status.EXCLUDED: lambda n: f"{n:,} {_verb(n, 'is', 'are')} excluded",
 }
 

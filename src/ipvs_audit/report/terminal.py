@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ipvs_audit.model.bounded import bounded
+from ipvs_audit.model.results import HostState
 from ipvs_audit.model.sanitise import clipped, one_line
 from ipvs_audit.model.text import counted
 from ipvs_audit.model.verdict import PLAN
@@ -58,6 +59,7 @@ _STYLES = {
     Status.PASS: "green",
     Status.NOT_APPLICABLE: "dim",
     Status.NOT_EVALUATED: "dim",
+    Status.NOT_SELECTED: "dim",
     Status.EXCLUDED: "dim",
 }
 #: Words for a terminal too narrow for the whole ones; explained below the table.
@@ -67,7 +69,7 @@ _SHORT = {
     Status.NOT_APPLICABLE: "n/a",
     Status.NOT_EVALUATED: "-",
 }
-_QUIET = {Status.PASS, Status.NOT_APPLICABLE, Status.EXCLUDED}
+_QUIET = {Status.PASS, Status.NOT_APPLICABLE, Status.NOT_SELECTED, Status.EXCLUDED}
 
 
 def render_summary(run: Run, reports: Path, console: Console) -> None:
@@ -131,9 +133,14 @@ def _print_table(run: Run, console: Console) -> None:
         verb = "does" if more == 1 else "do"
         _print_plain(console, f"and {counted(more, 'more host')} that {verb} not pass everything")
     if rest := len(ordered) - len(shown):
-        excluded = sum(host.state == "excluded" for host in ordered)
-        silent = f", {excluded:,} of them excluded" if excluded else ""
-        _print_plain(console, f"and {counted(rest, 'host')} with nothing to report{silent}")
+        apart = {
+            state.word: count
+            for state in (HostState.EXCLUDED, HostState.NOT_SELECTED)
+            if (count := run.states()[state])
+        }
+        silent = " and ".join(f"{count:,} of them {word}" for word, count in apart.items())
+        told = ", ".join(filter(None, ("with nothing to report", silent)))
+        _print_plain(console, f"and {counted(rest, 'host')} {told}")
 
 
 def _words(rows: list[HostResult], controls: tuple[Control, ...], width: int) -> dict[Status, str]:
@@ -162,9 +169,9 @@ def _widths(
 
 
 def _statuses(host: HostResult, controls: tuple[Control, ...]) -> list[Status | None]:
-    """The status of each control; of an excluded host only the first cell says that it is."""
-    if host.state == "excluded":
-        return [Status.EXCLUDED, *[None] * (len(controls) - 1)]
+    """The status of each control; of a host that was not contacted, the first cell says why."""
+    if not host.contacted:
+        return [host_status(host), *[None] * (len(controls) - 1)]
     return [status_of(host.result(control.id)) for control in controls]
 
 

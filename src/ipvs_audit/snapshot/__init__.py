@@ -254,7 +254,7 @@ class Snapshot:
                 else EVIDENCE_LENGTH
             )
             self._shown[name] = Evidence(
-                command=section.command,
+                section=name,
                 output=section.output[:most],
                 status=section.status,
                 user=self._user,

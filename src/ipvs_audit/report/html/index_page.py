@@ -39,6 +39,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 #: Shapes that the page draws; a standing without one of its own borrows.
 _SHAPES = {status_of: status_of.value for status_of in Status} | {
     Status.NOT_EVALUATED: "not_applicable",
+    Status.NOT_SELECTED: "not_applicable",
     Status.EXCLUDED: "not_applicable",
 }
 

@@ -205,7 +205,7 @@ class Fleet:
 
 def _held(run: Run) -> set[str]:
     """The hosts of a large fleet that a page alone has room for: the worst."""
-    quiet = {Status.PASS, Status.NOT_APPLICABLE, Status.EXCLUDED}
+    quiet = {Status.PASS, Status.NOT_APPLICABLE, Status.NOT_SELECTED, Status.EXCLUDED}
     worst = sorted((host for host in run.hosts if host_status(host) not in quiet), key=worst_first)
     return {host.name for host in worst[:INLINE_LIMIT]}
 

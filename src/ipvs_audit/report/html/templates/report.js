@@ -5,7 +5,7 @@
   const matrix = document.querySelector("#matrix table");
   if (!matrix) return;
 
-  const WORST_FIRST = ["fail", "error", "inconclusive", "waived", "pass", "not_applicable", "not_evaluated", "excluded"];
+  const WORST_FIRST = ["fail", "error", "inconclusive", "waived", "pass", "not_applicable", "not_evaluated", "not_selected", "excluded"];
   const kindOf = (cell) => (cell && /(?:^|\s)v-(\w+)/.exec(cell.className) || [])[1] || "";
   const make = (tag, fields, ...inside) => {
     const made = Object.assign(document.createElement(tag), fields);
