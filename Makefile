@@ -95,12 +95,14 @@ latency-study: dev
 
 BENCHES := $(addprefix bench-,collect sampling judge inventory probe resolve)
 OTHER_BENCHES := bench-forks bench-reports
-.PHONY: bench bench-scale $(BENCHES) $(OTHER_BENCHES)
-bench: $(BENCHES)
+.PHONY: bench bench-scale bench-start $(BENCHES) $(OTHER_BENCHES)
+bench: $(BENCHES) bench-start
 $(BENCHES) $(OTHER_BENCHES): bench-%: dev
 	@./tools/test-packages.sh
 	@$(BIN)/python bench/$*.py $(HOSTS)
 bench-collect bench-sampling: .venv-bench/.done
+bench-start: dev
+	@$(BIN)/python bench/start.py $(PAIRS)
 bench-scale: dev
 	@$(BIN)/python bench/scale.py $(or $(HOSTS),100000) $(or $(SHARDS),10)
 .venv-bench/.done: bench/requirements.lock

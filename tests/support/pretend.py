@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from made import census, netns
 from planned import host
 
+from ipvs_audit.audit import latency
 from ipvs_audit.plugin import run
 from ipvs_audit.remedy import remediation
 from ipvs_audit.remedy.host_access import HostConnections
@@ -116,5 +117,5 @@ run.collect_evidence = _collect_evidence
 if "IPVS_AUDIT_TEST_CUT_SHORT" in os.environ:
     remediation.roll_out = _cut_short
 if UNMEASURED:
-    run.measure_latency = _time
+    latency.measure_latency = _time
 HostConnections.collect, HostConnections.apply, HostConnections.undo = _collect, _apply, _undo  # type: ignore[method-assign, assignment]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.comparison import Change, Comparison, kind_of
+from ipvs_audit.model.usage_error import UsageError
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.reported_run import load_reported
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ipvs_audit.model.shard import Shard
 
 
-class BaselineError(Exception):
+class BaselineError(UsageError):
     """A run that cannot be compared with; the message names the path and what to do."""
 
 

@@ -11,7 +11,7 @@ from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.model.text import counted
 from ipvs_audit.probe.collector import collect
 from ipvs_audit.snapshot import Failure, Snapshot, store
-from ipvs_audit.transport.connect import open_connection
+from ipvs_audit.transport.connect import import_clients, open_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -70,6 +70,7 @@ def collect_evidence(
         if told:
             audit.notes.append(told)
             progress.say(f"ipvs-audit: {told}")
+        import_clients(targets)
         with (
             engine(options.engine, forks, options.deadline) as where,
             progress.track(len(targets)) as tell,

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from ipvs_audit import __version__
 from ipvs_audit.model import limits
+from ipvs_audit.model.usage_error import UsageError
 from ipvs_audit.probe import script
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _SCHEMES = {"dask": "tcp", "dask+tls": "tls"}
 
 
-class EngineError(Exception):
+class EngineError(UsageError):
     """An engine that cannot be used; the message says why, and what to do."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.remediation_status import RemediationStatus
+from ipvs_audit.model.usage_error import UsageError
 from ipvs_audit.remedy.approved_plans import ApprovedPlans
 from ipvs_audit.remedy.host_access import HostConnections, initiator
 from ipvs_audit.remedy.journal import JournalError, find_journal, read_changes
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ipvs_audit.model.stop_request import StopRequest
 
 
-class ApprovedPlanError(Exception):
+class ApprovedPlanError(UsageError):
     """A run whose plans cannot be carried out; the message names it and what to do."""
 
 

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ipvs_audit.model.private_files import new_file
 from ipvs_audit.model.regular_file import read_regular
+from ipvs_audit.model.usage_error import UsageError
 from ipvs_audit.report import manifest
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.results_stream import Results
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class ResumeError(Exception):
+class ResumeError(UsageError):
     """A run that cannot be resumed; the message names it and what to do."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipvs_audit.audit.saved_inventory import check_digest, saved_inventory
 from ipvs_audit.inventory import (
     NO_SETTINGS,
     Inventory,
@@ -29,9 +28,14 @@ def run_inventory(options: Options) -> Inventory:
             nobody has named on the command line.
     """
     if options.snapshots is not None:
+        from ipvs_audit.audit.saved_inventory import (  # noqa: PLC0415  # not where hosts are asked
+            check_digest,
+            saved_inventory,
+        )
+
         check_digest(options.snapshots)
-    if options.snapshots is not None and not options.inventory:
-        return saved_inventory(options.snapshots, limit=options.limit)
+        if not options.inventory:
+            return saved_inventory(options.snapshots, limit=options.limit)
     settings = find_settings() if options.ansible_config else NO_SETTINGS
     sources = options.inventory or settings.inventory
     if settings.inventory and not options.inventory and options.remedy.mode:

@@ -11,30 +11,32 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from ipvs_audit import __version__
-from ipvs_audit.audit.baseline import Baseline, compare, find_baseline
 from ipvs_audit.audit.engine import dask_address, refuse_plain_secrets
 from ipvs_audit.audit.evidence_age import recent_enough
 from ipvs_audit.audit.host_result import collected_host, uncollected_host
 from ipvs_audit.audit.options import Options, redact
-from ipvs_audit.audit.resume import EarlierRun, ResumeError, RunIdentity, find_earlier
 from ipvs_audit.audit.run_inventory import run_inventory
 from ipvs_audit.audit.waiver_matching import Waivers
 from ipvs_audit.controls.control import control_of
-from ipvs_audit.controls.discovery import ChecksError, documented_controls, find_checks
+from ipvs_audit.controls.discovery import ChecksError, find_checks
 from ipvs_audit.model.ci_job import job_link
 from ipvs_audit.model.clock import run_id, stamp, utc_now, utc_timestamp
 from ipvs_audit.model.operator_name import operator_name
 from ipvs_audit.model.policy import Policy, load_policy, policy_for
 from ipvs_audit.model.results import HostResult, HostState, Run
 from ipvs_audit.model.shard import ShardPlace, names_digest
+from ipvs_audit.model.shipped import documented_controls
 from ipvs_audit.model.target import Target, safe_ids
 from ipvs_audit.model.verdict import Result, Verdict
+from ipvs_audit.report.signature import check_key
 from ipvs_audit.snapshot import Failure, Snapshot
 from ipvs_audit.snapshot.by_hand import by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ipvs_audit.audit.baseline import Baseline
+    from ipvs_audit.audit.resume import EarlierRun, RunIdentity
     from ipvs_audit.controls.control import Check
     from ipvs_audit.inventory import Inventory
     from ipvs_audit.model.control import Control
@@ -99,6 +101,17 @@ class AuditSession:
             if target.excluded is None and target.name not in self.inventory.not_selected
         ]
 
+    def check_options(self) -> None:
+        """Look at what else the options name: key, baseline, earlier run, engine; contact nobody.
+
+        Raises:
+            SignatureError, BaselineError, ResumeError, EngineError: with file and place.
+        """
+        check_key(self.options.outputs.sign)
+        self.read_baseline()
+        self.find_earlier()
+        self.check_engine()
+
     def read_baseline(self) -> None:
         """Read the run to compare with, where one is asked for.
 
@@ -106,6 +119,8 @@ class AuditSession:
             BaselineError: it cannot be read. That ``latest`` is not there yet is only noted.
         """
         if (asked := self.options.baseline) is not None:
+            from ipvs_audit.audit.baseline import find_baseline  # noqa: PLC0415  # few runs have one
+
             self.baseline = find_baseline(asked, self.options.reports)
             if self.baseline is not None and self.part is not None:
                 self.baseline = self.baseline.within(self.part.shard)
@@ -124,6 +139,8 @@ class AuditSession:
     @property
     def identity(self) -> RunIdentity:
         """What this run is about."""
+        from ipvs_audit.audit.resume import RunIdentity  # noqa: PLC0415  # after a mistyped inventory
+
         return RunIdentity(
             run_id(self.started),
             __version__,
@@ -151,6 +168,8 @@ class AuditSession:
         """
         if (asked := self.options.resume) is None:
             return
+        from ipvs_audit.audit.resume import ResumeError, find_earlier  # noqa: PLC0415  # as a baseline
+
         if self.options.snapshots is not None or self.options.remedy.mode:
             raise ResumeError(
                 "--resume is for audits of hosts, without --from-snapshots or remediation"
@@ -227,7 +246,11 @@ class AuditSession:
                 if (command := by_hand(section))
             },
         )
-        return replace(run, baseline=compare(self.baseline, run) if self.baseline else None)
+        if self.baseline is None:
+            return run
+        from ipvs_audit.audit.baseline import compare  # noqa: PLC0415  # it is read already
+
+        return replace(run, baseline=compare(self.baseline, run))
 
     def _required(self) -> tuple[str, ...]:
         """Ids of the controls without which nothing is compliant, selected or not.

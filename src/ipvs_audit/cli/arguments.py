@@ -5,9 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from rich.console import Console
-from rich.text import Text
-
 from ipvs_audit.model.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -44,6 +41,9 @@ class Section:
 
 def refuse(command: str, wrong: Exception | str) -> ExitCode:
     """Say what is wrong, on stderr; gives :attr:`ExitCode.USAGE`."""
+    from rich.console import Console  # noqa: PLC0415  # for usage errors only
+    from rich.text import Text  # noqa: PLC0415
+
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(Text(f"ipvs-audit {command}: {wrong}"))
     return ExitCode.USAGE

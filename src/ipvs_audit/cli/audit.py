@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.cli.arguments import Parser
-from ipvs_audit.plugin.command import run_pytest
 from ipvs_audit.plugin.options import add_options
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ def main(argv: Sequence[str]) -> int:
         add_options(parser)  # type: ignore[arg-type]  # declares them as it does for pytest
         parser.print_help()
         return 0
+    from ipvs_audit.plugin.command import run_pytest  # noqa: PLC0415  # --help needs no pytest
+
     arguments, rest = _parser(add_help=False).parse_known_args(argv)
     return run_pytest(rest, arguments.checks, ("ipvs-audit", "audit", *argv))
 

@@ -25,11 +25,6 @@ def own_checks() -> Path:
     return shipped("checks")
 
 
-def documented_controls() -> frozenset[str]:
-    """Ids of the controls that have a page: one without a check is missing, not forgotten."""
-    return frozenset(page.stem for page in shipped("control_pages").glob("*.md"))
-
-
 def find_checks(folder: Path) -> dict[str, Check]:
     """The checks of a folder, by the id of their control.
 

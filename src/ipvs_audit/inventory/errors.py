@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ipvs_audit.model.usage_error import UsageError
 
-class InventoryError(Exception):
+
+class InventoryError(UsageError):
     """An inventory that cannot be used; the message names the thing, the place, what to do."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ipvs_audit.model.limits import LATENCY_HOSTS, LATENCY_HOSTS_MOST
+from ipvs_audit.model.usage_error import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 MethodChoice = Literal["auto", "icmp", "ssh"]
 
 
-class LatencyOptionError(Exception):
+class LatencyOptionError(UsageError):
     """Options that contradict each other; the message says what to give."""
 
 

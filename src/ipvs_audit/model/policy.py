@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ipvs_audit.model import limits
 from ipvs_audit.model.limits import LATENCY_SPIKE_MS
 from ipvs_audit.model.strict_yaml import StrictYaml, StrictYamlError
+from ipvs_audit.model.usage_error import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,7 @@ ReferenceText = Annotated[str, Field(min_length=1, max_length=200)]
 _KINDS = {dict: "a mapping", list: "a list", type(None): "empty"}
 
 
-class PolicyError(Exception):
+class PolicyError(UsageError):
     """A policy that cannot be used; the message names the file or host, the place, what to do."""
 
 

@@ -27,3 +27,8 @@ def shipped(folder: str) -> Path:
     """
     installed = _PACKAGE / folder
     return installed if installed.is_dir() else _REPOSITORY / _IN_REPOSITORY[folder]
+
+
+def documented_controls() -> frozenset[str]:
+    """Ids of the controls that have a page: one without a check is missing, not forgotten."""
+    return frozenset(page.stem for page in shipped("control_pages").glob("*.md"))

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ipvs_audit.model.strict_yaml import StrictYaml, StrictYamlError
+from ipvs_audit.model.usage_error import UsageError
 from ipvs_audit.model.waiver import Waiver
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _NAMES_SOMETHING = r"[\w*]"
 _A_PLACE = re.compile(r"[^~].*\[(?:-?\d+|\d+[-]\d*)\]")
 
 
-class WaiverError(Exception):
+class WaiverError(UsageError):
     """A waiver file that cannot be used; the message names the file, the line, what to do."""
 
 

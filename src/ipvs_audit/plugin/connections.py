@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipvs_audit.transport.connect import open_connection
-from ipvs_audit.transport.testinfra_host import host_for
 
 if TYPE_CHECKING:
     from testinfra.host import Host
@@ -47,6 +46,8 @@ class CheckConnections:
         Raises:
             TransportError: no connection can be opened.
         """
+        from ipvs_audit.transport.testinfra_host import host_for  # noqa: PLC0415  # few checks ask
+
         if target.name not in self._hosts:
             if target.name not in self.open:
                 self.open[target.name] = open_connection(target, self._settings)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 #: What a control may ask for, and is given without a fixture.
 _OWN = frozenset({"target", "snapshot", "policy", "assessment", "request"})
-_OURS = "ipvs_audit.plugin.hooks"
+_OURS = "ipvs_audit.plugin.fixtures"
 #: Whose hooks around a test do nothing that a control would need.
 _KNOWN = (
     "_pytest.",

@@ -1,64 +1,31 @@
-"""pytest's side of the audit: options, hooks and fixtures. What they do lies elsewhere."""
+"""What pytest needs of the audit before a session begins: the options, and the beginning itself.
+
+Everybody waits for this module: whoever asks for ``--help``, mistypes an option or an inventory. So
+what only an audit needs is imported when one begins (docs/performance.md has the figures), and
+tests/plugin/test_start.py says what must not be imported before.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import pytest
 
-from ipvs_audit.audit.baseline import BaselineError
-from ipvs_audit.audit.engine import EngineError
-from ipvs_audit.audit.remediation import ApprovedPlanError
-from ipvs_audit.audit.resume import ResumeError
-from ipvs_audit.audit.session import AuditSession
-from ipvs_audit.controls.control import Assessment, Check, control_of, judge, on_request
-from ipvs_audit.inventory import InventoryError
-from ipvs_audit.latency.options import LatencyOptionError
-from ipvs_audit.model.policy import Policy, PolicyError
 from ipvs_audit.model.stop_request import StopRequest
-from ipvs_audit.model.target import Target
-from ipvs_audit.model.verdict import Result, Verdict
-from ipvs_audit.model.waiver_file import WaiverError
+from ipvs_audit.model.usage_error import UsageError
 from ipvs_audit.plugin.command import command_of
-from ipvs_audit.plugin.options import add_options, read_options
-from ipvs_audit.plugin.outcomes import describe, properties, raise_outcome, recorded
-from ipvs_audit.plugin.pytest_internals import fixture_info, fixture_values
-from ipvs_audit.plugin.run import AuditRun, is_controller, is_worker
-from ipvs_audit.plugin.selection import (
-    declare_markers,
-    mark_check,
-    refuse_before_workers,
-    refuse_unknown_markers,
+from ipvs_audit.plugin.fixtures import (  # noqa: F401  # pytest finds the fixtures here
+    RUN,
+    assessment,
+    host,
+    policy,
+    remediation,
+    snapshot,
+    target,
 )
+from ipvs_audit.plugin.option_values import read_options
+from ipvs_audit.plugin.options import add_options
 from ipvs_audit.plugin.stop_signals import StopSignals
-from ipvs_audit.plugin.terminal import header, survive_lost_output
-from ipvs_audit.remedy.journal import JournalError
-from ipvs_audit.remedy.options import RemediationOptionError
-from ipvs_audit.report.signature import SignatureError, check_key
-from ipvs_audit.snapshot import Failure, Snapshot
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from testinfra.host import Host
-
-    from ipvs_audit.remedy.remediation import Remediation
-
-RUN = pytest.StashKey[AuditRun]()
-_USAGE_ERRORS = (
-    InventoryError,
-    LatencyOptionError,
-    RemediationOptionError,
-    PolicyError,
-    WaiverError,
-    BaselineError,
-    SignatureError,
-    ResumeError,
-    EngineError,
-    JournalError,
-    ApprovedPlanError,
-)
-RESULT = pytest.StashKey[Result]()
+from ipvs_audit.plugin.terminal import survive_lost_output
+from ipvs_audit.plugin.xdist_roles import is_controller, is_worker
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,6 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
     plugins = config.pluginmanager
     if plugins.hasplugin("nfplugin") and not config.getoption("newfirst"):
         plugins.unregister(name="nfplugin")
+    from ipvs_audit.plugin.selection import declare_markers  # noqa: PLC0415  # after mistyped options
+
     declare_markers(config)
     if plugins.hasplugin("html"):
         plugins.import_plugin("ipvs_audit.plugin.pytest_html_columns")
@@ -86,258 +55,45 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Read policy and inventory; what is wrong with them ends the run here, with exit 4."""
-    config = session.config
+    try:
+        _begin(session.config)
+    except UsageError as wrong:
+        raise pytest.UsageError(str(wrong)) from None
+
+
+def _begin(config: pytest.Config) -> None:
+    """Read what the user gave, and then bring in the audit.
+
+    Raises:
+        UsageError: for whatever is wrong with it.
+    """
+    from ipvs_audit.inventory.files import checked_sources  # noqa: PLC0415  # after --help
+
     command = command_of(config)
     typed = command.words if command else ("pytest", *map(str, config.invocation_params.args))
-    try:
-        options = read_options(config)
-        stop = StopRequest(options.remedy.grace)
-        signals = StopSignals(stop, stream=1)
-        if not is_worker(config):
-            signals.install()
-            config.pluginmanager.register(signals, "ipvs-audit-stop-signals")
-            survive_lost_output(config)
-        audit = AuditSession(options, typed)
-        if not is_worker(config):
-            check_key(audit.options.outputs.sign)
-            audit.read_baseline()
-            audit.find_earlier()
-            audit.check_engine()
-        if is_controller(config):
-            refuse_before_workers(config, audit)
-        run = AuditRun(config, audit, stop)
-    except _USAGE_ERRORS as wrong:
-        raise pytest.UsageError(str(wrong)) from None
+    options = read_options(config)
+    if options.inventory:
+        checked_sources(options.inventory)
+    from ipvs_audit.audit.session import AuditSession  # noqa: PLC0415  # after a mistyped inventory
+
+    stop = StopRequest(options.remedy.grace)
+    signals = StopSignals(stop, stream=1)
+    if not is_worker(config):
+        signals.install()
+        config.pluginmanager.register(signals, "ipvs-audit-stop-signals")
+        survive_lost_output(config)
+    audit = AuditSession(options, typed)
+    if not is_worker(config):
+        audit.check_options()
+    if is_controller(config):
+        from ipvs_audit.plugin.selection import refuse_before_workers  # noqa: PLC0415  # as above
+
+        refuse_before_workers(config, audit)
+    from ipvs_audit.plugin import session_hooks  # noqa: PLC0415  # after a mistyped policy
+    from ipvs_audit.plugin.run import AuditRun  # noqa: PLC0415
+
+    run = AuditRun(config, audit, stop)
     signals.last_words = run.last_words
     config.stash[RUN] = run
     config.pluginmanager.register(run, "ipvs-audit-run")
-
-
-def pytest_report_header(config: pytest.Config) -> str:
-    """Say who is about to be audited, and for what."""
-    return header(config.stash[RUN].audit)
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test per check and host."""
-    if "target" in metafunc.fixturenames:
-        audit = metafunc.config.stash[RUN].audit
-        metafunc.parametrize(
-            "target",
-            audit.audited,
-            ids=[audit.ids[target.name] for target in audit.audited],
-            indirect=True,
-        )
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> list[pytest.Item] | None:
-    """Mark the controls, and leave out those on request that were not asked for."""
-    control = control_of(obj)
-    mark_check(collector.config, obj)
-    if control is not None and on_request(control) and not collector.config.stash[RUN].on_request:
-        return []
-    return None
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse a marker that there is not, before pytest selects by it."""
-    refuse_unknown_markers(config, items)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Collect the evidence of all hosts that the selected checks need, before the first runs."""
-    config = session.config
-    if config.option.collectonly or is_controller(config):
-        return
-    run = config.stash[RUN]
-    if (
-        run.remediation is not None
-        and run.remediation.options.changes_hosts
-        and session.testsfailed
-    ):
-        raise pytest.UsageError("a check could not be loaded (see above): nothing was changed")
-    _refuse_duplicates(session.items)
-    for item in session.items:
-        if (target := _target(item)) is not None:
-            control = control_of(getattr(item, "obj", None))
-            run.add_needed(
-                target.name, control, connection="host" in getattr(item, "fixturenames", ())
-            )
-            run.early_verdicts.add_check(getattr(item, "obj", None))
-            if run.remediation is not None and control is not None:
-                run.remediation.add_check(target.name, item.obj)  # type: ignore[attr-defined]
-    if not is_worker(config):
-        run.collect()
-        run.measure_latency()
-        run.remediate()
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:  # noqa: ANN401
-    """Under ``-n`` the controller collects, once, as soon as a worker knows the tests."""
-    run: AuditRun = node.config.stash[RUN]
-    if not run.collected and not node.config.option.collectonly:
-        run.add_needed_ids(ids)
-        run.collect()
-        run.measure_latency()
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:  # noqa: ANN401
-    """OnDone a worker where the controller puts the evidence."""
-    node.workerinput["ipvs_audit_snapshots"] = str(node.config.stash[RUN].snapshots)
-
-
-@pytest.fixture
-def target(request: pytest.FixtureRequest) -> Target:
-    """The inventory host under audit: an :class:`ipvs_audit.model.target.Target`."""
-    found: Target = request.param
-    return found
-
-
-@pytest.fixture
-def snapshot(target: Target, request: pytest.FixtureRequest) -> Snapshot:
-    """The host's evidence: an :class:`ipvs_audit.snapshot.Snapshot`."""
-    evidence = request.config.stash[RUN].evidence_to_judge(target.name)
-    if isinstance(evidence, Failure):
-        pytest.fail(evidence.message, pytrace=False)
-    return evidence
-
-
-@pytest.fixture
-def policy(target: Target, request: pytest.FixtureRequest) -> Policy:
-    """What is required of this host: an :class:`ipvs_audit.model.policy.Policy`."""
-    return request.config.stash[RUN].audit.policies[target.name]
-
-
-@pytest.fixture
-def assessment(snapshot: Snapshot, request: pytest.FixtureRequest) -> Assessment:
-    """Where a check records what was expected and seen."""
-    control = control_of(request.function)
-    if control is None:
-        pytest.fail("assessment is for controls: mark the test with @control", pytrace=False)
-    return Assessment(control, snapshot)
-
-
-@pytest.fixture
-def remediation(request: pytest.FixtureRequest) -> Remediation | None:
-    """What remediation planned and did; None in an audit. No check depends on it."""
-    return request.config.stash[RUN].remediation
-
-
-@pytest.fixture
-def host(target: Target, request: pytest.FixtureRequest) -> Host:
-    """An ordinary testinfra host, over the connection that brought the evidence."""
-    return request.config.stash[RUN].connections.host(target)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Run a control without fixtures and phases, where nothing could notice the difference."""
-    run, target = item.config.stash[RUN], _target(item)
-    if target is None or not run.fast_runner.can_run(item):
-        return None
-    return run.fast_runner.run(item, target.name, nextitem) or None  # type: ignore[arg-type]
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    """Evaluate a control once its fixtures are set up: an error then shows as pytest's error."""
-    check: Check | None = getattr(item, "obj", None)
-    control, target = control_of(check), _target(item)
-    if check is None or control is None or target is None:
-        return (yield)
-    run = item.config.stash[RUN]
-    policy = run.audit.policies[target.name]
-    evidence = run.evidence_to_judge(target.name)
-    if isinstance(evidence, Failure):
-        _attach(item, judge(check, evidence, policy))
-        pytest.fail(evidence.message, pytrace=False)
-    set_up = yield
-    try:
-        result = judge(check, evidence, policy, **_extra_arguments(item))
-        result = run.audit.waivers.apply(target.name, result)
-    except Exception as fault:
-        _attach(item, recorded(control, fault))
-        raise
-    _attach(item, result)
-    if result.verdict is Verdict.ERROR:
-        pytest.fail(result.message, pytrace=False)
-    return set_up
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Turn a control's verdict into pytest's outcome."""
-    result = pyfuncitem.stash.get(RESULT, None)
-    if result is None:
-        return None
-    raise_outcome(result, strict=pyfuncitem.config.stash[RUN].audit.options.strict)
-    return True
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let the verdict travel with pytest's report, under xdist too."""
-    report = yield
-    result = item.stash.get(RESULT, None)
-    target = _target(item)
-    told = "setup" if result is not None and result.verdict is Verdict.ERROR else "call"
-    if result is not None and target is not None and call.when == told:
-        control = control_of(getattr(item, "obj", None))
-        vars(report)["ipvs_audit"] = describe(target.name, control, result)
-    return report
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the reports; a report that cannot be written is an exit code of its own."""
-    run = session.config.stash.get(RUN, None)
-    if run is not None and run.collected and not is_worker(session.config):
-        session.exitstatus = run.finish(int(session.exitstatus))
-
-
-def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:  # noqa: ANN401
-    """Say what was found, in words, and where the report lies."""
-    run = terminalreporter.config.stash.get(RUN, None)
-    if run is not None:
-        run.summarise(terminalreporter, exitstatus)
-
-
-def _refuse_duplicates(items: list[pytest.Item]) -> None:
-    """Two checks of one control: the later verdict would hide the earlier one."""
-    checks: dict[str, pytest.Item] = {}
-    for item in items:
-        control = control_of(check := getattr(item, "obj", None))
-        if control is None:
-            continue
-        first = checks.setdefault(control.id, item)
-        if getattr(first, "obj", None) is not check:
-            raise pytest.UsageError(
-                f"{first.path} and {item.path} both check {control.id}: remove one, or give it"
-                " another id"
-            )
-
-
-def _target(item: pytest.Item) -> Target | None:
-    callspec = getattr(item, "callspec", None)
-    found = callspec.params.get("target") if callspec is not None else None
-    # Where no host is to be audited, pytest puts a mark of its own in its place.
-    return found if isinstance(found, Target) else None
-
-
-def _attach(item: pytest.Item, result: Result) -> None:
-    item.stash[RESULT] = result
-    item.user_properties += properties(result)
-
-
-def _extra_arguments(item: pytest.Item) -> dict[str, object]:
-    """What a user's own check asks for beyond snapshot, policy and assessment, e.g. ``host``."""
-    wanted, values = fixture_info(item).argnames, fixture_values(item)
-    return {
-        name: values[name] for name in wanted if name not in ("snapshot", "policy", "assessment")
-    }
+    config.pluginmanager.register(session_hooks, "ipvs-audit-session-hooks")

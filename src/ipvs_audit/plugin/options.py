@@ -1,26 +1,27 @@
-"""What ipvs-audit adds to pytest's command line, and the values it leaves behind."""
+"""What ipvs-audit adds to pytest's command line.
+
+Imported by ``--help`` and by every pytest of a checkout: it needs neither pytest nor what an audit
+needs.
+"""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
-from ipvs_audit.audit.options import DEFAULT_INVENTORY, DEFAULT_POLICY, Options
-from ipvs_audit.controls.discovery import own_checks
-from ipvs_audit.latency.options import LatencyOptions, add_latency_options
+from ipvs_audit.audit.options import DEFAULT_POLICY
+from ipvs_audit.latency.options import add_latency_options
 from ipvs_audit.model import limits
-from ipvs_audit.model.shard import Shard
-from ipvs_audit.model.shipped import shipped
 from ipvs_audit.model.text import hours
-from ipvs_audit.plugin.command import command_of
-from ipvs_audit.remedy.options import RemediationOptions, add_remediation_options
-from ipvs_audit.report.options import Outputs, add_output_options
+from ipvs_audit.remedy.options import add_remediation_options
+from ipvs_audit.report.options import add_output_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
+
+    from ipvs_audit.model.shard import Shard
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -146,60 +147,9 @@ def _add_connection_options(add: Callable[..., None]) -> None:
     )
 
 
-def read_options(config: pytest.Config) -> Options:
-    """Read the options, with the defaults that a checkout or the package has."""
-    get = config.getoption
-    command = command_of(config)
-    checkout = None if command is not None and command.installed else config.rootpath
-
-    def path(name: str) -> Path | None:
-        value = get(name)
-        return Path(value).expanduser() if value else None
-
-    if (ssh_config := path("ssh_config")) is not None and not ssh_config.exists():
-        raise pytest.UsageError(f"--ssh-config {ssh_config}: no such file")
-
-    policy, localhost = path("policy"), shipped("inventories") / "localhost.yml"
-    if checkout is not None:
-        own = checkout / DEFAULT_POLICY
-        policy = policy or (own if own.exists() else None)
-        own = checkout / DEFAULT_INVENTORY
-        localhost = own if own.exists() else localhost
-    own = config.rootpath / "checks"
-    return Options(
-        localhost=localhost,
-        checks=own if checkout is not None and own.is_dir() else own_checks(),
-        inventory=tuple(get("inventory")),
-        limit=get("limit"),
-        shard=get("shard"),
-        policy=policy,
-        estimation=get("estimation"),
-        max_age=get("max_age"),
-        snapshots=path("from_snapshots"),
-        resume=path("resume"),
-        reports=path("reports") or (checkout or config.invocation_params.dir) / "reports",
-        strict=bool(config.getini("strict")),
-        forks=get("forks"),
-        engine=get("engine"),
-        engine_plain_secrets=get("engine_plain_secrets"),
-        connect_timeout=get("connect_timeout"),
-        deadline=get("deadline"),
-        host_key_policy=get("host_key_policy"),
-        known_hosts=tuple(Path(value).expanduser() for value in get("known_hosts")),
-        ssh_config=ssh_config,
-        transport=get("transport"),
-        vault_password_file=path("vault_password_file"),
-        ansible_config=not get("no_ansible_config"),
-        waivers=path("waivers"),
-        waiver_warning_days=get("waiver_warning_days"),
-        baseline=path("baseline"),
-        outputs=Outputs.chosen(get("format"), get("junit_split"), path("sign"), get("report_mode")),
-        remedy=RemediationOptions.read(get),
-        latency=LatencyOptions.read(get),
-    )
-
-
 def _shard(text: str) -> Shard:
+    from ipvs_audit.model.shard import Shard  # noqa: PLC0415  # --help needs no pydantic
+
     try:
         return Shard.parse(text)
     except ValueError as wrong:

@@ -12,11 +12,9 @@ from rich.text import Text
 from ipvs_audit.audit.collecting import collect_evidence
 from ipvs_audit.audit.early_verdicts import EarlyVerdicts
 from ipvs_audit.audit.engine import EngineError
-from ipvs_audit.audit.latency import keep_earlier_traces, measure_latency
 from ipvs_audit.audit.progress import Progress
-from ipvs_audit.audit.remediation import make_remediation
 from ipvs_audit.audit.resume import evidence_in_progress, identity_file, write_identity
-from ipvs_audit.controls.control import control_of, on_request
+from ipvs_audit.controls.control import Assessment, control_of, on_request
 from ipvs_audit.model.clock import run_id
 from ipvs_audit.model.exit_codes import ExitCode
 from ipvs_audit.model.private_files import OWNER_ONLY, make_directories
@@ -26,12 +24,13 @@ from ipvs_audit.plugin.outcomes import from_report
 from ipvs_audit.plugin.remediation import ask, refuse_unasked
 from ipvs_audit.plugin.selection import in_words
 from ipvs_audit.plugin.terminal import console_of
+from ipvs_audit.plugin.xdist_roles import is_worker
 from ipvs_audit.remedy.journal import JournalError
 from ipvs_audit.remedy.run_results import with_remediation
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.terminal import render_summary
 from ipvs_audit.report.write import point_latest, write_reports
-from ipvs_audit.snapshot import store
+from ipvs_audit.snapshot import Failure, store
 from ipvs_audit.snapshot.round_trips import SECTION
 
 if TYPE_CHECKING:
@@ -44,17 +43,7 @@ if TYPE_CHECKING:
     from ipvs_audit.model.stop_request import StopRequest
     from ipvs_audit.model.verdict import Result
     from ipvs_audit.remedy.remediation import Remediation
-    from ipvs_audit.snapshot import Failure, Snapshot
-
-
-def is_worker(config: pytest.Config) -> bool:
-    """Whether this is an xdist worker, which judges but neither collects nor reports."""
-    return hasattr(config, "workerinput")
-
-
-def is_controller(config: pytest.Config) -> bool:
-    """Whether this is the xdist controller, which collects and reports but does not judge."""
-    return bool(config.pluginmanager.hasplugin("dsession"))
+    from ipvs_audit.snapshot import Snapshot
 
 
 class AuditRun:
@@ -86,12 +75,17 @@ class AuditRun:
             strict=audit.options.strict,
         )
         refuse_unasked(config, audit.options.remedy)
-        self.remediation = make_remediation(
-            audit,
+        self.remediation = self._remediation() if audit.options.remedy.mode else None
+
+    def _remediation(self) -> Remediation | None:
+        from ipvs_audit.audit.remediation import make_remediation  # noqa: PLC0415  # not for audits
+
+        return make_remediation(
+            self.audit,
             self.directory,
             tell=self._say,
-            ask=lambda question: ask(config, question),
-            stop=stop,
+            ask=lambda question: ask(self.config, question),
+            stop=self.stop,
         )
 
     def add_needed(self, host: str, control: Control | None, *, connection: bool) -> None:
@@ -176,6 +170,8 @@ class AuditRun:
 
     def _measure(self, hosts: Collection[str]) -> bool:
         """Let traces join the snapshots of these hosts; true where one did."""
+        from ipvs_audit.audit.latency import measure_latency  # noqa: PLC0415  # on request only
+
         audit = self.audit
         measured = [host for host in audit.targets if host in hosts]
         try:
@@ -226,6 +222,8 @@ class AuditRun:
     def _measure_again(self, changed: set[str], before: dict[str, Snapshot | Failure]) -> None:
         """Measure hosts that were changed. They were: whatever fails here, the run reports them."""
         try:
+            from ipvs_audit.audit.latency import keep_earlier_traces  # noqa: PLC0415  # on request
+
             keep_earlier_traces(self.audit.collected, before)
             with self.stop.interruptible():
                 self._measure(self._latency_hosts & changed)
@@ -270,6 +268,21 @@ class AuditRun:
         if is_worker(self.config) and not self.audit.collected:
             self.audit.add_evidence(store.read(self.snapshots))
         return self.audit.evidence_of(name)
+
+    def snapshot_for(self, name: str) -> Snapshot:
+        """The evidence that a test is given; it fails where there is none to judge."""
+        evidence = self.evidence_to_judge(name)
+        if isinstance(evidence, Failure):
+            pytest.fail(evidence.message, pytrace=False)
+        return evidence
+
+    @staticmethod
+    def assessment_for(function: object, snapshot: Snapshot) -> Assessment:
+        """Where a check records what was expected and seen; other tests fail for want of it."""
+        control = control_of(function)
+        if control is None:
+            pytest.fail("assessment is for controls: mark the test with @control", pytrace=False)
+        return Assessment(control, snapshot)
 
     def evidence_to_judge(self, name: str) -> Snapshot | Failure:
         """The same, or a failure in its place where it is too old for the host's policy."""

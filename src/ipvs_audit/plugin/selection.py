@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ipvs_audit.controls.control import control_of
-from ipvs_audit.controls.discovery import documented_controls
 from ipvs_audit.model.control import SEVERITIES
+from ipvs_audit.model.shipped import documented_controls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,6 +57,8 @@ def markers_of(control: Control) -> tuple[str, ...]:
 
 def mark_check(config: pytest.Config, check: object) -> None:
     """Give a check its markers, before pytest makes a test of it for each host."""
+    from ipvs_audit.controls.control import control_of  # noqa: PLC0415  # after a mistyped inventory
+
     control = control_of(check)
     if control is None:
         return

@@ -7,8 +7,6 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from ipvs_audit.model.text import counted
 from ipvs_audit.plugin.pytest_internals import put_output, terminal_output
 
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     import pytest
+    from rich.console import Console
 
     from ipvs_audit.audit.session import AuditSession
 
@@ -70,6 +69,8 @@ def survive_lost_output(config: pytest.Config) -> None:
 
 def console_of(config: pytest.Config) -> Console:
     """Where pytest's own output goes."""
+    from rich.console import Console  # noqa: PLC0415  # a mistyped inventory needs none
+
     reporter = config.pluginmanager.getplugin("terminalreporter")
     out = terminal_output(reporter) if reporter is not None else sys.stderr
     width = shutil.get_terminal_size((100, 24)).columns

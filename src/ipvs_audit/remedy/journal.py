@@ -20,6 +20,7 @@ from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.model.private_files import make_directories
 from ipvs_audit.model.regular_file import read_regular
 from ipvs_audit.model.sanitise import one_line
+from ipvs_audit.model.usage_error import UsageError
 from ipvs_audit.remedy.plan_steps import WriteFile
 from ipvs_audit.remedy.script import RUN_ID
 from ipvs_audit.remedy.script_answers import StepOutcome
@@ -53,7 +54,7 @@ class Event(StrEnum):
     HOST_FINISHED = "host_finished"
 
 
-class JournalError(Exception):
+class JournalError(UsageError):
     """A journal cannot be read; names the file and what is wrong."""
 
 

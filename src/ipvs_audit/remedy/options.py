@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ipvs_audit.model.limits import MAX_STOP_GRACE, STOP_GRACE
+from ipvs_audit.model.usage_error import UsageError
 from ipvs_audit.remedy.batches import DEFAULT_BATCHES, BatchSize, parse_batches
-from ipvs_audit.remedy.plan_export import PLAN_FORMATS, PlanFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Mode = Literal["", "plan", "remediate", "rollback"]
+PlanFormat = Literal["text", "ansible", "shell"]
+PLAN_FORMATS: tuple[PlanFormat, ...] = ("text", "ansible", "shell")
 
 
-class RemediationOptionError(Exception):
+class RemediationOptionError(UsageError):
     """Options that exclude each other, or a bad value; the message says what to do."""
 
 

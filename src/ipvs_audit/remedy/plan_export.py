@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ipvs_audit.model.private_files import make_directories, new_file
 from ipvs_audit.model.sanitise import one_line
@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from ipvs_audit.remedy.options import PlanFormat
     from ipvs_audit.remedy.plan_steps import Plan
-
-PlanFormat = Literal["text", "ansible", "shell"]
-PLAN_FORMATS: tuple[PlanFormat, ...] = ("text", "ansible", "shell")
 
 _ODD = re.compile(r"[^A-Za-z0-9_.-]|^[.-]")
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ipvs_audit.report import csv, hdf, oscal, prometheus, sarif
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from ipvs_audit.model.results import Run
@@ -20,19 +18,29 @@ class Format:
 
     Attributes:
         file: the name of the file in a run's directory; of the first one, where there are more.
-        write: writes a run, completed and bounded, to a path; raises OSError.
+        module: of this room; imported when it writes, since ``--help`` needs the names alone.
+        function: of the module; takes a run and the path.
     """
 
     file: str
-    write: Callable[[Run, Path], None]
+    module: str
+    function: str = "write"
+
+    def write(self, run: Run, path: Path) -> None:
+        """Write a run, completed and bounded.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        getattr(import_module(f"ipvs_audit.report.{self.module}"), self.function)(run, path)
 
 
 #: By the name that ``--format`` takes, in the order in which they are written.
 FORMATS = {
-    "csv": Format("results.csv", csv.write),
-    "sarif": Format("results.sarif", sarif.write),
-    "sarif-all": Format("results-all.sarif", sarif.write_all),
-    "hdf": Format("results.hdf.json", hdf.write),
-    "oscal": Format("results.oscal.json", oscal.write),
-    "prometheus": Format("results.prom", prometheus.write),
+    "csv": Format("results.csv", "csv"),
+    "sarif": Format("results.sarif", "sarif"),
+    "sarif-all": Format("results-all.sarif", "sarif", "write_all"),
+    "hdf": Format("results.hdf.json", "hdf"),
+    "oscal": Format("results.oscal.json", "oscal"),
+    "prometheus": Format("results.prom", "prometheus"),
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.sanitise import clipped, one_line
+from ipvs_audit.model.usage_error import UsageError
 from ipvs_audit.report.manifest import NAME, SIGNATURE
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ NAMESPACE = "ipvs-audit"
 _PATIENCE = 60
 
 
-class SignatureError(Exception):
+class SignatureError(UsageError):
     """A key that cannot sign, or a signature that is not valid; says why and what to do."""
 
 

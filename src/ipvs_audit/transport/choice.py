@@ -6,8 +6,6 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipvs_audit.transport.ssh.unsupported import unsupported_by_paramiko
-
 if TYPE_CHECKING:
     from ipvs_audit.model.target import Target
     from ipvs_audit.transport.settings import Settings, SshTransport
@@ -60,5 +58,9 @@ def choose(target: Target, settings: Settings) -> Choice:
     asked = asked_for(target, settings)
     if asked != "auto" or not has_openssh():
         return Choice(openssh=asked == "openssh")
+    from ipvs_audit.transport.ssh.unsupported import (  # noqa: PLC0415  # it imports paramiko
+        unsupported_by_paramiko,
+    )
+
     needs = tuple(dict.fromkeys(each.option for each in unsupported_by_paramiko(target, settings)))
     return Choice(openssh=bool(needs), openssh_for=needs, may_turn=True)

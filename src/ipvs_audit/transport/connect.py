@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from ipvs_audit.transport import Connection, NoCommonAlgorithmError, TransportError
 from ipvs_audit.transport.choice import SSH, choose
 from ipvs_audit.transport.local import LocalConnection, refuse_other_machine
-from ipvs_audit.transport.openssh.connection import connect_openssh
 from ipvs_audit.transport.settings import Settings
-from ipvs_audit.transport.ssh.connection import connect_ssh
 from ipvs_audit.transport.testinfra_connection import CONTAINERS, connect_testinfra
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from ipvs_audit.model.target import Target
 
-__all__ = ["Settings", "open_connection"]
+__all__ = ["Settings", "import_clients", "open_connection"]
 
 
 def open_connection(target: Target, settings: Settings) -> Connection:
@@ -46,7 +46,22 @@ def open_connection(target: Target, settings: Settings) -> Connection:
     return connect_testinfra(target)
 
 
+def import_clients(targets: Iterable[Target]) -> None:
+    """Import what reaches the targets, before the time of the first of them runs."""
+    if any(target.connection in SSH for target in targets):
+        _ssh_clients()
+
+
+def _ssh_clients() -> tuple[Callable[..., Connection], Callable[..., Connection]]:
+    """By paramiko and by OpenSSH's client; imported for SSH alone, since paramiko takes long."""
+    from ipvs_audit.transport.openssh.connection import connect_openssh  # noqa: PLC0415
+    from ipvs_audit.transport.ssh.connection import connect_ssh  # noqa: PLC0415
+
+    return connect_ssh, connect_openssh
+
+
 def _connect_by_ssh(target: Target, settings: Settings) -> Connection:
+    connect_ssh, connect_openssh = _ssh_clients()
     choice = choose(target, settings)
     if choice.openssh:
         return connect_openssh(target, settings, choice.openssh_for)

@@ -1,0 +1,59 @@
+"""What people wait for before anything is audited: CPU time, beside an empty pytest run.
+
+    make bench-start [PAIRS=5]
+
+Each command and an empty pytest run without plugins take turns; the median of the ratios counts, so
+that other work on the machine weighs on both.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from loopback_fleet import quiet_environment
+from timing import goal, note, run, table
+
+_BIN = Path(sys.executable).parent
+#: What is typed -> its arguments, its exit codes, at most how many times an empty pytest run.
+COMMANDS: dict[str, tuple[list[str], tuple[int, ...], float]] = {
+    "ipvs-audit --help": (["--help"], (0,), 2.0),
+    "ipvs-audit audit --help": (["audit", "--help"], (0,), 2.0),
+    "an option mistyped": (["audit", "--inventroy=hosts.yml"], (4,), 2.0),
+    "an inventory mistyped": (["audit", "--inventory", "no-such.yml"], (4,), 2.0),
+    "an audit of this machine": (["audit"], (0, 1), 2.5),
+}
+
+
+def main(pairs: int) -> int:
+    """Measure; 0 whatever the figures are, unless a program fails."""
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="ipvs-audit-bench-") as name:
+        room = Path(name)
+        (room / "test_empty.py").write_text("def test_nothing():\n    pass\n")
+        plain = quiet_environment() | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        empty = [_BIN / "pytest", "-q", "-c", "/dev/null", "--rootdir", room, room]
+        for typed, (words, codes, most) in COMMANDS.items():
+            ours, theirs = [], []
+            for _ in range(pairs):
+                theirs.append(run(empty, cwd=room, env=plain).cpu)
+                command = [_BIN / "ipvs-audit", *words]
+                ours.append(run(command, cwd=room, env=quiet_environment(), expect=codes).cpu)
+            times = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+            note(f"{typed}: {times:.2f} times")
+            rows.append(
+                [typed, f"{statistics.median(ours):.2f}", f"{statistics.median(theirs):.2f}",
+                 f"{times:.2f}", f"<= {most}", goal(times <= most)]
+            )  # fmt: skip
+    table(
+        f"Start-up, medians of {pairs} pairs",
+        ["", "CPU s", "an empty pytest, CPU s", "times", "goal", ""],
+        rows,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 5))

@@ -1,0 +1,73 @@
+"""What is imported before it is needed: everybody waits for it. No time is measured here."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+#: What takes long to import, and what only an audit needs.
+HEAVY = {
+    "ansible", "cryptography", "distributed", "hypothesis", "icmplib", "junit_xml", "paramiko",
+    "pydantic", "yaml", "ipvs_audit.controls.control", "ipvs_audit.persistence",
+    "ipvs_audit.remedy.plan", "ipvs_audit.report.html", "ipvs_audit.snapshot",
+    "ipvs_audit.transport.ssh",
+}  # fmt: skip
+#: Those that reading an inventory's name needs.
+TO_READ = {"pydantic", "yaml"}
+#: pytest-html's plugin imports Jinja, pytest's own terminal needs pygments.
+WITHOUT_PYTEST = HEAVY | {"_pytest", "jinja2", "rich"}
+
+RUN = """\
+import sys
+from ipvs_audit.cli.main import main
+try:
+    code = main(sys.argv[1:])
+finally:
+    sys.stderr.write("\\nIMPORTED " + " ".join(sys.modules))
+sys.exit(code)
+"""
+
+
+def imported_by(folder: Path, *words: str) -> tuple[int, set[str], str]:
+    """Exit code, the modules that were imported, and what was said."""
+    run = subprocess.run(
+        [sys.executable, "-c", RUN, *words], cwd=folder, capture_output=True, text=True, check=False
+    )
+    said, _, modules = run.stderr.rpartition("\nIMPORTED ")
+    return run.returncode, set(modules.split()), run.stdout + said
+
+
+@pytest.mark.parametrize("words", [("--help",), ("audit", "--help"), ("--version",), ("audti",)])
+def test_help_imports_neither_pytest_nor_what_an_audit_needs(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    code, modules, said = imported_by(tmp_path, *words)
+    assert code == (4 if words == ("audti",) else 0), said
+    assert "ipvs_audit.cli.main" in modules
+    assert not sorted(modules & WITHOUT_PYTEST)
+
+
+def test_a_mistyped_option_is_told_before_anything_of_an_audit_is_imported(tmp_path: Path) -> None:
+    code, modules, said = imported_by(tmp_path, "audit", "--inventroy=hosts.yml")
+    assert code == 4
+    assert "unrecognized arguments: --inventroy" in said
+    assert "ipvs_audit.plugin.hooks" in modules
+    assert not sorted(modules & HEAVY)
+
+
+def test_a_mistyped_inventory_is_told_before_what_collects_and_reports_is_imported(
+    tmp_path: Path,
+) -> None:
+    code, modules, said = imported_by(tmp_path, "audit", "--inventory", "no-such.yml")
+    assert code == 4
+    assert "no-such.yml" in said
+    assert not sorted(modules & (HEAVY - TO_READ))
+
+
+def test_an_audit_of_this_machine_imports_nothing_that_speaks_ssh(tmp_path: Path) -> None:
+    code, modules, said = imported_by(tmp_path, "audit", "-q")
+    assert code in {0, 1}, said
+    assert "localhost" in said
+    assert "ipvs_audit.plugin.session_hooks" in modules
+    assert not sorted(modules & {"paramiko", "icmplib", "ipvs_audit.remedy.plan", "distributed"})
