@@ -55,7 +55,11 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> list[
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Refuse a marker that there is not, before pytest selects by it."""
-    refuse_unknown_markers(config, items)
+    try:
+        refuse_unknown_markers(config, items)
+    except pytest.UsageError:
+        items.clear()  # pytest finishes the collection all the same, and hosts would be contacted
+        raise
 
 
 @pytest.hookimpl(trylast=True)
