@@ -47,7 +47,7 @@ _NAMES = tuple(
         (r"run\\_estimation", r"t\\ag"),
         ("RUN_ESTIMATION", "TAG"),
         ("run_estimation", "tag"),
-        (rf"([./])({_COMPONENT})(?=[./'\"\s]|$)", r"\1conf\1\2"),
+        (rf"([./])({_COMPONENT})(?=[./'\"\s;|&)]|$)", r"\1conf\1\2"),
         (r"(\[\.\]|\\\.)vs\b", r"\1conf\1vs"),  # in a pattern of sysctl --pattern
         (r"ipv4([./])\*(?=[./])", r"ipv4\1conf\1*s"),
     )
@@ -64,8 +64,8 @@ def renamed(text: str) -> str:
     'echo 0 > /proc/sys/net/ipv4/conf/vs/tag'
     >>> renamed("net.ipv4.*.run_estimation = 0")
     'net.ipv4.conf.*s.tag = 0'
-    >>> renamed("systemd-sysctl --prefix=/net/ipv4/vs")
-    'systemd-sysctl --prefix=/net/ipv4/conf/vs'
+    >>> renamed("{ systemd-sysctl --prefix=/net/ipv4/vs; }")
+    '{ systemd-sysctl --prefix=/net/ipv4/conf/vs; }'
     """
     for pattern, new in _NAMES:
         text = pattern.sub(new, text)

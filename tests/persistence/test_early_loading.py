@@ -208,6 +208,9 @@ FIREWALLD = (
         ("install nf_conntrack /sbin/modprobe -i nf_conntrack; /opt/unknown", None),
         ("install nf_conntrack /bin/false", None),
         ("install nf_conntrack /bin/true", None),
+        # -n: modprobe only says what it would do.
+        (f"install nf_conntrack {FIREWALLD.replace('--ignore-install', '-in')}", None),
+        (f"install nf_conntrack modprobe -in nf_conntrack; {FIREWALLD}", True),
         ("install libcrc32c /bin/false", None),
         ("install nf_conntrack /bin/false\nsoftdep nf_conntrack pre: nf_defrag_ipv4", True),
         ("install dccp /bin/false", True),

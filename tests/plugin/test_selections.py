@@ -77,7 +77,9 @@ def audit(tmp_path: Path) -> Callable[..., Ran]:
     def run(*arguments: str | Path) -> Ran:
         reports, output = tmp_path / "reports", tmp_path / "output"
         words = ["-c", "pyproject.toml", "-W", "ignore", "--reports", str(reports)]
-        words += ["-o", f"cache_dir={tmp_path}/cache", *map(str, arguments)]
+        # In pytest's own place it would tidy up what is left of other runs.
+        words += [f"--basetemp={tmp_path}/inner", "-o", f"cache_dir={tmp_path}/cache"]
+        words += map(str, arguments)
         child = os.fork()
         if not child:
             _run(words, output)

@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.hook.interpreter import run_hook
-from ipvs_audit.persistence.hook.modprobe_command import parse_modprobe
+from ipvs_audit.persistence.hook.modprobe_command import ModprobeCall, parse_modprobe
 from ipvs_audit.persistence.hook.state import State
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.soft_dependencies import find_sure_bypass
 from ipvs_audit.snapshot.modprobe_config import underscored
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.snapshot.modprobe_config import Directive
 
@@ -48,7 +50,8 @@ def load_may_fail(config: HostConfig) -> str:
         hook = config.modprobe.first("install", name)
         if hook is None or hook.concerns(MODULE) or find_sure_bypass(config, name) is not None:
             continue
-        if not (_LOADS.search(hook.rest) and name in underscored(hook.rest)):
+        named = _LOADS.search(hook.rest) and name in underscored(hook.rest)
+        if not named or _only_shown(hook, name):
             return f"the hook in {hook.where} does not load {name}, which {MODULE} needs"
         if other := _loaded_before(hook, name):
             return (
@@ -68,20 +71,33 @@ def load_may_fail(config: HostConfig) -> str:
     return ""
 
 
+def _calls(hook: Directive) -> Iterator[tuple[str, ModprobeCall]]:
+    """The commands of a hook, each as a call of modprobe; where it is none, without modules."""
+    for command in _COMMANDS.split(hook.rest):
+        words = command.split()
+        at = next((n for n, word in enumerate(words, 1) if word.endswith("modprobe")), len(words))
+        yield command.strip(), parse_modprobe(words[at:])
+
+
+def _only_shown(hook: Directive, name: str) -> bool:
+    """Whether modprobe is only asked what it would do (``modprobe -in``)."""
+    calls = [call for _, call in _calls(hook) if name in call.modules]
+    return bool(calls) and all(call.shows for call in calls)
+
+
 def _loaded_before(hook: Directive, name: str) -> str:
     """Another module that a hook of ``name`` loads before that one; empty for none.
 
     What is in the kernel already is passed over, its hook with it (libkmod's
     ``kmod_module_probe_insert_module``).
     """
-    for command in _COMMANDS.split(hook.rest):
-        words = command.split()
-        at = next((n for n, word in enumerate(words, 1) if word.endswith("modprobe")), len(words))
-        call = parse_modprobe(words[at:])
+    for command, call in _calls(hook):
+        if call.shows:
+            continue
         if call.modules == (name,) and call.has("i"):
             return ""
         if call.elsewhere or call.config is not None:
-            return command.strip()
+            return command
         if other := next((each for each in call.modules if each not in (name, *_LEAVES)), ""):
             return other
     return ""

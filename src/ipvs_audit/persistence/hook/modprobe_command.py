@@ -53,6 +53,11 @@ class ModprobeCall:
         return any(letter in self.options for letter in letters)
 
     @property
+    def shows(self) -> bool:
+        """Whether it only prints what it would do, or what it is."""
+        return self.has(*_DRY)
+
+    @property
     def modules(self) -> tuple[str, ...]:
         """The modules to load; without ``-a`` or ``-r`` what follows the first are parameters."""
         words = self.words if self.has("a", "r") else self.words[:1]
@@ -70,7 +75,7 @@ def run_modprobe(config: HostConfig, command: Simple, state: State) -> tuple[Sta
     state = replace(state, stdout=None)
     if call.unknown:
         return (state.lacking(f"modprobe has no option {call.unknown}"),)
-    if call.has(*_DRY):
+    if call.shows:
         return (replace(state, status=0),)
     if not call.modules:
         return (state.exits(1, f"{command.text!r} names no module"),)
