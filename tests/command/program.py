@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from ran import Ran
 
 ROOT = Path(__file__).parents[2]
 RECORDINGS = ROOT / "tests" / "recordings"
 PYTEST = Path(sys.executable).with_name("pytest")
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a run left behind."""
-
-    status: int
-    output: str
-    reports: Path
-
-    @property
-    def latest(self) -> Path:
-        return self.reports / "latest"
-
-    @property
-    def results(self) -> dict[str, Any]:
-        return json.loads((self.latest / "results.json").read_text())  # type: ignore[no-any-return]
-
-    def verdicts(self) -> dict[str, dict[str, str]]:
-        return {
-            host["name"]: {one["id"]: one["verdict"] for one in host["controls"]}
-            for host in self.results["hosts"]
-        }
 
 
 class Audit:

@@ -10,7 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from program import Audit, Ran
+    from program import Audit
+    from ran import Ran
 
 #: A plugin that looks at each test: reason enough for the ordinary way.
 WATCHER = "def pytest_runtest_call(item):\n    print('watched', item.name)\n"

@@ -8,7 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from program import ROOT, Audit, Ran
+from program import ROOT, Audit
+from ran import Ran
 
 from ipvs_audit.snapshot import Failure, store
 

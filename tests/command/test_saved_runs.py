@@ -10,11 +10,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from program import ROOT, Audit, Ran
+from program import ROOT, Audit
 
 from ipvs_audit.report import manifest
+
+if TYPE_CHECKING:
+    from ran import Ran
 
 ENTRY = """\
   - {{hosts: "{}", control: {}, justification: {}, ticket: {}, approver: A. Auditor, expires: {}}}

@@ -5,10 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from program import RECORDINGS, ROOT, Ran, subprocess_run
+from program import RECORDINGS, ROOT, subprocess_run
 
 from ipvs_audit.model.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from ran import Ran
 
 COMMAND = Path(sys.executable).with_name("ipvs-audit")
 SAVED = RECORDINGS / "compliant.jsonl"

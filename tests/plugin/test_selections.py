@@ -10,11 +10,11 @@ import os
 import re
 import sys
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from ran import Ran
 
 import ipvs_audit.plugin.hooks  # noqa: F401  # the children need not import it
 from ipvs_audit.plugin.selection import marker_of
@@ -28,29 +28,17 @@ ALL = frozenset(f"EST-{number}" for number in range(1, 7))
 _RECORDED = ROOT / "tests" / "recordings" / "compliant.jsonl"
 
 
-@dataclass(frozen=True)
-class Ran:
-    status: int
-    output: str
-    reports: Path
-
-    @property
-    def results(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.reports / "latest" / "results.json").read_text())
-        return found
-
-    def told(self) -> dict[str, frozenset[str]]:
-        """The controls that have a verdict, by host; of hosts that were assessed."""
-        assert all(
-            one["verdict"] in ("pass", "not_applicable")
-            for host in self.results["hosts"]
-            for one in host["controls"]
-        )
-        return {
-            host["name"]: frozenset(one["id"] for one in host["controls"])
-            for host in self.results["hosts"]
-            if host["state"] == "assessed"
-        }
+def told(ran: Ran) -> dict[str, frozenset[str]]:
+    """The controls that have a verdict, by host; of hosts that were assessed."""
+    hosts = ran.results["hosts"]
+    assert all(
+        one["verdict"] in ("pass", "not_applicable") for host in hosts for one in host["controls"]
+    )
+    return {
+        host["name"]: frozenset(one["id"] for one in host["controls"])
+        for host in hosts
+        if host["state"] == "assessed"
+    }
 
 
 @pytest.fixture
@@ -106,7 +94,7 @@ def _run(words: list[str], output: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("selection", "told"),
+    ("selection", "wanted"),
     [
         (["-k", "lb1"], {"lb1": ALL}),
         (["-k", "not lb1"], {"lb2": ALL}),
@@ -134,23 +122,23 @@ def test_what_is_left_out_is_a_state_of_its_own(
     saved: Path,
     inventory: Path,
     selection: list[str],
-    told: dict[str, set[str]],
+    wanted: dict[str, set[str]],
 ) -> None:
     ran = audit("--from-snapshots", saved, "--inventory", inventory, *selection)
     assert ran.status == 0, ran.output
-    assert ran.told() == told
+    assert told(ran) == wanted
     counts = ran.results["run"]["counts"]["hosts"]
     limited = int("--limit" in selection)
     assert counts == {
         "inventory": 2,
-        "assessed": len(told),
+        "assessed": len(wanted),
         "unreachable": 0,
         "excluded": 0,
-        "not_selected": 2 - limited - len(told),
+        "not_selected": 2 - limited - len(wanted),
         "left_out": limited,
     }
     (verdict,) = re.findall(r"^(?:Compliant|Incomplete): .*$", ran.output, re.MULTILINE)
-    assert verdict.startswith("Compliant") == all(one == ALL for one in told.values()) * (
+    assert verdict.startswith("Compliant") == all(one == ALL for one in wanted.values()) * (
         not counts["not_selected"]
     )
     assert ("1 of 2 hosts was not selected" in verdict) == bool(counts["not_selected"])
@@ -206,7 +194,7 @@ def test_evidence_of_a_selection_is_evaluated_again_as_one(
     again = audit("--from-snapshots", run)
     assert again.status == 0, again.output
     assert again.results["run"]["counts"] == first.results["run"]["counts"]
-    assert again.told() == {"lb1": ALL}
+    assert told(again) == {"lb1": ALL}
 
 
 @pytest.mark.parametrize("more", [(), ("-n", "2")], ids=["alone", "workers"])
@@ -237,7 +225,7 @@ def test_last_failures_are_the_last_failures_of_that_selection(
     assert audit(*on).status == 1
     again = audit("--from-snapshots", saved, "--lf")
     assert again.status == 0, again.output
-    assert again.told() == {"lb1": {"EST-4"}}
+    assert told(again) == {"lb1": {"EST-4"}}
 
 
 def test_a_second_run_takes_files_that_the_first_one_wrote(

@@ -13,8 +13,13 @@ from pydantic import Field
 
 from ipvs_audit.model.fields import Moment, Name, Text  # noqa: TC001  # pydantic reads it
 
-#: The lists of changes in a :class:`Comparison`, the worst first.
-KINDS = ("newly_failing", "unproven", "still_failing", "fixed")
+#: The lists of changes in a :class:`Comparison`, the worst first -> as people read them.
+KINDS = {
+    "newly_failing": "newly failing",
+    "unproven": "no longer known",
+    "still_failing": "still failing",
+    "fixed": "fixed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,12 @@ class Change:
     control: Name
     was: Annotated[str, Field(description="empty where it was not evaluated")]
     now: Annotated[str, Field(description="empty where it was not evaluated")]
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Both as people read them: ``not applicable``, ``not evaluated``."""
+        was, now = self.was.replace("_", " "), self.now.replace("_", " ")
+        return was or "not evaluated", now or "not evaluated"
 
 
 @dataclass(frozen=True, slots=True)

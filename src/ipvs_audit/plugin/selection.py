@@ -23,8 +23,17 @@ if TYPE_CHECKING:
 
 #: Markers that mean something to pytest: no control's.
 _PYTESTS = frozenset(
-    ("filterwarnings", "parametrize", "skip", "skipif", "tryfirst", "trylast", "usefixtures")
-) | {"xfail"}
+    [
+        "filterwarnings",
+        "parametrize",
+        "skip",
+        "skipif",
+        "tryfirst",
+        "trylast",
+        "usefixtures",
+        "xfail",
+    ]
+)
 #: pytest's grammar of -m: names, and arguments of a marker, which are left out.
 _ARGUMENTS = re.compile(r"\([^()]*=[^()]*\)")
 _NAME = re.compile(r"(?:[\w:+.\[\]\\/]|-)+")

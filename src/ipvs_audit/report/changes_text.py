@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from ipvs_audit.model.comparison import Change
     from ipvs_audit.model.results import Run
 
-#: Kind of change -> as people read it; the page says the same.
-_WORDS = {
-    "newly_failing": "newly failing",
-    "unproven": "no longer known",
-    "fixed": "fixed",
-}
 _QUIET = "still_failing"
 _MOST = 50
 
@@ -58,9 +52,9 @@ def _subject(run: Run) -> str:
 
 
 def _counts(comparison: Comparison) -> Iterator[str]:
-    for kind in KINDS:
+    for kind, words in KINDS.items():
         if kind != _QUIET and (changes := getattr(comparison, kind)):
-            yield f"{len(changes):,} {_WORDS[kind]}"
+            yield f"{len(changes):,} {words}"
     if comparison.appeared:
         yield f"{counted(len(comparison.appeared), 'host')} new"
     if comparison.gone:
@@ -70,14 +64,14 @@ def _counts(comparison: Comparison) -> Iterator[str]:
 
 
 def _listed(comparison: Comparison) -> Iterator[str]:
-    for kind in KINDS:
+    for kind, words in KINDS.items():
         changes: Sequence[Change] = getattr(comparison, kind)
         if not changes:
             continue
         if kind == _QUIET:
-            yield f"\nStill failing: {counted(len(changes), 'result')}"
+            yield f"\n{words.capitalize()}: {counted(len(changes), 'result')}"
             continue
-        yield f"\n{_WORDS[kind].capitalize()}:"
+        yield f"\n{words.capitalize()}:"
         yield from _first([f"{one.control} on {one.host}: {_way(one)}" for one in changes])
     for title, hosts in (
         ("New hosts", comparison.appeared),
@@ -96,8 +90,5 @@ def _first(entries: Sequence[str]) -> Iterator[str]:
 
 
 def _way(change: Change) -> str:
-    return f"{_word(change.was)} before, {_word(change.now)} now"
-
-
-def _word(verdict: str) -> str:
-    return verdict.replace("_", " ") or "not evaluated"
+    was, now = change.words
+    return f"{was} before, {now} now"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ipvs_audit.model.results import HostState
-from ipvs_audit.report.summary import Status, status_of
+from ipvs_audit.report.summary import QUIET, Status, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,12 +23,7 @@ if TYPE_CHECKING:
 
 #: What replaces text that differs between hosts.
 GAP = "…"
-_QUIET = frozenset(
-    {
-        *(Status.PASS, Status.NOT_APPLICABLE),
-        *(Status.NOT_EVALUATED, Status.NOT_SELECTED, Status.EXCLUDED),
-    }
-)
+_QUIET = QUIET | {Status.NOT_EVALUATED}
 _ORDER = {one: place for place, one in enumerate(Status)}
 _SEVERITY = {"high": 0, "medium": 1, "low": 2}
 #: A message longer than this is a cause of its own by its head.

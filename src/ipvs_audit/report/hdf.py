@@ -17,13 +17,13 @@ share one; and Heimdall's counts are ours.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.control import Control
 from ipvs_audit.model.sanitise import clipped, one_line, visible
 from ipvs_audit.model.verdict import Result, Verdict
+from ipvs_audit.report.json_text import LONGEST, dumped, said, write_parts
 from ipvs_audit.report.summary import why_not_evaluated
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 _IMPACT = {"high": 0.7, "medium": 0.5, "low": 0.3}
 _STATUS = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.ERROR: "error"}
-_TEXT = 4_000
 
 
 def write(run: Run, path: Path) -> None:
@@ -43,8 +42,7 @@ def write(run: Run, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    with path.open("w", encoding="ascii", newline="\n") as file:
-        file.writelines(_parts(run))
+    write_parts(path, _parts(run))
 
 
 def _parts(run: Run) -> Iterator[str]:
@@ -57,18 +55,15 @@ def _parts(run: Run) -> Iterator[str]:
         "version": visible(run.version),
         "statistics": {"duration": _seconds(run.started, run.finished)},
     }
-    yield _dump(head).removesuffix("}") + ',\n"profiles":[' + _dump(_profile(run)).removesuffix("}")
+    yield dumped(head).removesuffix("}") + ',\n"profiles":['
+    yield dumped(_profile(run)).removesuffix("}")
     yield ',\n"controls":['
     apart = "\n"
     for host in run.hosts:
         for made in _controls(run, host):
-            yield apart + _dump(made)
+            yield apart + dumped(made)
             apart = ",\n"
     yield "\n]}]}\n"
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 
 def _profile(run: Run) -> dict[str, object]:
@@ -99,10 +94,10 @@ def _controls(run: Run, host: HostResult) -> Iterator[dict[str, object]]:
         made = _control(control, host, severity)
         if impact == 0.0 and result is not None:
             # Heimdall shows the description, not the result, where the impact is 0.
-            made["desc"] = clipped(visible(f"not applicable: {result.message}"), _TEXT)
+            made["desc"] = said(f"not applicable: {result.message}")
         if result is not None and result.waived:
             made["waiver_data"] = {
-                "justification": clipped(visible(result.waiver or ""), _TEXT),
+                "justification": said(result.waiver or ""),
                 "run": True,
                 # True would read as Not Applicable.
                 "skipped_due_to_waiver": False,
@@ -121,7 +116,7 @@ def _control(control: Control, host: HostResult, severity: str) -> dict[str, obj
         "id": one_line(f"{control.id} {host.name}"),
         "title": one_line(f"{control.name} on {host.name}"),
         "desc": visible(control.rationale),
-        "descriptions": [{"label": "fix", "data": clipped(visible(fix), _TEXT)}],
+        "descriptions": [{"label": "fix", "data": said(fix)}],
         "tags": {
             "severity": visible(severity),
             "source": visible(control.source),
@@ -137,24 +132,24 @@ def _control(control: Control, host: HostResult, severity: str) -> dict[str, obj
 
 
 def _result(host: HostResult, result: Result) -> dict[str, object]:
-    message = clipped(visible(result.message), _TEXT)
+    message = said(result.message)
     status = "skipped" if result.waived else _STATUS.get(result.verdict, "skipped")
     made: dict[str, object] = {
         "status": status,
-        "code_desc": one_line(f"{host.name}: {clipped(result.expected, _TEXT)}"),
+        "code_desc": one_line(f"{host.name}: {clipped(result.expected, LONGEST)}"),
         "start_time": host.started,
         "run_time": _seconds(host.started, host.finished),
         "message": message or result.verdict.word,
     }
     if result.waived:
-        made["skip_message"] = clipped(visible(f"waived fail: {message} ({result.waiver})"), _TEXT)
+        made["skip_message"] = said(f"waived fail: {message} ({result.waiver})")
     elif status == "skipped":
         made["skip_message"] = f"{result.verdict.word}: {message}"
     return made
 
 
 def _unjudged(run: Run, host: HostResult) -> dict[str, object]:
-    why = clipped(visible(why_not_evaluated(host)), _TEXT)
+    why = said(why_not_evaluated(host))
     return {
         "status": "skipped",
         "code_desc": one_line(f"{host.name}: no verdict"),

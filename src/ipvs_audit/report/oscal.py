@@ -18,8 +18,9 @@ import re
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
-from ipvs_audit.model.sanitise import clipped, one_line, visible
+from ipvs_audit.model.sanitise import clipped, one_line
 from ipvs_audit.model.verdict import Result, Verdict
+from ipvs_audit.report.json_text import LONGEST, dumped, said, write_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 VERSION = "1.1.3"
 _NAMESPACE = "urn:ipvs-audit:oscal"
 _REASONS = {Verdict.PASS: "pass", Verdict.FAIL: "fail"}
-_TEXT = 4_000
 _NO_TIME = "1970-01-01T00:00:00Z"
 
 
@@ -41,13 +41,12 @@ def write(run: Run, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    with path.open("w", encoding="ascii", newline="\n") as file:
-        file.writelines(_parts(run))
+    write_parts(path, _parts(run))
 
 
 def _parts(run: Run) -> Iterator[str]:
-    yield '{"assessment-results":' + _dump(_head(run)).removesuffix("}") + ',\n"results":['
-    yield _dump(_result_head(run)).removesuffix("}")
+    yield '{"assessment-results":' + dumped(_head(run)).removesuffix("}") + ',\n"results":['
+    yield dumped(_result_head(run)).removesuffix("}")
     if run.hosts:
         yield ',\n"local-definitions":{'
         yield from _array("inventory-items", map(_inventory_item, run.hosts), before="")
@@ -73,14 +72,10 @@ def _array(name: str, entries: Iterable[object], before: str = ",") -> Iterator[
     """An array under its name; nothing at all where it is empty, which OSCAL does not allow."""
     apart = f'{before}\n"{name}":[\n'
     for entry in entries:
-        yield apart + _dump(entry)
+        yield apart + dumped(entry)
         apart = ",\n"
     if apart == ",\n":
         yield "\n]"
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 
 def _head(run: Run) -> dict[str, object]:
@@ -256,11 +251,11 @@ def _uuid(scope: Run | str, *names: str) -> str:
 
 def _string(text: str) -> str:
     """OSCAL's string: one line, neither empty nor with blanks at its ends."""
-    return one_line(clipped(text, _TEXT)).strip() or "none"
+    return one_line(clipped(text, LONGEST)).strip() or "none"
 
 
 def _text(text: str, otherwise: str = "") -> str:
-    return clipped(visible(text), _TEXT) or visible(otherwise) or "none"
+    return said(text, otherwise) or "none"
 
 
 def _token(text: str) -> str:

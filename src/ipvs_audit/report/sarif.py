@@ -16,7 +16,6 @@ and results-002.sarif goes on, with a category of its own: two of one category r
 from __future__ import annotations
 
 import hashlib
-import json
 import posixpath
 import re
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from urllib.parse import quote
 from ipvs_audit.model.sanitise import clipped, visible
 from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.report.findings import cause
+from ipvs_audit.report.json_text import dumped, said, write_parts
 from ipvs_audit.report.summary import why_not_evaluated
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ _LEVELS = {"high": "error", "medium": "warning", "low": "note"}
 #: What GitHub and others sort by, 0 to 10.
 _SCORES = {"high": "8.0", "medium": "5.0", "low": "2.0"}
 _PLACE = re.compile(r"(?<![\w.:-])(/[\w./@+-]*[\w@+-]):(\d{1,9})(?!\d)")
-_TEXT = 4_000
 _NOTIFICATION = 300
 #: Of one file. Below GitHub's limits, which silently leave out or refuse what is above.
 MOST_RESULTS = 5_000
@@ -87,17 +86,20 @@ def _write_file(run: Run, path: Path, number: int, results: list[str]) -> None:
     if number > 1:
         category += f"-{number:03d}"
         path = path.with_name(f"{path.stem}-{number:03d}{path.suffix}")
-    with path.open("w", encoding="ascii", newline="\n") as file:
-        file.write(
-            f'{{"$schema":"{SCHEMA}","version":"2.1.0","runs":[{{"tool":{_dump(_tool(run))},\n'
-            f'"invocations":{_dump([_invocation(run, with_hosts=number == 1)])},\n'
-            # GitHub takes what is before the last slash for the category.
-            f'"automationDetails":{_dump({"id": f"{category}/{visible(run.id)}"})},\n'
-            '"results":['
-        )
-        for place, line in enumerate(results):
-            file.write((",\n" if place else "\n") + line)
-        file.write("\n]}]}\n")
+    write_parts(path, _parts(run, number, category, results))
+
+
+def _parts(run: Run, number: int, category: str, results: list[str]) -> Iterator[str]:
+    yield (
+        f'{{"$schema":"{SCHEMA}","version":"2.1.0","runs":[{{"tool":{dumped(_tool(run))},\n'
+        f'"invocations":{dumped([_invocation(run, with_hosts=number == 1)])},\n'
+        # GitHub takes what is before the last slash for the category.
+        f'"automationDetails":{dumped({"id": f"{category}/{visible(run.id)}"})},\n'
+        '"results":['
+    )
+    for place, line in enumerate(results):
+        yield (",\n" if place else "\n") + line
+    yield "\n]}]}\n"
 
 
 def _results(run: Run, wanted: frozenset[Verdict]) -> Iterator[str]:
@@ -105,11 +107,7 @@ def _results(run: Run, wanted: frozenset[Verdict]) -> Iterator[str]:
     for host in run.hosts:
         for result in host.controls:
             if result.verdict in wanted:
-                yield _dump(_result(host, result, rules))
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+                yield dumped(_result(host, result, rules))
 
 
 def _tool(run: Run) -> dict[str, object]:
@@ -121,9 +119,9 @@ def _tool(run: Run) -> dict[str, object]:
                 {
                     "id": visible(control.id),
                     "name": visible(control.name),
-                    "shortDescription": {"text": _said(control.rationale, control.name)},
-                    "fullDescription": {"text": _said(control.rationale, control.name)},
-                    "help": {"text": _said(control.fix, "no fix is known")},
+                    "shortDescription": {"text": said(control.rationale, control.name)},
+                    "fullDescription": {"text": said(control.rationale, control.name)},
+                    "help": {"text": said(control.fix, "no fix is known")},
                     "defaultConfiguration": {"level": _LEVELS.get(control.severity, "warning")},
                     "properties": {
                         "source": visible(control.source),
@@ -164,7 +162,7 @@ def _invocation(run: Run, *, with_hosts: bool) -> dict[str, object]:
 def _result(
     host: HostResult, result: Result, rules: dict[str, tuple[int, str]]
 ) -> dict[str, object]:
-    text = _said(result.message or result.observed, f"{result.verdict.word}, without a reason")
+    text = said(result.message or result.observed, f"{result.verdict.word}, without a reason")
     kind = _KINDS[result.verdict]
     level = "note" if result.waived else _LEVELS.get(result.severity, "warning")
     number, check = rules.get(result.control, (None, ""))
@@ -183,9 +181,9 @@ def _result(
         "properties": {
             "host": visible(host.name),
             "verdict": result.verdict.value,
-            "expected": _said(result.expected),
-            "observed": _said(result.observed),
-            **({"fix": _said(result.fix)} if result.fix else {}),
+            "expected": said(result.expected),
+            "observed": said(result.observed),
+            **({"fix": said(result.fix)} if result.fix else {}),
         },
     }
     if number is not None:
@@ -195,7 +193,7 @@ def _result(
             {
                 "kind": "external",
                 "status": "accepted",
-                "justification": _said(result.waiver or ""),
+                "justification": said(result.waiver or ""),
             }
         ]
     return made
@@ -213,7 +211,3 @@ def _location(host: HostResult, result: Result, check: str) -> dict[str, object]
         "logicalLocations": [{"name": name, "fullyQualifiedName": name, "kind": "resource"}],
         "physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}},
     }
-
-
-def _said(text: str, otherwise: str = "") -> str:
-    return clipped(visible(text), _TEXT) or visible(otherwise)

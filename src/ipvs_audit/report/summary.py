@@ -41,6 +41,8 @@ class Status(StrEnum):
         return "waived fail" if self is Status.WAIVED else self.value.replace("_", " ")
 
 
+#: Statuses of hosts with nothing to report.
+QUIET = frozenset({Status.PASS, Status.NOT_APPLICABLE, Status.NOT_SELECTED, Status.EXCLUDED})
 #: What keeps a run without a fail from being complete, worst first.
 _OPEN = (Status.ERROR, Status.NOT_EVALUATED, Status.INCONCLUSIVE, Status.NOT_SELECTED)
 _DATE = len("2026-11-23")

@@ -19,6 +19,7 @@ from ipvs_audit.report.findings import findings
 from ipvs_audit.report.latency_text import latency_changes
 from ipvs_audit.report.next_command import next_command
 from ipvs_audit.report.summary import (
+    QUIET,
     Status,
     headline,
     host_status,
@@ -69,7 +70,6 @@ _SHORT = {
     Status.NOT_APPLICABLE: "n/a",
     Status.NOT_EVALUATED: "-",
 }
-_QUIET = {Status.PASS, Status.NOT_APPLICABLE, Status.NOT_SELECTED, Status.EXCLUDED}
 
 
 def render_summary(run: Run, reports: Path, console: Console) -> None:
@@ -117,7 +117,7 @@ def _ascii_marks(text: str) -> str:
 def _print_table(run: Run, console: Console) -> None:
     ordered = sorted(run.hosts, key=worst_first)
     shown = (
-        [host for host in ordered if host_status(host) not in _QUIET]
+        [host for host in ordered if host_status(host) not in QUIET]
         if len(ordered) > FEW_HOSTS
         else ordered
     )

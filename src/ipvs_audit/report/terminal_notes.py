@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model.comparison import KINDS
 from ipvs_audit.model.waiver import WaiverState
 
 if TYPE_CHECKING:
@@ -39,10 +40,10 @@ def change_lines(run: Run) -> Iterator[str]:
     if (found := run.baseline) is None:
         return
     parts = [
-        f"{len(found.newly_failing):,} newly failing",
-        f"{len(found.fixed):,} fixed",
-        f"{len(found.still_failing):,} still failing",
-        f"{len(found.unproven):,} no longer known",
+        *(
+            f"{len(getattr(found, kind)):,} {KINDS[kind]}"
+            for kind in ("newly_failing", "fixed", "still_failing", "unproven")
+        ),
         f"hosts: {len(found.appeared):,} appeared, {len(found.gone):,} gone",
     ]
     yield f"since {found.id}: {'; '.join(parts)}"

@@ -10,11 +10,11 @@ from ipvs_audit.model.comparison import KINDS
 if TYPE_CHECKING:
     from ipvs_audit.model.comparison import Change, Comparison
 
-_TITLES = {
-    "newly_failing": ("Newly failing", "fail"),
-    "unproven": ("No longer known", "inconclusive"),
-    "still_failing": ("Still failing", "fail"),
-    "fixed": ("Fixed", "pass"),
+_SHAPES = {
+    "newly_failing": "fail",
+    "unproven": "inconclusive",
+    "still_failing": "fail",
+    "fixed": "pass",
 }
 
 
@@ -47,21 +47,18 @@ class Kind:
 def kinds(comparison: Comparison) -> tuple[Kind, ...]:
     """Every kind of change, also those of which there is none."""
     return tuple(
-        Kind(*_TITLES[name], len(getattr(comparison, name)), _by_control(getattr(comparison, name)))
-        for name in KINDS
+        Kind(words.capitalize(), _SHAPES[name], len(changes), _by_control(changes))
+        for name, words in KINDS.items()
+        for changes in (getattr(comparison, name),)
     )
 
 
 def _by_control(changes: tuple[Change, ...]) -> tuple[ChangedControl, ...]:
     found: dict[tuple[str, str], list[str]] = {}
     for change in changes:
-        way = f"{_word(change.was)} → {_word(change.now)}"
+        way = " → ".join(change.words)
         found.setdefault((change.control, way), []).append(change.host)
     return tuple(
         ChangedControl(control, way, tuple(hosts))
         for (control, way), hosts in sorted(found.items())
     )
-
-
-def _word(verdict: str) -> str:
-    return verdict.replace("_", " ") or "not evaluated"

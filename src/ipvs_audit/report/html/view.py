@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.model.sanitise import clipped, visible_head
 from ipvs_audit.model.text import duration
-from ipvs_audit.report.summary import Status, grouped, host_status, status_of, worst_first
+from ipvs_audit.report.summary import QUIET, Status, grouped, host_status, status_of, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ PATTERNS_A_GROUP = 40
 PASSING_ROWS = 10
 #: Names under a row of the matrix that are not folded away: of hosts that pass, and of others.
 PASSING_NAMES, NAMES = 12, 100
-_QUIET = frozenset({Status.PASS, Status.NOT_APPLICABLE})
+_PASSING = frozenset({Status.PASS, Status.NOT_APPLICABLE})
 #: Characters of one output that a page shows.
 OUTPUT_SHOWN = 16_000
 #: Characters of a host or group name in the matrix of a large fleet.
@@ -90,7 +90,7 @@ class Pattern:
     @property
     def folded(self) -> bool:
         """Whether the names are shown only when they are asked for."""
-        return len(self.rows) > (PASSING_NAMES if self.first.status in _QUIET else NAMES)
+        return len(self.rows) > (PASSING_NAMES if self.first.status in _PASSING else NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Group:
         """The hosts that share rows: all of a large fleet, else those that pass, where many."""
         if self.large:
             return self.rows
-        passing = tuple(row for row in self.rows if row.status in _QUIET)
+        passing = tuple(row for row in self.rows if row.status in _PASSING)
         return passing if len(passing) > PASSING_ROWS else ()
 
     @property
@@ -205,8 +205,7 @@ class Fleet:
 
 def _held(run: Run) -> set[str]:
     """The hosts of a large fleet that a page alone has room for: the worst."""
-    quiet = {Status.PASS, Status.NOT_APPLICABLE, Status.NOT_SELECTED, Status.EXCLUDED}
-    worst = sorted((host for host in run.hosts if host_status(host) not in quiet), key=worst_first)
+    worst = sorted((host for host in run.hosts if host_status(host) not in QUIET), key=worst_first)
     return {host.name for host in worst[:INLINE_LIMIT]}
 
 
