@@ -125,3 +125,12 @@ def test_a_run_that_cannot_be_read_is_a_usage_error(
 ) -> None:
     assert main(["changes", *argv]) == 4
     assert "ipvs-audit changes: " in capsys.readouterr().err
+
+
+def test_hostile_names_of_runs_and_hosts_do_nothing_to_a_terminal() -> None:
+    run = sample_run.hostile_run()
+    assert run.baseline is not None
+    assert not run.baseline.id.isprintable()
+    lines = changes_text(run).splitlines()
+    assert any(line.startswith("Compared with run ") for line in lines)
+    assert all(line.isprintable() for line in lines)

@@ -47,6 +47,14 @@ def test_a_machine_without_ip_vs_is_told_once_and_what_to_do() -> None:
     assert text.endswith("next, to audit the hosts that run IPVS:\n    pytest --inventory FILE\n")
 
 
+def test_why_nothing_applies_does_nothing_to_the_terminal() -> None:
+    na = sample_run.Verdict.NOT_APPLICABLE
+    results = [sample_run.result(one.id, na, "a\x1b]0;pwned\x07\nb") for one in sample_run.CONTROLS]
+    text = printed(sample_run.run((sample_run.host("localhost", *results),)))
+    assert "a\\x1b]0;pwned\\x07\\nb" in text
+    assert "\x1b" not in text
+
+
 def test_controls_that_say_the_same_of_the_same_hosts_say_it_once() -> None:
     why = "the root of process 1 cannot be inspected"
     unknown = sample_run.Verdict.INCONCLUSIVE

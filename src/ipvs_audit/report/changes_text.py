@@ -35,9 +35,10 @@ def changes_text(run: Run) -> str:
     if not subject:
         return ""
     lines = [subject, "", headline(run).sentence, reconciliation(run)]
-    lines += remediation_lines(run, run.id)
+    lines += map(one_line, remediation_lines(run, run.id))
     if run.baseline is not None:
-        lines += [f"Compared with run {run.baseline.id}, finished {run.baseline.finished}."]
+        earlier = f"{run.baseline.id}, finished {run.baseline.finished}"
+        lines += [one_line(f"Compared with run {earlier}.")]
         lines += [one_line(note) for note in run.baseline.notes]
         lines += _listed(run.baseline)
     return "\n".join(lines) + "\n"

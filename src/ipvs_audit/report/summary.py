@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.model.remediation_status import RemediationStatus
 from ipvs_audit.model.results import HostState
+from ipvs_audit.model.sanitise import one_line
 from ipvs_audit.model.text import counted
 from ipvs_audit.model.verdict import Result, Verdict
 
@@ -154,7 +155,7 @@ def _proven(run: Run, count: dict[Status, int]) -> Headline:
 
 def _why_not_applicable(host: HostResult) -> str:
     messages = (one.message for one in host.controls if one.verdict is Verdict.NOT_APPLICABLE)
-    return next(messages, "none was evaluated").rstrip(".")
+    return one_line(next(messages, "none was evaluated").rstrip("."))
 
 
 def _is_proven(run: Run, host: HostResult) -> bool:
