@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -39,12 +41,30 @@ def ask(config: pytest.Config, question: str) -> bool:
     """Ask at the terminal; anything but yes is no, also that the terminal is gone."""
     with _users_input(config):
         try:
-            return input(encodable_by(sys.stdout, f"{question} [yes/no] ")).strip().lower() in (
-                "yes",
-                "y",
-            )
-        except (EOFError, OSError):
+            sys.stdout.write(encodable_by(sys.stdout, f"{question} [yes/no] "))
+            sys.stdout.flush()
+            return _line().strip().lower() in (b"yes", b"y")
+        except OSError:
             return False
+
+
+def _line() -> bytes:
+    """A line of the terminal, which gives whole lines; empty at the end of its input.
+
+    Not by ``input()``, which a signal does not end that comes between the question and the reading.
+    """
+    woken, wake = os.pipe()
+    os.set_blocking(woken, False)
+    os.set_blocking(wake, False)
+    before = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    try:
+        while 0 not in select.select([0, woken], [], [])[0]:
+            os.read(woken, 4096)  # its handler has run, and did not end the run
+        return os.read(0, 4096)
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(woken)
+        os.close(wake)
 
 
 @contextlib.contextmanager
