@@ -10,11 +10,13 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from webdriver import browser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from webdriver import Browser
 
 #: As Jenkins sends it (DirectoryBrowserSupport): a sandbox, too, which runs no script at all.
 JENKINS_POLICY = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';"
@@ -82,6 +84,16 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
         return ran.stdout.decode("utf-8", "replace")
 
     return run
+
+
+@pytest.fixture(scope="module")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser that is driven; one for all tests of a file."""
+    driver = shutil.which("chromedriver")
+    if driver is None:
+        pytest.skip("no chromedriver: apt-get install chromium-driver")
+    with browser(driver, str(tmp_path_factory.mktemp("chrome"))) as made:
+        yield made
 
 
 @pytest.fixture

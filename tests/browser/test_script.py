@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 import sample_run
-from webdriver import browser
 
 from ipvs_audit.report.write import write_reports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from webdriver import Browser
@@ -26,15 +24,6 @@ SHOWN = """
 ROWS = "#matrix tbody th[scope=row] a"
 #: The words of each verdict in the matrix and of each host's details, as drawn.
 VERDICTS = "#matrix td[class^=v-] a, #hosts .control .verdict"
-
-
-@pytest.fixture(scope="module")
-def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    driver = shutil.which("chromedriver")
-    if driver is None:
-        pytest.skip("no chromedriver: apt-get install chromium-driver")
-    with browser(driver, str(tmp_path_factory.mktemp("chrome"))) as made:
-        yield made
 
 
 @pytest.fixture(params=["index.html", "report.html"])

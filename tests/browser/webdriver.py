@@ -53,6 +53,15 @@ class Browser:
         actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
         self._post("actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
 
+    def look(self, media: str = "", **features: str) -> None:
+        """Draw as for a medium, and with media features, such as ``prefers_color_scheme="dark"``.
+
+        From now on; without arguments as the browser does by itself.
+        """
+        told = [{"name": name.replace("_", "-"), "value": of} for name, of in features.items()]
+        parameters = {"media": media, "features": told}
+        self._post("goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": parameters})
+
     def _post(self, path: str, body: dict[str, object]) -> Any:
         return ask("POST", f"{self._address}/{path}", body)
 
@@ -81,7 +90,7 @@ def browser(driver: str, profile: str) -> Iterator[Browser]:
         address = f"http://127.0.0.1:{_port(process)}/session"
         wanted = {
             "goog:chromeOptions": {"args": [*_OPTIONS, f"--user-data-dir={profile}"]},
-            "timeouts": {"implicit": _PATIENCE * 500},
+            "timeouts": {"implicit": _PATIENCE * 500, "script": _PATIENCE * 1_000},
         }
         made = ask("POST", address, {"capabilities": {"alwaysMatch": wanted}})
         session = f"{address}/{made['sessionId']}"
