@@ -290,6 +290,20 @@ def test_every_bar_is_told_in_words(lab: Page) -> None:
     assert len(bars) == lab.all("class").count("bar")
 
 
+def test_a_group_without_results_has_no_bar(tmp_path: Path) -> None:
+    excluded = replace(sample_run.EXCLUDED, groups=("spares",))
+    run = sample_run.run((sample_run.lab_hosts()[0], excluded))
+    index = pages(run, tmp_path)["index.html"]
+    assert "spares no score no results" in index.text
+    assert index.all("class").count("bar") == len(run.controls) + 2  # all controls, other group
+
+
+def test_a_setting_that_is_not_made_is_none(tmp_path: Path) -> None:
+    run = replace(WITH_EXCLUDED, policy={"max_age_hours": None, "references": {}, "ack": True})
+    settings = "max age hours: none · references: none · ack: yes"
+    assert settings in pages(run, tmp_path)["index.html"].text
+
+
 def test_sections_stand_in_the_order_of_an_auditor(lab: Page) -> None:
     order = ["verdict", "about", "scores", "changes", "matrix", "findings", "waivers"]
     order += ["hosts", "controls"]

@@ -124,6 +124,8 @@ def _setting(value: object) -> str:
     """A setting of the policy as people read it."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {each}" for name, each in value.items()) or "none"
+    if value is None:
+        return "none"
     return (
         {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
     )
