@@ -46,5 +46,5 @@ for hosts in 1 10000; do
     all "$hosts" "$place/$hosts"
 done
 all lab "$run"
-picture 1 1280,2260 docs/report.png "file://$(realpath "$run")/index.html"
+picture 1 1280,2320 docs/report.png "file://$(realpath "$run")/index.html"
 ls "$place"/*.png docs/report.png
