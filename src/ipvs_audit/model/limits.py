@@ -110,6 +110,9 @@ NAME_CHARACTERS = 512
 FIELD_CHARACTERS = 16_384
 #: Characters of one command's output in results. The whole is in snapshots.jsonl.gz.
 OUTPUT_CHARACTERS = 65_536
+#: Bytes of one line of results.json, which is a host or a run's head: all outputs of a host at
+#: their longest, each character escaped, are half of it.
+RESULTS_LINE = 64 * 1024 * 1024
 
 # Latency.
 

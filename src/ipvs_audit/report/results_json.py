@@ -72,18 +72,10 @@ def load(path: Path) -> Run:
             f"{path}: {first_error(invalid)} ({invalid.error_count()} errors in all)"
         ) from None
     run = replace(document.run, hosts=document.hosts)
-    if counts != run.counts:
-        raise ReportError(
-            f"{path}: {_first_difference(counts, run.counts)}: the file was changed after it was"
-            " written; take it from the run again"
-        )
+    refuse_other_counts(counts, run.counts, path)
     for host, said in zip(run.hosts, raw["hosts"], strict=True):
-        for result in host.controls:
-            if not result.evaluated and result.verdict is not Verdict.ERROR:
-                raise ReportError(
-                    f"{path}: {host.name} {result.control} was not evaluated, yet its verdict is"
-                    f" {result.verdict.word}: the file was changed after it was written"
-                )
+        if wrong := contradiction(host):
+            raise ReportError(f"{path}: {wrong}: the file was changed after it was written")
         if said.get("verdict") != host.verdict:
             raise ReportError(
                 f"{path}: the verdict of {host.name} says {said.get('verdict')}, but the worst of"
@@ -91,6 +83,30 @@ def load(path: Path) -> Run:
                 " written"
             )
     return run
+
+
+def refuse_other_counts(said: Counts, found: Counts, path: Path) -> None:
+    """Hold the counts that a file says against what its hosts add up to.
+
+    Raises:
+        ReportError: they differ; names the first one.
+    """
+    if said != found:
+        raise ReportError(
+            f"{path}: {_first_difference(said, found)}: the file was changed after it was"
+            " written; take it from the run again"
+        )
+
+
+def contradiction(host: HostResult) -> str:
+    """A verdict on a control that was not evaluated, in words; empty where there is none."""
+    for result in host.controls:
+        if not result.evaluated and result.verdict is not Verdict.ERROR:
+            return (
+                f"{host.name} {result.control} was not evaluated, yet its verdict is"
+                f" {result.verdict.word}"
+            )
+    return ""
 
 
 def _first_difference(said: Counts, found: Counts) -> str:

@@ -7,6 +7,7 @@ three lines, then one host a line.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -14,15 +15,24 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from pydantic import ValidationError
 
+from ipvs_audit.model.limits import RESULTS_LINE
 from ipvs_audit.model.regular_file import open_regular
-from ipvs_audit.model.results import SCHEMA, Counts
+from ipvs_audit.model.results import SCHEMA, Counts, counts_of
 from ipvs_audit.model.verdict import Evidence
 from ipvs_audit.report.errors import ReportError
-from ipvs_audit.report.results_json import COUNTS, HOST, RUN, first_error
+from ipvs_audit.report.results_json import (
+    COUNTS,
+    HOST,
+    RUN,
+    contradiction,
+    first_error,
+    refuse_other_counts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from ipvs_audit.model.results import HostResult, Run
 
@@ -52,7 +62,7 @@ class Results:
         """
         self.path = path
         with open_regular(path) as file:
-            first, second, third = (file.readline() for _ in range(3))
+            first, second, third = (_line(file, path) for _ in range(3))
             self._start = file.tell()
         if first != _HEAD or not second.startswith(_RUN) or third != _THIRD:
             raise ReportError(
@@ -81,7 +91,7 @@ class Results:
         with self.path.open("rb") as file:
             file.seek(self._start)
             offset = self._start
-            for line in file:
+            while line := _line(file, self.path):
                 if line == _LAST:
                     return
                 yield offset, line.rstrip(b"\n").removesuffix(b",")
@@ -89,16 +99,35 @@ class Results:
         raise ReportError(f"{self.path}: was cut short: it has no end")
 
     def hosts(self) -> Iterator[HostResult]:
-        """Each host, checked against the schema.
+        """Each host, checked against the schema; after the last one, the counts.
 
         Raises:
-            ReportError: names the line.
+            ReportError: names the line, or the count that the hosts do not add up to.
         """
+        states, verdicts = Counter[str](), Counter[str]()
         for number, line in enumerate(self.lines(), 4):
             try:
-                yield parsed(line)
+                host = parsed(line)
             except ValidationError as invalid:
                 raise ReportError(f"{self.path}:{number}: {first_error(invalid)}") from None
+            except ReportError as wrong:
+                raise ReportError(f"{self.path}:{number}: {wrong}") from None
+            states[host.state] += 1
+            verdicts.update(result.verdict for result in host.controls)
+            verdicts["waived"] += sum(result.waived for result in host.controls)
+            yield host
+        found = counts_of(states, verdicts, left_out=self.run.left_out)
+        refuse_other_counts(self.counts, found, self.path)
+
+
+def _line(file: BinaryIO, path: Path) -> bytes:
+    line = file.readline(RESULTS_LINE + 1)
+    if len(line) > RESULTS_LINE:
+        raise ReportError(
+            f"{path}: has a line of more than {RESULTS_LINE >> 20} MiB, which no run writes; take"
+            " the file of the run as it was written"
+        )
+    return line
 
 
 def parsed(line: bytes) -> HostResult:
@@ -106,12 +135,14 @@ def parsed(line: bytes) -> HostResult:
 
     Raises:
         ValidationError: it is not one.
-        ReportError: its verdict is not that of its controls.
+        ReportError: its verdict is not that of its controls, or of one that was not evaluated.
     """
     host = HOST.validate_json(line)
     said = f'"verdict":{json.dumps(host.verdict)},"reachable":{json.dumps(host.reachable)}}}'
     if not line.endswith(said.encode()):
         raise ReportError(f"{host.name}: its verdict is not the worst of its controls")
+    if wrong := contradiction(host):
+        raise ReportError(wrong)
     return host
 
 
