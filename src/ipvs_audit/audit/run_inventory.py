@@ -12,9 +12,12 @@ from ipvs_audit.inventory import (
     find_settings,
     read_inventory,
 )
+from ipvs_audit.inventory.this_machine import settings_may_name_an_inventory, this_machine
 
 if TYPE_CHECKING:
     from ipvs_audit.audit.options import Options
+
+_THIS_MACHINE = ("this machine",)
 
 
 def run_inventory(options: Options) -> Inventory:
@@ -36,8 +39,11 @@ def run_inventory(options: Options) -> Inventory:
         check_digest(options.snapshots)
         if not options.inventory:
             return saved_inventory(options.snapshots, limit=options.limit)
-    settings = find_settings() if options.ansible_config else NO_SETTINGS
+    asked = bool(options.inventory) or settings_may_name_an_inventory()
+    settings = find_settings() if options.ansible_config and asked else NO_SETTINGS
     sources = options.inventory or settings.inventory
+    if not sources and (known := _known(options)) is not None:
+        return known
     if settings.inventory and not options.inventory and options.remedy.mode:
         raise InventoryError(
             "remediation needs --inventory: name the hosts, which would otherwise be those of "
@@ -51,8 +57,16 @@ def run_inventory(options: Options) -> Inventory:
         settings=settings if sources else NO_SETTINGS,  # they are about Ansible's hosts
     )
     if not sources:
-        return replace(found, sources=("this machine",))
+        return replace(found, sources=_THIS_MACHINE)
     if options.inventory:
         return found
     named = f"{settings.inventory_from} names the inventory, since there is no --inventory"
     return replace(found, warnings=(named, *found.warnings))
+
+
+def _known(options: Options) -> Inventory | None:
+    """This machine without asking Ansible; None where a limit or a vault is for Ansible to read."""
+    if options.limit is not None or options.vault_password_file is not None:
+        return None
+    found = this_machine(options.localhost)
+    return None if found is None else replace(found, sources=_THIS_MACHINE)
