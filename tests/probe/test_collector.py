@@ -18,6 +18,7 @@ from ipvs_audit.model import limits
 from ipvs_audit.model.target import Target
 from ipvs_audit.probe import collect_host
 from ipvs_audit.probe.collector import collect
+from ipvs_audit.probe.connection_slots import ConnectionSlots
 from ipvs_audit.snapshot import Failure, Snapshot
 from ipvs_audit.transport import Limits, Output, Retry, TransportError
 
@@ -70,6 +71,25 @@ def test_no_more_than_forks_are_under_way_or_read_ahead() -> None:
     assert len(asked) <= 6
     assert len(list(results)) == 39
     assert max(most) <= 5
+
+
+def test_waiting_for_the_last_hosts_costs_no_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    spinning, asked = threading.Event(), []
+    really = ConnectionSlots.try_acquire
+
+    def try_acquire(slots: ConnectionSlots, owner: Any) -> bool:
+        asked.append(owner)
+        if len(asked) > 50:
+            spinning.set()
+        return really(slots, owner)
+
+    def connect(_target: Target, _settings: Settings) -> Any:
+        spinning.wait(limits.INTERRUPT_CHECK)
+        return Stub()
+
+    monkeypatch.setattr(ConnectionSlots, "try_acquire", try_acquire)
+    assert len(gather(2, connect, forks=8)) == 2
+    assert not spinning.is_set()
 
 
 def test_failed_host_is_data_and_the_others_are_unaffected() -> None:

@@ -111,6 +111,7 @@ class _Run:
         self._own = executor is None
         self._executor = executor or ThreadPerCallExecutor()
         self._most = under_way
+        self._all_started = False
         self._overrun = overrun
         self._running: dict[Future[Snapshot | Failure], _Running] = {}
         #: Taken from the jobs, and not yet under way: an interrupt must not lose it.
@@ -134,12 +135,13 @@ class _Run:
 
     def _fill(self) -> bool:
         """Start hosts while there is room; false where none is left under way."""
-        while len(self._running) < self._most:
+        while not self._all_started and len(self._running) < self._most:
             handle = Handle(self._slots)
             if not self._slots.try_acquire(handle):
                 break
             job = next(self._jobs, None)
             if job is None:
+                self._all_started = True  # or each release of a slot would ask for another host
                 self._slots.release(handle)
                 break
             self._starting = job, handle
