@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.container_loads import load_from_container
@@ -35,11 +36,12 @@ _SYSTEMCTL = re.compile(r"\bsystemctl\b")
 _CMDLINE_SINCE = (5, 8)
 
 
+@lru_cache(maxsize=256)
 def after_boot(config: HostConfig, accepts: Accepts) -> Prediction:
     """Predict the value after a boot, once ip_vs is loaded, early or on demand.
 
-    By the kernel and the files that the boot will find: those in /run are gone, and named where
-    that matters.
+    Once for all hosts that share a configuration. By the kernel and the files that the boot will
+    find: those in /run are gone, and named where that matters.
     """
     return by_next_boot(config, lambda files: _without_run(files, accepts), accepts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.early_loading import kept_out
@@ -31,8 +32,12 @@ if TYPE_CHECKING:
 _ENDS_LINES_AT_EOF = 34
 
 
+@lru_cache(maxsize=256)
 def after_reload(config: HostConfig, accepts: Accepts) -> Prediction:
-    """Predict the value after ``modprobe -r ip_vs; modprobe ip_vs``, or after a load on demand."""
+    """Predict the value after ``modprobe -r ip_vs; modprobe ip_vs``, or after a load on demand.
+
+    Once for all hosts that share a configuration: EST-3 asks for it several times a host.
+    """
     if config.module == "builtin":
         return Prediction(None, "ip_vs is built into the kernel and cannot be reloaded")
     if kept_out(config):
