@@ -9,8 +9,9 @@ Every string passes :func:`~ipvs_audit.model.sanitise.visible` and Jinja's escap
 from __future__ import annotations
 
 import shutil
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -117,6 +118,11 @@ def _environment() -> Environment:
     environment.globals["latency_rows"] = latency_text.rows
     environment.globals["shapes"] = _SHAPES
     environment.globals["statuses"] = Status
+    # Most of what the details of a host are made of is said again and again: it is drawn once. A
+    # section is shown by several controls of a host, so those of the last hosts are kept.
+    parts: Any = environment.get_template("parts.html").module
+    environment.globals["verdicts"] = {status: parts.verdict(status) for status in Status}
+    environment.globals["figure"] = lru_cache(maxsize=64)(parts.evidence)
     return environment
 
 

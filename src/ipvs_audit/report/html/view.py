@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.sanitise import clipped, visible_head
@@ -249,6 +250,8 @@ def evidence_shown(shown: Evidence) -> tuple[str, int]:
     return output, cut + shown.cut
 
 
+# A host's evidence is of a few moments.
+@lru_cache(maxsize=256)
 def utc(moment: str) -> str:
     """A moment as people read it.
 
