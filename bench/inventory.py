@@ -17,7 +17,7 @@ from typing import Any
 from loopback_fleet import quiet_environment
 from timing import goal, note, run, say_started, table
 
-LEAST_TIMES = 3.0
+LEAST_TIMES = 4.0
 _GROUPS = 40
 _UNLISTED = {
     "inventory_hostname", "inventory_hostname_short", "group_names", "inventory_dir",
@@ -118,7 +118,7 @@ def main(hosts: int) -> int:
         every = [sys.executable, Path(__file__), "variables", source, told]
         run(every, cwd=room, env=environment)
         all_same = json.loads(told.read_text()) == whole["_meta"]["hostvars"]
-    times = listed.seconds / took.seconds
+    times = listed.cpu / took.cpu  # other work on the machine weighs less on it
     table(
         f"Reading a YAML inventory of {hosts:,} hosts",
         ["program", "s", "CPU s", "peak, MiB"],
@@ -132,7 +132,7 @@ def main(hosts: int) -> int:
         "Inventory: goals",
         ["", "found", "goal", ""],
         [
-            ["times as fast", f"{times:.2f}", f">= {LEAST_TIMES}", goal(times >= LEAST_TIMES)],
+            ["times less CPU", f"{times:.2f}", f">= {LEAST_TIMES}", goal(times >= LEAST_TIMES)],
             ["same hosts, groups and settings", str(same), "True", goal(same)],
             ["same variables, all of them", str(all_same), "True", goal(all_same)],
         ],
