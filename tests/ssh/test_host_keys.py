@@ -77,6 +77,13 @@ def test_accept_new_never_accepts_a_changed_key(sshd: Server, tmp_path: Path) ->
     assert settings.known_hosts[0].read_text().count("\n") == 1
 
 
+def test_accept_new_knows_an_address_in_every_form(sshd: Server, tmp_path: Path) -> None:
+    other = keygen(tmp_path / "other", "ecdsa")
+    settings = sshd.with_known(f"{sshd.name} {public(other)}\n", host_key_policy="accept-new")
+    for form in ("127.1", "0x7f000001"):
+        assert "CHANGED" in refusal(sshd, settings, address=form)
+
+
 def test_accept_new_saves_a_new_key_that_strict_then_knows(sshd: Server) -> None:
     settings = sshd.with_known("# no newline at the end", host_key_policy="accept-new")
     first = enter(sshd, settings)

@@ -96,6 +96,17 @@ SETUPS = {
     "canonical name": Setup("CanonicalizeHostname always\n" + BOX, "openssh"),
     "hostname with a token": Setup("Host 0.0.1\n HostName 127.%h\n" + BOX.replace("box*", "0.0.1"),
                                    host="0.0.1"),
+    "match final names another host": Setup(
+        "Match final\n HostName box.invalid\nHost *\n Port {port}\n User {me}\n"
+        " IdentityFile {key}\n",
+        host="127.0.0.1",
+    ),
+    "user before the host": Setup("Host box\n User nobody\n" + BOX, host="{me}@box"),
+    "user of another account's environment": Setup(
+        BOX.replace(" User {me}\n", ""), environment={"USER": "nobody", "LOGNAME": "nobody"}
+    ),
+    "URI": Setup("Host box\n User nobody\n Port 1\n" + BOX, host="ssh://{me}@box:{port}"),
+    "address in another form": Setup(BOX.replace("HostName 127.0.0.1", "HostName 127.1")),
     "user with a comment": Setup("Host box\n User {me} # not nobody\n" + BOX),
     "unknown keyword that is allowed": Setup("IgnoreUnknown UseKeychain\nUseKeychain yes\n" + BOX),
     # Host keys.
@@ -173,6 +184,10 @@ SETUPS = {
     "proxy command": Setup("ProxyCommand {python} {here}/relay.py x %h %p\n" + BOX),
     "proxy command of ssh": Setup("Host box\n ProxyCommand ssh -F {config} -W %h:%p jump\n"
                                   + JUMP + BOX),
+    "proxy command for one's own shell": Setup(
+        "ProxyCommand {python} {here}/relay.py x %h %p 2> >(cat >&2)\n" + BOX,
+        environment={"SHELL": "/bin/bash"},
+    ),
     "proxy command off": Setup("Host box\n ProxyCommand none\nHost *\n ProxyCommand false\n" + BOX),
     "proxy command that fails": Setup("ProxyCommand false\n" + BOX, "nobody"),
     "proxy command that hands over a socket": Setup(
@@ -363,11 +378,12 @@ def test_what_ssh_reaches_is_reached(
         monkeypatch.setenv(variable, value.format(**words))
     args = setup.args.format(**words)
 
-    reached_by_ssh = _by_ssh(config, args, setup.host)
+    host = setup.host.format(**words)
+    reached_by_ssh = _by_ssh(config, args, host)
     assert bool(reached_by_ssh) is (setup.by != "nobody"), "the setup itself is wrong"
 
     settings = Settings(limits=Limits(connect=60, deadline=90), ssh_config=config)
-    target = Target(setup.host, ssh_args=args)
+    target = Target("box", address=host, ssh_args=args)
     if setup.by in {"nobody", "refused"}:
         with pytest.raises(TransportError) as refused:
             open_connection(target, settings).close()

@@ -41,6 +41,7 @@ CONFIGS = {
     "match all": "Match all\n  Port 28\n",
     "match several": "Match host web* originalhost !web2,web1\n  Port 29\n",
     "match final": "Match final\n  Port 30\nHost web1\n  User early\n",
+    "match final names no host": "Match final\n  HostName other\n  Port 31\n",
     "identities add up": "Host web1\n  IdentityFile ~/.ssh/a\nHost *\n  IdentityFile ~/.ssh/b\n",
     "jump": "Host web1\n  ProxyJump me@bastion:2222,second\n",
     "jump before command": "ProxyJump bastion\nProxyCommand nc %h %p\n",

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.model import limits
 from ipvs_audit.transport import TransportError, safe_names
-from ipvs_audit.transport.ssh import ssh_args
+from ipvs_audit.transport.ssh import destination, ssh_args
+from ipvs_audit.transport.ssh.local_user import expand_home
 from ipvs_audit.transport.ssh.ssh_config import SYSTEM_FILE, USER_FILE
 
 if TYPE_CHECKING:
@@ -120,10 +121,10 @@ def command_line(
     """
     given = parse(target.ssh_args)
     address = target.address or target.name
-    *logins, host = address.rsplit("@", 1)
-    safe_names.refuse_host_name(target.name, "host name", host)
-    for user in [*logins, *([target.user] if target.user else [])]:
-        safe_names.refuse_user_name(target.name, user)
+    named = destination.parse(target.name, address)
+    safe_names.refuse_host_name(target.name, "host name", named.host)
+    for user in (named.user, target.user):
+        safe_names.refuse_user_name(target.name, user or "")
     forced = [*_EVERYWHERE, *_FOR_THE_HOST, *_host_keys(settings)]
     forced += [("BatchMode", "no" if target.password else "yes")]
     forced += [_FORK] if version() >= _FORK_SINCE else []
@@ -134,7 +135,7 @@ def command_line(
         *(f"-o{keyword}={value}" for keyword, value in forced),
         *(("-p", str(target.port)) if target.port is not None else ()),
         *(("-l", target.user) if target.user else ()),
-        *(("-i", target.key_file) if target.key_file else ()),
+        *(("-i", destination.key_file(target.key_file)) if target.key_file else ()),
         *given.options,
         "--",
         address,
@@ -165,7 +166,7 @@ def _refuse_what_keeps_no_keys(name: str, settings: Settings, options: list[str]
         if told.returncode != 0 or found is None:
             return  # connecting fails, too, and tells why
         first = found[1]
-    path = Path(first).expanduser()
+    path = expand_home(first)
     if first == "none" or (path.exists() and not path.is_file()):
         raise TransportError(
             "host-key",
@@ -198,10 +199,10 @@ def _config_file(settings: Settings, given: Given) -> str:
     elif settings.ssh_config is not None:
         files = [settings.ssh_config]
     else:
-        files = [USER_FILE.expanduser(), SYSTEM_FILE]
+        files = [expand_home(USER_FILE), SYSTEM_FILE]
     forced = [*_EVERYWHERE, *_FOR_JUMP_HOSTS, *_host_keys(settings)]
     lines = [f"{keyword} {value}" for keyword, value in forced]
-    own = files not in ([USER_FILE.expanduser(), SYSTEM_FILE], [])
+    own = files not in ([expand_home(USER_FILE), SYSTEM_FILE], [])
     lines += [
         _text(path) if own and _is_others(path) else _include(path.absolute())
         for path in files

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipvs_audit.transport import TransportError
+from ipvs_audit.transport.ssh.local_user import expand_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ def expand_path(where: str, keyword: str, text: str, tokens: Mapping[str, str]) 
     Raises:
         TransportError: a variable is not set.
     """
-    path = str(Path(text).expanduser()) if text.startswith("~") else text
+    path = str(expand_home(text)) if text.startswith("~") else text
     # Together, so that neither is looked for in what the other one stands for.
     return "".join(
         expand_variables(where, keyword, part) if part.startswith("${") else expand(part, tokens)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import getpass
 import os
 import re
 import socket
@@ -13,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipvs_audit.transport import TransportError, safe_names
+from ipvs_audit.transport.ssh import local_user
 from ipvs_audit.transport.ssh.expansion import expand, expand_path
+from ipvs_audit.transport.ssh.local_user import expand_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,11 +95,11 @@ def hop_of(name: str, found: HostSettings, settings: Settings, password: SecretS
     Raises:
         TransportError: ssh_config asks for what cannot be done, or a name is refused.
     """
-    user = found.first("user", _local_user())
+    user = found.first("user", local_user.name())
     host = name
     if "hostname" in found.words:  # a name itself holds no tokens: fe80::1%hvs0
         host = expand(found.first("hostname", name), {"h": name})
-    host = host if ":" in host else host.lower()
+    host = _canonical(host)
     alias = found.first("hostkeyalias", "").lower()
     safe_names.refuse_host_name(name, "host name", name)
     safe_names.refuse_host_name(name, "HostName", host)
@@ -147,8 +148,23 @@ def _known_hosts(
         if each != "none"
     ]
     others = found.words.get("globalknownhostsfile", _GLOBAL_KNOWN_HOSTS)
-    everyones = [Path(each).expanduser() for each in others if each != "none"]
+    everyones = [expand_home(each) for each in others if each != "none"]
     return (*map(Path, own), *everyones), bool(own)
+
+
+def _canonical(host: str) -> str:
+    """A name in lower case, or an address in the form that known_hosts has it in.
+
+    OpenSSH rewrites them, also without CanonicalizeHostname (resolve_canonicalize in ssh.c):
+    ``FD00:0::1`` is ``fd00::1``, ``127.1`` is ``127.0.0.1``.
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        flags = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+        address = socket.getnameinfo(found[0][4], flags)[0]
+    except (OSError, UnicodeError):
+        return host if ":" in host else host.lower()
+    return host if address.lower() == host.lower() else address
 
 
 def _port(name: str, text: str) -> int:
@@ -172,16 +188,11 @@ def _seconds(name: str, text: str) -> float | None:
 
 
 @functools.cache
-def _local_user() -> str:
-    return getpass.getuser()
-
-
-@functools.cache
 def _local_tokens() -> dict[str, str]:
     long = socket.gethostname()
     return {
-        "u": _local_user(),
-        "d": str(Path.home()),
+        "u": local_user.name(),
+        "d": str(local_user.home()),
         "L": long.split(".")[0],
         "l": long,
         "i": str(os.getuid()),
@@ -201,7 +212,7 @@ def _agent(name: str, found: HostSettings, tokens: Mapping[str, str]) -> str | N
 def _key_files(name: str, found: HostSettings, tokens: Mapping[str, str]) -> tuple[Path, ...]:
     if "identityfile" in found.words:
         return _files(name, "IdentityFile", found, tokens)
-    return tuple(path for each in _DEFAULT_KEYS if (path := Path(each).expanduser()).exists())
+    return tuple(path for each in _DEFAULT_KEYS if (path := expand_home(each)).exists())
 
 
 def _files(

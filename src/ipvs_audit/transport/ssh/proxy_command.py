@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model import limits
@@ -16,6 +17,17 @@ from ipvs_audit.transport.message_text import output_note
 
 if TYPE_CHECKING:
     from ipvs_audit.transport.ssh.hop import Hop
+
+
+#: Shells of accounts that nobody logs in to: they run no command.
+_NO_SHELLS = frozenset({"nologin", "false"})
+
+
+def _shell() -> str:
+    """The user's own shell, as in OpenSSH (``ssh_proxy_connect``)."""
+    shell = Path(os.environ.get("SHELL", ""))
+    usable = shell.name not in _NO_SHELLS and shell.is_file() and os.access(shell, os.X_OK)
+    return str(shell) if usable else "/bin/sh"
 
 
 class ProxyCommand:
@@ -36,7 +48,7 @@ class ProxyCommand:
         stack.callback(self.sock.close)
         with theirs:
             self._child = subprocess.Popen(
-                ["/bin/sh", "-c", f"exec {command}"],
+                [_shell(), "-c", f"exec {command}"],
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=subprocess.PIPE,

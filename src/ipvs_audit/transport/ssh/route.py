@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.model import limits
 from ipvs_audit.transport import TransportError
-from ipvs_audit.transport.ssh import ssh_args, ssh_config
+from ipvs_audit.transport.ssh import destination, ssh_args, ssh_config
 from ipvs_audit.transport.ssh.expansion import expand
 from ipvs_audit.transport.ssh.hop import SSH_PORT, Hop, hop_of
 from ipvs_audit.transport.ssh.ssh_config_lookup import HostSettings, look_up
@@ -53,9 +53,14 @@ def find_settings(target: Target, settings: Settings) -> tuple[tuple[Hop, HostSe
     if target.user is not None:
         given.append(("user", (target.user,)))
     if target.key_file is not None:
-        given.append(("identityfile", (target.key_file,)))
+        given.append(("identityfile", (destination.key_file(target.key_file),)))
+    given += args.settings
+    there = destination.parse(target.name, target.address or target.name)
+    # After the options, which come first in ssh as well.
+    given += [("user", (there.user,))] if there.user else []
+    given += [("port", (there.port,))] if there.port else []
     finder = _RouteResolver(ssh_config.read(files), settings)
-    return finder.hops(target.address or target.name, [*given, *args.settings], target.password, 0)
+    return finder.hops(there.host, given, target.password, 0)
 
 
 @dataclass(frozen=True, slots=True)

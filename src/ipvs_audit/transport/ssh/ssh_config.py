@@ -14,6 +14,7 @@ from ipvs_audit.model import limits
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.ssh import ssh_config_text
 from ipvs_audit.transport.ssh.expansion import expand_variables
+from ipvs_audit.transport.ssh.local_user import expand_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +60,7 @@ def read(paths: Iterable[Path]) -> tuple[Directive, ...]:
     """
     config: list[Directive] = []
     for path in paths:
-        path = path.expanduser()  # noqa: PLW2901
+        path = expand_home(path)  # noqa: PLW2901
         try:
             mark = path.stat().st_mtime_ns
         except FileNotFoundError:
@@ -103,7 +104,7 @@ def _text(path: Path, *, included: bool) -> str:
     """What is in a file; bytes that are no UTF-8 stay as they are, as in names of files."""
     try:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            if included or path == USER_FILE.expanduser():
+            if included or path == expand_home(USER_FILE):
                 _refuse_others_file(path, os.fstat(file.fileno()))
             return file.read()
     except OSError as error:
@@ -152,8 +153,8 @@ def _criteria(words: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 def _included(name: str, path: Path) -> list[Path]:
     """The files that an Include names; relative ones stand beside the configuration."""
-    pattern = Path(expand_variables(str(path), "Include", name)).expanduser()
+    pattern = expand_home(expand_variables(str(path), "Include", name))
     if not pattern.is_absolute():
-        base = path.parent if SYSTEM_FILE.parent in path.parents else USER_FILE.expanduser().parent
+        base = path.parent if SYSTEM_FILE.parent in path.parents else expand_home(USER_FILE).parent
         pattern = base / pattern
     return [Path(found) for found in sorted(glob.glob(str(pattern)))]  # noqa: PTH207

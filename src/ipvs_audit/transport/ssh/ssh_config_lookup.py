@@ -9,11 +9,11 @@ in :attr:`HostSettings.undecided` where it could have changed something.
 from __future__ import annotations
 
 import functools
-import getpass
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ipvs_audit.transport.ssh import local_user
 from ipvs_audit.transport.ssh.expansion import expand
 from ipvs_audit.transport.ssh.ssh_config import Block, Directive
 from ipvs_audit.transport.ssh.ssh_keywords import IGNORED
@@ -102,6 +102,8 @@ class _Search:
         if key in _ADDS_UP:
             known = self.found.setdefault(key, [])
             known.extend(word for word in words if word not in known)
+        elif key == "hostname" and self.final:
+            return  # the host is decided by then, set or not (main in ssh.c)
         elif not self._has_rival(key):
             self.found.setdefault(key, words)
 
@@ -152,9 +154,9 @@ class _Search:
         elif word == "originalhost":
             met = _matches(argument.lower().split(","), self.original.lower())
         elif word == "user":
-            met = _matches(argument.split(","), self.found.get("user", [_local_user()])[0])
+            met = _matches(argument.split(","), self.found.get("user", [local_user.name()])[0])
         elif word == "localuser":
-            met = _matches(argument.split(","), _local_user())
+            met = _matches(argument.split(","), local_user.name())
         elif word == "tagged":
             met = _matches(argument.split(","), self.found.get("tag", [""])[0])
         else:
@@ -170,11 +172,6 @@ def _both(
     if one is False or other is False:
         return False
     return (() if one is True else one) + (() if other is True else other) or True
-
-
-@functools.cache
-def _local_user() -> str:
-    return getpass.getuser()
 
 
 @functools.cache
