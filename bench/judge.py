@@ -17,7 +17,8 @@ from loopback_fleet import ROOT, quiet_environment
 from timing import Measured, goal, note, run, table
 
 CONTROLS = 6
-MOST_TIMES, MOST_MEGABYTES = 1.3, 700.0
+#: Times the CPU of pytest, at the most hosts and at the fewest; and peak memory at the most.
+MOST_TIMES, MOST_TIMES_FEW, MOST_MEGABYTES = 0.7, 1.1, 450.0
 _PYTEST = Path(sys.executable).with_name("pytest")
 _EMPTY = """\
 import pytest
@@ -81,16 +82,21 @@ def main(hosts: int) -> int:
             for size, ours, theirs in rows
         ],
     )  # fmt: skip
-    size, ours, theirs = rows[-1]
-    times, peak = ours.seconds / theirs.seconds, ours.peak * 1.048576
-    goals = [
-        ["times pytest", f"{times:.2f}", f"<= {MOST_TIMES}", goal(times <= MOST_TIMES)],
-        ["peak memory, MB", f"{peak:.0f}", f"< {MOST_MEGABYTES:.0f}", goal(peak < MOST_MEGABYTES)],
-    ]  # fmt: skip
+    goals = []
+    for at, most in ((0, MOST_TIMES_FEW), (-1, MOST_TIMES)):
+        size, ours, theirs = rows[at]
+        times = ours.cpu / theirs.cpu
+        shown = f"times pytest's CPU, {size:,} hosts"
+        goals.append([shown, f"{times:.2f}", f"<= {most}", goal(times <= most)])
+    size, ours, _ = rows[-1]
+    peak = ours.peak * 1.048576
+    goals.append(
+        ["peak memory, MB", f"{peak:.0f}", f"< {MOST_MEGABYTES:.0f}", goal(peak < MOST_MEGABYTES)]
+    )
     if len(rows) > 1:
         before, less, _ = rows[-2]
-        growth = (ours.seconds / size) / (less.seconds / before)
-        shown = f"time per host at {size:,}, times that at {before:,}"
+        growth = (ours.cpu / size) / (less.cpu / before)
+        shown = f"CPU per host at {size:,}, times that at {before:,}"
         goals.append([shown, f"{growth:.2f}", "<= 1.2 (linear)", goal(growth <= 1.2)])
     table("Judging: goals", ["", "found", "goal", ""], goals)
     return 0
