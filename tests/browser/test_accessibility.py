@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ import sample_run
 
 from ipvs_audit.model.remediation_status import RemediationStatus
 from ipvs_audit.model.results import LatencyResult, RemedyResult, StepResult
+from ipvs_audit.report.history import History, SeenHost, SeenRun
+from ipvs_audit.report.history_write import write_history
 from ipvs_audit.report.html import index_page, view
 from ipvs_audit.report.html.latency_plot import picture
 from ipvs_audit.report.write import write_reports
@@ -145,3 +148,15 @@ def test_axe_finds_nothing_wrong_in_the_pages_of_a_large_fleet(
     fleet = sample_run.accompanied(sample_run.run(sample_run.fleet(37)))
     write_reports(fleet, None, tmp_path / "run")
     assert broken(name) == {}
+
+
+def test_axe_finds_nothing_wrong_in_the_history(
+    broken: Callable[[str], Broken], tmp_path: Path
+) -> None:
+    made, night = History(), datetime(2026, 11, 1, tzinfo=UTC)
+    for hosts in (LAB.hosts[:1], LAB.hosts, LAB.hosts[::-2]):
+        seen = tuple(SeenHost.of(one, LAB) for one in LAB.hosts if one in hosts)
+        made.add(SeenRun(f"{night}", night, night, ("interrupted",), "p", "1", 2, seen))
+        night += timedelta(days=1)
+    write_history(made, [], tmp_path, tmp_path / "run", None)
+    assert broken("index.html") == {}

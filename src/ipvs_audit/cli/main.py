@@ -21,6 +21,7 @@ COMMANDS = {
     "verify": "check a saved run: digests, signature, results, reports",
     "render": "write the reports of a run again",
     "changes": "what changed since an earlier run, as the text of a mail",
+    "history": "who fails since when, and how soon hosts are fixed, over all runs",
     "merge": "merge the runs of all shards of a fleet into one",
     "probe": "print the probe, to run it on hosts that cannot be reached from here",
     "import": "make evidence of the answers to a printed probe",

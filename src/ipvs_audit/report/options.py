@@ -66,6 +66,11 @@ def add_output_options(add: Callable[..., object]) -> None:
         help="write junit-001.xml ..., N hosts each, instead of junit.xml",
     )
     add("--sign", metavar="KEY", help="sign the manifest with this SSH key (ssh-keygen -Y sign)")
+    add_report_mode(add)
+
+
+def add_report_mode(add: Callable[..., object]) -> None:
+    """Declare who may read what is written."""
     add(
         "--report-mode",
         type=_mode,

@@ -59,7 +59,7 @@ def write(run: Run, directory: Path, *, files: tuple[str, ...] = ()) -> None:
     Raises:
         OSError: a file cannot be written.
     """
-    environment = _environment()
+    environment = page_environment()
     fleet = Fleet.of(run)
     shared = {
         "run": run,
@@ -101,7 +101,8 @@ def _write(parts: Iterable[str], path: Path) -> None:
         file.writelines(parts)
 
 
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """What renders the templates: every text is made visible and escaped."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
