@@ -84,11 +84,13 @@ def test_frozen_counters(snapshot: Snapshot, policy: Policy, assessment: Assessm
         if movement is disproven and (off or not _agrees(netns, off=False))
     ]
     open_ = [(netns, movement) for netns, movement in seen if movement is not proven]
-    if census.host in wrong and census.host.value is not None and not _agrees(census.host, off=off):
-        assessment.suggest(set_host_value(census.host, policy))
+    assessment.suggest(_fix(wrong, census.host, policy))
     assert not wrong, (
         f"{contradiction}{_WORDS[disproven]}, in "
-        + ", ".join(netns.name for netns in wrong[:_MOST])
+        + ", ".join(
+            "the host's network namespace" if netns is census.host else netns.name
+            for netns in wrong[:_MOST]
+        )
         + _despite(wrong, snapshot.counters, off=off)
     )
     if garbled := _unreadable(judged, snapshot.counters) or (
@@ -141,6 +143,16 @@ _LATE = (
     "the totals stood still although the switch says that estimation is on: the estimator may just"
     " have been started, or have got no CPU time; run the audit again"
 )
+
+
+def _fix(wrong: list[Netns], host: Netns, policy: Policy) -> str:
+    """What puts this host right; empty where the control's own text says all."""
+    off = policy.estimation == "disabled"
+    if wrong and off and host.why_unread == "absent":
+        return "Boot a kernel that has net.ipv4.vs.run_estimation (EST-1)"
+    if host in wrong and host.value is not None and not _agrees(host, off=off):
+        return set_host_value(host, policy)
+    return ""
 
 
 def _unreadable(judged: list[Netns], counters: Counters) -> str:

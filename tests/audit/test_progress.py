@@ -37,8 +37,9 @@ def test_hosts_that_fail_are_told_where_that_is_known() -> None:
     assert tally.end(60.0) == "collected 4 of 100 hosts in 10 s, 2 failing, 1 unreachable"
 
 
-def test_tells_no_time_where_none_is_done() -> None:
+def test_tells_no_time_where_none_or_all_are_done() -> None:
     assert "left" not in Tally(100, started=0.0).line(5.0)
+    assert "left" not in Tally(2, started=0.0, done=2).line(5.0)
 
 
 def test_off_a_terminal_it_is_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,6 +121,7 @@ def test_help_of_the_command_and_of_pytest_name_the_sections(tmp_path: Path) -> 
     ("words", "way_out"),
     [
         (["verfy"], "the commands are audit, explain, verify, render, changes, merge"),
+        (["verfy"], "did you mean verify? "),
         (["--inventory", "x.yml"], "ipvs-audit audit --inventory x.yml"),
     ],
 )
@@ -130,6 +131,17 @@ def test_an_unknown_command_or_option_is_exit_4_with_the_way_out(
     done = ipvs_audit(tmp_path, *words)
     assert (done.returncode, done.stdout) == (4, "")
     assert way_out in done.stderr
+
+
+@pytest.mark.parametrize("word", ["hosts.yml", "lb1"])
+def test_an_inventory_or_host_without_its_option_is_exit_4_with_the_way_out(
+    word: str, tmp_path: Path
+) -> None:
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {lb1: }}\n")
+    done = ipvs_audit(tmp_path, "audit", word)
+    assert done.returncode == 4
+    assert f"--inventory {word}; to choose hosts of it: --limit {word}" in done.stderr
+    assert not (tmp_path / "reports/latest").exists()
 
 
 def test_version(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from configured import SCENARIOS, scenario
-from made import LOADED, census, check, netns, snapshot, verdict
+from made import LOADED, NO_KEY, census, check, netns, series, snapshot, verdict
+from made import ON as COUNTING
 
 from ipvs_audit.controls.control import judge
 from ipvs_audit.model.policy import Policy
@@ -55,6 +56,14 @@ def test_each_namespace_is_set_by_the_name_that_it_has() -> None:
         f"In container 1f3c (net:[73]) {by_pid} 73",
         f"In ip netns x; reboot (net:[74]) {by_pid} 74",
     ]
+
+
+def test_a_kernel_without_the_switch_is_not_told_to_set_it() -> None:
+    here = snapshot(module=LOADED, census=census(NO_KEY), counters={1: series(1, *COUNTING)})
+    found = verdict("EST-6", here)
+    assert found.verdict is Verdict.FAIL
+    assert found.message == "the totals grew: estimation runs, in the host's network namespace"
+    assert found.fix_by_hand == "Boot a kernel that has net.ipv4.vs.run_estimation (EST-1)"
 
 
 def test_what_remediation_can_do_names_its_options_for_this_host() -> None:

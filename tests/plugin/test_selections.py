@@ -207,6 +207,12 @@ def test_a_selection_of_nothing_says_so(
     assert not ran.reports.exists()
 
 
+def test_a_control_by_its_id_is_shown_the_marker(audit: Callable[..., Ran], saved: Path) -> None:
+    ran = audit("--from-snapshots", saved, "-k", "EST-4 or est-1")
+    assert ran.status == 5, ran.output
+    assert "no report was written; select controls with: -m 'est1 or est4'" in ran.output
+
+
 @pytest.mark.parametrize("more", [(), ("-n", "2")], ids=["alone", "workers"])
 def test_an_unknown_marker_is_refused_before_any_host_is_contacted(
     audit: Callable[..., Ran], saved: Path, more: tuple[str, ...]

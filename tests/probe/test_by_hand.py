@@ -16,6 +16,8 @@ from ipvs_audit.snapshot.by_hand import by_hand
 from ipvs_audit.snapshot.estimator_runs import BEFORE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ipvs_audit.snapshot import Section
 
 NONCE = "0" * 32
@@ -45,6 +47,33 @@ def test_every_section_that_a_control_shows_has_a_command(control: str) -> None:
     assert about is not None
     shown = set(about.evidence) - ON_REQUEST - {BEFORE}  # measurements do not come again
     assert {one for one in shown if not by_hand(one)} == set()
+
+
+@pytest.mark.parametrize(
+    ("section", "index"),
+    [
+        ("module", '"/lib/modules/$(uname -r)/modules.dep"'),
+        ("next-boot", "/lib/modules/*/modules.dep"),
+    ],
+)
+def test_only_ip_vs_itself_is_shown_of_all_modules(
+    section: str, index: str, tmp_path: Path
+) -> None:
+    (tmp_path / "modules.dep").write_text(
+        "kernel/ipvs/ip_vs.ko.xz: kernel/nf_conntrack.ko.xz\n"
+        "kernel/ipvs/ip_vs_rr.ko.xz: kernel/ipvs/ip_vs.ko.xz\n"
+        "kernel/xt_ipvs.ko.xz: kernel/ipvs/ip_vs.ko.xz kernel/x_tables.ko.xz\n"
+    )
+    command = by_hand(section)
+    assert index in command
+    # The pipes and files of the command's other parts have nothing to do with it.
+    (look,) = [part for part in command.split("; ") if index in part]
+    look = look.replace(index, str(tmp_path / "modules.dep"))
+    ran = subprocess.run(
+        ["sh", "-c", look], capture_output=True, text=True, check=False, timeout=60
+    )
+    lines = [line.rpartition(f"{tmp_path}/modules.dep:")[2] for line in ran.stdout.splitlines()]
+    assert [line for line in lines if "ip_vs" in line] == ["kernel/ipvs/ip_vs.ko.xz"]
 
 
 @pytest.mark.parametrize("section", ["sysctl", "modprobe", "udev", "modules-load"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from configured import CONF, DROP_IN, HOOK, LOADERS, OFF, ON, RECIPE
-from made import LOADED, account, census, netns, snapshot
+from made import LOADED, account, census, netns, snapshot, verdict
 from planned import (
     directories,
     editable_file,
@@ -19,6 +19,7 @@ from planned import (
 )
 
 from ipvs_audit.model.policy import Policy
+from ipvs_audit.model.verdict import Verdict
 from ipvs_audit.remedy.plan import make_plan
 from ipvs_audit.snapshot import Failure
 from ipvs_audit.snapshot.kernel import Module
@@ -326,3 +327,11 @@ def test_a_host_that_was_not_reached_or_has_no_ip_vs_has_no_steps() -> None:
         snapshot(module=Module("absent", None, None, None, ()), loaders=LOADERS), Policy()
     )
     assert bare.status == "already_compliant"
+
+
+def test_without_the_files_of_the_host_nothing_is_compliant() -> None:
+    other = replace(LOADERS, other_root="the probe sees another / than process 1 does")
+    unseen = snapshot(module=Module("absent", None, None, None, ()), loaders=other)
+    assert verdict("EST-1", unseen).verdict is Verdict.INCONCLUSIVE
+    made = make_plan(unseen, Policy())
+    assert (made.status, made.blocked) == ("cannot_be_remediated", other.other_root)

@@ -64,7 +64,8 @@ class Tally:
     def line(self, now: float) -> str:
         """How far it is, in words."""
         rate = self.rate(now)
-        left = f", about {duration(round((self.total - self.done) / rate))} left" if rate else ""
+        still = self.total - self.done
+        left = f", about {duration(round(still / rate))} left" if rate and still else ""
         whole = counted(self.total, "host")
         return f"collecting: {self.done} of {whole}, {self.wrong}, {rate:.1f} hosts/s{left}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -66,4 +67,6 @@ def _refuse(words: list[str]) -> None:
     if words[0].startswith("-"):
         parser.parse_known_args(words)
         parser.error(f"unknown option {words[0]}; for an audit: ipvs-audit audit {' '.join(words)}")
-    parser.error(f"unknown command {words[0]}; the commands are {', '.join(COMMANDS)}")
+    near = get_close_matches(words[0], COMMANDS, n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    parser.error(f"unknown command {words[0]}; {meant}the commands are {', '.join(COMMANDS)}")

@@ -45,9 +45,10 @@ def pytest_configure(config: pytest.Config) -> None:
     plugins = config.pluginmanager
     if plugins.hasplugin("nfplugin") and not config.getoption("newfirst"):
         plugins.unregister(name="nfplugin")
-    from ipvs_audit.plugin.selection import declare_markers  # noqa: PLC0415  # after mistyped options
+    from ipvs_audit.plugin import selection  # noqa: PLC0415  # after mistyped options
 
-    declare_markers(config)
+    selection.refuse_an_inventory_as_check(config)
+    selection.declare_markers(config)
     if plugins.hasplugin("html"):
         plugins.import_plugin("ipvs_audit.plugin.pytest_html_columns")
 

@@ -22,7 +22,7 @@ from ipvs_audit.plugin.connections import CheckConnections
 from ipvs_audit.plugin.fast_runner import FastRunner
 from ipvs_audit.plugin.outcomes import from_report
 from ipvs_audit.plugin.remediation import ask, refuse_unasked
-from ipvs_audit.plugin.selection import in_words
+from ipvs_audit.plugin.selection import nothing_selected
 from ipvs_audit.plugin.terminal import console_of
 from ipvs_audit.plugin.xdist_roles import is_worker
 from ipvs_audit.remedy.journal import JournalError
@@ -351,13 +351,8 @@ class AuditRun:
             run, directory = self._outcome
             render_summary(run, directory, console_of(self.config))
         elif exitstatus == ExitCode.NOTHING_SELECTED and not self.config.option.collectonly:
-            by = in_words(self.config)
-            terminalreporter.write_line(
-                f"ipvs-audit: no check was selected{by and f' by {by}'}: no host was contacted, and"
-                " no report was written; see what there is with: --collect-only -q",
-                red=True,
-                bold=True,
-            )
+            text = f"ipvs-audit: {nothing_selected(self.config)}"
+            terminalreporter.write_line(text, red=True, bold=True)
 
 
 def _free(directory: Path) -> Path:

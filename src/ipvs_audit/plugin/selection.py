@@ -14,6 +14,7 @@ import pytest
 
 from ipvs_audit.model.control import SEVERITIES
 from ipvs_audit.model.shipped import documented_controls
+from ipvs_audit.plugin.xdist_roles import is_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +38,8 @@ _PYTESTS = frozenset(
 #: pytest's grammar of -m: names, and arguments of a marker, which are left out.
 _ARGUMENTS = re.compile(r"\([^()]*=[^()]*\)")
 _NAME = re.compile(r"(?:[\w:+.\[\]\\/]|-)+")
+#: Suffixes of inventories, which no check has; a name of a host mostly has none, or its domain's.
+_INVENTORIES = frozenset(("", ".yml", ".yaml", ".ini", ".json", ".toml", ".cfg"))
 _WORDS = frozenset(("and", "or", "not", "None", "True", "False"))
 
 
@@ -102,6 +105,36 @@ def refuse_before_workers(config: pytest.Config, audit: AuditSession) -> None:
         for check in audit.checks.values():
             mark_check(config, check)
         _refuse(config, unknown - _declared(config))
+
+
+def refuse_an_inventory_as_check(config: pytest.Config) -> None:
+    """Refuse a file without its option: `audit hosts.yml` means `audit --inventory hosts.yml`.
+
+    Raises:
+        pytest.UsageError: naming the option.
+    """
+    if is_worker(config) or config.option.pyargs:
+        return
+    for word in [one for one in config.args if "::" not in one]:
+        place = Path(config.invocation_params.dir, word)
+        if place.suffix in _INVENTORIES and (place.is_file() or not place.exists()):
+            raise pytest.UsageError(
+                f"to audit the hosts of an inventory: --inventory {word}; to choose hosts of it:"
+                f" --limit {word}; {word} alone would be a file or folder of checks, and it is none"
+            )
+
+
+def nothing_selected(config: pytest.Config) -> str:
+    """Why there is no report where no check was selected, and how to select one."""
+    by = in_words(config)
+    # A test's name holds est_4, so that `-k EST-4` finds nothing.
+    asked = config.option.keyword.lower()
+    named = [marker_of(one) for one in sorted(documented_controls()) if one.lower() in asked]
+    instead = f"select controls with: -m '{' or '.join(named)}'" if named else ""
+    return (
+        f"no check was selected{by and f' by {by}'}: no host was contacted, and no report was"
+        f" written; {instead or 'see what there is with: --collect-only -q'}"
+    )
 
 
 def in_words(config: pytest.Config) -> str:

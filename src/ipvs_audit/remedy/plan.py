@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.remedy.editable_files import EditableFiles
 
-_NO_FILES = "the evidence holds no file contents: collect it with --remediate-plan or --remediate"
+_NO_FILES = (
+    "run --remediate-plan without --from-snapshots and --resume: this evidence holds no contents of"
+    " files, so the edits of files are not in the plan"
+)
 _UNKNOWN_KERNEL = (
     "it is unknown whether this kernel has run_estimation; on a kernel without it the hook would "
     "break the loading of ip_vs; run as root, or load ip_vs"
@@ -88,10 +91,11 @@ def _needing_approval(plan: Plan, snapshot: Snapshot, policy: Policy) -> Plan:
 
 def _plan(snapshot: Snapshot, policy: Policy) -> Plan:
     target = snapshot.target
-    if snapshot.module.state == "absent":
-        return Plan(target, notes=("ip_vs is not present on this host",))
+    # Before all else: without the host's own files not even that ip_vs is absent is known.
     if other_root := snapshot.loaders.other_root:
         return Plan(target, blocked=other_root)
+    if snapshot.module.state == "absent":
+        return Plan(target, notes=("ip_vs is not present on this host",))
     config = host_config_of(snapshot)
     editable = read_editable_files(snapshot)
     if config.has_switch is False and policy.estimation == "disabled":

@@ -29,6 +29,8 @@ def _each(names: str, lines: str) -> str:
 
 
 _SETTINGS = "-nvE '^[[:space:]]*([#;]|$)'"
+#: The line of ip_vs itself, without the modules that need it.
+_MODULE = "grep -oE '^[^ :]*/ip_vs[.]ko[^ :]*'"
 _STATISTICS = "cat /proc/net/ip_vs_stats /proc/net/ip_vs_stats_percpu"
 _COMMANDS = {
     "host": (
@@ -38,8 +40,9 @@ _COMMANDS = {
     ),
     "module": (
         "cat /sys/module/ip_vs/initstate /sys/module/ip_vs/refcnt; ls -d /sys/module/ip_vs"
-        " /proc/net/ip_vs /proc/sys/net/ipv4/vs; grep -E '/ip_vs[.]ko'"
-        ' "/lib/modules/$(uname -r)/modules.dep" "/lib/modules/$(uname -r)/modules.builtin";'
+        " /proc/net/ip_vs /proc/sys/net/ipv4/vs;"
+        f' {_MODULE} "/lib/modules/$(uname -r)/modules.dep"'
+        ' "/lib/modules/$(uname -r)/modules.builtin";'
         " ps -eo comm | grep '^ipvs-e:'"
     ),
     "netns": (
@@ -76,7 +79,7 @@ _COMMANDS = {
     ),
     "next-boot": (
         "cat /boot/grub*/grubenv /boot/grub*/grub.cfg /boot/loader/entries/*.conf"
-        " /sys/kernel/kexec_loaded; grep -E '/ip_vs[.]ko' /lib/modules/*/modules.dep"
+        f" /sys/kernel/kexec_loaded; {_MODULE} /lib/modules/*/modules.dep"
     ),
     "late-writers": (
         "grep -rnE 'run_estimation|sysctl' /etc/systemd /run/systemd /usr/lib/systemd/system"

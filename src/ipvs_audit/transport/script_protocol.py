@@ -229,7 +229,7 @@ class ScriptProtocol:
             "timeout",
             f"{self._where}: connected, but the script "
             f"did not {'finish' if self.started else 'start'} within {seconds:.0f} s; "
-            "raise the deadline, or find what hangs on the host",
+            "raise --deadline, or find what hangs on the host",
         )
 
     def cut_off(self) -> TransportError:
