@@ -47,7 +47,7 @@ class _Found:
 def read_history(directory: Path) -> tuple[History, list[LeftOut]]:
     """The history of all runs that are directly below a directory, and the runs that do not count.
 
-    A run that cannot be read, that is there twice, or whose policy asks for the other direction
+    A run that cannot be read, that is a duplicate, or whose policy asks for the other direction
     than the newest one's, is left out.
 
     Raises:
