@@ -94,13 +94,13 @@ def test_settings_hold_where_no_variable_says_otherwise(start: Path) -> None:
     inventory = read_inventory(["hosts.yml"])
     a, b = inventory.targets
     assert (a.user, a.port, a.key_file) == ("ops", 2222, "keys/audit")
-    assert a.ssh_args == "-C -o ControlMaster=auto -J bastion"
+    assert (a.first_ssh_args, a.ssh_args) == ("-C -o ControlMaster=auto", "-J bastion")
     assert a.become is not None
     assert a.become.user == "oracle"
     assert a.become.password is not None
     assert a.become.password.get_secret_value() == "hunter2"
     assert (b.user, b.port, b.become) == ("own", 22, None)
-    assert b.ssh_args == "-C -o ControlMaster=auto"
+    assert (b.first_ssh_args, b.ssh_args) == ("-C -o ControlMaster=auto", "")
     told = "\n".join(inventory.warnings)
     assert f"Ansible settings: {start}/ansible.cfg was read; remote_user, remote_port" in told
     assert f"host_key_checking is ignored ({start}/ansible.cfg): --host-key-policy decides" in told

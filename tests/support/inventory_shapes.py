@@ -135,7 +135,7 @@ def _reach(target: Target) -> dict[str, Any]:
         "port": target.port,
         "user": target.user,
         "key_file": target.key_file,
-        "ssh_args": target.ssh_args,
+        "ssh_args": " ".join(filter(None, (target.first_ssh_args, target.ssh_args))),
         "password": target.password and target.password.get_secret_value(),
         "become_user": become and become.user,
         "become_password": become and become.password and become.password.get_secret_value(),

@@ -49,6 +49,24 @@ def test_a_destination_is_taken_apart_as_ssh_does(
     assert hop.where == reached
 
 
+def test_ansible_ssh_args_come_before_port_and_user_and_the_common_ones_after() -> None:
+    """The order of ``_build_command`` in Ansible's connection plugin for ssh; the first wins."""
+    target = Target(
+        "198.51.100.7", port=22, user="bob",
+        first_ssh_args="-p 2222 -o User=eve", ssh_args="-p 2223 -l mallory",
+    )  # fmt: skip
+    (hop,) = find_route(target, NO_FILE)
+    assert hop.where == "eve@198.51.100.7:2222"
+    if shutil.which("ssh"):
+        line = command_line(target, NO_FILE, workspace(), log="/none", control="/none")
+        told = subprocess.run(
+            [line[0], "-G", *line[1:]], capture_output=True, text=True, check=True,
+            stdin=subprocess.DEVNULL,
+        ).stdout  # fmt: skip
+        assert "user eve\n" in told
+        assert "port 2222\n" in told
+
+
 @pytest.mark.parametrize(
     "address",
     ["ssh://", "ssh://a/b", "ssh://u@h:port", "ssh://$(id)@h", "ssh://u%40x@h", "@h", "u@",

@@ -32,7 +32,9 @@ class ConnectionPlugin:
     Attributes:
         backend: ``smart``, ``ssh``, ``paramiko``, ``local``, or the name of testinfra's backend.
         address, port, user, password, key_file: one value each.
-        ssh_args: all of these count, in this order, each of them a tuple of names for one value.
+        first_ssh_args: arguments of ssh that come before port, user and key file.
+        ssh_args: those that come after; all of these count, in this order, each of them a tuple of
+            names for one value.
         proxy_command: ssh's ProxyCommand.
         options: options of the program, before its subcommand, and what gives their value.
         extra_args: more of them, as a shell would split them.
@@ -50,6 +52,7 @@ class ConnectionPlugin:
     user: Names = ()
     password: Names = ()
     key_file: Names = ()
+    first_ssh_args: Names = ()
     ssh_args: tuple[Names, ...] = ()
     proxy_command: Names = ()
     options: Mapping[str, Names] = field(default_factory=dict)
@@ -93,9 +96,9 @@ _SSH = ConnectionPlugin(
         "ansible_private_key_file",
         "ansible_ssh_private_key_file",
     ),
+    first_ssh_args=(_setting("ssh_args"), "ansible_ssh_args"),
     ssh_args=tuple(
-        (_setting(name), f"ansible_{name}")
-        for name in ("ssh_args", "ssh_common_args", "ssh_extra_args")
+        (_setting(name), f"ansible_{name}") for name in ("ssh_common_args", "ssh_extra_args")
     ),
     program=(_setting("ssh_executable"), "ansible_ssh_executable"),
     own_program="ssh",
@@ -112,6 +115,7 @@ _PARAMIKO = ConnectionPlugin(
         *_SSH.key_file[1:],
         "ansible_paramiko_private_key_file",
     ),
+    first_ssh_args=_SSH.first_ssh_args,
     ssh_args=_SSH.ssh_args,
     proxy_command=(_setting("paramiko proxy_command"), "ansible_paramiko_proxy_command"),
 )

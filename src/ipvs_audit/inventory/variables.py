@@ -124,6 +124,7 @@ def target_of(name: str, groups: tuple[str, ...], variables: Mapping[str, Variab
         user=host.word(plugin.user),
         password=host.secret(plugin.password),
         key_file=host.text(plugin.key_file),
+        first_ssh_args=host.text(plugin.first_ssh_args) or "",
         ssh_args=host.ssh_args(plugin),
         program_args=host.program_args(plugin),
         become=host.become(),

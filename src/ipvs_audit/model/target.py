@@ -45,6 +45,8 @@ class Target:
         user: None leaves it to ssh_config, then the controller's own user.
         password: for ssh password authentication; keys and agent are tried first.
         key_file: private key file.
+        first_ssh_args: ``ansible_ssh_args``: as ``ssh_args``, but they come before port, user and
+            key file, as Ansible has it.
         ssh_args: ``ansible_ssh_common_args``, e.g. ``-J bastion`` or ``-o ProxyJump=bastion``.
         program_args: options of the program that makes the connection (docker, kubectl ...),
             before its subcommand, e.g. ``("--context=prod", "--namespace=kube-system")``.
@@ -65,6 +67,7 @@ class Target:
     user: str | None = None
     password: SecretStr | None = field(default=None, repr=False)
     key_file: str | None = None
+    first_ssh_args: str = ""
     ssh_args: str = ""
     program_args: tuple[str, ...] = ()
     become: Become | None = None

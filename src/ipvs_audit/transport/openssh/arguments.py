@@ -119,7 +119,7 @@ def command_line(
     Raises:
         TransportError: there is no client, or a name or argument cannot be used.
     """
-    given = parse(target.ssh_args)
+    first, given = parse(target.first_ssh_args), parse(target.ssh_args)
     address = target.address or target.name
     named = destination.parse(target.name, address)
     safe_names.refuse_host_name(target.name, "host name", named.host)
@@ -130,9 +130,13 @@ def command_line(
     forced += [_FORK] if version() >= _FORK_SINCE else []
     forced += [_LOG_VERBOSE] if version() >= _BOTH_SINCE else []
     options = [
-        *("-F", str(there.file_with(_config_file(settings, given)))),
+        *(
+            "-F",
+            str(there.file_with(_config_file(settings, given.config_file or first.config_file))),
+        ),
         *("-E", log, "-N", "-T", "-M", "-S", control),
         *(f"-o{keyword}={value}" for keyword, value in forced),
+        *first.options,
         *(("-p", str(target.port)) if target.port is not None else ()),
         *(("-l", target.user) if target.user else ()),
         *(("-i", destination.key_file(target.key_file)) if target.key_file else ()),
@@ -190,10 +194,10 @@ def _host_keys(settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
-def _config_file(settings: Settings, given: Given) -> str:
+def _config_file(settings: Settings, named: str | None) -> str:
     """What every client on the way reads: what is forced, then the user's own files."""
-    if given.config_file is not None:
-        files = [] if given.config_file == "none" else [Path(given.config_file).expanduser()]
+    if named is not None:
+        files = [] if named == "none" else [Path(named).expanduser()]
         if files and not files[0].is_file():
             raise TransportError("configuration", f"-F {files[0]}: there is no such file")
     elif settings.ssh_config is not None:

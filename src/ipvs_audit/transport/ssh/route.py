@@ -38,16 +38,17 @@ def find_route(target: Target, settings: Settings) -> tuple[Hop, ...]:
 
 def find_settings(target: Target, settings: Settings) -> tuple[tuple[Hop, HostSettings], ...]:
     """As :func:`find_route`, each server with what ssh_config says of it."""
-    args = ssh_args.parse(target.ssh_args)
+    first, args = ssh_args.parse(target.first_ssh_args), ssh_args.parse(target.ssh_args)
     if settings.ssh_config is not None:
         files: tuple[Path, ...] = (settings.ssh_config,)
     else:
         files = (ssh_config.USER_FILE, ssh_config.SYSTEM_FILE)
-    if args.config_file is not None:
-        files = () if str(args.config_file) == "none" else (args.config_file,)
+    config_file = args.config_file or first.config_file
+    if config_file is not None:
+        files = () if str(config_file) == "none" else (config_file,)
         if files and not files[0].is_file():
             raise TransportError("configuration", f"-F {files[0]}: there is no such file")
-    given: list[tuple[str, tuple[str, ...]]] = []
+    given = [*first.settings]
     if target.port is not None:
         given.append(("port", (str(target.port),)))
     if target.user is not None:
