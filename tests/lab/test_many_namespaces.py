@@ -1,4 +1,4 @@
-"""A hundred network namespaces on each kernel; a third end while the remedy is at work."""
+"""Fifty network namespaces on each kernel; a third end while the remedy is at work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lab import fleet as lab_fleet
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MANY = 100
+MANY = 50
 ENDING = MANY // 3
 CROWD = f"seq 1 {MANY} | sed 's/^/netns add many/' | ip -batch -"
 #: Ends every third of them once the host's own value is set: half-way.
