@@ -52,7 +52,9 @@ function read_mounts(dir, prefix, task,   file, line, status, f, w, inode) {
       split(line, f, " ")
       if (f[4] !~ /^net:\[[0-9]+\]$/) continue
       inode = substr(f[4], 6, length(f[4]) - 6)
-      if (!(inode in mount)) { mount[inode] = f[5]; owner[inode] = task; ways[inode] = prefix f[5] }
+      if (!(inode in mount)) { mount[inode] = f[5]; owner[inode] = task }
+      if (length(prefix f[5]) > 4095) continue # no path that the kernel takes
+      if (!(inode in ways)) ways[inode] = prefix f[5]
       else if (split(ways[inode], w, "\t") < 8) ways[inode] = ways[inode] "\t" prefix f[5]
     } else if (index(line, " mnt:[")) {
       split(line, f, " ")

@@ -89,6 +89,13 @@ enter_netns() {
   esac
 }
 
+# after N WORD...: sets $rest to the words but for the first N - 1. Not by ${x#* * }: the time that this takes a shell
+# grows with the square of a path's length, and any user may mount at long ones.
+after() {
+  shift "$1"
+  rest=$*
+}
+
 # The host's own line, a line for each other namespace that only a mount holds, $pending for the rest,
 # and where to read the counters of those that are sampled: $tasks (through /proc, without entering),
 # $mounts (entered).
@@ -117,7 +124,8 @@ namespaces() {
     set -- $line
     others=$((others + 1))
     services=$5 destinations=$6
-    name=${line#* * * * * * }
+    after 7 "$@"
+    name=$rest
     entered=''
     [ "$3" != - ] || [ "$able$loaded" != 11 ] || ! may_enter || enter_netns "$2" "$3" "$4"
     case $services:$every in
@@ -165,7 +173,8 @@ values_of() {
       lost=$lost$entry$nl
       continue
     fi
-    tell_netns "$1" "$services" "$destinations" "${entry#* * * * * }"
+    after 6 "$@"
+    tell_netns "$1" "$services" "$destinations" "$rest"
   done
   set +f
   unset IFS
@@ -211,7 +220,8 @@ tell_lost() {
     # shellcheck disable=SC2086 # its words
     set -- "$1" "$2" $entry
     inside="unread=$1 "
-    tell_netns "$3" "$6" "$7" "${entry#* * * * * }"
+    after 8 "$@"
+    tell_netns "$3" "$6" "$7" "$rest"
   done
   unset IFS
   set +f

@@ -6,7 +6,7 @@
 # shellcheck disable=SC2016 # awk's dollars
 census_awk='
 function known(inode) { return inode == "" ? 0 : inode } # numbers this large print as 4.02653e+09
-function clean(s) { gsub(/[\001-\037\177]/, "?", s); return s }
+function clean(s) { s = substr(s, 1, 300); gsub(/[\001-\037\177]/, "?", s); return s }
 function rules(dir,   file, line, n) {
   services = "-"; destinations = "-"
   if (ENVIRON["loaded"] != 1) { services = 0; destinations = 0; return 1 }
