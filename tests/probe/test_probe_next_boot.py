@@ -368,6 +368,26 @@ def test_what_is_mounted_over_a_folder_of_settings_is_seen(shell: str) -> None:
     assert "/etc/sysctl.d is a mount of its own" in found.volatile
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("line", "hides"),
+    [
+        ("/srv/mp /etc/modprobe.d/ none bind 0 0", True),
+        ("/srv/mp /etc/modprobe.d none bind,noauto 0 0", False),
+        ("#/srv/mp /etc/modprobe.d none bind 0 0", False),
+        ("/dev/sda2 none swap sw 0 0", False),
+    ],
+)
+def test_what_fstab_mounts_over_a_folder_of_settings_at_the_next_boot(
+    tmp_path: Path, shell: str, line: str, *, hides: bool
+) -> None:
+    """The line came after the boot: the folder with the hook is still seen."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/fstab").write_text(f"{line}\n")
+    found = parse_next_boot(run(SHELLS[shell], root=tmp_path)["next-boot"], RUNNING)
+    assert ("/etc/modprobe.d is a mount of its own" in found.volatile) is hides
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root")
 @pytest.mark.parametrize("shell", SHELLS)
 def test_where_something_else_is_mounted_is_told(shell: str) -> None:

@@ -43,6 +43,11 @@ what == "mountinfo" {
   if ($(i + 1) == "overlay" && match($(i + 3), "upperdir=[^,]*")) upper[$5] = substr($(i + 3), RSTART + 9, RLENGTH - 9)
   next
 }
+what == "fstab" { # what was added since the boot
+  sub("/+$", "", $2)
+  if ($1 !~ "^#" && $2 ~ "^/." && $4 !~ "noauto" && !($2 in type)) { type[$2] = $3; flags[$2] = ",rw," }
+  next
+}
 what == "grubenv" {
   if ($0 ~ "^(saved_entry|next_entry|prev_saved_entry|boot_counter|initrdfail|env_block)=.") { say("env " $0); named = named $0 }
   next
@@ -90,6 +95,7 @@ next_boot() {
   done
   [ ! -d /lib/modules ] || [ -r /lib/modules ] || text="${text}closed /lib/modules$nl"
   set -- /proc/self/mountinfo
+  [ ! -f /etc/fstab ] || [ ! -r /etc/fstab ] || set -- "$@" /etc/fstab
   for path in /etc/initramfs-tools/modules /usr/share/initramfs-tools/modules.d/* /etc/initramfs-tools/hooks/* /etc/initramfs-tools/scripts/*/* \
     /etc/dracut.conf /etc/dracut.conf.d/*.conf /usr/lib/dracut/dracut.conf.d/*.conf; do
     if [ -f "$path" ] && [ -r "$path" ]; then set -- "$@" "$path"; fi
