@@ -13,7 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from openssh import ME, QUICK, Person, Server, Start, fingerprint, free_port, keygen, public
+from openssh import (
+    ME,
+    QUICK,
+    Person,
+    Server,
+    Start,
+    fingerprint,
+    free_port,
+    keygen,
+    public,
+    running,
+    wait_until,
+)  # fmt: skip
 from pydantic import SecretStr
 
 from ipvs_audit.model.target import Become
@@ -252,6 +264,12 @@ def test_proxy_command_that_a_busy_bastion_turned_away_is_tried_again(sshd: Serv
     error = refusal(target, sshd.settings)
     assert (error.kind, error.retry) == ("unreachable", "backoff")
     assert words in error.message
+
+
+def test_what_a_proxy_command_left_behind_is_ended(sshd: Server) -> None:
+    command = 'sh -c "sleep 987653 </dev/null >/dev/null 2>&1 & exit 3"'
+    refusal(sshd.target(ssh_args=f"-o 'ProxyCommand={command}'"), sshd.settings)
+    assert wait_until(lambda: not running("sleep 987653 "))
 
 
 def test_proxy_command_that_is_mute_ends_within_the_connect_timeout(sshd: Server) -> None:

@@ -86,15 +86,13 @@ class ProxyCommand:
                     self._said += data[: limits.QUOTE_SEARCHED - len(self._said)]
 
     def _end(self) -> None:
-        """End the command and what it has started, unless it ended by itself."""
-        if self._child.poll() is not None:
-            return
-        self._signal(signal.SIGTERM)
-        try:
-            self._child.wait(limits.PROXY_COMMAND_END)
-        except subprocess.TimeoutExpired:
-            self._signal(signal.SIGKILL)
-            self._child.wait()
+        """End the command and what it has started, also where it ended itself before that."""
+        if self._child.poll() is None:
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(limits.PROXY_COMMAND_END)
+        self._signal(signal.SIGKILL)
+        self._child.wait()
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
