@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from configured import CONF, DROP_IN, HOOK, LOADERS, OFF, ON, RECIPE
-from made import LOADED, account, census, netns, snapshot, verdict
+from made import ABSENT, LOADED, account, census, netns, snapshot, verdict
 from planned import (
     directories,
     editable_file,
@@ -48,6 +48,21 @@ def test_a_host_that_is_right_has_an_empty_plan() -> None:
     made = planned({CONF: OFF, HOOK: RECIPE}, census=census(netns(raw="0")))
     assert made.status == "already_compliant"
     assert made.steps == ()
+
+
+@pytest.mark.parametrize(
+    ("files", "status"),
+    [({CONF: ""}, "cannot_be_remediated"), ({CONF: OFF, HOOK: RECIPE}, "already_compliant")],
+)
+def test_a_kernel_that_boots_next_and_has_ip_vs_is_booted_first(
+    files: dict[str, str], status: str
+) -> None:
+    boot = NextBoot((replace(WITHOUT_KEY, release="6.12.0", knows_switch=True),))
+    made = planned(files, module=ABSENT, census=census(), next_boot=boot)
+    assert (made.status, made.steps) == (status, ())
+    assert made.blocked.startswith("boot the kernel that boots next") == (
+        status != "already_compliant"
+    )
 
 
 def test_the_recipe_is_the_documents() -> None:

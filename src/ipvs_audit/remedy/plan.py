@@ -36,6 +36,10 @@ _NO_FILES = (
     "run --remediate-plan without --from-snapshots and --resume: this evidence holds no contents of"
     " files, so the edits of files are not in the plan"
 )
+_NEXT_KERNEL = (
+    "boot the kernel that boots next, then remediate: it has an ip_vs, which would run with the"
+    " wrong value; the running kernel has none, so that nothing can be tried or verified now"
+)
 _UNKNOWN_KERNEL = (
     "it is unknown whether this kernel has run_estimation; on a kernel without it the hook would "
     "break the loading of ip_vs; run as root, or load ip_vs"
@@ -95,6 +99,9 @@ def _plan(snapshot: Snapshot, policy: Policy) -> Plan:
     if other_root := snapshot.loaders.other_root:
         return Plan(target, blocked=other_root)
     if snapshot.module.state == "absent":
+        boots = snapshot.next_boot.brings_ip_vs
+        if boots and why_not_compliant(host_config_of(snapshot), policy):
+            return Plan(target, blocked=_NEXT_KERNEL)
         return Plan(target, notes=("ip_vs is not present on this host",))
     config = host_config_of(snapshot)
     editable = read_editable_files(snapshot)
