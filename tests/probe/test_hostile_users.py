@@ -150,7 +150,8 @@ def test_one_path_that_does_not_answer_keeps_no_other_waiting(tmp_path: Path) ->
     tried = tmp_path / "tried"
     slow = tmp_path / "bin" / "unshare"
     slow.parent.mkdir()
-    slow.write_text(f"#!/bin/sh\necho >>{tried}\nexec sleep 300\n")
+    quick = f'case "$*" in *nodev*) exec {shutil.which("unshare")} "$@" ;; esac'
+    slow.write_text(f"#!/bin/sh\n{quick}\necho >>{tried}\nexec sleep 300\n")
     slow.chmod(0o755)
     with hostile("true") as (_, one), hostile("true") as (_, two):
         found = census(first=slow.parent)

@@ -17,7 +17,8 @@ exec "$@"'
 
 guard_on() {
   [ "$guard$enter" = 1 ] && have unshare && have mount || return
-  got=$(unshare -m sh -c "$no_devices" - sh -c 'cat /dev/null || echo held' 2>/dev/null)
+  ! have timeout || set -- timeout 10
+  got=$("$@" unshare -m sh -c "$no_devices" - sh -c 'cat /dev/null || echo held' 2>/dev/null)
   guard=${got:-0}
 }
 
@@ -148,14 +149,15 @@ late_search() {
     fi
   done
   have find || marks="${marks}unreadable /: find is missing on this host$nl"
-  wide='' folders=''
+  wide='' folders='' limit=''
+  ! have timeout || limit="timeout${nl}10"
   for dir in /etc /usr/local /opt /srv /root /home/*/bin; do [ ! -d "$dir" ] || wide=$wide$dir$nl; done
   set -f
   IFS=$nl
-  # shellcheck disable=SC2086 # a path a line
+  # shellcheck disable=SC2086 # a word or a path a line
   case $wide in
     */home/*) got=1 ;;
-    *) got=$(exec find -L $wide -maxdepth 4 -xdev -type d \( ! -user 0 -o -perm -002 -o -perm -020 ! -group 0 \) 2>/dev/null) ;;
+    *) got=$($limit find -L $wide -maxdepth 4 -xdev -type d \( ! -user 0 -o -perm -002 -o -perm -020 ! -group 0 \) 2>/dev/null || case $? in 124 | 143) echo unknown ;; esac) ;;
   esac
   unset IFS
   set +f
