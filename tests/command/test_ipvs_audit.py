@@ -120,7 +120,7 @@ def test_help_of_the_command_and_of_pytest_name_the_sections(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("words", "way_out"),
     [
-        (["verfy"], "the commands are audit, explain, verify, render, changes, merge"),
+        (["verfy"], "the commands are audit, explain, verify, render, changes, history, merge"),
         (["verfy"], "did you mean verify? "),
         (["--inventory", "x.yml"], "ipvs-audit audit --inventory x.yml"),
     ],

@@ -76,10 +76,10 @@ def test_relative_include_of_the_system_file_is_refused(
     monkeypatch.setattr(arguments, "USER_FILE", tmp_path / "none")
     settings = replace(sshd.settings, ssh_config=None)
     if not refused:
-        assert f'Include "{system}"' in arguments._config_file(settings, arguments.Given())
+        assert f'Include "{system}"' in arguments._config_file(settings, None)
         return
     with pytest.raises(TransportError, match="an absolute path, or use --transport paramiko"):
-        arguments._config_file(settings, arguments.Given())
+        arguments._config_file(settings, None)
 
 
 def test_log_verbose_does_not_hide_what_is_read(sshd: Server, tmp_path: Path) -> None:
