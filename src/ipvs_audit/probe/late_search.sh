@@ -7,32 +7,11 @@ names_key='run_estimation|ipv4[./]vs[./][^ ]*[*?[]|ipv4/vs/?([^A-Za-z0-9_./-]|$)
 # Lines that are no comments and name a path where scripts may lie, or a program by its name alone.
 naming='^[ 	]*[^# 	].*/[a-z]+/|^Exec[A-Za-z]*=[-@:+!|]*[a-z]'
 
-# A user who may write where root searches can put a link to a device there once the search has seen a file, and opening
-# one acts: a watchdog reboots the host. So where there are such places, what opens files runs in a mount namespace
-# of its own in which no device can be opened.
-guard=''
-# shellcheck disable=SC2016 # the inner shell's
-no_devices='for at in / /dev; do mount -n -o remount,bind,nodev none "$at"; done 2>/dev/null
-exec "$@"'
-
-guard_on() {
-  [ "$guard$enter" = 1 ] && have unshare && have mount || return
-  ! have timeout || set -- timeout 10
-  got=$("$@" unshare -m sh -c "$no_devices" - sh -c 'cat /dev/null || echo held' 2>/dev/null)
-  guard=${got:-0}
-}
-
-# guarded COMMAND...: runs it so, where that is needed; ends the subshell.
-guarded() {
-  [ "$guard" = held ] || exec "$@"
-  exec unshare -m sh -c "$no_devices" - "$@"
-}
-
 # late_grep OPTIONS REGEX PATH...: grep on the regular files there, up to 128 KiB each; ends the subshell.
 late_grep() {
   how=$1 regex=$2
   shift 2
-  [ $# = 0 ] || guarded find -L "$@" -maxdepth 2 \( -name '*.wants' -o -name '*.requires' -o -name '*.upholds' \) -prune -o \
+  [ $# = 0 ] || exec find -L "$@" -maxdepth 2 \( -name '*.wants' -o -name '*.requires' -o -name '*.upholds' \) -prune -o \
     -type f -size +0 -size -256 -exec grep "$how" "$regex" {} + 2>/dev/null
 }
 
@@ -44,7 +23,7 @@ late_wide() {
   unset IFS
   ! have timeout || limit='timeout 10'
   # shellcheck disable=SC2086 # a command's words
-  [ $# = 0 ] || guarded $limit find -L "$@" -maxdepth 5 -xdev \( -name ssl -o -name selinux -o -name alternatives \
+  [ $# = 0 ] || exec $limit find -L "$@" -maxdepth 5 -xdev \( -name ssl -o -name selinux -o -name alternatives \
     -o -name '.git*' -o -name ansible -o -name roles -o -name playbooks -o -name '*_vars' -o -name 'puppet*' -o -name sysctl.d -o -path '/etc/sysctl.*' \
     -o -name 'mod*.d' -o -name 'initramfs*' -o -name doc -o -name docs -o -name man \
     -o -name reports -o -name 'ipvs?audit*' -o -name '*-packages' -o -name node_modules -o -name backup -o -name backups \
@@ -98,13 +77,7 @@ late_take() {
       *)
         [ -f "$name" ] || continue
         called=$called$name$nl
-        case $name in
-          /usr/lib* | /usr/s* | /usr/bin/* | /sbin/* | /bin/* | /lib*) ;;
-          *)
-            nested=$nested$name$nl
-            case $name in /etc/* | /opt/* | /srv/* | /root/* | /usr/*) ;; *) guard_on ;; esac
-            ;;
-        esac
+        case $name in /usr/lib* | /usr/s* | /usr/bin/* | /sbin/* | /bin/* | /lib*) ;; *) nested=$nested$name$nl ;; esac
         ;;
     esac
   done
@@ -149,19 +122,8 @@ late_search() {
     fi
   done
   have find || marks="${marks}unreadable /: find is missing on this host$nl"
-  wide='' folders='' limit=''
-  ! have timeout || limit="timeout${nl}10"
+  wide='' folders=''
   for dir in /etc /usr/local /opt /srv /root /home/*/bin; do [ ! -d "$dir" ] || wide=$wide$dir$nl; done
-  set -f
-  IFS=$nl
-  # shellcheck disable=SC2086 # a word or a path a line
-  case $wide in
-    */home/*) got=1 ;;
-    *) got=$($limit find -L $wide -maxdepth 4 -xdev -type d \( ! -user 0 -o -perm -002 -o -perm -020 ! -group 0 \) 2>/dev/null || case $? in 124 | 143) echo unknown ;; esac) ;;
-  esac
-  unset IFS
-  set +f
-  [ -z "$got" ] || guard_on
   called='' callers=''
   # shellcheck disable=SC2086 # patterns, in directories of fixed names
   late_take "$({

@@ -192,8 +192,8 @@ late_writers() {
     done
   done
   text=''
-  [ $# = 0 ] || text=$(guarded env CONCERNS="$concerns" HARMLESS="$harmless" ORDERING="$ordering" QUIET="$quiet" CALLERS="$callers" \
-    WRITING="$writing" FLAGS="$flags" awk "$shown_awk$late_awk" "$@")$nl
+  [ $# = 0 ] || text=$(CONCERNS=$concerns HARMLESS=$harmless ORDERING=$ordering QUIET=$quiet CALLERS=$callers WRITING=$writing FLAGS=$flags \
+    awk "$shown_awk$late_awk" "$@")$nl
   # The files that their sysctl reads; those that do not name the key are of no interest.
   set --
   seen=$nl
@@ -215,8 +215,7 @@ late_writers() {
     set -f
     IFS=$nl
     for file in $got; do
-      # shellcheck disable=SC2016 # awk's dollars
-      got=$(guarded awk '/run_estimation|^[^#;]*[*?[].*=/ { print "line " NR " " substr($0, 1, 1024) }' "$file")
+      got=$(awk '/run_estimation|^[^#;]*[*?[].*=/ { print "line " NR " " substr($0, 1, 1024) }' "$file")
       text="${text}settings $file$nl$got$nl"
     done
     unset IFS
