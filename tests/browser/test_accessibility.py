@@ -12,7 +12,7 @@ import pytest
 import sample_run
 
 from ipvs_audit.model.remediation_status import RemediationStatus
-from ipvs_audit.model.results import LatencyResult, RemedyResult, StepResult
+from ipvs_audit.model.results import RemedyResult, StepResult
 from ipvs_audit.report.history import History, SeenHost, SeenRun
 from ipvs_audit.report.history_write import write_history
 from ipvs_audit.report.html import index_page, view
@@ -29,32 +29,10 @@ if TYPE_CHECKING:
 
 AXE = Path(__file__).parents[2] / ".cache" / "axe-core-4.14.1" / "package" / "axe.min.js"
 LAB = sample_run.accompanied(sample_run.run((*sample_run.lab_hosts(), sample_run.EXCLUDED)))
-DELAYED = LatencyResult(
-    via="ssh",
-    started="2026-11-23T02:00:00.000Z",
-    ended="",
-    n=2400,
-    lost=0,
-    left_out=0,
-    stalled=0.0,
-    p50=0.003,
-    p99=0.17,
-    p999=0.238,
-    max=0.244,
-    threshold=0.023,
-    spikes=5,
-    highest=0.241,
-    period=2.305,
-    members=5,
-    among=5,
-    above=0.02,
-    chance=0.0002,
-    estimator=True,
-)
 REMEDIATED = replace(
     sample_run.lab_hosts()[0],
-    latency_before=DELAYED,
-    latency=replace(DELAYED, p999=0.016, spikes=0, highest=0.0, period=None, estimator=False),
+    latency_before=sample_run.STALLED,
+    latency=sample_run.QUIET,
     remedy=RemedyResult(
         RemediationStatus.REMEDIATED,
         "the value holds after a reload",
@@ -76,7 +54,7 @@ THEMES = {"light": "rgb(253, 253, 251)", "dark": "rgb(21, 23, 26)"}
 @pytest.fixture(scope="module")
 def axe() -> str:
     if not AXE.is_file() and not os.environ.get("CI"):
-        pytest.skip("run tools/axe.sh, which fetches axe-core")
+        pytest.skip("run tools/test-packages.sh, which fetches axe-core")
     return AXE.read_text(encoding="utf-8")
 
 

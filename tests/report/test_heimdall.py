@@ -32,7 +32,7 @@ console.log(JSON.stringify(counts));
 def statuses(run: Run, tmp_path: Path) -> dict[str, str]:
     """Each control of the file, with the status that Heimdall gives it."""
     if not INSPECJS.is_dir() and not os.environ.get("CI"):
-        pytest.skip("run tools/inspecjs.sh, which fetches what Heimdall counts with")
+        pytest.skip("run tools/test-packages.sh, which fetches what Heimdall counts with")
     hdf.write(bounded(run.completed()), tmp_path / "made")
     node = subprocess.run(
         ["node", "-e", COUNT, str(INSPECJS), str(tmp_path / "made")],

@@ -6,37 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import sample_run
+from sample_run import QUIET, STALLED
 from test_terminal import printed
 
-from ipvs_audit.model.results import LatencyResult
 from ipvs_audit.report.latency_text import latency_changes
 
 if TYPE_CHECKING:
-    from ipvs_audit.model.results import Run
-
-STALLED = LatencyResult(
-    via="ssh",
-    started="2026-11-23T02:00:00.000Z",
-    ended="",
-    n=2400,
-    lost=0,
-    left_out=0,
-    stalled=0.0,
-    p50=0.003,
-    p99=0.17,
-    p999=0.238,
-    max=0.244,
-    threshold=0.023,
-    spikes=5,
-    highest=0.241,
-    period=2.305,
-    members=5,
-    among=5,
-    above=0.02,
-    chance=0.0002,
-    estimator=True,
-)
-QUIET = replace(STALLED, p999=0.016, spikes=0, highest=0.0, period=None, estimator=False)
+    from ipvs_audit.model.results import LatencyResult, Run
 
 
 def measured(*pairs: tuple[LatencyResult | None, LatencyResult | None]) -> Run:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ipvs_audit.model.comparison import Change, Comparison
 from ipvs_audit.model.control import Control
-from ipvs_audit.model.results import HostResult, HostState, Run
+from ipvs_audit.model.results import HostResult, HostState, LatencyResult, Run
 from ipvs_audit.model.verdict import Evidence, Result, Verdict
 from ipvs_audit.model.waiver import Waiver, WaiverState, WaiverUse
 
@@ -447,3 +447,29 @@ def hostile_run() -> Run:
         notes=(HOSTILE,),
         controls=tuple(replace(control, id=result.control) for result in controls),
     )
+
+
+#: Round trips to a host that the estimator stalls, and to the same host without it.
+STALLED = LatencyResult(
+    via="ssh",
+    started="2026-11-23T02:00:00.000Z",
+    ended="",
+    n=2400,
+    lost=0,
+    left_out=0,
+    stalled=0.0,
+    p50=0.003,
+    p99=0.17,
+    p999=0.238,
+    max=0.244,
+    threshold=0.023,
+    spikes=5,
+    highest=0.241,
+    period=2.305,
+    members=5,
+    among=5,
+    above=0.02,
+    chance=0.0002,
+    estimator=True,
+)
+QUIET = replace(STALLED, p999=0.016, spikes=0, highest=0.0, period=None, estimator=False)

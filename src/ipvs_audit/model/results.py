@@ -7,6 +7,7 @@ The classes are plain; pydantic reads, writes and describes them by their types,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping  # noqa: TC003  # pydantic reads it
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -185,6 +186,12 @@ class HostResult:
         """Whether the run was to look at the host: neither excluded nor left out by selection."""
         return self.state not in (HostState.EXCLUDED, HostState.NOT_SELECTED)
 
+    def verdicts(self) -> Counter[str]:
+        """How many of its results have each raw verdict, and how many are waived fails."""
+        count = Counter(result.verdict.value for result in self.controls)
+        count["waived"] = sum(result.waived for result in self.controls)
+        return count
+
     def result(self, control: str) -> Result | None:
         """What the control of that id found here; None where it was not evaluated."""
         return next((result for result in self.controls if result.control == control), None)
@@ -311,11 +318,9 @@ class Run:
 
     def verdicts(self) -> dict[str, int]:
         """How many control results of each raw verdict there are, and how many fails are waived."""
-        count = {verdict.value: 0 for verdict in Verdict} | {"waived": 0}
+        count = Counter({verdict.value: 0 for verdict in Verdict} | {"waived": 0})
         for host in self.hosts:
-            for result in host.controls:
-                count[result.verdict.value] += 1
-                count["waived"] += result.waived
+            count.update(host.verdicts())
         return count
 
 

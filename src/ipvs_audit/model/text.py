@@ -35,6 +35,15 @@ def some_of(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def shortened(text: str, most: int) -> str:
+    """A text where there is little room: in ASCII, its cut shown by three dots.
+
+    >>> shortened("web1", 8), shortened("web1.example.com", 8)
+    ('web1', 'web1....')
+    """
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def days_or_hours(length: timedelta) -> str:
     """A long time in one unit: whole days, or hours where they say more.
 

@@ -9,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ipvs_audit.model.sanitise import one_line
-from ipvs_audit.model.text import counted, duration, some_of
+from ipvs_audit.model.text import counted, duration, shortened, some_of
 from ipvs_audit.report.history import SHOWN, Point
 from ipvs_audit.report.summary import Status
+from ipvs_audit.report.terminal import SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,12 +26,7 @@ if TYPE_CHECKING:
 
 RUNS, NAMES, HOSTS, LEFT_OUT = 10, 5, 10, 5
 _NAME = 64
-_HEADS = {
-    Status.INCONCLUSIVE: "inconcl.",
-    Status.WAIVED: "waived",
-    Status.NOT_APPLICABLE: "n/a",
-    Status.NOT_EVALUATED: "not ev.",
-}
+_HEADS = SHORT | {Status.NOT_EVALUATED: "not ev."}
 
 
 def render_history(
@@ -126,5 +122,4 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _short(text: str, most: int) -> str:
-    line = one_line(text)
-    return line if len(line) <= most else f"{line[: most - 3]}..."
+    return shortened(one_line(text), most)

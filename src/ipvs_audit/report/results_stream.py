@@ -113,8 +113,7 @@ class Results:
             except ReportError as wrong:
                 raise ReportError(f"{self.path}:{number}: {wrong}") from None
             states[host.state] += 1
-            verdicts.update(result.verdict for result in host.controls)
-            verdicts["waived"] += sum(result.waived for result in host.controls)
+            verdicts.update(host.verdicts())
             yield host
         found = counts_of(states, verdicts, left_out=self.run.left_out)
         refuse_other_counts(self.counts, found, self.path)

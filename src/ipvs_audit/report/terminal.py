@@ -13,7 +13,7 @@ from rich.text import Text
 from ipvs_audit.model.bounded import bounded
 from ipvs_audit.model.results import HostState
 from ipvs_audit.model.sanitise import clipped, one_line
-from ipvs_audit.model.text import counted
+from ipvs_audit.model.text import counted, shortened
 from ipvs_audit.model.verdict import PLAN
 from ipvs_audit.report.findings import findings
 from ipvs_audit.report.latency_text import latency_changes
@@ -64,7 +64,7 @@ _STYLES = {
     Status.EXCLUDED: "dim",
 }
 #: Words for a terminal too narrow for the whole ones; explained below the table.
-_SHORT = {
+SHORT = {
     Status.INCONCLUSIVE: "inconcl.",
     Status.WAIVED: "waived",
     Status.NOT_APPLICABLE: "n/a",
@@ -150,7 +150,7 @@ def _words(rows: list[HostResult], controls: tuple[Control, ...], width: int) ->
     return (
         whole
         if names + sum(2 + one for one in _widths(rows, controls, whole)) <= width
-        else (whole | _SHORT)
+        else (whole | SHORT)
     )
 
 
@@ -263,5 +263,4 @@ def _name(host: HostResult) -> str:
 
 
 def _short_name(host: HostResult) -> str:
-    name = one_line(host.name)
-    return name if len(name) <= _HOST_WIDTH else f"{name[: _HOST_WIDTH - 3]}..."
+    return shortened(one_line(host.name), _HOST_WIDTH)
