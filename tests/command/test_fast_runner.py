@@ -15,6 +15,29 @@ if TYPE_CHECKING:
 
 #: A plugin that looks at each test: reason enough for the ordinary way.
 WATCHER = "def pytest_runtest_call(item):\n    print('watched', item.name)\n"
+#: One that only listens, and says what it heard.
+LISTENER = """\
+import collections
+
+heard = collections.Counter()
+
+def pytest_runtest_logreport(report):
+    heard[report.when] += 1
+
+def pytest_unconfigure():
+    print("heard", *(f"{when}={count}" for when, count in sorted(heard.items())))
+"""
+#: One with a loop of its own, that runs the tests backwards.
+BACKWARDS = """\
+import pytest
+
+@pytest.hookimpl
+def pytest_runtestloop(session):
+    print("backwards")
+    for item in reversed(session.items):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+    return True
+"""
 WAIVER = """\
 waivers:
   - hosts: drifted
@@ -100,6 +123,43 @@ def test_results_reports_and_summary_are_those_of_the_ordinary_way(
     found = [line for line in summary(lean) if "SKIPPED" not in line]
     assert found == [line for line in summary(ordinary) if "SKIPPED" not in line]
     assert len(found) > 1
+
+
+def test_the_terminal_says_the_same_where_nobody_else_listens(
+    audit: Audit, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "watcher.py").write_text(WATCHER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    lean = audit("--from-snapshots", saved, "-rA")
+    found = lean.verdicts()
+    ordinary = audit("--from-snapshots", saved, "-rA", "-p", "watcher")
+    assert (lean.status, found) == (ordinary.status, ordinary.verdicts())
+    told = [[line for line in summary(one) if "SKIPPED" not in line] for one in (lean, ordinary)]
+    assert told[0] == told[1]
+    assert len(told[0]) > 1
+
+
+def test_who_listens_to_reports_hears_every_phase_of_every_test(
+    audit: Audit, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "listener.py").write_text(LISTENER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    ran = audit("--from-snapshots", saved, "-p", "listener")
+    verdicts = [one for host in ran.verdicts().values() for one in host.values()]
+    tests, errors = len(verdicts), verdicts.count("error")
+    assert f"heard call={tests - errors} setup={tests} teardown={tests}" in ran.output
+    assert "setup" in audit("--from-snapshots", saved, "--durations", "0", "-vv").output
+
+
+def test_a_plugin_with_a_loop_of_its_own_keeps_it(
+    audit: Audit, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = audit("--from-snapshots", saved).verdicts()
+    (tmp_path / "backwards.py").write_text(BACKWARDS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    ran = audit("--from-snapshots", saved, "-p", "backwards")
+    assert "backwards" in ran.output
+    assert ran.verdicts() == whole
 
 
 def test_a_waived_fail_and_an_inconclusive_one_under_strict_are_the_same(

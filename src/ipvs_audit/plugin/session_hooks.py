@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ipvs_audit.controls.control import Check, control_of, judge, on_request
-from ipvs_audit.model.target import Target
 from ipvs_audit.model.verdict import Result, Verdict
+from ipvs_audit.plugin.fast_runner import target_of
 from ipvs_audit.plugin.fixtures import RUN
 from ipvs_audit.plugin.outcomes import describe, properties, raise_outcome, recorded
 from ipvs_audit.plugin.pytest_internals import fixture_info, fixture_values
@@ -77,7 +77,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         raise pytest.UsageError("a check could not be loaded (see above): nothing was changed")
     _refuse_duplicates(session.items)
     for item in session.items:
-        if (target := _target(item)) is not None:
+        if (target := target_of(item)) is not None:
             control = control_of(getattr(item, "obj", None))
             run.add_needed(
                 target.name, control, connection="host" in getattr(item, "fixturenames", ())
@@ -107,13 +107,17 @@ def pytest_configure_node(node: Any) -> None:  # noqa: ANN401
     node.workerinput["ipvs_audit_snapshots"] = str(node.config.stash[RUN].snapshots)
 
 
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Run the controls without the hooks around a test, where nothing could notice."""
+    if session.testsfailed or session.config.option.collectonly:
+        return None
+    return session.config.stash[RUN].fast_runner.run_all(session)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Run a control without fixtures and phases, where nothing could notice the difference."""
-    run, target = item.config.stash[RUN], _target(item)
-    if target is None or not run.fast_runner.can_run(item):
-        return None
-    return run.fast_runner.run(item, target.name, nextitem) or None  # type: ignore[arg-type]
+    """The same where another plugin runs the tests, one by one."""
+    return item.config.stash[RUN].fast_runner.take(item, nextitem) or None
 
 
 @pytest.hookimpl(
@@ -122,7 +126,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Evaluate a control once its fixtures are set up: an error then shows as pytest's error."""
     check: Check | None = getattr(item, "obj", None)
-    control, target = control_of(check), _target(item)
+    control, target = control_of(check), target_of(item)
     if check is None or control is None or target is None:
         return (yield)
     run = item.config.stash[RUN]
@@ -161,7 +165,7 @@ def pytest_runtest_makereport(
     """Let the verdict travel with pytest's report, under xdist too."""
     report = yield
     result = item.stash.get(RESULT, None)
-    target = _target(item)
+    target = target_of(item)
     told = "setup" if result is not None and result.verdict is Verdict.ERROR else "call"
     if result is not None and target is not None and call.when == told:
         control = control_of(getattr(item, "obj", None))
@@ -196,13 +200,6 @@ def _refuse_duplicates(items: list[pytest.Item]) -> None:
                 f"{first.path} and {item.path} both check {control.id}: remove one, or give it"
                 " another id"
             )
-
-
-def _target(item: pytest.Item) -> Target | None:
-    callspec = getattr(item, "callspec", None)
-    found = callspec.params.get("target") if callspec is not None else None
-    # Where no host is to be audited, pytest puts a mark of its own in its place.
-    return found if isinstance(found, Target) else None
 
 
 def _attach(item: pytest.Item, result: Result) -> None:
