@@ -18,7 +18,7 @@ from ipvs_audit.model import limits
 from ipvs_audit.probe.collector import collect
 from ipvs_audit.snapshot import Failure, store
 from ipvs_audit.transport import Limits
-from ipvs_audit.transport.connect import Settings, open_connection
+from ipvs_audit.transport.connect import Settings, import_clients, open_connection
 from timing import say_started
 
 
@@ -34,6 +34,7 @@ def main(
         ssh_config=Path(ssh_config or os.devnull),
         transport="openssh" if ssh_config else "paramiko",
     )
+    import_clients(targets)  # as an audit does, and as its peers do, before hosts are collected
     say_started()
     failed = 0
     with store.Writer(Path(out)) as saved:
