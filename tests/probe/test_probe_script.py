@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from probe_runs import AWKS, SHELLS, part
+from together import THREADS, Together, fresh_copy
 
+from ipvs_audit.probe import script
 from ipvs_audit.probe.script import PARTS, digest, new_nonce, render
 
 FOLDER = files("ipvs_audit.probe")
@@ -41,6 +43,15 @@ def test_the_digest_is_of_the_probe_not_of_one_run() -> None:
     assert re.fullmatch("[0-9a-f]{12}", digest())
     render(new_nonce(), span=9)
     assert digest() == digest()
+
+
+def test_hosts_that_begin_together_have_it_put_together_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fresh, threads = fresh_copy(script), Together()
+    monkeypatch.setattr(fresh, "strip_comments", threads.counted(fresh.strip_comments))
+    assert threads.ask(lambda: fresh.render("0" * 32)) == [render("0" * 32)] * THREADS
+    assert threads.calls == 1
 
 
 def test_it_is_small_enough_for_a_command_line() -> None:

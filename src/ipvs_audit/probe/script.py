@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from functools import cache
 from importlib.resources import files
 
 from ipvs_audit.model import limits
+from ipvs_audit.model.computed_once import computed_once
 from ipvs_audit.snapshot.statistics_readers import probe_words
 
 #: The parts of the script beside probe.sh, in order: functions only.
@@ -58,7 +58,7 @@ def new_nonce() -> str:
     return secrets.token_hex(16)
 
 
-@cache
+@computed_once()
 def _template() -> str:
     folder = files(__package__)
     text = {name: (folder / name).read_text("utf-8") for name in ("probe.sh", *PARTS)}
@@ -68,7 +68,7 @@ def _template() -> str:
     return strip_comments(whole)
 
 
-@cache
+@computed_once()
 def _editable_files() -> str:
     folder = files(__package__)
     return strip_comments("".join((folder / name).read_text("utf-8") for name in EDITABLE_FILES))
@@ -149,7 +149,7 @@ def without_run(script: bytes) -> bytes:
     return script.removesuffix(_LAST_LINE.encode())
 
 
-@cache
+@computed_once()
 def digest() -> str:
     """Which probe this is: sha256 of the script before nonce and options, first 12 digits."""
     return hashlib.sha256(_template().encode()).hexdigest()[:12]

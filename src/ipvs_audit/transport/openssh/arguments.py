@@ -14,6 +14,7 @@ from stat import S_IWGRP, S_IWOTH
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model import limits
+from ipvs_audit.model.computed_once import computed_once
 from ipvs_audit.transport import TransportError, safe_names
 from ipvs_audit.transport.ssh import destination, ssh_args
 from ipvs_audit.transport.ssh.local_user import expand_home
@@ -269,7 +270,7 @@ def program() -> str:
     return found
 
 
-@cache
+@computed_once()
 def version() -> tuple[int, int]:
     """The client's version; 0.0 where it does not say."""
     try:

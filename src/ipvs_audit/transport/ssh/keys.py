@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
 from paramiko.pkey import PublicBlob
 
+from ipvs_audit.model.computed_once import computed_once
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.ssh import certificate
 from ipvs_audit.transport.ssh.agent import agent_keys
@@ -107,7 +107,7 @@ def load_key(path: Path) -> paramiko.PKey:
         raise TransportError("authentication", f"key {path}: {error.strerror}") from None
 
 
-@functools.lru_cache(maxsize=64)
+@computed_once(64)
 def _load_cached(path: Path, _mark: int) -> paramiko.PKey:
     try:
         key: paramiko.PKey = paramiko.PKey.from_path(path)

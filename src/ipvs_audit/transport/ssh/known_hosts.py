@@ -15,6 +15,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model.computed_once import computed_once
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
@@ -175,7 +177,7 @@ def _hash(name: str) -> str:
     return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
 
 
-@functools.lru_cache(maxsize=16)
+@computed_once(16)
 def _read(path: Path, _mtime: int, _size: int) -> _File:
     file = _File()
     for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import glob
 import os
 import stat
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model import limits
+from ipvs_audit.model.computed_once import computed_once
 from ipvs_audit.transport import TransportError
 from ipvs_audit.transport.ssh import ssh_config_text
 from ipvs_audit.transport.ssh.expansion import expand_variables
@@ -71,7 +71,7 @@ def read(paths: Iterable[Path]) -> tuple[Directive, ...]:
     return tuple(config)
 
 
-@functools.lru_cache(maxsize=32)
+@computed_once(32)
 def _read_cached(path: Path, _mark: int) -> tuple[Directive, ...]:
     return tuple(_read_file(path, None, 0))
 
