@@ -136,6 +136,8 @@ def test_a_command_anywhere_comes_but_from_documents_copies_and_reports(
             "root/.bashrc",
             "srv/x",
             "home/lb/bin/x",
+            # Directories of these names are left out, and not scripts.
+            *("usr/local/bin/backup", "usr/local/sbin/puppet-run", "opt/lb/reports", "root/doc"),
         )
     ]
     for path in (

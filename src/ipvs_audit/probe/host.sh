@@ -4,7 +4,7 @@
 who() {
   uid='' cap=0
   while read -r key one two _; do
-    case $key in Uid:) uid=$two ;; CapEff:) cap=$one ;; esac
+    case $key in Uid:) uid=$two ;; CapEff:) cap=$one && break ;; esac
   done </proc/self/status
   user=root
   [ "$uid" = 0 ] || user=$(id -un 2>/dev/null)

@@ -4,7 +4,9 @@
 # What a file holds that may set the key by itself.
 names_key='run_estimation|ipv4[./]vs[./][^ ]*[*?[]|ipv4/vs/?([^A-Za-z0-9_./-]|$)|insmod .*ip[_-]vs|modprobe .*-[a-z]*i[a-z-]* .*ip[_-]vs'
 
-# Lines that are no comments and name a path where scripts may lie, or a program by its name alone.
+# Lines that are no comments and name a path where scripts may lie, or a program by its name alone; of packages' units
+# few enough to be worth it.
+execs='^Exec.*/(etc|opt|srv|root|home|var|usr/(local|lib|libexec|share))/'
 naming='^[ 	]*[^# 	].*/[a-z]+/|^Exec[A-Za-z]*=[-@:+!|]*[a-z]'
 
 # late_grep OPTIONS REGEX PATH...: grep on the regular files there, up to 128 KiB each; ends the subshell.
@@ -16,20 +18,22 @@ late_grep() {
 }
 
 # late_wide OPTIONS REGEX DIRECTORY...: names of files anywhere below these that match and that something may run or
-# read: no documents, sources, copies and logs; ends the subshell, with the status of timeout(1).
+# read: no documents, sources, copies and logs; ends the subshell, with the status of timeout(1). Names are what find
+# takes longest for. So files are looked at first, by their size; -prune, which does nothing to a file, keeps find from
+# putting the names of directories before them.
 late_wide() {
   how=$1 regex=$2 limit=''
   shift 2
   unset IFS
   ! have timeout || limit='timeout 10'
   # shellcheck disable=SC2086 # a command's words
-  [ $# = 0 ] || exec $limit find -L "$@" -maxdepth 5 -xdev \( -name ssl -o -name selinux -o -name alternatives \
-    -o -name '.git*' -o -name ansible -o -name roles -o -name playbooks -o -name '*_vars' -o -name 'puppet*' -o -name sysctl.d -o -path '/etc/sysctl.*' \
+  [ $# = 0 ] || exec $limit find -L "$@" -maxdepth 5 -xdev \( -type f -prune \( ! -size +0 -o ! -size -256 -o -path '/etc/sysctl.*' \
+    -o -name '.*hist*' -o -name .viminfo -o -name '.git*' -o -name 'ipvs?audit*' -o -name '*.[cho]' -o -name '*.go' -o -name '*.html' \
+    -o -name '*.log' -o -name '*.xml' \) \) -o -type f -exec grep "$how" "$regex" {} + -o \( -name ssl -o -name selinux -o -name alternatives \
+    -o -name '.git*' -o -name ansible -o -name roles -o -name playbooks -o -name '*_vars' -o -name 'puppet*' -o -name sysctl.d \
     -o -name 'mod*.d' -o -name 'initramfs*' -o -name doc -o -name docs -o -name man \
     -o -name reports -o -name 'ipvs?audit*' -o -name '*-packages' -o -name node_modules -o -name backup -o -name backups \
-    -o -path /etc/systemd -o -path '/root/.*/*' -o -name '.*hist*' -o -name .viminfo -o -name '*.[cho]' -o -name '*.go' -o -name '*.html' \
-    -o -name '*.log' -o -name '*.xml' \) -prune -o \
-    -type f -size +0 -size -256 -exec grep "$how" "$regex" {} + 2>/dev/null
+    -o -name '.*hist*' -o -path /etc/systemd -o -path '/root/.*' \) -prune 2>/dev/null
 }
 
 # late_slow STATUS: takes note where a wide search was ended before its end.
@@ -37,9 +41,19 @@ late_slow() {
   case $1 in 124 | 143) marks="${marks}unreadable /: the search for files that name the key takes too long$nl" ;; esac
 }
 
-# late_paths: of lines, the paths that they name; with a slash behind where scripts may be named from within it.
+# late_paths: of lines, the paths that they name; with a slash behind where scripts may be named from within it. First,
+# and up to a line that is the nonce, what grep -H says of packages' units where CONCERNS is set: of these those that
+# concern sysctl or ip_vs as well, a line `found FILE` each.
 late_paths() {
   exec awk '
+BEGIN { units = (CONCERNS = ENVIRON["CONCERNS"]) != "" }
+units {
+  if ($0 == ENVIRON["NONCE"]) { units = 0; next }
+  match($0, /[.](service|socket|conf):/)
+  name = substr($0, 1, RSTART + RLENGTH - 2); $0 = substr($0, RSTART + RLENGTH)
+  if (name != last && $0 ~ CONCERNS) { print "found " name; last = name }
+  if ($0 !~ ENVIRON["EXECS"]) next
+}
 function say(name) {
   if (name ~ /^\/(dev|proc|sys|run|var\/(log|cache|spool|backups)|usr\/share\/(doc|man|zoneinfo)|usr\/lib\/systemd\/systemd-)|bin\/(sysctl|modprobe|kmod|insmod|env|[a-z]*sh|systemd-.*|ip|tee)$/ || name in seen) return
   seen[name]
@@ -63,8 +77,8 @@ function say(name) {
 # Whether a file may be read by its name: /proc/kmsg is a regular file too, of no size, and never ends.
 late_ends() { [ -f "$1" ] && [ -s "$1" ]; }
 
-# late_take PATHS: those of regular files into called, scripts among them, but for packages' own, into nested, and
-# directories into folders.
+# late_take PATHS: those of regular files into called, scripts among them, but for packages' own, into nested,
+# directories into folders, and what is found into units.
 late_take() {
   nested=''
   set -f
@@ -72,6 +86,7 @@ late_take() {
   for name in $1; do
     case $nl$called$nl in *"$nl$name$nl"*) continue ;; esac
     case $name in
+      found\ *) units=$units${name#found }$nl ;;
       cut) marks="${marks}unreadable /: more paths are named than are followed$nl" ;;
       */) [ ! -d "$name" ] || folders=$folders$name$nl ;;
       *)
@@ -124,12 +139,17 @@ late_search() {
   have find || marks="${marks}unreadable /: find is missing on this host$nl"
   wide='' folders=''
   for dir in /etc /usr/local /opt /srv /root /home/*/bin; do [ ! -d "$dir" ] || wide=$wide$dir$nl; done
-  called='' callers=''
+  called='' callers='' units=''
   # shellcheck disable=SC2086 # patterns, in directories of fixed names
   late_take "$({
-    grep -shE '^Exec.*/(etc|opt|srv|root|home|var|usr/(local|lib|libexec|share))/' $packaged
+    grep -asHE "$execs|$concerns" $packaged
+    echo "$nonce"
     late_grep -hE "$naming" "$@" /etc/udev/rules.d /etc/pam.d /etc/default /etc/sysconfig
-  } | late_paths)"
+  } | {
+    NONCE=$nonce EXECS=$execs CONCERNS=$concerns
+    export NONCE EXECS CONCERNS
+    late_paths
+  })"
   # What those name, and what that names.
   for _ in 1 2; do
     set -f
@@ -149,9 +169,7 @@ late_search() {
   named=$(late_grep -lE "$names_key" $folders $named)
   unset IFS
   set +f
-  # shellcheck disable=SC2086 # patterns, in directories of fixed names
-  placed=$nl$found$nl found=$found$nl$(
-    grep -lsE "$concerns" $packaged
+  placed=$nl$found$nl found=$found$nl$units$(
     exec find -L /usr/sbin /usr/bin -type f -size -32 -exec grep -lF run_estimation {} + 2>/dev/null
   )$nl$named
   # Scripts that nothing known runs by their place, and files that name the key: look for who names them.

@@ -168,8 +168,14 @@ find_namespaces() {
   own_inode=0 own_services=- own_destinations=-
   export loaded
   read_newest
+  set -- /proc/[0-9]*/task/[0-9]*/ns/net
+  spaces=${namespace_files##* }
+  if [ $# -le 1000 ]; then # a second look into each process for its mount namespace costs more than its name
+    spaces=''
+    for file; do spaces="$spaces ${file%net}mnt"; done
+  fi
   # shellcheck disable=SC2086 # patterns
-  set -- $namespace_files
+  set -- ${namespace_files%%/proc/\[*} "$@" $spaces
   census stat_at_once "$@"
   # Too many arguments, or a process ended under awk's hands.
   [ -n "$own" ] || census stat_in_parts "$@"
