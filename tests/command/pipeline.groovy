@@ -1,7 +1,8 @@
 // A stand-in for Jenkins: runs a declarative Jenkinsfile with steps that only record themselves.
 //
-// groovy pipeline.groovy Jenkinsfile SCENARIOS: a JSON list of {params, sh, input}, where sh is a list of
-// {match, status, stdout, abort} for the first `sh` whose label or script matches. Prints a JSON list of
+// groovy pipeline.groovy Jenkinsfile SCENARIOS: a JSON list of {params, sh, input, number, files}, where sh is a list
+// of {match, status, stdout, abort} for the first `sh` whose label or script matches, and files are the beginnings of
+// paths that exist. Prints a JSON list of
 // {result, events}; an event is {kind, what, nodes, locks}: how many executors and locks were held.
 // A step that is not named here ends it with an error, as does syntax that Groovy refuses.
 
@@ -180,13 +181,19 @@ abstract class Steps extends Script {
 
     void recordIssues(Map given) { build.say('recordIssues', given.tool) }
 
-    void copyArtifacts(Map given) { build.say('copyArtifacts', given.filter) }
+    void copyArtifacts(Map given) {
+        build.say('copyArtifacts', given.subMap('selector', 'filter', 'target', 'flatten', 'optional'))
+    }
+
+    boolean fileExists(String path) { build.scenario.files?.any { String start -> path.startsWith(start) } }
 
     void stash(Map given) { build.say('stash', given.includes) }
 
     Object sarif(Map given) { given.pattern }
 
     Object lastSuccessful() { 'lastSuccessful' }
+
+    Object specific(String number) { number }
 
     Object sshUserPrivateKey(Map given) { given }
 
@@ -197,7 +204,7 @@ CompilerConfiguration configuration = new CompilerConfiguration(scriptBaseClass:
 File pipeline = new File(args[0])
 List ran = new JsonSlurper().parse(new File(args[1])).collect { Map scenario ->
     Build build = new Build(scenario: scenario)
-    Map env = [JOB_NAME: 'ipvs-audit', BUILD_NUMBER: '12', BUILD_URL: 'https://ci.example.com/job/ipvs-audit/12/']
+    Map env = [JOB_NAME: 'ipvs-audit', BUILD_NUMBER: scenario.number ?: '12', BUILD_URL: 'https://ci.example.com/job/ipvs-audit/12/']
     Binding binding = new Binding(build: build, env: env)
     new GroovyShell(Steps.classLoader, binding, configuration).evaluate(pipeline)
     [result: build.result, events: build.events]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 JENKINSFILE = (ROOT / "Jenkinsfile").read_text()
-#: The shell side, in order: what merges shards, and a run of the audit.
-MERGE, AUDIT = (
+#: The shell side, in order: what merges shards, a run of the audit, and the history of all nights.
+MERGE, AUDIT, HISTORY = (
     script.replace("\\\\", "\\")
     for script in re.findall(r"script: '''(#!/bin/sh\n.+?)'''", JENKINSFILE, re.DOTALL)
 )
@@ -68,14 +68,14 @@ class Workspace:
     def clean(self, stage: str = "Audit") -> None:
         """What a stage does first."""
         text = JENKINSFILE.partition(f"stage('{stage}')")[2].partition("stage(")[0]
-        (step,) = re.findall(r"sh '(rm [^']+)'", text)
-        assert self.sh(step).returncode == 0
+        (step,) = re.findall(r"sh '+(\s*rm [^']+)'", text)
+        assert self.sh(f"set -e\n{step}").returncode == 0
 
     def keep_as_baseline(self) -> None:
         """What copyArtifacts brings of the last build."""
-        (pattern,) = re.findall(r"filter: '([^']+)'", JENKINSFILE)
+        (pattern,) = set(re.findall(r"filter: '([^']+)'", JENKINSFILE))
         assert pattern == "published/fleet/results.json, published/fleet/manifest.sha256"
-        kept = self.folder / "kept"
+        kept = self.folder / "copied"
         for path in [p for part in pattern.split(", ") for p in self.folder.glob(part)]:
             place = kept / path.relative_to(self.folder)
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -123,16 +123,18 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def test_every_variable_that_the_steps_read_is_one_that_the_jenkinsfile_sets() -> None:
     read = {
-        name for script in (AUDIT, MERGE) for name in re.findall(r"\$\{?([A-Z][A-Z_]+)", script)
+        name
+        for script in (AUDIT, MERGE, HISTORY)
+        for name in re.findall(r"\$\{?([A-Z][A-Z_]+)", script)
     }
     assert {"INVENTORY", "RUN_NAME", "SIGNING_KEY"} <= read
-    for name in read:
+    for name in read - {"BUILD_NUMBER"}:  # that one Jenkins sets
         assert re.search(rf"name: '{name}'|\"{name}=|[vV]ariable: '{name}'", JENKINSFILE), (
             f"{name} is not set"
         )
 
 
-@pytest.mark.parametrize("script", [AUDIT, MERGE], ids=["audit", "merge"])
+@pytest.mark.parametrize("script", [AUDIT, MERGE, HISTORY], ids=["audit", "merge", "history"])
 def test_the_steps_pass_shellcheck(script: str, tmp_path: Path) -> None:
     (tmp_path / "step.sh").write_text(script)
     shellcheck = PYTEST.with_name("shellcheck")
@@ -182,6 +184,26 @@ def test_two_nights_and_the_second_is_compared_with_the_first(workspace: Workspa
     # Nothing changed: no mail.
     changes = workspace.sh("ipvs-audit changes published/fleet")
     assert (changes.returncode, changes.stdout) == (0, "")
+
+
+def test_the_history_has_this_night_and_those_before_it_up_to_ninety(workspace: Workspace) -> None:
+    for build in ("7", "8", "97"):
+        workspace.clean()
+        status, said = workspace.audit("fleet", LIMIT="down")
+        assert status == 1, said
+        drawn = workspace.sh(HISTORY, BUILD_NUMBER=build)
+        assert drawn.returncode == 0, drawn.stdout
+    assert "History of 2 runs" in drawn.stdout
+    assert {path.name for path in (workspace.folder / "kept").iterdir()} == {"8", "97"}
+    page = workspace.folder / "published" / "history" / "index.html"
+    assert "2 runs, " in page.read_text()
+    assert not [path for path in page.parent.iterdir() if path.stat().st_mode & 0o077]
+
+
+def test_nobody_else_on_the_agent_reads_what_copy_artifact_brings(workspace: Workspace) -> None:
+    workspace.clean()
+    for name in ("baseline", "kept"):
+        assert (workspace.folder / name).stat().st_mode & 0o077 == 0
 
 
 def test_a_plan_and_a_remedy_need_no_terminal_and_change_no_host_that_is_down(

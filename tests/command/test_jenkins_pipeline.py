@@ -22,9 +22,12 @@ GROOVY = ROOT / ".cache/npm-groovy-lint/node_modules/npm-groovy-lint/lib/java/gr
 FINDINGS = {"match": "^audit: fleet", "status": 1}
 CHANGED = {"match": "^what changed.*fleet", "stdout": "1 newly failing\n\nNot compliant: ...\n"}
 PLANNED = {"match": "^what changed.*plan", "stdout": "remediation: 2 planned\n"}
+REPORTED = "published/fleet/results.json"
 APPLY = {"REMEDIATE": "apply", "MAIL_TO": "sre@example.com"}
 SCENARIOS: dict[str, dict[str, Any]] = {
-    "healthy": {"params": {"MAIL_TO": "sre@example.com"}},
+    "healthy": {"params": {"MAIL_TO": "sre@example.com"}, "files": [REPORTED]},
+    "another agent": {"number": "40", "files": [REPORTED, "kept/12/results", "kept/39/results"]},
+    "no history": {"files": [REPORTED], "sh": [{"match": "^draw the history", "status": 4}]},
     "changed": {"params": {"MAIL_TO": "sre@example.com"}, "sh": [FINDINGS, CHANGED]},
     "nobody to tell": {"sh": [FINDINGS, CHANGED]},
     "no mail server": {"params": {"MAIL_TO": "x@y"}, "sh": [CHANGED], "mail": "down"},
@@ -98,7 +101,7 @@ def test_an_unchanged_night_is_published_and_mailed_to_nobody(builds: dict[str, 
     assert build.of("skipped") == ["Plan", "Approve", "Remediate"]
     assert build.audits == ["RUN_NAME=fleet RUN_SHARD="]
     assert build.of("junit") == ["published/fleet/junit*.xml"]
-    assert build.of("publishHTML") == ["published/fleet"]
+    assert build.of("publishHTML") == ["published/fleet", "published/history"]
     assert build.of("archiveArtifacts") == ["published/fleet/**"]
     assert not build.of("mail")
     assert not build.of("recordIssues")
@@ -106,6 +109,33 @@ def test_an_unchanged_night_is_published_and_mailed_to_nobody(builds: dict[str, 
     assert {"disableConcurrentBuilds", "buildDiscarder", "timestamps"} <= set(
         build.of("options")[0]
     )
+
+
+def test_the_history_takes_from_the_artifacts_what_the_workspace_lacks(
+    builds: dict[str, Build],
+) -> None:
+    baseline, *nights = builds["another agent"].of("copyArtifacts")
+    assert baseline["selector"] == "lastSuccessful"
+    lacking = [number for number in range(10, 40) if number not in (12, 39)]
+    assert [night["selector"] for night in nights] == [str(number) for number in lacking]
+    assert [night["target"] for night in nights] == [f"kept/{number}" for number in lacking]
+    for night in nights:
+        assert night["filter"] == baseline["filter"]
+        assert night["flatten"]
+        assert night["optional"]
+    assert len(builds["healthy"].of("copyArtifacts")) == 12  # the baseline, and builds 1 to 11
+
+
+def test_a_night_without_results_is_not_in_the_history(builds: dict[str, Build]) -> None:
+    build = builds["wrong inventory"]
+    assert not [step for step in build.of("sh") if "history" in step["told"]]
+    assert build.of("publishHTML") == ["published/fleet"]
+
+
+def test_a_history_that_cannot_be_drawn_takes_no_report_away(builds: dict[str, Build]) -> None:
+    build = builds["no history"]
+    assert build.result == "UNSTABLE"
+    assert build.of("publishHTML") == ["published/fleet"]
 
 
 def test_findings_make_a_build_unstable_and_what_changed_is_mailed(
