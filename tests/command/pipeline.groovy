@@ -1,8 +1,8 @@
 // A stand-in for Jenkins: runs a declarative Jenkinsfile with steps that only record themselves.
 //
-// groovy pipeline.groovy Jenkinsfile SCENARIOS: a JSON list of {params, sh, input, number, files}, where sh is a list
-// of {match, status, stdout, abort} for the first `sh` whose label or script matches, and files are the beginnings of
-// paths that exist. Prints a JSON list of
+// groovy pipeline.groovy Jenkinsfile SCENARIOS: a JSON list of {params, sh, input, first, number, files}, where sh is a
+// list of {match, status, stdout, abort} for the first `sh` whose label or script matches, and files are the beginnings
+// of paths that exist. Prints a JSON list of
 // {result, events}; an event is {kind, what, nodes, locks}: how many executors and locks were held.
 // A step that is not named here ends it with an error, as does syntax that Groovy refuses.
 
@@ -63,7 +63,11 @@ abstract class Steps extends Script {
         Section.of(all.block('parameters')).said.each { String kind, List lines ->
             lines.each { List line -> defaults[line[0].name] = line[0].defaultValue ?: line[0].choices?.first() ?: '' }
         }
-        binding.setVariable('params', defaults + (build.scenario.params ?: [:]))
+        Map params = defaults + (build.scenario.params ?: [:])
+        binding.setVariable('params', params)
+        if (!build.scenario.first) { // JENKINS-41929
+            params.each { String name, Object value -> if (value != '') { binding.env[name] = value.toString() } }
+        }
         build.say('options', Section.of(all.block('options')).said.keySet() as List)
         assert all.block('agent') == 'none'
         try {

@@ -26,6 +26,7 @@ REPORTED = "published/fleet/results.json"
 APPLY = {"REMEDIATE": "apply", "MAIL_TO": "sre@example.com"}
 SCENARIOS: dict[str, dict[str, Any]] = {
     "healthy": {"params": {"MAIL_TO": "sre@example.com"}, "files": [REPORTED]},
+    "first": {"first": True},
     "another agent": {"number": "40", "files": [REPORTED, "kept/12/results", "kept/39/results"]},
     "no history": {"files": [REPORTED], "sh": [{"match": "^draw the history", "status": 4}]},
     "changed": {"params": {"MAIL_TO": "sre@example.com"}, "sh": [FINDINGS, CHANGED]},
@@ -60,7 +61,7 @@ class Build:
     def audits(self) -> list[str]:
         """What each audit was told: ``RUN_NAME=fleet RUN_SHARD=``."""
         return [
-            " ".join(step["environment"])
+            " ".join(word for word in step["environment"] if word.startswith("RUN_"))
             for step in self.of("sh")
             if step["told"].startswith("audit:")
         ]
@@ -109,6 +110,14 @@ def test_an_unchanged_night_is_published_and_mailed_to_nobody(builds: dict[str, 
     assert {"disableConcurrentBuilds", "buildDiscarder", "timestamps"} <= set(
         build.of("options")[0]
     )
+
+
+def test_the_first_build_of_a_job_audits_with_the_defaults(builds: dict[str, Build]) -> None:
+    """It has its parameters, but not in the environment: JENKINS-41929."""
+    (audit,) = [step for step in builds["first"].of("sh") if step["told"].startswith("audit:")]
+    assert {"INVENTORY=hosts.yml", "LIMIT="} <= set(audit["environment"])
+    (audit,) = [step for step in builds["healthy"].of("sh") if step["told"].startswith("audit:")]
+    assert "INVENTORY=hosts.yml" not in audit["environment"]
 
 
 def test_the_history_takes_from_the_artifacts_what_the_workspace_lacks(
