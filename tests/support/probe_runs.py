@@ -99,7 +99,7 @@ def run(
     nonce = script.new_nonce()
     text = script.render(nonce)
     if root is not None:
-        text = _SYSTEM.sub(os.fsencode(root) + rb"/\1", text)
+        text = below(root, text)
     if first is not None:
         text = text.replace(b"\nPATH=", b"\nPATH=" + os.fsencode(first) + b":")
     if only is not None:
@@ -123,6 +123,11 @@ def run(
     )
     out = ran.stdout.replace(_STAND_IN, b"run_estimation") if loaded else ran.stdout
     return framing.parse(out, nonce, stderr=ran.stderr)
+
+
+def below(root: Path, text: bytes) -> bytes:
+    """A script that looks for the system's files below a folder."""
+    return _SYSTEM.sub(os.fsencode(root) + rb"/\1", text)
 
 
 def part(name: str) -> str:

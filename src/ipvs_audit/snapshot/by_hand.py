@@ -10,8 +10,12 @@ commands show the same facts to whoever wants to see them without it: one line e
 from __future__ import annotations
 
 _DIRECTORIES = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
-#: Of a file: name, octal mode, owner, group and size; digest; the lines that count, numbered.
-_ABOUT = 'stat -Lc \'%n 0%a %u %g %s\' "$f"; sha256sum "$f"; grep {lines} "$f"'
+#: Not again what /usr/lib has, where /lib is the same.
+_ONCE = '[ "/usr${f%/*}" -ef "${f%/*}" ]'
+#: Of a link: where it leads, also to nothing. Of a file: name, octal mode, owner, group and size;
+#: digest; the lines that count, numbered.
+_LINK = '[ ! -L "$f" ] || echo "$f -> $(readlink -f "$f")"'
+_FILE = 'stat -Lc \'%n 0%a %u %g %s\' "$f"; sha256sum "$f"; grep'
 
 
 def by_hand(section: str) -> str:
@@ -19,16 +23,45 @@ def by_hand(section: str) -> str:
     return _COMMANDS.get(section, "")
 
 
-def _files(first: str, pattern: str, lines: str) -> str:
-    names = " ".join((first, *(f"{one}/{pattern}" for one in _DIRECTORIES)))
-    return _each(names, lines)
+def _names(first: str, *patterns: str) -> str:
+    return " ".join((first, *(f"{one}/{each}" for each in patterns for one in _DIRECTORIES)))
 
 
 def _each(names: str, lines: str) -> str:
-    return f'for f in {names}; do [ ! -f "$f" ] || {{ {_ABOUT.format(lines=lines)}; }}; done'
+    about = f'{_LINK}; [ ! -f "$f" ] || {{ {_FILE} {lines} "$f"; }}'
+    return f"for f in {names}; do {_ONCE} || {{ {about}; }}; done"
+
+
+def _alike(first: str, folder: str, ending: str, *, files: str, lines: str) -> str:
+    """Those of whose name one file matches: each may stand in the way of the others."""
+    all_files = _names(first, f"{folder}/*{ending}")
+    names = f"$(grep -lsE '{files}' {all_files} | sed 's|.*/||' | sort -u)"
+    return f"for n in {names}; do {_each(_names('', f'{folder}/$n', first), lines)}; done"
+
+
+def _no_comment(how: str, pattern: str) -> str:
+    return f"{how} '^[[:space:]]*([^[:space:]#].*)?({pattern})'"
 
 
 _SETTINGS = "-nvE '^[[:space:]]*([#;]|$)'"
+_SYSCTL = _names("/etc/sysctl.conf", "sysctl.d/*.conf", "sysctl.d/.[!.]*.conf")  # procps reads both
+_MODPROBE = _names("/etc/modprobe.conf", "modprobe.d/*.conf", "modprobe.d/*.alias")
+_RULES = _names("", "udev/rules.d/*.rules")
+#: The files that a hook of ip_vs gives to sysctl.
+_NAMED = (
+    f"$(grep -hsE '^[[:space:]]*install[[:space:]]+ip[_-]vs' {_MODPROBE} |"
+    " grep -oE '/[A-Za-z0-9_.@+/-]+[.]conf')"
+)
+#: The words of hooks and of rules that run something of sysctl or ip_vs.
+_WORDS = (
+    "$(grep -hsE '^[[:space:]]*install.*(ip[_-]vs|sysctl)|RUN.*(ip[_-]vs|sysctl)|"
+    f"(ip[_-]vs|sysctl).*RUN' {_MODPROBE} {_RULES} |"
+    " tr -c 'A-Za-z0-9_.@+:/=-' '\\n' | grep '^[A-Za-z0-9_/.]' | sort -u)"
+)
+_UNIT_DIRECTORIES = (
+    "/etc/systemd/system /run/systemd/system /usr/local/lib/systemd/system"
+    " /usr/lib/systemd/system /lib/systemd/system"
+)
 #: The line of ip_vs itself, without the modules that need it.
 _MODULE = "grep -oE '^[^ :]*/ip_vs[.]ko[^ :]*'"
 _STATISTICS = "cat /proc/net/ip_vs_stats /proc/net/ip_vs_stats_percpu"
@@ -51,28 +84,39 @@ _COMMANDS = {
         ' "netns $i"; nsenter --net="$n" sh -c \'cat /proc/sys/net/ipv4/vs/run_estimation;'
         ' grep -cE "^(TCP|UDP|SCTP|FWM)" /proc/net/ip_vs\'; done'
     ),
-    "sysctl": _files("/etc/sysctl.conf", "sysctl.d/*.conf", _SETTINGS),
-    "sysctl-named": _each(
-        "$(cat /etc/modprobe.d/*.conf /run/modprobe.d/*.conf /usr/lib/modprobe.d/*.conf"
-        " /lib/modprobe.d/*.conf | grep -E '^[[:space:]]*install[[:space:]]+ip[_-]vs' |"
-        " grep -oE '/[A-Za-z0-9_.@+/-]+[.]conf')",
-        _SETTINGS,
+    "sysctl": _each(_SYSCTL, _SETTINGS),
+    "sysctl-named": _each(_NAMED, _SETTINGS),
+    "modprobe": _each(_MODPROBE, _no_comment("-niE", "ip[_-]vs|sysctl|install|[*?[]")),
+    "udev": _alike(
+        *("", "udev/rules.d", ".rules"),
+        files="ip[_-]?vs|sysctl|SYSCTL|run_estimation",
+        lines=_no_comment("-nE", "ip[_-]?vs|sysctl|SYSCTL|run_estimation|GOTO|LABEL"),
     ),
-    "modprobe": _files(
-        "/etc/modprobe.conf", "modprobe.d/*.conf", "-niE 'ip[_-]vs|sysctl|install|[*?[]'"
+    "modules-load": _alike(
+        *("/etc/modules", "modules-load.d", ".conf"),
+        files="ip[_-]?vs",
+        lines=_no_comment("-nE", "ip[_-]?vs"),
     ),
-    "udev": _files(
-        "", "udev/rules.d/*.rules", "-nE 'ip[_-]?vs|sysctl|SYSCTL|run_estimation|GOTO|LABEL'"
+    "running-values": (
+        f"for f in {_SYSCTL} {_NAMED}; do {_ONCE} || grep -snE '^[^#;]+=' \"$f\" |"
+        " while IFS= read -r l; do k=${l#*:}; k=${k%%=*}; k=$(echo $k); k=$(echo ${k#-});"
+        ' echo "$f:$l; running: $(sysctl -n $k)"; done; done'
     ),
-    "modules-load": _files("/etc/modules", "modules-load.d/*.conf", "-nE 'ip[_-]?vs'"),
-    "running-values": "sysctl -a",
     "cmdline": "cat /proc/cmdline",
     "loaders": (
         "cat /proc/1/comm; systemctl --version; sysctl --version; modprobe --version; ls -lL"
         " /usr/lib/systemd/systemd-sysctl /usr/lib/systemd/systemd-modules-load; ls -l"
         " /etc/systemd/system; cat /proc/sys/kernel/modules_disabled"
     ),
-    "programs": "ls -lL /bin/sh /sbin/modprobe /sbin/sysctl; cat /proc/sys/kernel/modprobe",
+    "programs": (
+        "for w in /bin/sh /sbin/modprobe /usr/sbin/modprobe /sbin/sysctl /usr/sbin/sysctl"
+        f' {_WORDS}; do for d in "" /sbin/ /bin/ /usr/sbin/ /usr/bin/ /usr/local/sbin/'
+        ' /usr/local/bin/; do case "$d$w" in *//*) ;; /*) [ ! -e "$d$w" ] ||'
+        ' ls -ldiL "$d$w" ;; esac; done; done;'
+        " readlink -f /bin/sh; cat /proc/sys/kernel/modprobe;"
+        " grep -lsxE 'kube-proxy|kube-router|keepalived' /proc/[0-9]*/comm |"
+        " sed 's|comm$|root|' | xargs -r ls -ld"
+    ),
     "asked": (
         "modprobe --show-depends ip_vs; sysctl --dry-run --system; sysctl --dry-run -p;"
         " /usr/lib/systemd/systemd-sysctl --cat-config"
@@ -82,8 +126,14 @@ _COMMANDS = {
         f" /sys/kernel/kexec_loaded; {_MODULE} /lib/modules/*/modules.dep"
     ),
     "late-writers": (
-        "grep -rnE 'run_estimation|sysctl' /etc/systemd /run/systemd /usr/lib/systemd/system"
-        " /etc/cron* /var/spool/cron /etc/rc.local /etc/init.d; ls -l /etc/systemd/system/*.wants"
+        f"for d in {_UNIT_DIRECTORIES}; do for n in systemd-sysctl systemd-modules-load; do"
+        " grep -snHE '^[^#;]' $d/$n.service $d/$n.service.d/*.conf;"
+        " ls -l $d/*.wants/$n.service 2>/dev/null; done; done;"
+        " grep -rsnE 'run_estimation|sysctl|ip[_-]vs' /etc/systemd /run/systemd/system"
+        " /usr/lib/systemd/system /etc/cron* /var/spool/cron /etc/rc.local /etc/rc.d/rc.local"
+        " /etc/init.d /etc/tuned /etc/NetworkManager /etc/tmpfiles.d;"
+        " find /etc /usr/local /opt /srv /root -maxdepth 5 -xdev -type f -size -256"
+        " -exec grep -snHIE 'run_estimation|ipv4[./]vs' {} +"
     ),
     "stats.0": _STATISTICS,
     "stats.2": _STATISTICS,
