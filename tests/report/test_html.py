@@ -6,6 +6,7 @@ import itertools
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,10 +16,10 @@ from ipvs_audit.model.bounded import bounded
 from ipvs_audit.model.results import HostState
 from ipvs_audit.model.verdict import WORST_FIRST, Evidence, Result, Verdict
 from ipvs_audit.report.html import index_page, view
+from ipvs_audit.snapshot import Snapshot, store
+from ipvs_audit.snapshot.how_to_read import how_to_read
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ipvs_audit.model.results import Run
 
 WITH_EXCLUDED = sample_run.accompanied(
@@ -390,3 +391,48 @@ def test_findings_html_of_a_large_fleet_names_every_host(
         assert host.name in made["findings.html"].words
     assert "findings.html#finding-1" in made["index.html"].all("href")
     assert "finding-1" in made["findings.html"].all("id")
+
+
+@pytest.mark.parametrize("inline", [7, 6])
+def test_each_piece_of_evidence_leads_to_its_command_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inline: int
+) -> None:
+    monkeypatch.setattr(view, "INLINE_LIMIT", inline)
+    sections = {one.section for all_of in sample_run.EVIDENCE.values() for one in all_of}
+    commands = {one: f"cat /proc/{one}" for one in sorted(sections - {"stats.2"})}
+    run = replace(sample_run.run(sample_run.fleet(7)), by_hand=commands)
+    made = pages(run, tmp_path)
+    index = made.pop("index.html")
+    assert "#by-hand" in index.all("href")
+    assert {one for one in index.all("id") if one.startswith("hand-")} == {
+        f"hand-{one}" for one in commands
+    }
+    where = "index.html" if "hosts-001.html" in made else ""
+    assert bool(where) == (inline < 7)
+    details = made["hosts-001.html"] if where else index
+    links = {one for one in details.all("href") if "#hand-" in one}
+    assert links == {f"{where}#hand-{one}" for one in commands}
+
+
+def test_the_columns_of_the_counters_are_explained_beside_their_command(tmp_path: Path) -> None:
+    run = sample_run.run(sample_run.lab_hosts())
+    index = pages(replace(run, by_hand={"counters": "cat", "cmdline": "cat"}), tmp_path)
+    text = index["index.html"].text
+    about = text[text.index("counters cat") : text.index("cmdline cat")]
+    columns = ("look", "inode", "uptime", "number of CPUs", "sums over the CPUs", "totals", "~ row")
+    places = [about.index(one) for one in columns]
+    assert places == sorted(places)
+    assert "Columns" not in text[text.index("cmdline cat") :]
+
+
+@pytest.mark.parametrize("section", ["running-values", "programs", "late-writers"])
+def test_each_word_that_begins_a_line_is_explained(section: str) -> None:
+    words: set[str] = set()
+    for path in (Path(__file__).parents[1] / "recordings").glob("*.jsonl"):
+        for host in store.read(path):
+            if isinstance(host, Snapshot) and section in host.sections:
+                words |= {line.split(" ")[0] for line in host.sections[section].lines()}
+    assert words
+    of_themselves = {"file", "shell", "program", "unreadable", "end", ""}
+    explained = set(re.findall("[a-z]+", how_to_read(section)))
+    assert words - of_themselves - explained == set()

@@ -26,6 +26,7 @@ from ipvs_audit.report.html.latency_plots import pictures
 from ipvs_audit.report.html.style import paged_style
 from ipvs_audit.report.html.view import Fleet, evidence_shown, span, utc
 from ipvs_audit.report.summary import Status, accounted, collected, headline, tally
+from ipvs_audit.snapshot.how_to_read import how_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,6 +117,7 @@ def page_environment() -> Environment:
     environment.filters["setting"] = _setting
     environment.filters["shown"] = evidence_shown
     environment.globals["span"] = span
+    environment.globals["how_to_read"] = how_to_read
     environment.globals["latency_rows"] = latency_text.rows
     environment.globals["shapes"] = _SHAPES
     environment.globals["statuses"] = Status
