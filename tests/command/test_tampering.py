@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -167,3 +168,31 @@ def test_a_report_changed_with_a_manifest_made_anew_is_found_without_a_signature
     said = capsys.readouterr().out
     assert status == 1, said
     assert f"{name}: is not what results.json gives" in said
+
+
+@pytest.mark.parametrize("place", ["2020-01-01T00-00-00Z", "2020-01-01T00-00-00Z-2"])
+def test_a_signed_run_in_the_place_of_another_is_found(
+    place: str, signed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(signed.parent / "allowed", tmp_path)
+    own = json.loads((signed / "results.json").read_bytes())["run"]["id"]
+    status, said = verified(shutil.copytree(signed, tmp_path / place), capsys)
+    assert (status, f"WRONG run: this is {own}, and lies where {place} should" in said) == (1, True)
+
+
+def test_a_run_under_a_name_that_says_nothing_says_which_it_is(
+    signed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = json.loads((signed / "results.json").read_bytes())["run"]["id"]
+    status, said = verified(signed, capsys)
+    assert (status, f"note  run: this is {own}, of 2 hosts" in said) == (0, True)
+
+
+@pytest.mark.parametrize("more", ["", "-2"])
+def test_a_run_in_its_own_place_needs_no_word(
+    more: str, signed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(signed.parent / "allowed", tmp_path)
+    own = json.loads((signed / "results.json").read_bytes())["run"]["id"]
+    status, said = verified(shutil.copytree(signed, tmp_path / f"{own}{more}"), capsys)
+    assert (status, "run: this is" in said) == (0, False)

@@ -1,7 +1,12 @@
+import re
+import subprocess
+from importlib.resources import files
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipvs_audit.model.limits import SECTION_OUTPUT
 from ipvs_audit.probe.framing import parse
 from ipvs_audit.transport import TransportError
 
@@ -120,3 +125,27 @@ def test_what_came_instead_is_quoted() -> None:
         parse(b"rbash: sh: restricted\n", NONCE)
     with pytest.raises(TransportError, match="no output"):
         parse(b"", NONCE)
+
+
+@pytest.mark.parametrize(("output", "command"), [(b"x", b""), (b"", b"x")])
+def test_a_section_larger_than_the_probe_makes_them_is_refused(
+    output: bytes, command: bytes
+) -> None:
+    most = frame("netns", output * SECTION_OUTPUT, command * SECTION_OUTPUT)
+    assert parse(whole(most), NONCE)
+    more = frame("netns", output * (SECTION_OUTPUT + 1), command * (SECTION_OUTPUT + 1))
+    with pytest.raises(TransportError, match="'netns' holds more than 1,048,582 bytes"):
+        parse(whole(more), NONCE)
+
+
+def test_the_probe_cuts_a_section_at_the_same_size() -> None:
+    """frame() of probe.sh itself, by the shell."""
+    script = files("ipvs_audit.probe").joinpath("probe.sh").read_text("utf-8")
+    body = re.search(r"^frame\(\) \{\n.*?^\}\n", script, re.DOTALL | re.MULTILINE)
+    assert body is not None
+    run = (
+        f"nonce={NONCE}; frames=0; nl='\n'; now() {{ up=1.00; }}\n{body[0]}"
+        'frame x - c "$(head -c 2000000 /dev/zero | tr \'\\0\' a)"; echo "$nonce end 1"'
+    )
+    said = subprocess.run(["sh", "-c", run], capture_output=True, check=True)
+    assert len(parse(said.stdout, NONCE)["x"].output) == SECTION_OUTPUT

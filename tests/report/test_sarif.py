@@ -107,3 +107,20 @@ def test_a_run_without_a_problem_is_a_file_that_closes_the_alerts(tmp_path: Path
     right = replace(sample_run.run((sample_run.host("web1"),)))
     (file,) = files(right, tmp_path)
     assert file["runs"][0]["results"] == []
+
+
+def test_no_link_of_a_host_is_alive_in_a_message(tmp_path: Path) -> None:
+    host = next(host for host in LAB.hosts if host.controls)
+    said = [
+        replace(one, message="see [the [fix]](https://evil.example) [1]") for one in host.controls
+    ]
+    run = replace(LAB, hosts=(replace(host, controls=tuple(said)),), notes=("[a](b)",))
+    for file in files(run, tmp_path):
+        for result in file["runs"][0]["results"]:
+            assert result["message"]["text"].endswith(
+                r"see \[the \[fix]](https://evil.example) \[1]"
+            )
+        (invocation,) = file["runs"][0]["invocations"]
+        assert r"\[a](b)" in [
+            one["message"]["text"] for one in invocation["toolExecutionNotifications"]
+        ]

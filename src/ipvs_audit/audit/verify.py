@@ -7,6 +7,7 @@ are made again from the results.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from ipvs_audit import __version__
 from ipvs_audit.audit.rejudge import rejudge
 from ipvs_audit.controls.discovery import find_checks
+from ipvs_audit.model.text import counted
 from ipvs_audit.report import manifest, results_json, signature
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.options import Outputs
@@ -24,7 +26,11 @@ from ipvs_audit.snapshot import store
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ipvs_audit.model.results import Run
+
 _MOST = 20
+#: How the name of a run's directory begins, where nobody chose another.
+_RUN_ID = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ")
 _UNMADE = (manifest.NAME, manifest.SIGNATURE)
 
 
@@ -137,6 +143,7 @@ def _results(directory: Path, checks: Path) -> Iterator[Finding]:
         text = f"{store.NAME} is missing, so nothing shows that they are true"
         yield Finding("WRONG", f"results: {text}")
         return
+    yield from _name(directory, run)
     if run.version != __version__:
         text = f"written by ipvs-audit {run.version}, evaluated again by {__version__}"
         yield Finding("note", f"results: {text}")
@@ -152,6 +159,17 @@ def _results(directory: Path, checks: Path) -> Iterator[Finding]:
         yield Finding("ok", f"results: {found.results:,} follow from the evidence, evaluated again")
     for why, count in found.skipped.items():
         yield Finding("note", f"results: {count:,} {why}")
+
+
+def _name(directory: Path, run: Run) -> Iterator[Finding]:
+    """A true run of another day in the place of this one has a true signature, too."""
+    name = directory.resolve().name
+    if re.fullmatch(rf"{re.escape(run.id)}(-\d+)?", name):
+        return
+    if _RUN_ID.match(name):
+        yield Finding("WRONG", f"run: this is {run.id}, and lies where {name} should")
+    else:
+        yield Finding("note", f"run: this is {run.id}, of {counted(len(run.hosts), 'host')}")
 
 
 def _reports(run: Path) -> Iterator[Finding]:

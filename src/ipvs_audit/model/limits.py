@@ -40,6 +40,8 @@ ENGINE_OVERRUN = 60.0
 
 #: Bytes of a script's standard output: a probe of 500 namespaces sends a tenth of it.
 SCRIPT_OUTPUT = 8 * 1024 * 1024
+#: Bytes of one of its sections: the probe cuts longer ones to a MiB, and adds a line that says so.
+SECTION_OUTPUT = 1024 * 1024 + len("\n[cut]")
 #: Bytes of a file that holds one host's answer, with what stands around it; and of a printed probe.
 ANSWER_FILE = 16 * 1024 * 1024
 PRINTED_FILE = 1024 * 1024

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 
+from ipvs_audit.model.limits import SECTION_OUTPUT
 from ipvs_audit.snapshot import estimator_runs, round_trips
 from ipvs_audit.snapshot.section import Section
 from ipvs_audit.transport import TransportError
@@ -42,7 +43,8 @@ def parse(stdout: bytes, nonce: str, *, stderr: bytes = b"") -> dict[str, Sectio
         stderr: only to say what came instead, when no frame did.
 
     Raises:
-        TransportError: ``protocol``, for anything but whole frames and a true count at the end.
+        TransportError: ``protocol``, for anything but whole frames and a true count at the end, and
+            for a section that is larger than the probe makes them.
     """
     return parse_within(stdout, nonce, stderr=stderr)[0]
 
@@ -63,6 +65,12 @@ def parse_within(
         name, status, uptime = (part.decode("ascii") for part in found.groups()[:3])
         middle = found.end() + int(found[4])
         stop = middle + int(found[5])
+        if max(int(found[4]), int(found[5])) > SECTION_OUTPUT:
+            raise TransportError(
+                "protocol",
+                f"section {name!r} holds more than {SECTION_OUTPUT:,} bytes, which the probe never"
+                " sends: check what the host runs in its place",
+            )
         if stdout[stop : stop + 1] != b"\n":
             raise _broken(f"section {name!r} has another length than its header says")
         if name in sections:

@@ -151,7 +151,7 @@ def _invocation(run: Run, *, with_hosts: bool) -> dict[str, object]:
         **{name: moment for name, moment in times.items() if moment},
         "toolExecutionNotifications": [
             {
-                "message": {"text": clipped(visible(note), _NOTIFICATION) or "a note"},
+                "message": {"text": _unlinked(clipped(visible(note), _NOTIFICATION)) or "a note"},
                 "level": "note",
             }
             for note in (*run.notes, *unjudged)
@@ -172,7 +172,7 @@ def _result(
         "kind": kind,
         # SARIF allows a level other than none only where the kind is fail.
         "level": level if kind == "fail" else "none",
-        "message": {"text": f"{visible(host.name)}: {text}"},
+        "message": {"text": _unlinked(f"{visible(host.name)}: {text}")},
         "locations": [_location(host, result, check)],
         "partialFingerprints": {
             # The one that GitHub compares by; it would compute it from a file that it has not.
@@ -197,6 +197,14 @@ def _result(
             }
         ]
     return made
+
+
+def _unlinked(text: str) -> str:
+    """A message without links: viewers make one of ``[text](destination)``, whoever wrote it.
+
+    Source: SARIF 2.1.0, 3.11.6, which gives the backslash for what is no link.
+    """
+    return text.replace("[", r"\[") if "](" in text else text
 
 
 def _location(host: HostResult, result: Result, check: str) -> dict[str, object]:

@@ -104,6 +104,8 @@ FILE_SECTIONS = ("sysctl", "modprobe", "udev", "modules-load", "sysctl-named")
 
 _LINES: dict[str, Joined] = {"line": "", "line-old": "old", "line-open": "open"}
 _NUMBERED = re.compile(r"([0-9]{1,9}) (.*)", re.DOTALL)
+#: Directories of one kind that are links: the probe looks at half a dozen.
+_MOST_ALIASES = 32
 
 
 #: Sections that the configuration is read from.
@@ -169,12 +171,14 @@ class _Reader:
         self.ignored: list[str] = []
         self.aliases: list[tuple[str, str]] = []
         self.file: ConfigFile | None = None
+        self.lines: list[Line] = []
 
     def all(self) -> None:
         """Read every line."""
         for line in self.section.whole_lines():
             word, _, rest = line.partition(" ")
             if word == "file":
+                self._close()
                 self._open(unescaped_path(rest))
             elif word == "unreadable":
                 self.unreadable.append(rest)
@@ -185,9 +189,11 @@ class _Reader:
                 self.aliases.append((alias, directory))
             elif self.file is not None:
                 self.file = self._with(self.file, word, rest)
-                self.files[self.file.path] = self.file
             else:
                 raise self.section.garbled_line(line)
+        self._close()
+        if len(self.aliases) > _MOST_ALIASES:
+            raise self.section.garbled(f"more than {_MOST_ALIASES} directories are links")
         for alias, directory in self.aliases:
             self._alias(alias, directory)
 
@@ -199,10 +205,17 @@ class _Reader:
         )
         self.files[path] = self.file
 
+    def _close(self) -> None:
+        """Take the file of which everything was said."""
+        if self.file is not None:
+            lines = None if self.file.lines is None else tuple(self.lines)
+            self.files[self.file.path] = replace(self.file, lines=lines)
+        self.lines = []
+
     def _with(self, file: ConfigFile, word: str, rest: str) -> ConfigFile:
         if word in _LINES and file.lines is not None and (found := _NUMBERED.fullmatch(rest)):
-            line = Line(int(found[1]), found[2], _LINES[word])
-            return replace(file, lines=(*file.lines, line))
+            self.lines.append(Line(int(found[1]), found[2], _LINES[word]))
+            return file
         if word == "real":
             return replace(file, real=unescaped_path(rest))
         if word == "dangling":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.hook.programs import run_program
 from ipvs_audit.persistence.hook.redirections import opened, writes_key_blindly
-from ipvs_audit.persistence.hook.state import Command, State
+from ipvs_audit.persistence.hook.state import Command, State, bounded
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.module_parameters import configured
 from ipvs_audit.persistence.shell import parser
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ipvs_audit.persistence.host_config import HostConfig
     from ipvs_audit.snapshot.modprobe_config import Directive
 
-_MOST_STATES = 32
 _CUT = "[cut]"  # where the probe cut a long line
 #: Shells that are known to run nothing of a line that they cannot read; seen of both.
 _STRICT_SHELLS = ("dash", "bash")
@@ -118,7 +117,7 @@ class _Runner:
         for place, (operator, pipeline) in enumerate(item.rest, 1):
             last = place == len(item.rest)
             on_success = operator == "&&"
-            states = tuple(
+            ends = (
                 end
                 for state in states
                 for end in (
@@ -127,6 +126,7 @@ class _Runner:
                     else self._pipeline(pipeline, (state,), guarded=guarded or not last)
                 )
             )
+            states = self._bounded(tuple(ends))
         return states
 
     def _pipeline(
@@ -179,11 +179,7 @@ class _Runner:
         return states
 
     def _bounded(self, states: tuple[State, ...]) -> tuple[State, ...]:
-        states = tuple(dict.fromkeys(states))
-        if len(states) > _MOST_STATES:
-            why = f"{self.command.where} has more possible outcomes than this audit follows"
-            return (states[0].never_certain(why),)
-        return states
+        return bounded(states, self.command.where)
 
     def _command(
         self, command: parser.Simple | parser.Group, state: State, *, guarded: bool

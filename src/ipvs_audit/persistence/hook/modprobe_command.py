@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.early_loading import blacklisted
+from ipvs_audit.persistence.hook.state import bounded
 from ipvs_audit.persistence.host_config import MODULE
 from ipvs_audit.persistence.module_parameters import (
     Parameter,
@@ -85,7 +86,8 @@ def run_modprobe(config: HostConfig, command: Simple, state: State) -> tuple[Sta
         return _remove(command, call, state)
     states: tuple[State, ...] = (state,)
     for module in call.modules:
-        states = tuple(end for each in states for end in _load(config, command, call, module, each))
+        ends = (end for each in states for end in _load(config, command, call, module, each))
+        states = bounded(tuple(ends), repr(command.text))
     return states
 
 

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot.sysctl_key import Value
 
 
+#: Outcomes of one command, or of a few, that are followed beside each other.
+_MOST_STATES = 32
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A command that a configuration file runs.
@@ -138,3 +142,17 @@ class State:
             status=0,
             steps=(*self.steps, step),
         )
+
+
+def bounded(states: tuple[State, ...], what: str) -> tuple[State, ...]:
+    """The states, each once; a single one that is never certain in place of too many.
+
+    Args:
+        states: what may be so.
+        what: has these outcomes, as a message begins.
+    """
+    states = tuple(dict.fromkeys(states))
+    if len(states) > _MOST_STATES:
+        why = f"{what} has more possible outcomes than this audit follows"
+        return (states[0].never_certain(why),)
+    return states

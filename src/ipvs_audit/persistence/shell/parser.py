@@ -37,14 +37,20 @@ _WITHIN_COMPOUNDS = frozenset(("then", "else", "elif", "fi", "do", "done", "esac
 _ENDS = (None, ";", "&", "|", "&&", "||", ")")
 _DESCRIPTOR = re.compile(r"[0-9]{1,9}|-")
 _DEEPEST = 20
+#: Commands in one line: each is followed for every outcome of those before it.
+_MOST_COMMANDS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Simple:
-    """A command with its words, and its redirections as (descriptor or "", operator, target)."""
+    """A command with its words, and its redirections as (descriptor or "", operator, target).
+
+    ``within`` counts the programs that start it, as in ``timeout 5 nice modprobe ip_vs``.
+    """
 
     words: tuple[Word, ...]
     redirections: tuple[tuple[str, str, str], ...] = ()
+    within: int = 0
 
     @property
     def text(self) -> str:
@@ -111,6 +117,7 @@ class _Parser:
     def __init__(self, given: list[Token]) -> None:
         self._tokens = given
         self._at = 0
+        self._commands = 0
 
     def peek(self) -> Token | None:
         return self._tokens[self._at] if self._at < len(self._tokens) else None
@@ -194,6 +201,9 @@ class _Parser:
                 after.append(self._redirection())
             return Group(body, subshell, tuple(after))
         self._refuse_compound()
+        self._commands += 1
+        if self._commands > _MOST_COMMANDS:
+            raise UnsupportedShellError(f"it holds more than {_MOST_COMMANDS} commands")
         words: list[Word] = []
         redirections: list[tuple[str, str, str]] = []
         while (token := self.peek()) is not None:

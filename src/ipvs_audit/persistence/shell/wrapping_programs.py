@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ipvs_audit.persistence.shell.parser import Simple
+    from ipvs_audit.persistence.shell.words import Word
 
+#: Programs that start each other in one command: each is followed by a call within the last.
+_DEEPEST = 20
 #: Programs that leave the key alone and may fail.
 _HARMLESS = frozenset(
     ("logger", "date", "touch", "mkdir", "wall", "chmod", "chown", "sync", "grep",
@@ -50,7 +53,14 @@ def without(command: Simple, skipped: int) -> Simple | None:
     words = command.words[skipped:]
     if not skipped or not words or any(word.text.startswith("-") for word in command.words[1:2]):
         return None
-    return None if "=" in words[0].text else replace(command, words=words, redirections=())
+    return None if "=" in words[0].text else _inside(command, words)
+
+
+def _inside(command: Simple, words: tuple[Word, ...]) -> Simple | None:
+    """What one more program starts; None beyond what anybody means."""
+    if command.within == _DEEPEST:
+        return None
+    return replace(command, words=words, redirections=(), within=command.within + 1)
 
 
 def is_harmless(name: str, command: Simple) -> bool:
@@ -79,4 +89,4 @@ def _systemd_cat(command: Simple) -> Simple | None:
             return None
         if name in ("-p", "--priority") and value not in _PRIORITIES:
             return None
-    return replace(command, words=tuple(words), redirections=()) if words else None
+    return _inside(command, tuple(words)) if words else None
