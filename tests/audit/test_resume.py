@@ -65,6 +65,14 @@ def test_of_a_killed_run_the_hosts_before_the_cut_are_taken(tmp_path: Path) -> N
     assert evidence in earlier.leftovers
 
 
+def test_a_name_that_another_run_has_is_not_taken(tmp_path: Path) -> None:
+    evidence = evidence_in_progress(tmp_path / "run")
+    write_identity(evidence, IDENTITY)
+    with pytest.raises(FileExistsError):
+        write_identity(evidence, replace(IDENTITY, policy_sha256="other"))
+    assert find_earlier(tmp_path / "run").identity == IDENTITY
+
+
 def test_a_killed_run_without_any_evidence_begins_anew(tmp_path: Path) -> None:
     write_identity(evidence_in_progress(tmp_path / "run"), IDENTITY)
     assert list(find_earlier(tmp_path / "run").snapshots()) == []

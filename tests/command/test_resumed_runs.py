@@ -5,12 +5,15 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from program import ROOT, Audit
+from program import RECORDINGS, ROOT, Audit
 from ran import Ran
 
+from ipvs_audit.audit.resume import evidence_in_progress, identity_file
+from ipvs_audit.model.clock import run_id
 from ipvs_audit.snapshot import Failure, store
 
 if TYPE_CHECKING:
@@ -106,3 +109,19 @@ def test_a_run_that_was_interrupted_and_of_which_a_host_failed(
     assert ran.latest.resolve() != earlier
     assert ran.results["run"]["interrupted"] is False
     assert "sent no SSH banner within the connect timeout" in ran.output
+
+
+def test_a_run_leaves_the_name_and_the_evidence_of_another_of_its_second_alone(
+    audit: Audit,
+) -> None:
+    """Another controller has begun one in each second of the next ten minutes."""
+    audit.reports.mkdir()
+    begun = datetime.now(UTC)
+    names = [run_id(begun + timedelta(seconds=number)) for number in range(600)]
+    files = [identity_file(evidence_in_progress(audit.reports / name)) for name in names]
+    for file in files:
+        file.write_bytes(b"another's")
+    ran = audit("--from-snapshots", RECORDINGS / "compliant.jsonl")
+    assert ran.status == 0, ran.output
+    assert ran.latest.resolve().name in [f"{name}-2" for name in names]
+    assert {file.read_bytes() for file in files} == {b"another's"}

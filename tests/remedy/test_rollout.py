@@ -106,7 +106,7 @@ def test_a_host_that_is_lost_is_reverted_where_it_can_be(tmp_path: Path, when: s
     world = World(reports={"h1": [cut]}) if when == "changing" else World(lost={"h1"})
     assert run(world, tmp_path, 1)["h1"].status == "reverted"
     world.undo_lost, world.reports = {"h1"}, {"h1": [cut]}
-    done = run(world, tmp_path, 2)
+    done = run(world, tmp_path / "again", 2)
     assert done["h1"].status == "failed"
     assert "--rollback r1" in done["h1"].message
     assert done["h2"].status == "not_attempted"
@@ -227,6 +227,18 @@ def test_a_journal_cut_by_a_kill_is_read_up_to_the_cut(tmp_path: Path) -> None:
     assert journals.read_changes(journals.find_journal(tmp_path, "r1")).started == ("h1",)
     with pytest.raises(journals.JournalError, match="no such journal"):
         journals.find_journal(tmp_path, "r2")
+
+
+def test_a_journal_that_is_there_or_a_link_in_its_place_is_not_written_to(tmp_path: Path) -> None:
+    path, theirs = tmp_path / "r1" / "journal.jsonl", tmp_path / "theirs"
+    theirs.write_bytes(b"as it was")
+    for plant in (path.hardlink_to, path.symlink_to):
+        path.parent.mkdir(exist_ok=True)
+        plant(theirs)
+        with pytest.raises(FileExistsError), Journal(path, run="r1", who="ops"):
+            pass
+        path.unlink()
+    assert theirs.read_bytes() == b"as it was"
 
 
 def test_a_record_cut_by_a_full_disk_hides_no_later_one(

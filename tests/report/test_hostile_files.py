@@ -12,7 +12,7 @@ from ipvs_audit.cli.main import main
 from ipvs_audit.model.policy import PolicyError, load_policy
 from ipvs_audit.model.waiver_file import WaiverError, load_waivers
 from ipvs_audit.remedy.journal import JournalError, read_journal
-from ipvs_audit.report import manifest, results_json
+from ipvs_audit.report import manifest, results_json, signature
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.results_stream import Results
 
@@ -104,3 +104,27 @@ def test_a_pipe_in_place_of_a_journal_or_of_a_runs_identity_is_refused(tmp_path:
     os.mkfifo(tmp_path / "manifest.sha256")
     with pytest.raises(OSError, match="not a regular file"):
         manifest.entries(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "error"),
+    [
+        ("policy.yml", load_policy, PolicyError),
+        ("waivers.yml", load_waivers, WaiverError),
+        ("journal.jsonl", lambda path: list(read_journal(path)), JournalError),
+        ("results.json", results_json.load, ReportError),
+        (manifest.NAME, lambda path: manifest.entries(path.parent), OSError),
+        (manifest.NAME, lambda path: signature.verify(path.parent, path, "ci"), OSError),
+        (".x.collecting.json", lambda path: find_earlier(path.parent / "x"), ResumeError),
+    ],
+)
+def test_a_file_larger_than_memory_is_not_read(
+    name: str, read: Callable[[Path], object], error: type[Exception], tmp_path: Path
+) -> None:
+    """One with nothing but a size: it takes no place on the disk."""
+    path = tmp_path / name
+    (tmp_path / signature.SIGNATURE).touch()
+    with path.open("wb") as file:
+        file.truncate(1 << 35)
+    with pytest.raises(error, match=r"more than|no such run"):
+        read(path)

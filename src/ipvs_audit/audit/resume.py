@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from ipvs_audit.model.private_files import new_file
+from ipvs_audit.model.limits import IDENTITY_FILE
+from ipvs_audit.model.private_files import first_file
 from ipvs_audit.model.regular_file import read_regular
 from ipvs_audit.model.usage_error import UsageError
 from ipvs_audit.report import manifest
@@ -100,12 +101,13 @@ def identity_file(evidence: Path) -> Path:
 
 
 def write_identity(evidence: Path, identity: RunIdentity) -> None:
-    """Say what a run is about, before it collects.
+    """Say what a run is about, before it collects. The name of the run is this one's from then on.
 
     Raises:
+        FileExistsError: another run of the same second has it.
         OSError: the file cannot be written.
     """
-    with new_file(identity_file(evidence)) as file:
+    with first_file(identity_file(evidence)) as file:
         file.write(json.dumps(asdict(identity)).encode("ascii"))
 
 
@@ -124,7 +126,7 @@ def find_earlier(asked: Path) -> EarlierRun:
         return _written(asked.resolve())
     evidence = evidence_in_progress(asked)
     try:
-        identity = _IDENTITY.validate_json(read_regular(identity_file(evidence)))
+        identity = _IDENTITY.validate_json(read_regular(identity_file(evidence), IDENTITY_FILE))
     except OSError:
         raise ResumeError(
             f"--resume {asked}: no such run, finished or stopped while it collected"

@@ -64,6 +64,15 @@ EVIDENCE_LINE = 64 * 1024 * 1024
 EVIDENCE_EXPANSION = 250
 EVIDENCE_EXPANSION_FROM = 256 * 1024 * 1024
 
+# What an earlier run has left.
+
+#: Bytes of results.json: 200,000 hosts. A fleet larger than memory is read by line.
+RESULTS_FILE = 1024 * 1024 * 1024
+#: Bytes of a journal, as many; of a manifest, 100,000 files; of what a run under way is about.
+JOURNAL_FILE = 512 * 1024 * 1024
+MANIFEST_FILE = 16 * 1024 * 1024
+IDENTITY_FILE = 64 * 1024
+
 # How a connection is served.
 
 #: Bytes to read from a program or channel at a time.

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ipvs_audit.model import limits
 from ipvs_audit.model.limits import LATENCY_SPIKE_MS
-from ipvs_audit.model.strict_yaml import StrictYaml, StrictYamlError
+from ipvs_audit.model.strict_yaml import StrictYaml, StrictYamlError, read_settings
 from ipvs_audit.model.usage_error import UsageError
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def load_policy(path: Path | None) -> tuple[Policy, str]:
         policy = Policy()
         return policy, hashlib.sha256(policy.model_dump_json().encode()).hexdigest()
     try:
-        raw = path.read_bytes()
+        raw = read_settings(path)
     except OSError as error:
         raise PolicyError(f"{path}: cannot read the policy: {error.strerror}") from error
     return _parse(raw, path), hashlib.sha256(raw).hexdigest()

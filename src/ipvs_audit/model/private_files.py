@@ -45,6 +45,16 @@ def new_file(path: Path) -> BinaryIO:
         OSError: it cannot be created.
     """
     path.unlink(missing_ok=True)
+    return first_file(path)
+
+
+def first_file(path: Path) -> BinaryIO:
+    """Open a file of the owner's for writing, of a name that nothing has yet, be it a link.
+
+    Raises:
+        FileExistsError: something has it.
+        OSError: it cannot be created.
+    """
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY), "wb")
 
 

@@ -25,11 +25,19 @@ def open_regular(path: Path) -> BufferedReader:
     return file
 
 
-def read_regular(path: Path) -> bytes:
+def read_regular(path: Path, most: int) -> bytes:
     """The bytes of a regular file.
 
+    Args:
+        path: the file.
+        most: bytes that it may hold.
+
     Raises:
-        OSError: there is none, or it is something else.
+        OSError: there is none, it is something else, or it holds more.
     """
     with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(
+                errno.EFBIG, f"holds more than {most:,} bytes, which no run writes", str(path)
+            )
         return file.read()

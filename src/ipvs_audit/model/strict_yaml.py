@@ -16,10 +16,21 @@ import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _MAX_BYTES = 16 * 1024 * 1024
 #: Values that a file may hold once each alias is what it stands for.
 _MAX_VALUES = 1_000_000
+
+
+def read_settings(path: Path) -> bytes:
+    """The bytes of a settings file; not all where :meth:`StrictYaml.parse` takes it for too large.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return file.read(_MAX_BYTES + 1)
 
 
 class StrictYamlError(Exception):
@@ -49,7 +60,9 @@ class StrictYaml:
             StrictYamlError: for what is not plain YAML.
         """
         if len(raw) > _MAX_BYTES:
-            raise StrictYamlError(f"{name}: {len(raw):,} bytes is too large for a settings file")
+            raise StrictYamlError(
+                f"{name}: more than {_MAX_BYTES:,} bytes, which no settings file holds"
+            )
         loader: _Loader | None = None
         try:
             loader = _Loader(raw.decode("utf-8"))

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from ipvs_audit.model.strict_yaml import StrictYaml, StrictYamlError
+from ipvs_audit.model.strict_yaml import StrictYaml, StrictYamlError, read_settings
 from ipvs_audit.model.usage_error import UsageError
 from ipvs_audit.model.waiver import Waiver
 
@@ -97,7 +97,7 @@ def load_waivers(path: Path) -> tuple[tuple[Waiver, ...], str]:
         WaiverError: naming file, line and key.
     """
     try:
-        raw = path.read_bytes()
+        raw = read_settings(path)
     except OSError as error:
         raise WaiverError(f"{path}: cannot read the waivers: {error.strerror}") from error
     try:

@@ -135,7 +135,7 @@ class AuditRun:
         try:
             mode = self.audit.options.outputs.mode or OWNER_ONLY
             make_directories(self.snapshots.parent, mode)
-            write_identity(self.snapshots, self.audit.identity)
+            self._claim_name()
             collect_evidence(
                 *(self.audit, set(self._needed), self.snapshots, progress),
                 keep=self.connections.keep,
@@ -154,6 +154,15 @@ class AuditRun:
             raise pytest.UsageError(
                 f"cannot write to {self.snapshots.parent}: {wrong.strerror or wrong};"
                 " make room or choose another place with --reports DIR"
+            ) from None
+
+    def _claim_name(self) -> None:
+        """Let no other run have the name of this one, nor its evidence."""
+        try:
+            write_identity(self.snapshots, self.audit.identity)
+        except FileExistsError:
+            raise pytest.UsageError(
+                f"start this run again: another one of the same second writes to {self.directory}"
             ) from None
 
     def measure_latency(self) -> None:
@@ -356,9 +365,9 @@ class AuditRun:
 
 
 def _free(directory: Path) -> Path:
-    """The directory, or the same with a number where another run has taken it."""
+    """The directory, or the same with a number where another run has taken it, or is about to."""
     candidate, count = directory, 1
-    while candidate.exists():
+    while candidate.exists() or identity_file(evidence_in_progress(candidate)).exists():
         count += 1
         candidate = directory.with_name(f"{directory.name}-{count}")
     return candidate

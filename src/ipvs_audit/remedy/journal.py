@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 from ipvs_audit.model.clock import utc_timestamp
+from ipvs_audit.model.limits import JOURNAL_FILE
 from ipvs_audit.model.private_files import make_directories
 from ipvs_audit.model.regular_file import read_regular
 from ipvs_audit.model.sanitise import one_line
@@ -75,7 +76,8 @@ class Journal:
 
     def __enter__(self) -> Self:
         make_directories(self.path.parent)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        # Another run's, or a link that somebody has put there, is not written to.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         self._file = os.open(self.path, flags, 0o600)
         self._open = True
         directory = os.open(self.path.parent, os.O_RDONLY)
@@ -168,7 +170,7 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:
         JournalError: the file cannot be read, or is not a journal.
     """
     try:
-        lines = read_regular(path).split(b"\n")
+        lines = read_regular(path, JOURNAL_FILE).split(b"\n")
     except OSError as wrong:
         raise JournalError(f"{path}: {wrong.strerror}") from None
     for number, line in enumerate(lines[:-1], 1):

@@ -6,6 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model.limits import MANIFEST_FILE
 from ipvs_audit.model.regular_file import open_regular, read_regular
 from ipvs_audit.report.errors import ReportError
 
@@ -46,7 +47,9 @@ def entries(directory: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     found: dict[str, str] = {}
-    for number, line in enumerate(read_regular(path).decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(
+        read_regular(path, MANIFEST_FILE).decode("utf-8", "replace").splitlines(), 1
+    ):
         read = _LINE.fullmatch(line)
         if read is None or read[2] in found:
             raise ReportError(f"{path}:{number}: not a manifest line, or a duplicate name")

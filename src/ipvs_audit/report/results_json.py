@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from ipvs_audit.model.limits import RESULTS_FILE
 from ipvs_audit.model.regular_file import read_regular
 from ipvs_audit.model.results import SCHEMA, Counts, Document, HostResult, Run
 from ipvs_audit.model.verdict import Verdict
@@ -138,7 +139,7 @@ def first_error(invalid: ValidationError) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        raw = json.loads(read_regular(path))
+        raw = json.loads(read_regular(path, RESULTS_FILE))
     except OSError as unread:
         raise ReportError(f"{path}: cannot be read: {unread.strerror}") from None
     except (ValueError, RecursionError) as broken:

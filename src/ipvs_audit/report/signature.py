@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model.limits import MANIFEST_FILE
+from ipvs_audit.model.regular_file import read_regular
 from ipvs_audit.model.sanitise import clipped, one_line
 from ipvs_audit.model.usage_error import UsageError
 from ipvs_audit.report.manifest import NAME, SIGNATURE
@@ -80,7 +82,7 @@ def verify(directory: Path, allowed: Path, identity: str | None) -> str:
         ["-Y", "verify", "-n", NAMESPACE, "-f", str(allowed), "-I", who, "-s", str(signature)],
         f"{signature}: is not valid for {who}",
         f"the signer is not in {allowed}, or the manifest was changed",
-        (directory / NAME).read_bytes(),
+        read_regular(directory / NAME, MANIFEST_FILE),
     )
     return who
 
