@@ -94,7 +94,9 @@ def test_no_line_is_wider_than_the_terminal(
     monkeypatch.setenv("COLUMNS", str(width))
     put(image, "usr/lib/sysctl.d/50-a-package-with-a-rather-long-name.conf", ON)
     assert explain.main([str(image)]) == 0
-    assert max(map(len, capsys.readouterr().out.splitlines())) <= width
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert not [line for line in lines if line != line.rstrip()]
 
 
 def test_the_winner_is_coloured_on_a_terminal_and_not_where_no_color_says_so(

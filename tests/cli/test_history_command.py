@@ -78,6 +78,7 @@ def test_nothing_is_wider_than_80_columns_or_needs_more_than_ascii(reports: Path
     assert ran.stdout.isascii()
     assert b"\x1b" not in ran.stdout
     assert max(map(len, ran.stdout.splitlines())) <= 80
+    assert not [line for line in ran.stdout.splitlines() if line != line.rstrip()]
     assert b"left out: broken: " in ran.stdout
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 import sample_run
@@ -14,6 +15,17 @@ from ipvs_audit.report.summary import Status
 def fails(name: str, message: str, **changes: str) -> object:
     host = sample_run.host(name, sample_run.result("EST-2", Verdict.FAIL, message))
     return replace(host, facts=host.facts | {"host name": f"{name}.prod"}, **changes)  # type: ignore[arg-type]
+
+
+def unknown_key(host: str, port: int, kind: str) -> str:
+    """The error of ``transport/ssh/host_keys.py``; the inventory has another name for the host."""
+    option, name = ("", host) if port == 22 else (f"-p {port} ", f"[{host}]:{port}")
+    return (
+        f"audit@{host}:{port}: host key not known: compare its fingerprint on the host (ssh-keygen "
+        f"-lf /etc/ssh/ssh_host_*_key.pub), then accept it with 'ssh-keyscan {option}{host} >> /k',"
+        f" or run once with --host-key-policy accept-new; offered {kind} "
+        f"SHA256:{sha256(host.encode()).hexdigest()[:43]}, expected none (/k does not hold {name})"
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,6 +47,13 @@ def fails(name: str, message: str, **changes: str) -> object:
             "the evidence is 733 days old; --max-age is 7 days",
             "the evidence is 8 days old; --max-age is 7 days",
         ),
+        (unknown_key("node-a.dc", 22, "ssh-ed25519"), unknown_key("node-b.dc", 22, "ssh-ed25519")),
+        (unknown_key("10.0.0.1", 22, "ssh-ed25519"), unknown_key("10.0.0.1", 2222, "ssh-rsa")),
+        (
+            "a@na.dc:22: CHANGED: ssh-keygen -R 'na.dc' and 'ssh-keyscan na.dc >> /k'",
+            "a@nb.dc:9: CHANGED: ssh-keygen -R '[nb.dc]:9' and 'ssh-keyscan -p 9 nb.dc >> /k'",
+        ),
+        ("a@node-a.dc:22: connection refused", "a@node-b.dc:2222: connection refused"),
         (
             "presents SHA256:Xl2bGh5kqzM0u3wQfM4d6oQ9h8T1f1G9f4Wc7T6B2Vk",
             "presents SHA256:Yl2bGh5kqzM0u3wQfM4d6oQ9h8T1f1G9f4Wc7T6B2Vk",
@@ -54,6 +73,8 @@ def test_what_is_a_hosts_own_makes_no_cause(one: str, other: str) -> None:
         ("/etc/sysctl.d/90-k8s.conf:4 sets 1", "/etc/sysctl.d/90-k8s.conf:5 sets 1"),
         ("/etc/sysctl.d/90-k8s.conf:4 sets 1", "/etc/sysctl.d/91-k8s.conf:4 sets 1"),
         ("run_estimation = 1", "run_estimation = 2"),
+        ("a@node-a.dc:22: connection refused", "b@node-a.dc:22: connection refused"),
+        ("a@node-a.dc:22: connection refused", "a@node-a.dc:22: no such name"),
         ("kernel 5.10.0-36-amd64 cannot", "kernel 6.1.0-41-amd64 cannot"),
     ],
 )

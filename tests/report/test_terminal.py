@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,6 +115,14 @@ def test_one_message_on_many_hosts_is_one_finding() -> None:
     text = printed(sample_run.run(sample_run.fleet(400)))
     assert text.count("estimation runs: run_estimation = 1") == 1
     assert "fail EST-4 live-value on 12 hosts" in text
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_line_ends_in_blanks(width: int, *, terminal: bool) -> None:
+    for fleet in (WITH_EXCLUDED, sample_run.run(sample_run.fleet(40))):
+        text = re.sub(r"\x1b\[[\d;]*m", "", printed(fleet, width, terminal=terminal))
+        assert not [line for line in text.split("\n") if line != line.rstrip()]
 
 
 def test_a_fleet_does_not_flood_the_terminal() -> None:

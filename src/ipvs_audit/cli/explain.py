@@ -26,6 +26,7 @@ from ipvs_audit.persistence.tree_on_disk.modules import read_softdep
 from ipvs_audit.persistence.tree_on_disk.next_boot import read_next_boot
 from ipvs_audit.persistence.tree_on_disk.programs import read_programs
 from ipvs_audit.persistence.tree_on_disk.tree import read_tree
+from ipvs_audit.report.terminal_lines import print_lines
 from ipvs_audit.snapshot import Failure, GarbledEvidenceError
 from ipvs_audit.snapshot.store import NAME, StoreError, read
 from ipvs_audit.snapshot.sysctl_key import RUN_ESTIMATION, Key, is_glob, parse_key
@@ -193,8 +194,8 @@ def _print_text(path: Path, host: str, found: Explanation | str, *, heading: boo
         return
     console = Console(highlight=False)
     if title:
-        console.print(Text(visible(title), style="bold"))
-    console.print(Text(visible(found.summary), style="bold"))
+        print_lines(console, Text(visible(title), style="bold"))
+    print_lines(console, Text(visible(found.summary), style="bold"))
     for resolution in found.resolutions:
         _print_resolution(console, resolution)
     lines = [f"after a reload: {found.reload.summary}"] if found.reload else []
@@ -204,13 +205,13 @@ def _print_text(path: Path, host: str, found: Explanation | str, *, heading: boo
         f"{control}: {verdict.word}" for control, verdict in found.verdicts.items() if verdict
     ]
     for line in lines:
-        console.print(Text(visible(line)))
+        print_lines(console, Text(visible(line)))
 
 
 def _print_resolution(console: Console, found: Resolution) -> None:
     """The lines that a loader reads of the key, one below the other; a path is never broken."""
     title = f"{found.loader.name} ({found.loader.version_text or 'current'})"
-    console.print(Text(visible(title), style="underline"))
+    print_lines(console, Text(visible(title), style="underline"))
     for entry in found.assignments:
         line = visible(f"{entry.where}: {entry.setting.text.strip()}")
         if entry.stores is not None:

@@ -35,6 +35,9 @@ _OWN = re.compile(
     r"|\b(?=[0-9a-f]*\d)[0-9a-f]{12,64}\b"  # container and machine ids
     r"|\[?\b(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{1,4}\b\]?(?::\d+)?"  # IPv6
     r"|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"  # IPv4
+    # the server and its key, as transports name them in an error
+    r"|(?<=@)[\w.-]+:\d+(?=: )|(?<=\bssh-keyscan )(?:-p \d+ )?\S+|(?<=\bssh-keygen -R ')[^']+"
+    r"|(?<= does not hold )\S+(?=\))|(?<=\boffered )[\w@.-]+(?= SHA256:)"
     r"|(?<=\binode )\d+|(?<=\bnet:\[)\d+|(?<=\bpid )\d+|(?<=/proc/)\d+"
     r"|(?<=\bipvs-e:)\d+:\d+|(?<=\bthe evidence is )\d[\d,]*",
     re.IGNORECASE,

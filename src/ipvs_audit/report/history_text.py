@@ -13,6 +13,7 @@ from ipvs_audit.model.text import counted, duration, shortened, some_of
 from ipvs_audit.report.history import SHOWN, Point
 from ipvs_audit.report.summary import Status
 from ipvs_audit.report.terminal import SHORT
+from ipvs_audit.report.terminal_lines import print_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,14 +38,14 @@ def render_history(
     since = f" since {day(points[0].started)}" if len(points) > 1 else ""
     console.print(Text(f"History of {counted(len(points), 'run')}{since}"))
     console.print()
-    console.print(_table(points[-RUNS:]))
+    print_lines(console, _table(points[-RUNS:]))
     console.print()
     for line in _lines(history):
-        console.print(Text(line))
+        print_lines(console, Text(line))
     for one in left_out[:LEFT_OUT]:
-        console.print(Text(_short(f"left out: {one.place}: {one.reason}", 400)))
+        print_lines(console, Text(_short(f"left out: {one.place}: {one.reason}", 400)))
     if (more := len(left_out) - LEFT_OUT) > 0:
-        console.print(Text(f"and {counted(more, 'more run')} left out: see the page"))
+        print_lines(console, Text(f"and {counted(more, 'more run')} left out: see the page"))
     console.print(Text(f"page: {one_line(str(page))}"), soft_wrap=True)
 
 

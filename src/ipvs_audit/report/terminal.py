@@ -28,6 +28,7 @@ from ipvs_audit.report.summary import (
     status_of,
     worst_first,
 )
+from ipvs_audit.report.terminal_lines import print_lines
 from ipvs_audit.report.terminal_notes import change_lines, waiver_lines
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def render_summary(run: Run, reports: Path, console: Console) -> None:
     run = bounded(run.completed())
     said = headline(run)
     console.print()
-    console.print(Text.assemble((said.claim, _STYLES[said.status]), f": {said.rest}"))
+    print_lines(console, Text.assemble((said.claim, _STYLES[said.status]), f": {said.rest}"))
     console.print()
     if run.hosts and run.controls and not _is_lone_and_not_applicable(run):
         _print_table(run, console)
@@ -106,7 +107,11 @@ def _is_lone_and_not_applicable(run: Run) -> bool:
 
 
 def _print_plain(console: Console, text: str, *, wrap: bool = True) -> None:
-    console.print(Text(_ascii_marks(text)), soft_wrap=not wrap)
+    shown = Text(_ascii_marks(text))
+    if wrap:
+        print_lines(console, shown)
+    else:
+        console.print(shown, soft_wrap=True)
 
 
 def _ascii_marks(text: str) -> str:
@@ -124,11 +129,11 @@ def _print_table(run: Run, console: Console) -> None:
     rows = shown[:MAX_ROWS]
     if rows:
         words = _words(rows, run.controls, console.width)
-        console.print(_table(rows, run.controls, words))
+        print_lines(console, _table(rows, run.controls, words))
         there = {one for host in rows for one in _statuses(host, run.controls)}
         if used := [one for one in words if words[one] != one.word and one in there]:
             legend = ", ".join(f"{words[one]} = {one.word}" for one in used)
-            console.print(Text(legend, style="dim"))
+            print_lines(console, Text(legend, style="dim"))
     if (more := len(shown) - len(rows)) > 0:
         verb = "does" if more == 1 else "do"
         _print_plain(console, f"and {counted(more, 'more host')} that {verb} not pass everything")
@@ -204,11 +209,12 @@ def _print_findings(run: Run, console: Console) -> None:
     for same in found[:MAX_FINDINGS]:
         finding = same[0]
         names = [clipped(one_line(name), _NAME_WIDTH) for name in finding.hosts]
-        console.print(
+        print_lines(
+            console,
             Text.assemble(
                 (finding.status.word, _STYLES[finding.status]),
                 f"{_title(same)} on {_ascii_marks(_hosts(names))}",
-            )
+            ),
         )
         if len(names) > MAX_NAMES:
             _print_indented(console, f"{', '.join(names[:MAX_NAMES])} ...")
