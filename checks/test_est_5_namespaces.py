@@ -10,6 +10,7 @@ from ipvs_audit.controls.judged_namespaces import (
 )
 from ipvs_audit.controls.running_value_fix import set_values
 from ipvs_audit.model.policy import Policy
+from ipvs_audit.model.text import counted
 from ipvs_audit.snapshot import Snapshot
 from ipvs_audit.snapshot.counters import Movement
 from ipvs_audit.snapshot.namespaces import Netns
@@ -65,7 +66,8 @@ def test_namespaces(snapshot: Snapshot, policy: Policy, assessment: Assessment) 
         if netns.holds_rules is None and netns.why_unread != "gone" and netns not in judged
     ]
     assessment.observe(
-        f"{contradiction}{len(census.others)} other network namespace(s), {len(judged)} evaluated"
+        f"{contradiction}{counted(len(census.others), 'other network namespace')},"
+        f" {len(judged):,} evaluated"
         + "".join(f"\n{_shown(netns)}" for netns in judged[:_MOST])
         + (f"\n... and {len(judged) - _MOST} more" if len(judged) > _MOST else "")
     )

@@ -27,6 +27,7 @@ INSTEAD = {
     r"(is|are) there twice": "duplicate",
     r"turns the audit round": "requires the opposite",
     r"did not help": "no control improved",
+    r"[a-z]\(s\)(?! \{)": "1 thing, 2 things: counted() of model/text.py",
 }
 TEXTS = [
     *PAGES,
