@@ -123,21 +123,27 @@ def test_help_of_the_command_and_of_pytest_name_the_sections(tmp_path: Path) -> 
         (["verfy"], "the commands are audit, explain, verify, render, changes, history, merge"),
         (["verfy"], "did you mean verify? "),
         (["--inventory", "x.yml"], "ipvs-audit audit --inventory x.yml"),
+        (["stage"], "to audit the hosts of an inventory: ipvs-audit audit --inventory stage; "),
+        (["verify", "RUN", "--alowed-signers=f"], "; did you mean --allowed-signers? see: "),
+        (["audit", "--inventry", "x.yml"], " --help; did you mean --inventory?\n"),
     ],
 )
 def test_an_unknown_command_or_option_is_exit_4_with_the_way_out(
     words: list[str], way_out: str, tmp_path: Path
 ) -> None:
+    (tmp_path / "stage").mkdir()
     done = ipvs_audit(tmp_path, *words)
     assert (done.returncode, done.stdout) == (4, "")
     assert way_out in done.stderr
 
 
-@pytest.mark.parametrize("word", ["hosts.yml", "lb1"])
+@pytest.mark.parametrize("word", ["hosts.yml", "lb1", "stage", "stage/prod"])
 def test_an_inventory_or_host_without_its_option_is_exit_4_with_the_way_out(
     word: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "hosts.yml").write_text("all: {hosts: {lb1: }}\n")
+    (tmp_path / "stage/prod/group_vars").mkdir(parents=True)
+    for name in ("hosts.yml", "stage/test.yml"):
+        (tmp_path / name).write_text("all: {hosts: {lb1: }}\n")
     done = ipvs_audit(tmp_path, "audit", word)
     assert done.returncode == 4
     assert f"--inventory {word}; to choose hosts of it: --limit {word}" in done.stderr

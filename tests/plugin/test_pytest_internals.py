@@ -7,6 +7,8 @@ from importlib import import_module
 
 import pytest
 
+from ipvs_audit.plugin.pytest_internals import option_names
+
 PARTS = [
     ("_pytest.fixtures", "FuncFixtureInfo.names_closure", "which tests the fast runner takes"),
     ("_pytest.runner", "SetupState.teardown_exact", "fixtures of tests before a fast one"),
@@ -33,6 +35,10 @@ def test_an_item_still_knows_its_fixtures(request: pytest.FixtureRequest) -> Non
     assert hasattr(item.session, "_setupstate"), "Session._setupstate is gone: needed for teardown"
     assert "_request" in vars(item), "Function._request is gone: needed to let go of fixtures"
     assert "funcargs" in vars(item), "Function.funcargs is gone: needed for checks that use host"
+
+
+def test_the_parser_still_tells_its_options(request: pytest.FixtureRequest) -> None:
+    assert {"--junitxml", "-k"} <= option_names(request.config._parser)
 
 
 def test_a_skip_can_still_be_reported_at_the_test() -> None:

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ipvs_audit.model.exit_codes import ExitCode
+from ipvs_audit.model.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,13 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with :attr:`ExitCode.USAGE`."""
-        self.exit(ExitCode.USAGE, f"{self.prog}: {message}; see: {self.prog} --help\n")
+        _, unknown, words = message.partition("unrecognized arguments: ")
+        names = [word.partition("=")[0] for word in words.split() if unknown and word[0] == "-"]
+        meant = " ".join(
+            filter(None, (did_you_mean(one, self._option_string_actions) for one in names))
+        )
+        lead = f"{message}; {meant} " if meant else f"{message}; "
+        self.exit(ExitCode.USAGE, f"{self.prog}: {lead}see: {self.prog} --help\n")
 
     def getgroup(self, name: str) -> Section:
         """What ``pytest.Parser.getgroup`` is for pytest: options are declared for both alike."""

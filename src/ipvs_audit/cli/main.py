@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipvs_audit import __version__
 from ipvs_audit.cli.arguments import Parser
 from ipvs_audit.model.exit_codes import IN_WORDS
+from ipvs_audit.model.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +68,9 @@ def _refuse(words: list[str]) -> None:
     if words[0].startswith("-"):
         parser.parse_known_args(words)
         parser.error(f"unknown option {words[0]}; for an audit: ipvs-audit audit {' '.join(words)}")
-    near = get_close_matches(words[0], COMMANDS, n=1)
-    meant = f"did you mean {near[0]}? " if near else ""
-    parser.error(f"unknown command {words[0]}; {meant}the commands are {', '.join(COMMANDS)}")
+    meant = did_you_mean(words[0], COMMANDS)
+    if not meant and Path(words[0]).exists():
+        meant = f"to audit the hosts of an inventory: ipvs-audit audit --inventory {words[0]};"
+    parser.error(
+        f"unknown command {words[0]}; {meant}{meant and ' '}the commands are {', '.join(COMMANDS)}"
+    )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
+from difflib import get_close_matches
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import timedelta
 
 _MINUTE = 60
@@ -33,6 +34,16 @@ def some_of(names: Sequence[str], most: int) -> str:
     """
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The nearest of the words that there are, as a question; empty where none is near.
+
+    >>> did_you_mean("--inventry", ["--inventory", "--limit"]), did_you_mean("x", ["--limit"])
+    ('did you mean --inventory?', '')
+    """
+    near = get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 def shortened(text: str, most: int) -> str:

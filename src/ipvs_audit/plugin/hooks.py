@@ -25,14 +25,16 @@ from ipvs_audit.plugin.option_values import read_options
 from ipvs_audit.plugin.options import add_options
 from ipvs_audit.plugin.stop_signals import StopSignals
 from ipvs_audit.plugin.terminal import survive_lost_output
+from ipvs_audit.plugin.way_out import WayOut
 from ipvs_audit.plugin.xdist_roles import is_controller, is_worker
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Declare the audit's options."""
+    config: pytest.Config = pluginmanager.get_plugin("pytestconfig")  # type: ignore[assignment]
     add_options(parser)
     # Shown with a usage error.
-    parser.extra_info["the audit's options"] = "ipvs-audit audit --help"
+    parser.extra_info["the audit's options"] = WayOut(parser, config.invocation_params.args)
 
 
 @pytest.hookimpl(trylast=True)

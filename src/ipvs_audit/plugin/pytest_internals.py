@@ -35,6 +35,14 @@ class FixtureInfo(Protocol):
     name2fixturedefs: Mapping[str, Sequence[object]]
 
 
+def option_names(parser: pytest.Parser) -> set[str]:
+    """All options, pytest's own and those of plugins.
+
+    Needed: pytest does not say which option a mistyped one is near to.
+    """
+    return set(parser.optparser._option_string_actions)  # noqa: SLF001
+
+
 def fixture_info(item: pytest.Item) -> FixtureInfo:
     """Which fixtures a test has.
 

@@ -40,6 +40,9 @@ _ARGUMENTS = re.compile(r"\([^()]*=[^()]*\)")
 _NAME = re.compile(r"(?:[\w:+.\[\]\\/]|-)+")
 #: Suffixes of inventories, which no check has; a name of a host mostly has none, or its domain's.
 _INVENTORIES = frozenset(("", ".yml", ".yaml", ".ini", ".json", ".toml", ".cfg"))
+#: What an inventory's directory holds, whatever else; and what a folder of tests may hold.
+_ANSIBLES_OWN = frozenset(("group_vars", "host_vars", "hosts"))
+_PYTESTS_OWN = frozenset(("pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml"))
 _WORDS = frozenset(("and", "or", "not", "None", "True", "False"))
 
 
@@ -117,11 +120,19 @@ def refuse_an_inventory_as_check(config: pytest.Config) -> None:
         return
     for word in [one for one in config.args if "::" not in one]:
         place = Path(config.invocation_params.dir, word)
-        if place.suffix in _INVENTORIES and (place.is_file() or not place.exists()):
+        if _is_inventory_directory(place) if place.is_dir() else place.suffix in _INVENTORIES:
             raise pytest.UsageError(
                 f"to audit the hosts of an inventory: --inventory {word}; to choose hosts of it:"
                 f" --limit {word}; {word} alone would be a file or folder of checks, and it is none"
             )
+
+
+def _is_inventory_directory(place: Path) -> bool:
+    """Whether it holds files or folders of an inventory, and neither tests nor their settings."""
+    names = {path.name for path in place.iterdir()}
+    tests = [name for name in names if name.endswith(".py") and "test" in name]
+    suffixes = {Path(name).suffix for name in names - _PYTESTS_OWN} - {""}
+    return not tests and bool(suffixes & _INVENTORIES or names & _ANSIBLES_OWN)
 
 
 def nothing_selected(config: pytest.Config) -> str:
