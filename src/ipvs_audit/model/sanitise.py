@@ -51,6 +51,8 @@ def visible(text: str) -> str:
 
 def one_line(text: str) -> str:
     r"""The same for names and messages: newlines and tabs become ``\n`` and ``\t``."""
+    if text.isascii() and text.isprintable():
+        return text
     return visible(text).replace("\n", "\\n").replace("\t", "\\t")
 
 

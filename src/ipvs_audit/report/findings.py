@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ipvs_audit.model.results import HostState
@@ -93,6 +94,12 @@ def _shared(host: HostResult, text: str) -> str:
     for name in _names(host):
         if name in text:
             text = re.sub(rf"(?<![\w./-]){re.escape(name)}(?![\w-])", GAP, text)
+    return _without_figures(text)
+
+
+# Most of what is left is the same words on many hosts.
+@lru_cache(maxsize=256)
+def _without_figures(text: str) -> str:
     return _MEASURED.sub(GAP, _OWN.sub(GAP, text))
 
 
