@@ -9,7 +9,6 @@ Every string passes :func:`~ipvs_audit.model.sanitise.visible` and Jinja's escap
 from __future__ import annotations
 
 import shutil
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +21,10 @@ from ipvs_audit.report import latency_text, scores
 from ipvs_audit.report.findings import findings
 from ipvs_audit.report.html.alone import Alone
 from ipvs_audit.report.html.changes import kinds
+from ipvs_audit.report.html.drawn import Drawn
 from ipvs_audit.report.html.latency_plots import pictures
 from ipvs_audit.report.html.style import paged_style
-from ipvs_audit.report.html.view import Fleet, evidence_shown, span, utc
+from ipvs_audit.report.html.view import Fleet, output_shown, span, utc
 from ipvs_audit.report.summary import Status, accounted, collected, headline, tally
 from ipvs_audit.snapshot.how_to_read import how_to_read
 
@@ -78,8 +78,14 @@ def write(run: Run, directory: Path, *, files: tuple[str, ...] = ()) -> None:
         "findings": findings(run),
         "changes": kinds(run.baseline) if run.baseline is not None else (),
         "alone": None,
-        "pictures": pictures(run, directory),
     }
+    alone = Fleet.of(run, alone=True) if fleet.large else fleet
+    drawn = Drawn(
+        environment.get_template("parts.html"),
+        {"pictures": pictures(run, directory), "by_hand": run.by_hand},
+        twice={row.anchor for row in alone.detailed},
+    )
+    environment.globals["drawn"] = drawn
     shown = {"shown": NAMES_SHOWN if fleet.large else None, "fleet": fleet}
     index = environment.get_template("index.html")
     _write(index.generate(**shared, **shown), directory / "index.html")
@@ -93,7 +99,7 @@ def write(run: Run, directory: Path, *, files: tuple[str, ...] = ()) -> None:
     (directory / "style.css").write_text(style, encoding="ascii", newline="\n")
     shutil.copyfile(_TEMPLATES / "report.js", directory / "report.js")
     script = (_TEMPLATES / "report.js").read_text()
-    shared |= {"alone": Alone.of(style, script), "fleet": Fleet.of(run, alone=True), "shown": None}
+    shared |= {"alone": Alone.of(style, script), "fleet": alone, "shown": None}
     _write(index.generate(**shared), directory / "report.html")
 
 
@@ -115,17 +121,14 @@ def page_environment() -> Environment:
     environment.filters["utc"] = utc
     environment.filters["link"] = safe_link
     environment.filters["setting"] = _setting
-    environment.filters["shown"] = evidence_shown
+    environment.filters["shown"] = output_shown
     environment.globals["span"] = span
     environment.globals["how_to_read"] = how_to_read
     environment.globals["latency_rows"] = latency_text.rows
     environment.globals["shapes"] = _SHAPES
     environment.globals["statuses"] = Status
-    # Most of what the details of a host are made of is said again and again: it is drawn once. A
-    # section is shown by several controls of a host, so those of the last hosts are kept.
     parts: Any = environment.get_template("parts.html").module
     environment.globals["verdicts"] = {status: parts.verdict(status) for status in Status}
-    environment.globals["figure"] = lru_cache(maxsize=64)(parts.evidence)
     return environment
 
 

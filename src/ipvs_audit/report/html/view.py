@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ipvs_audit.model.control import Control
     from ipvs_audit.model.results import HostResult, Run
-    from ipvs_audit.model.verdict import Evidence, Result
+    from ipvs_audit.model.verdict import Result
 
 #: Hosts that index.html holds with all their details; above it they get pages of their own.
 INLINE_LIMIT = 500
@@ -244,10 +244,10 @@ def _href(page: str | None, anchor: str) -> str:
     return "" if page is None else f"{page}#{anchor}"
 
 
-def evidence_shown(shown: Evidence) -> tuple[str, int]:
-    """The part of an output that a page shows, and how many characters it does not."""
-    output, cut = visible_head(shown.output.rstrip("\n"), OUTPUT_SHOWN)
-    return output, cut + shown.cut
+def output_shown(output: str, unshown: int) -> tuple[str, int]:
+    """The part of an output that a page shows, and how many more characters it does not."""
+    head, cut = visible_head(output.rstrip("\n"), OUTPUT_SHOWN)
+    return head, cut + unshown
 
 
 # A host's evidence is of a few moments.
