@@ -261,3 +261,24 @@ def test_a_key_that_overrides_a_merged_one_is_no_duplicate(tmp_path: Path) -> No
     path.write_text(text % ", ansible_port: 23")
     with pytest.raises(InventoryError, match=r"hosts\.yml:4:\d+: duplicate"):
         read_inventory([str(path)])
+
+
+@pytest.mark.parametrize("folder", ["group_vars", "host_vars", "."])
+@pytest.mark.parametrize("kind", ["pipe", "device", "large"])
+def test_what_could_not_be_read_to_its_end_is_refused_unread(
+    kind: str, folder: str, tmp_path: Path
+) -> None:
+    """A pipe of whose writer nobody knows, an endless device, a file larger than memory."""
+    (tmp_path / "hosts.yml").write_text("all:\n  hosts:\n    web1:\n")
+    path = tmp_path / folder / "web1.yml"
+    path.parent.mkdir(exist_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        with path.open("wb") as file:
+            file.truncate(1 << 35)
+    source = tmp_path if folder == "." else tmp_path / "hosts.yml"
+    with pytest.raises(InventoryError, match=r"web1\.yml: (remove it|34,359,738,368 bytes)"):
+        read_inventory([str(source)])

@@ -116,10 +116,7 @@ def _checked(path: Path, given: str) -> Path:
     if not os.access(path, os.R_OK):
         raise InventoryError(f"{given}: cannot read the inventory: permission denied")
     if stat.S_ISREG(kind.st_mode) and kind.st_size > limits.INVENTORY_SIZE:
-        raise InventoryError(
-            f"{given}: {kind.st_size:,} bytes is too large for an inventory "
-            f"(limit {limits.INVENTORY_SIZE:,}): split it into a directory"
-        )
+        raise _too_large(given, kind.st_size)
     return Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
 
 
@@ -134,8 +131,32 @@ def _below(folder: Path, base: Path) -> Iterator[tuple[str, Path]]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(here, name)
-            if not name.startswith(".") and path.is_file():
+            if not name.startswith(".") and _is_file(path):
                 yield str(path.relative_to(base)), path
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is a file that Ansible may read; false for a link to nothing.
+
+    Raises:
+        InventoryError: it is a pipe or a device, whose reading may never end, or too large.
+    """
+    try:
+        kind = path.stat()
+    except OSError:
+        return False
+    if not stat.S_ISREG(kind.st_mode):
+        raise InventoryError(f"{path}: remove it: it is neither a file nor a directory")
+    if kind.st_size > limits.INVENTORY_SIZE:
+        raise _too_large(path, kind.st_size)
+    return True
+
+
+def _too_large(path: Path | str, size: int) -> InventoryError:
+    return InventoryError(
+        f"{path}: {size:,} bytes is too large for an inventory "
+        f"(limit {limits.INVENTORY_SIZE:,}): split it into a directory"
+    )
 
 
 def _names_a_plugin(path: Path) -> bool:
