@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -149,3 +150,11 @@ def test_an_answer_that_unpacks_to_more_than_a_host_may_send_is_an_error() -> No
 
 def test_the_output_of_the_wrong_command_is_told() -> None:
     assert "save what the last command prints" in why(f"{NONCE} stored 1 of 3\n".encode())
+
+
+def test_a_file_of_empty_lines_is_looked_through_once() -> None:
+    """Each line but the last was begun at again for every one before it: minutes of CPU."""
+    begun = time.process_time()
+    with pytest.raises(AnswerError, match="this is no answer"):
+        read_answer(b"\n" * 4_000_000, "0" * 32)
+    assert time.process_time() - begun < 20
