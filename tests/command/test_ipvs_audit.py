@@ -137,11 +137,12 @@ def test_an_unknown_command_or_option_is_exit_4_with_the_way_out(
     assert way_out in done.stderr
 
 
-@pytest.mark.parametrize("word", ["hosts.yml", "lb1", "stage", "stage/prod"])
+@pytest.mark.parametrize("word", ["hosts.yml", "lb1", "stage", "stage/prod", "empty"])
 def test_an_inventory_or_host_without_its_option_is_exit_4_with_the_way_out(
     word: str, tmp_path: Path
 ) -> None:
     (tmp_path / "stage/prod/group_vars").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
     for name in ("hosts.yml", "stage/test.yml"):
         (tmp_path / name).write_text("all: {hosts: {lb1: }}\n")
     done = ipvs_audit(tmp_path, "audit", word)

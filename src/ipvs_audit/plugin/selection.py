@@ -6,7 +6,10 @@ severity, whatever the policy gives it on a host.
 
 from __future__ import annotations
 
+import os
 import re
+from fnmatch import fnmatch
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +20,7 @@ from ipvs_audit.model.shipped import documented_controls
 from ipvs_audit.plugin.xdist_roles import is_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ipvs_audit.audit.session import AuditSession
     from ipvs_audit.model.control import Control
@@ -40,9 +43,7 @@ _ARGUMENTS = re.compile(r"\([^()]*=[^()]*\)")
 _NAME = re.compile(r"(?:[\w:+.\[\]\\/]|-)+")
 #: Suffixes of inventories, which no check has; a name of a host mostly has none, or its domain's.
 _INVENTORIES = frozenset(("", ".yml", ".yaml", ".ini", ".json", ".toml", ".cfg"))
-#: What an inventory's directory holds, whatever else; and what a folder of tests may hold.
-_ANSIBLES_OWN = frozenset(("group_vars", "host_vars", "hosts"))
-_PYTESTS_OWN = frozenset(("pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml"))
+_MOST_FILES = 100_000
 _WORDS = frozenset(("and", "or", "not", "None", "True", "False"))
 
 
@@ -113,6 +114,8 @@ def refuse_before_workers(config: pytest.Config, audit: AuditSession) -> None:
 def refuse_an_inventory_as_check(config: pytest.Config) -> None:
     """Refuse a file without its option: `audit hosts.yml` means `audit --inventory hosts.yml`.
 
+    And a folder without checks: this machine would be audited instead of the hosts that it names.
+
     Raises:
         pytest.UsageError: naming the option.
     """
@@ -120,19 +123,21 @@ def refuse_an_inventory_as_check(config: pytest.Config) -> None:
         return
     for word in [one for one in config.args if "::" not in one]:
         place = Path(config.invocation_params.dir, word)
-        if _is_inventory_directory(place) if place.is_dir() else place.suffix in _INVENTORIES:
+        if (
+            not _holds_checks(place, config.getini("python_files"))
+            if place.is_dir()
+            else place.suffix in _INVENTORIES
+        ):
             raise pytest.UsageError(
                 f"to audit the hosts of an inventory: --inventory {word}; to choose hosts of it:"
                 f" --limit {word}; {word} alone would be a file or folder of checks, and it is none"
             )
 
 
-def _is_inventory_directory(place: Path) -> bool:
-    """Whether it holds files or folders of an inventory, and neither tests nor their settings."""
-    names = {path.name for path in place.iterdir()}
-    tests = [name for name in names if name.endswith(".py") and "test" in name]
-    suffixes = {Path(name).suffix for name in names - _PYTESTS_OWN} - {""}
-    return not tests and bool(suffixes & _INVENTORIES or names & _ANSIBLES_OWN)
+def _holds_checks(folder: Path, patterns: Sequence[str]) -> bool:
+    """Whether pytest would find a file there; not every file of a disk is looked at."""
+    names = (name for _, _, files in os.walk(folder) for name in files)
+    return any(fnmatch(name, one) for name in islice(names, _MOST_FILES) for one in patterns)
 
 
 def nothing_selected(config: pytest.Config) -> str:
