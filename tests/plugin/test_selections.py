@@ -213,6 +213,29 @@ def test_a_control_by_its_id_is_shown_the_marker(audit: Callable[..., Ran], save
     assert "no report was written; select controls with: -m 'est1 or est4'" in ran.output
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--setup-plan"], "--setup-plan runs no check"),
+        (["--setup-only"], "--setup-only runs no check"),
+        (["--setup-plan", "--remediate", "--yes"], "--setup-plan runs no check"),
+        (["--setup-only", "--rollback", "RUN", "--yes"], "--setup-only runs no check"),
+        (["--collect-only", "--remediate", "--yes"], "--collect-only lists checks"),
+        (["--collect-only", "--rollback", "RUN", "--yes"], "--collect-only lists checks"),
+        (["--co", "-q", "--remediate-plan"], "--collect-only lists checks"),
+    ],
+    ids=lambda one: "-".join(one) if isinstance(one, list) else "",
+)
+def test_what_would_run_no_check_is_refused_before_any_host_is_contacted(
+    audit: Callable[..., Ran], inventory: Path, words: list[str], said: str
+) -> None:
+    ran = audit("--inventory", inventory, *words)
+    assert ran.status == 4, ran.output
+    assert said in ran.output
+    assert "collecting" not in ran.output
+    assert not ran.reports.exists()
+
+
 @pytest.mark.parametrize("more", [(), ("-n", "2")], ids=["alone", "workers"])
 def test_an_unknown_marker_is_refused_before_any_host_is_contacted(
     audit: Callable[..., Ran], saved: Path, more: tuple[str, ...]
@@ -222,6 +245,21 @@ def test_an_unknown_marker_is_refused_before_any_host_is_contacted(
     assert "no check has the marker hihg; there are: est1, est2" in ran.output
     assert "collected 2 of 2 hosts" not in ran.output
     assert not ran.reports.exists()
+
+
+@pytest.mark.parametrize("words", [["-x"], ["--maxfail", "1"], ["--stepwise"]], ids="-".join)
+def test_what_a_run_that_stopped_early_did_not_look_at_is_an_error(
+    audit: Callable[..., Ran], saved: Path, words: list[str]
+) -> None:
+    ran = audit("--from-snapshots", saved, "--estimation", "enabled", *words)
+    assert ran.status in (1, 2), ran.output
+    hosts = ran.results["hosts"]
+    assert {host["name"] for host in hosts} == {"lb1", "lb2"}
+    left = [one for host in hosts for one in host["controls"] if not one["evaluated"]]
+    assert left
+    assert {one["verdict"] for one in left} == {"error"}
+    assert ran.results["run"]["counts"]["verdicts"]["error"] == len(left)
+    assert "Compliant:" not in ran.output
 
 
 def test_last_failures_are_the_last_failures_of_that_selection(

@@ -50,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from ipvs_audit.plugin import selection  # noqa: PLC0415  # after mistyped options
 
     selection.refuse_an_inventory_as_check(config)
+    selection.refuse_running_no_check(config)
     selection.declare_markers(config)
     if plugins.hasplugin("html"):
         plugins.import_plugin("ipvs_audit.plugin.pytest_html_columns")

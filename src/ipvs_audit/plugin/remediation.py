@@ -25,6 +25,11 @@ def refuse_unasked(config: pytest.Config, options: RemediationOptions) -> None:
     Raises:
         pytest.UsageError: says what to do.
     """
+    if options.mode and config.option.collectonly:
+        raise pytest.UsageError(
+            "--collect-only lists checks and contacts no host, so nothing would be planned or"
+            " changed: remove it, or the option of the remediation"
+        )
     if options.mode and config.pluginmanager.hasplugin("dsession"):
         raise pytest.UsageError("remediation runs in one process: remove -n")
     if options.changes_hosts and not options.yes and not on_terminal(config):

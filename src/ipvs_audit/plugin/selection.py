@@ -140,6 +140,20 @@ def _holds_checks(folder: Path, patterns: Sequence[str]) -> bool:
     return any(fnmatch(name, one) for name in islice(names, _MOST_FILES) for one in patterns)
 
 
+def refuse_running_no_check(config: pytest.Config) -> None:
+    """Refuse options with which pytest runs no test: hosts would be contacted for nothing.
+
+    Raises:
+        pytest.UsageError: naming the option that lists the checks.
+    """
+    for name in ("setupplan", "setuponly"):
+        if config.getoption(name, default=False):
+            raise pytest.UsageError(
+                f"--setup-{name.removeprefix('setup')} runs no check, and nothing would be"
+                " evaluated: remove it; --collect-only -q lists the checks and contacts no host"
+            )
+
+
 def nothing_selected(config: pytest.Config) -> str:
     """Why there is no report where no check was selected, and how to select one."""
     by = in_words(config)
