@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import os
 import re
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ class _File:
     patterned: list[_Entry] = field(default_factory=list)
     hashed: list[tuple[bytes, bytes, _Entry]] = field(default_factory=list)
     #: Types of its keys.
-    types: set[str] = field(default_factory=set)
+    types: frozenset[str] = frozenset()
 
     def entries(self, name: str) -> Iterable[_Entry]:
         yield from self.plain.get(name, ())
@@ -114,8 +115,7 @@ def key_types(files: Iterable[Path]) -> frozenset[str]:
 def _files(paths: Iterable[Path]) -> Iterator[_File]:
     for path in paths:
         try:
-            found = path.stat()
-            file = _read(path, found.st_mtime_ns, found.st_size)
+            file = _reader(path).file()
         except OSError:
             continue
         yield file
@@ -177,14 +177,49 @@ def _hash(name: str) -> str:
     return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
 
 
+class _Reader:
+    """One path: its file is read again where it has changed, and only what was added is parsed.
+
+    Of 10,000 hosts that are new, each adds a line, and the next one looks for its own.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._mark: tuple[int, int] | None = None
+        self._content = b""
+        self._file = _File()
+
+    def file(self) -> _File:
+        """What is in it now.
+
+        Raises:
+            OSError: it is missing or unreadable.
+        """
+        with self._lock:
+            found = self._path.stat()
+            mark = (found.st_mtime_ns, found.st_size)
+            if mark != self._mark:
+                content = self._path.read_bytes()
+                if not (self._content.endswith(b"\n") and content.startswith(self._content)):
+                    self._file, self._content = _File(), b""
+                _index(self._file, content[len(self._content) :])
+                self._content, self._mark = content, mark
+            return self._file
+
+
 @computed_once(16)
-def _read(path: Path, _mtime: int, _size: int) -> _File:
-    file = _File()
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+def _reader(path: Path) -> _Reader:
+    return _Reader(path)
+
+
+def _index(file: _File, content: bytes) -> None:
+    """Add lines to a file, in which other threads may be looking a host up."""
+    for line in content.decode("utf-8", "replace").split("\n"):
         entry = _parse(line)
         if entry is None:
             continue
-        file.types.add(entry.key.type)
+        file.types |= {entry.key.type}
         for pattern in entry.patterns:
             if pattern.startswith("|1|"):
                 _index_hashed(file, pattern, entry)
@@ -193,7 +228,6 @@ def _read(path: Path, _mtime: int, _size: int) -> _File:
         else:
             for pattern in entry.patterns:
                 file.plain.setdefault(pattern.lower(), []).append(entry)
-    return file
 
 
 def _parse(line: str) -> _Entry | None:
