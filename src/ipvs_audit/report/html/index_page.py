@@ -9,10 +9,9 @@ Every string passes :func:`~ipvs_audit.model.sanitise.visible` and Jinja's escap
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from ipvs_audit.model.ci_job import safe_link
@@ -21,6 +20,7 @@ from ipvs_audit.report import latency_text, scores
 from ipvs_audit.report.findings import findings
 from ipvs_audit.report.html.alone import Alone
 from ipvs_audit.report.html.changes import kinds
+from ipvs_audit.report.html.compiled_templates import OPTIONS, TEMPLATES, CompiledTemplates
 from ipvs_audit.report.html.drawn import Drawn
 from ipvs_audit.report.html.latency_plots import pictures
 from ipvs_audit.report.html.style import paged_style
@@ -30,6 +30,7 @@ from ipvs_audit.snapshot.how_to_read import how_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from ipvs_audit.model.results import Run
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 FINDINGS = "findings.html"
 #: Hosts that index.html of a large fleet names for each finding and change.
 NAMES_SHOWN = 12
-_TEMPLATES = Path(__file__).parent / "templates"
 #: Shapes that the page draws; a standing without one of its own borrows.
 _SHAPES = {status_of: status_of.value for status_of in Status} | {
     Status.NOT_EVALUATED: "not_applicable",
@@ -97,8 +97,8 @@ def write(run: Run, directory: Path, *, files: tuple[str, ...] = ()) -> None:
         _write(whole.generate(**shared, fleet=fleet, shown=None), directory / FINDINGS)
     style = paged_style(headline(run).claim, f"run {run.id}")
     (directory / "style.css").write_text(style, encoding="ascii", newline="\n")
-    shutil.copyfile(_TEMPLATES / "report.js", directory / "report.js")
-    script = (_TEMPLATES / "report.js").read_text()
+    shutil.copyfile(TEMPLATES / "report.js", directory / "report.js")
+    script = (TEMPLATES / "report.js").read_text()
     shared |= {"alone": Alone.of(style, script), "fleet": alone, "shown": None}
     _write(index.generate(**shared), directory / "report.html")
 
@@ -111,12 +111,11 @@ def _write(parts: Iterable[str], path: Path) -> None:
 def page_environment() -> Environment:
     """What renders the templates: every text is made visible and escaped."""
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=CompiledTemplates(),
         autoescape=True,
         undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
         finalize=_finalize,
+        **OPTIONS,
     )
     environment.filters["utc"] = utc
     environment.filters["link"] = safe_link
