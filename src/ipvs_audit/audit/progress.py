@@ -8,9 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
-
 from ipvs_audit.model.text import counted, duration
 from ipvs_audit.snapshot import Failure, Snapshot
 
@@ -95,13 +92,15 @@ class Progress:
 
     @contextmanager
     def _bar(self, total: int) -> Iterator[OnDone]:
-        with Bar(
-            TextColumn("collecting"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("hosts, {task.fields[wrong]},"),
-            TextColumn("{task.fields[rate]:.1f}/s,"),
-            TimeRemainingColumn(),
+        from rich import progress  # noqa: PLC0415  # not where there is no terminal
+
+        with progress.Progress(
+            progress.TextColumn("collecting"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("hosts, {task.fields[wrong]},"),
+            progress.TextColumn("{task.fields[rate]:.1f}/s,"),
+            progress.TimeRemainingColumn(),
             console=self.console,
             transient=True,
         ) as bar:

@@ -19,7 +19,6 @@ from ipvs_audit.model.regular_file import read_regular
 from ipvs_audit.model.usage_error import UsageError
 from ipvs_audit.report import manifest
 from ipvs_audit.report.errors import ReportError
-from ipvs_audit.report.results_stream import Results
 from ipvs_audit.snapshot import Failure, Snapshot, store
 
 if TYPE_CHECKING:
@@ -42,7 +41,6 @@ class RunIdentity:
     inventory_sha256: str
 
 
-_IDENTITY = TypeAdapter(RunIdentity)
 _WORDS = {
     "version": "another version of ipvs-audit",
     "estimation": "another direction (--estimation)",
@@ -126,7 +124,8 @@ def find_earlier(asked: Path) -> EarlierRun:
         return _written(asked.resolve())
     evidence = evidence_in_progress(asked)
     try:
-        identity = _IDENTITY.validate_json(read_regular(identity_file(evidence), IDENTITY_FILE))
+        text = read_regular(identity_file(evidence), IDENTITY_FILE)
+        identity = TypeAdapter(RunIdentity).validate_json(text)
     except OSError:
         raise ResumeError(
             f"--resume {asked}: no such run, finished or stopped while it collected"
@@ -143,6 +142,8 @@ def find_earlier(asked: Path) -> EarlierRun:
 
 
 def _written(directory: Path) -> EarlierRun:
+    from ipvs_audit.report.results_stream import Results  # noqa: PLC0415  # few runs have one
+
     try:
         said = manifest.entries(directory)
         for name in ("results.json", store.NAME):

@@ -11,7 +11,6 @@ from ipvs_audit.inventory import InventoryError
 from ipvs_audit.inventory.ansible_isolation import captured_output
 from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.model.waiver import Waiver, WaiverState, WaiverUse
-from ipvs_audit.model.waiver_file import WaiverError, load_waivers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -51,6 +50,8 @@ class Waivers:
         """
         if path is None:
             return cls({}, day)
+        from ipvs_audit.model.waiver_file import load_waivers  # noqa: PLC0415  # few runs have some
+
         waivers, sha256 = load_waivers(path)
         return cls(matched(waivers, groups), day, sha256)
 
@@ -98,6 +99,8 @@ def matched(
     """
     if not waivers:
         return {}
+    from ipvs_audit.model.waiver_file import WaiverError  # noqa: PLC0415  # as above
+
     with captured_output():
         patterns = import_module("ipvs_audit.inventory.patterns").Patterns(groups)
     found = {}

@@ -25,8 +25,6 @@ from ipvs_audit.plugin.remediation import ask, refuse_unasked
 from ipvs_audit.plugin.selection import nothing_selected
 from ipvs_audit.plugin.terminal import console_of
 from ipvs_audit.plugin.xdist_roles import is_worker
-from ipvs_audit.remedy.journal import JournalError
-from ipvs_audit.remedy.run_results import with_remediation
 from ipvs_audit.report.errors import ReportError
 from ipvs_audit.report.terminal import render_summary
 from ipvs_audit.report.write import point_latest, write_reports
@@ -206,6 +204,8 @@ class AuditRun:
             self.stop.raises = True
 
     def _remediate(self, remediation: Remediation) -> None:
+        from ipvs_audit.remedy.journal import JournalError  # noqa: PLC0415  # not for audits
+
         before = dict(self.audit.collected)
         try:
             self.audit.notes += remediation.run(self.audit.collected)
@@ -315,6 +315,8 @@ class AuditRun:
         self._note_unknown_controls()
         run = self.audit.finish(self._needed)
         if self.remediation is not None:
+            from ipvs_audit.remedy.run_results import with_remediation  # noqa: PLC0415  # as above
+
             run = with_remediation(run, self.remediation)
             exitstatus = exitstatus or int(self.remediation.failed)
         try:

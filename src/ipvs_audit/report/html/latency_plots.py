@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from ipvs_audit.latency.analysis import SPIKE
-from ipvs_audit.report.html.latency_plot import picture
 from ipvs_audit.snapshot import GarbledEvidenceError, Snapshot, store
 
 if TYPE_CHECKING:
@@ -44,6 +43,8 @@ def _spike(told: LatencyResult) -> float:
 
 
 def _picture(evidence: Snapshot, spike: float) -> Markup:
+    from ipvs_audit.report.html.latency_plot import picture  # noqa: PLC0415  # few runs have traces
+
     try:
         now, before = evidence.latency, evidence.latency_before
     except GarbledEvidenceError:
