@@ -37,6 +37,17 @@ finally:
 sys.exit(code)
 """
 
+#: Whether Python still looks for garbage after an audit, and at which of these modules.
+SEARCHED = """\
+import gc, sys
+from ipvs_audit.cli.main import main
+main(sys.argv[1:])
+searched = {id(one) for one in gc.get_objects()}
+stay = ("pytest", "pydantic", "ipvs_audit.snapshot", "test_est_2_sysctl_persisted")
+looked_at = [name for name in stay if id(vars(sys.modules[name])) in searched]
+print("\\nSEARCHED", gc.isenabled(), looked_at)
+"""
+
 
 def imported_by(folder: Path, *words: str) -> tuple[int, set[str], str]:
     """Exit code, the modules that were imported, and what was said."""
@@ -88,3 +99,15 @@ def test_an_audit_of_this_machine_imports_nothing_that_only_other_runs_need(
     assert "localhost" in said
     assert "ipvs_audit.plugin.session_hooks" in modules
     assert not sorted(modules & NOT_FOR_AN_AUDIT)
+
+
+def test_no_search_for_garbage_looks_at_what_an_audit_has_imported(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", SEARCHED, "audit", "-q"],
+        cwd=tmp_path,
+        env=os.environ | {"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stdout.endswith("\nSEARCHED True []\n"), run.stdout + run.stderr

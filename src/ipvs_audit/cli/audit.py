@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from ipvs_audit.cli.arguments import Parser
@@ -26,6 +27,7 @@ def main(argv: Sequence[str]) -> int:
         add_options(parser)  # type: ignore[arg-type]  # declares them as it does for pytest
         parser.print_help()
         return 0
+    gc.disable()  # until the session has begun (plugin/hooks.py): what is imported is no garbage
     from ipvs_audit.plugin.command import run_pytest  # noqa: PLC0415  # --help needs no pytest
 
     arguments, rest = _parser(add_help=False).parse_known_args(argv)

@@ -7,6 +7,8 @@ tests/plugin/test_start.py says what must not be imported before.
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from ipvs_audit.model.stop_request import StopRequest
@@ -59,10 +61,14 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Read policy and inventory; what is wrong with them ends the run here, with exit 4."""
+    gc.disable()
     try:
         _begin(session.config)
     except UsageError as wrong:
         raise pytest.UsageError(str(wrong)) from None
+    finally:
+        gc.freeze()  # modules are no garbage, and pytest looks through all objects when it ends
+        gc.enable()
 
 
 def _begin(config: pytest.Config) -> None:

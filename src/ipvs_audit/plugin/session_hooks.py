@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,6 +66,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Collect the evidence of all hosts that the selected checks need, before the first runs."""
+    gc.freeze()  # as when the session began: the checks, and what they import
     config = session.config
     if config.option.collectonly or is_controller(config):
         return
