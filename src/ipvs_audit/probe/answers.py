@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ipvs_audit.snapshot import Section
 
 _OF_ANY_NONCE = re.compile(
-    rb"(?m)^[ \t]*([0-9a-f]{32}) "
-    rb"(?:part \d|error |sha256 |[a-z0-9.-]+ (?:-|\d+) \d+\.\d\d \d+ \d+$)"
+    rb"(?m)^[ \t]*([0-9a-f]{32})"
+    rb" (?:part \d|error |sha256 |[a-z0-9.-]+ (?:-|\d+) \d+\.\d\d \d+ \d+$)"
 )
 _PART = re.compile(r"part(-end)? (\d{1,6}) of (\d{1,6})")
 _AGAIN = "run the probe on that host again"
