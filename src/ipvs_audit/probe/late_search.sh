@@ -4,9 +4,7 @@
 # What a file holds that may set the key by itself.
 names_key='run_estimation|ipv4[./]vs[./][^ ]*[*?[]|ipv4/vs/?([^A-Za-z0-9_./-]|$)|insmod .*ip[_-]vs|modprobe .*-[a-z]*i[a-z-]* .*ip[_-]vs'
 
-# Lines that are no comments and name a path where scripts may lie, or a program by its name alone; of packages' units
-# few enough to be worth it.
-execs='^Exec.*/(etc|opt|srv|root|home|var|usr/(local|lib|libexec|share))/'
+# Lines that are no comments and name a path where scripts may lie, or a program by its name alone.
 naming='^[ 	]*[^# 	].*/[a-z]+/|^Exec[A-Za-z]*=[-@:+!|]*[a-z]'
 
 # late_grep OPTIONS REGEX PATH...: grep on the regular files there, up to 128 KiB each; ends the subshell.
@@ -41,19 +39,9 @@ late_slow() {
   case $1 in 124 | 143) marks="${marks}unreadable /: the search for files that name the key takes too long$nl" ;; esac
 }
 
-# late_paths: of lines, the paths that they name; with a slash behind where scripts may be named from within it. First,
-# and up to a line that is the nonce, what grep -H says of packages' units where CONCERNS is set: of these those that
-# concern sysctl or ip_vs as well, a line `found FILE` each.
+# late_paths: of lines, the paths that they name; with a slash behind where scripts may be named from within it.
 late_paths() {
   exec awk '
-BEGIN { units = (CONCERNS = ENVIRON["CONCERNS"]) != "" }
-units {
-  if ($0 == ENVIRON["NONCE"]) { units = 0; next }
-  match($0, /[.](service|socket|conf):/)
-  name = substr($0, 1, RSTART + RLENGTH - 2); $0 = substr($0, RSTART + RLENGTH)
-  if (name != last && $0 ~ CONCERNS) { print "found " name; last = name }
-  if ($0 !~ ENVIRON["EXECS"]) next
-}
 function say(name) {
   if (name ~ /^\/(dev|proc|sys|run|var\/(log|cache|spool|backups)|usr\/share\/(doc|man|zoneinfo)|usr\/lib\/systemd\/systemd-)|bin\/(sysctl|modprobe|kmod|insmod|env|[a-z]*sh|systemd-.*|ip|tee)$/ || name in seen) return
   seen[name]
@@ -77,8 +65,8 @@ function say(name) {
 # Whether a file may be read by its name: /proc/kmsg is a regular file too, of no size, and never ends.
 late_ends() { [ -f "$1" ] && [ -s "$1" ]; }
 
-# late_take PATHS: those of regular files into called, scripts among them, but for packages' own, into nested,
-# directories into folders, and what is found into units.
+# late_take PATHS: those of regular files into called, scripts among them, but for packages' own, into nested, and
+# directories into folders.
 late_take() {
   nested=''
   set -f
@@ -86,7 +74,6 @@ late_take() {
   for name in $1; do
     case $nl$called$nl in *"$nl$name$nl"*) continue ;; esac
     case $name in
-      found\ *) units=$units${name#found }$nl ;;
       cut) marks="${marks}unreadable /: more paths are named than are followed$nl" ;;
       */) [ ! -d "$name" ] || folders=$folders$name$nl ;;
       *)
@@ -139,17 +126,12 @@ late_search() {
   have find || marks="${marks}unreadable /: find is missing on this host$nl"
   wide='' folders=''
   for dir in /etc /usr/local /opt /srv /root /home/*/bin; do [ ! -d "$dir" ] || wide=$wide$dir$nl; done
-  called='' callers='' units=''
+  called='' callers=''
   # shellcheck disable=SC2086 # patterns, in directories of fixed names
   late_take "$({
-    grep -asHE "$execs|$concerns" $packaged
-    echo "$nonce"
+    grep -shE '^Exec.*/(etc|opt|srv|root|home|var|usr/(local|lib|libexec|share))/' $packaged
     late_grep -hE "$naming" "$@" /etc/udev/rules.d /etc/pam.d /etc/default /etc/sysconfig
-  } | {
-    NONCE=$nonce EXECS=$execs CONCERNS=$concerns
-    export NONCE EXECS CONCERNS
-    late_paths
-  })"
+  } | late_paths)"
   # What those name, and what that names.
   for _ in 1 2; do
     set -f
@@ -169,7 +151,9 @@ late_search() {
   named=$(late_grep -lE "$names_key" $folders $named)
   unset IFS
   set +f
-  placed=$nl$found$nl found=$found$nl$units$(
+  # shellcheck disable=SC2086 # patterns, in directories of fixed names
+  placed=$nl$found$nl found=$found$nl$(
+    grep -lsE "$concerns" $packaged
     exec find -L /usr/sbin /usr/bin -type f -size -32 -exec grep -lF run_estimation {} + 2>/dev/null
   )$nl$named
   # Scripts that nothing known runs by their place, and files that name the key: look for who names them.
