@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -149,7 +150,7 @@ class FastRunner:
         loops = self._config.hook.pytest_runtestloop.get_hookimpls()
         if any(not one.function.__module__.startswith(_LOOPS) for one in loops):
             return None
-        for item, nextitem in zip(session.items, [*session.items[1:], None], strict=True):
+        for item, nextitem in zip_longest(session.items, session.items[1:]):
             if not self.take(item, nextitem):
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
             if session.shouldfail:
