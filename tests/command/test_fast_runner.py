@@ -27,6 +27,12 @@ def pytest_runtest_logreport(report):
 def pytest_unconfigure():
     print("heard", *(f"{when}={count}" for when, count in sorted(heard.items())))
 """
+#: One that looks at what the terminal has kept.
+COUNTED = """\
+def pytest_terminal_summary(terminalreporter):
+    kept = sum(map(len, terminalreporter.stats.values()))
+    print(f"kept {kept} reports")
+"""
 #: One with a loop of its own, that runs the tests backwards.
 BACKWARDS = """\
 import pytest
@@ -137,6 +143,16 @@ def test_the_terminal_says_the_same_where_nobody_else_listens(
     told = [[line for line in summary(one) if "SKIPPED" not in line] for one in (lean, ordinary)]
     assert told[0] == told[1]
     assert len(told[0]) > 1
+
+
+def test_what_passed_in_setup_is_not_reported_where_nobody_listens(
+    audit: Audit, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "counted.py").write_text(COUNTED)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    ran = audit("--from-snapshots", saved, "-p", "counted")
+    verdicts = [one for host in ran.verdicts().values() for one in host.values()]
+    assert f"kept {len(verdicts)} reports" in ran.output
 
 
 def test_who_listens_to_reports_hears_every_phase_of_every_test(

@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Bring in the pytest-html columns where pytest-html is there to use them.
+    """Bring in the columns of pytest-html's page where one is asked for.
 
     And leave out pytest's record of every test that there ever was, unless ``--nf`` asks for it: it
     grows with each fleet that is audited from here, and is read and held by each run.
@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     selection.refuse_an_inventory_as_check(config)
     selection.refuse_running_no_check(config)
     selection.declare_markers(config)
-    if plugins.hasplugin("html"):
+    if config.getoption("htmlpath", None):
         plugins.import_plugin("ipvs_audit.plugin.pytest_html_columns")
 
 

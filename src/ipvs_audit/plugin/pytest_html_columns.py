@@ -1,6 +1,6 @@
 """What pytest-html shows of an audit: columns for control and verdict, and the evidence.
 
-Loaded only where pytest-html is active. A report carries its verdict in ``report.ipvs_audit``,
+Loaded only with ``--html``. A report carries its verdict in ``report.ipvs_audit``,
 see :func:`ipvs_audit.plugin.outcomes.describe`; reports without it are left as they are.
 
 pytest-html puts cells and the names of extras into its page as they come, so all that is shown
