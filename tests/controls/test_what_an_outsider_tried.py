@@ -99,3 +99,13 @@ def test_a_folder_is_a_checkout_by_what_its_pytest_loads(
 ) -> None:
     (tmp_path / "pyproject.toml").write_text(text)
     assert is_checkout(tmp_path) is is_one
+
+
+@pytest.mark.parametrize(("mode", "is_one"), [(0o1777, False), (0o777, False), (0o775, True)])
+def test_a_folder_that_everybody_may_write_to_is_no_checkout(
+    tmp_path: Path, mode: int, *, is_one: bool
+) -> None:
+    plugin = 'addopts = "-p ipvs_audit.plugin.hooks"'
+    (tmp_path / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\n{plugin}\n")
+    tmp_path.chmod(mode)
+    assert is_checkout(tmp_path) is is_one

@@ -6,6 +6,7 @@ it is given ours, and the folder of the checks as its root.
 
 from __future__ import annotations
 
+import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,8 +75,13 @@ def run_pytest(arguments: Sequence[str], checks: Sequence[str], words: tuple[str
 
 
 def is_checkout(folder: Path) -> bool:
-    """Whether plain ``pytest`` runs the audit in a folder: its pyproject.toml loads our plugin."""
+    """Whether plain ``pytest`` runs the audit in a folder: its pyproject.toml loads our plugin.
+
+    Never where everybody may write: whoever planted that file there would have us run his code.
+    """
     try:
+        if folder.stat().st_mode & stat.S_IWOTH:
+            return False
         settings = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
         return _PLUGIN in settings["tool"]["pytest"]["ini_options"]["addopts"]
     except (OSError, ValueError, LookupError, TypeError):
