@@ -113,9 +113,13 @@ def test_a_section_that_comes_twice_is_refused() -> None:
 
 
 def test_a_length_beyond_all_bounds_is_refused() -> None:
-    sent = f"{NONCE} a - 1.00 3 999999999\ncmdx\n{NONCE} end 1\n".encode()
-    with pytest.raises(TransportError, match="another length than its header says"):
-        parse(sent, NONCE)
+    for length, why in (
+        (1_000_000, "another length than its header says"),
+        (999_999_999, "holds more than 1,048,582 bytes, which the probe never sends"),
+    ):
+        sent = f"{NONCE} a - 1.00 3 {length}\ncmdx\n{NONCE} end 1\n".encode()
+        with pytest.raises(TransportError, match=why):
+            parse(sent, NONCE)
 
 
 def test_what_came_instead_is_quoted() -> None:
