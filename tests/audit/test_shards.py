@@ -178,6 +178,17 @@ class TestTogether:
         assert found.appeared == tuple(NAMES)
         assert set(found.gone) == {"gone0", "gone1", "gone2", "gone3"}
 
+    @pytest.mark.parametrize(
+        "told",
+        [{"fixed": (Change("strange", "EST-4", "fail", "pass"),)}, {"appeared": ("strange",)}],
+        ids=("changed", "appeared"),
+    )
+    def test_a_change_of_a_host_that_no_shard_holds_is_refused(self, told: dict[str, Any]) -> None:
+        compared = Comparison("old", "", "ab" * 32)
+        given = altered(cut(NAMES, 2, baseline=compared), 1, baseline=replace(compared, **told))
+        with pytest.raises(MergeError, match="shard-2: tells a change of strange, which no shard"):
+            self.merged(given)
+
 
 class TestStreamed:
     def test_reads_what_is_written_and_leaves_evidence_on_disk(self, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipvs_audit.audit.waiver_matching import state_of
 from ipvs_audit.model.comparison import KINDS, Comparison
+from ipvs_audit.model.sanitise import one_line
 from ipvs_audit.model.shard import MergedShard, ShardPlace, names_digest
 from ipvs_audit.model.text import some_of
 from ipvs_audit.model.waiver import WaiverState, WaiverUse
@@ -166,7 +167,8 @@ def together(
         job: its CI job.
 
     Raises:
-        MergeError: a waiver was in force in one shard and expired in another.
+        MergeError: a waiver was in force in one shard and expired in another, or one tells a change
+            of a host that is in none.
     """
     runs = [one.run for one in given]
     first = min(runs, key=lambda run: run.started)
@@ -186,7 +188,7 @@ def together(
         notes=tuple(_notes(given)),
         job=job,
         waivers=tuple(_waivers(given)),
-        baseline=_baseline(runs, places),
+        baseline=_baseline(given, places),
         # Run.hosts is empty in each: its names represent them. All are of one inventory.
         left_out=len(given[0].names) + given[0].run.left_out - len(places),
         shard=None,
@@ -250,10 +252,12 @@ def _waivers(given: Sequence[ShardRun]) -> Iterator[WaiverUse]:
         )
 
 
-def _baseline(runs: Sequence[Run], places: Mapping[str, int]) -> Comparison | None:
-    found = [run.baseline for run in runs if run.baseline is not None]
+def _baseline(given: Sequence[ShardRun], places: Mapping[str, int]) -> Comparison | None:
+    found = [one.run.baseline for one in given if one.run.baseline is not None]
     if not found:
         return None
+    for one in given:
+        _refuse_foreign_changes(one, places)
     changes: dict[str, Any] = {
         kind: tuple(
             sorted(
@@ -271,3 +275,15 @@ def _baseline(runs: Sequence[Run], places: Mapping[str, int]) -> Comparison | No
         gone=tuple(gone),
         notes=tuple(dict.fromkeys(note for one in found for note in one.notes)),
     )
+
+
+def _refuse_foreign_changes(one: ShardRun, places: Mapping[str, int]) -> None:
+    if (compared := one.run.baseline) is None:
+        return
+    changed = [change.host for kind in KINDS for change in getattr(compared, kind)]
+    for name in (*changed, *compared.appeared):
+        if name not in places:
+            raise MergeError(
+                f"{one.where}: tells a change of {one_line(name)}, which no shard holds; audit the"
+                " shard again"
+            )
