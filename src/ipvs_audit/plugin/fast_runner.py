@@ -5,7 +5,7 @@ each failure. A control needs none of that. With 60,000 tests that is most of th
 whose fixtures are all the audit's own is evaluated here, and the reports that pytest would have
 made are given to pytest: what listens to reports (the terminal,
 ``--junitxml``, ``--lf``, ``-x``, xdist) sees the same. Where only those listen to whom a set-up or
-tear-down that passed says nothing, it is not reported: 20,000 reports of 30,000.
+tear-down that passed says nothing, it is not reported: two reports of three.
 
 Where something could see more, the control takes the ordinary path: a hook of another
 plugin or of a conftest.py around a test, a marker, an overridden or automatic fixture, ``--pdb``,
