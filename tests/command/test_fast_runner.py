@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from program import Audit
@@ -81,14 +82,24 @@ def normal(text: str) -> str:
 
 
 @pytest.fixture
-def both(audit: Audit, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs the same audit in both ways."""
-    (tmp_path / "watcher.py").write_text(WATCHER)
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[str, str]]:
+    """Puts a plugin where an audit finds it, and gives the arguments that bring it in."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    def put(text: str) -> tuple[str, str]:
+        (tmp_path / "plugged.py").write_text(text)
+        return "-p", "plugged"
+
+    return put
+
+
+@pytest.fixture
+def both(audit: Audit, saved: Path, tmp_path: Path, plugin: Any) -> Any:
+    """Runs the same audit in both ways."""
 
     def run(*arguments: str | Path) -> tuple[Ran, Ran, str, str]:
         ran, own = [], []
-        for number, more in enumerate(((), ("-p", "watcher"))):
+        for number, more in enumerate(((), plugin(WATCHER))):
             junit = tmp_path / f"own-{number}.xml"
             ran.append(
                 audit("--from-snapshots", saved, "--junitxml", junit, "-rA", *arguments, *more)
@@ -132,13 +143,11 @@ def test_results_reports_and_summary_are_those_of_the_ordinary_way(
 
 
 def test_the_terminal_says_the_same_where_nobody_else_listens(
-    audit: Audit, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    audit: Audit, saved: Path, plugin: Any
 ) -> None:
-    (tmp_path / "watcher.py").write_text(WATCHER)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     lean = audit("--from-snapshots", saved, "-rA")
     found = lean.verdicts()
-    ordinary = audit("--from-snapshots", saved, "-rA", "-p", "watcher")
+    ordinary = audit("--from-snapshots", saved, "-rA", *plugin(WATCHER))
     assert (lean.status, found) == (ordinary.status, ordinary.verdicts())
     told = [[line for line in summary(one) if "SKIPPED" not in line] for one in (lean, ordinary)]
     assert told[0] == told[1]
@@ -146,34 +155,26 @@ def test_the_terminal_says_the_same_where_nobody_else_listens(
 
 
 def test_what_passed_in_setup_is_not_reported_where_nobody_listens(
-    audit: Audit, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    audit: Audit, saved: Path, plugin: Any
 ) -> None:
-    (tmp_path / "counted.py").write_text(COUNTED)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    ran = audit("--from-snapshots", saved, "-p", "counted")
+    ran = audit("--from-snapshots", saved, *plugin(COUNTED))
     verdicts = [one for host in ran.verdicts().values() for one in host.values()]
     assert f"kept {len(verdicts)} reports" in ran.output
 
 
 def test_who_listens_to_reports_hears_every_phase_of_every_test(
-    audit: Audit, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    audit: Audit, saved: Path, plugin: Any
 ) -> None:
-    (tmp_path / "listener.py").write_text(LISTENER)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    ran = audit("--from-snapshots", saved, "-p", "listener")
+    ran = audit("--from-snapshots", saved, *plugin(LISTENER))
     verdicts = [one for host in ran.verdicts().values() for one in host.values()]
     tests, errors = len(verdicts), verdicts.count("error")
     assert f"heard call={tests - errors} setup={tests} teardown={tests}" in ran.output
     assert "setup" in audit("--from-snapshots", saved, "--durations", "0", "-vv").output
 
 
-def test_a_plugin_with_a_loop_of_its_own_keeps_it(
-    audit: Audit, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_plugin_with_a_loop_of_its_own_keeps_it(audit: Audit, saved: Path, plugin: Any) -> None:
     whole = audit("--from-snapshots", saved).verdicts()
-    (tmp_path / "backwards.py").write_text(BACKWARDS)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    ran = audit("--from-snapshots", saved, "-p", "backwards")
+    ran = audit("--from-snapshots", saved, *plugin(BACKWARDS))
     assert "backwards" in ran.output
     assert ran.verdicts() == whole
 

@@ -114,6 +114,17 @@ def test_the_run_as_it_was_written_holds(signed: Path, capsys: pytest.CaptureFix
     assert f"reports: {len(files) - 2} files are what results.json gives" in said
 
 
+def run_id_of(signed: Path) -> str:
+    found: str = json.loads((signed / "results.json").read_bytes())["run"]["id"]
+    return found
+
+
+def moved(signed: Path, place: Path) -> Path:
+    """The run at another place, with who may sign beside it."""
+    shutil.copy(signed.parent / "allowed", place.parent)
+    return shutil.copytree(signed, place)
+
+
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_whatever_is_done_to_a_file_is_found(
     change: Callable[[Path], None],
@@ -139,9 +150,7 @@ def test_whatever_is_done_to_a_file_is_found(
 def test_whatever_is_added_is_found(
     name: str, kind: str, signed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = tmp_path / "run"
-    shutil.copytree(signed, run)
-    shutil.copy(signed.parent / "allowed", tmp_path)
+    run = moved(signed, tmp_path / "run")
     added = run / name
     if kind == "file":
         added.write_text("")
@@ -174,25 +183,21 @@ def test_a_report_changed_with_a_manifest_made_anew_is_found_without_a_signature
 def test_a_signed_run_in_the_place_of_another_is_found(
     place: str, signed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copy(signed.parent / "allowed", tmp_path)
-    own = json.loads((signed / "results.json").read_bytes())["run"]["id"]
-    status, said = verified(shutil.copytree(signed, tmp_path / place), capsys)
+    own = run_id_of(signed)
+    status, said = verified(moved(signed, tmp_path / place), capsys)
     assert (status, f"WRONG run: this is {own}, and lies where {place} should" in said) == (1, True)
 
 
 def test_a_run_under_a_name_that_says_nothing_says_which_it_is(
     signed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own = json.loads((signed / "results.json").read_bytes())["run"]["id"]
     status, said = verified(signed, capsys)
-    assert (status, f"note  run: this is {own}, of 2 hosts" in said) == (0, True)
+    assert (status, f"note  run: this is {run_id_of(signed)}, of 2 hosts" in said) == (0, True)
 
 
 @pytest.mark.parametrize("more", ["", "-2"])
 def test_a_run_in_its_own_place_needs_no_word(
     more: str, signed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copy(signed.parent / "allowed", tmp_path)
-    own = json.loads((signed / "results.json").read_bytes())["run"]["id"]
-    status, said = verified(shutil.copytree(signed, tmp_path / f"{own}{more}"), capsys)
+    status, said = verified(moved(signed, tmp_path / f"{run_id_of(signed)}{more}"), capsys)
     assert (status, "run: this is" in said) == (0, False)

@@ -54,6 +54,7 @@ _KNOWN = (
     "pytest_metadata.",
     "_hypothesis_pytestplugin",
 )
+#: Whose loop over the tests is taken over.
 _LOOPS = ("_pytest.", "ipvs_audit.")
 _AROUND_A_TEST = (
     "pytest_runtest_protocol",
@@ -92,6 +93,7 @@ _BETWEEN = (
 Phase = tuple[
     Literal["setup", "call", "teardown"], Literal["passed", "failed", "skipped"], ReportText
 ]
+_TORN_DOWN: Phase = ("teardown", "passed", None)
 
 
 class FastRunner:
@@ -180,15 +182,17 @@ class FastRunner:
         ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         phases = self._phases(result, path, line)
         told = phases[-1][0]
-        if self._every_phase:
-            phases += [("teardown", "passed", None)]
         if self._record is not None:
             self._record(host, control, result)
         keywords: Mapping[str, Literal[1]] = dict.fromkeys(item.keywords, 1)
         item.user_properties += properties(result)
-        for when, outcome, why in phases:
+        for when, outcome, why in (*phases, _TORN_DOWN):
             if when == "teardown":
-                self._tear_down(item, nextitem)
+                # What tests before this one have set up, and this one's neighbours do not need.
+                ending = item.session.shouldfail or item.session.shouldstop
+                tear_down_for(item, None if ending else nextitem)
+            if when != told and not self._every_phase:
+                continue
             report = pytest.TestReport(
                 item.nodeid,
                 item.location,
@@ -204,14 +208,12 @@ class FastRunner:
             if when == told and self._record is None:
                 vars(report)["ipvs_audit"] = describe(host, control, result)
             ihook.pytest_runtest_logreport(report=report)
-        if not self._every_phase:
-            self._tear_down(item, nextitem)
         forget_fixtures(item)
         ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
     def _phases(self, result: Result, path: str, line: int) -> list[Phase]:
-        """What is reported of the set-up, where anybody hears it, and of the test."""
+        """What pytest reports of the set-up, and of the test where it got so far."""
         if result.verdict is Verdict.ERROR:
             return [("setup", "failed", failure_text(path, line, result.message))]
         if (because := skipped_because(result, strict=self._strict)) is not None:
@@ -220,13 +222,7 @@ class FastRunner:
             called = ("call", "failed", failure_text(path, line, because))
         else:
             called = ("call", "passed", None)
-        return [("setup", "passed", None), called] if self._every_phase else [called]
-
-    @staticmethod
-    def _tear_down(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-        """Tear down what earlier tests have set up, and this one's neighbours do not need."""
-        ending = item.session.shouldfail or item.session.shouldstop
-        tear_down_for(item, None if ending else nextitem)
+        return [("setup", "passed", None), called]
 
     def _place(self, item: pytest.Function) -> tuple[str, int]:
         """File and line of a test; pytest looks for them again for each one of a function."""
