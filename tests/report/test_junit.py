@@ -198,3 +198,38 @@ def test_hostile_text_reads_as_text(tmp_path: Path) -> None:
         *("failure", "error", "skipped", "system-out"),
     }
     assert "\\x1b[31;1mred" in str(next(root.iter("failure")).text)
+
+
+def test_hosts_that_are_alike_keep_their_own_class_and_evidence(tmp_path: Path) -> None:
+    def one(name: str, at: str) -> sample_run.HostResult:
+        shown = Evidence("values", f"of {name} <&>", 0, "root (uid 0)", at)
+        return sample_run.host(
+            name, sample_run.result("EST-4", Verdict.FAIL, evidence=(shown, replace(shown, at="")))
+        )
+
+    hosts = (one('a"1', "2026-11-23T02:00:00Z"), one("b2", "2026-11-23T02:00:07Z"))
+    root = parsed(sample_run.run(hosts), tmp_path)
+    for host, at in zip(hosts, ("02:00:00Z", "02:00:07Z"), strict=True):
+        case = case_of(suite_of(root, host.name), "EST-4")
+        assert str(case.get("classname")).startswith(f"ipvs_audit.{host.id}")
+        printed = str(case.findtext("system-out"))
+        assert f"of {host.name} <&>" in printed
+        assert f"{at}\n" in printed
+
+
+def test_no_text_of_a_host_takes_the_place_of_its_class_or_evidence(tmp_path: Path) -> None:
+    text = "\ufdd0 and \ufdd1"
+    shown = Evidence("values", text, 0, "root (uid 0)", text)
+    wrong = replace(
+        sample_run.result("EST-4", Verdict.FAIL, evidence=(shown,)),
+        **dict.fromkeys(("name", "message", "expected", "observed", "fix"), text),
+    )
+    host = replace(sample_run.host("web1", wrong), reason=text, facts={text: text}, groups=(text,))
+    written_out = written(sample_run.run((host,)), tmp_path).read_text(encoding="utf-8")
+    assert "\\ufdd0 and \\ufdd1" in written_out
+    assert "\ufdd0" not in written_out
+    assert "\ufdd1" not in written_out
+    root = ET.fromstring(written_out)  # noqa: S314  # our own
+    case = case_of(root[0], "EST-4")
+    assert case.findtext("failure", "").count("\\ufdd1") == 4
+    assert "ipvs_audit" not in str(case.get("name"))

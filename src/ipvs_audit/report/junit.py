@@ -6,15 +6,19 @@ at dots, and trims what a case printed: 1,000 characters where it passed or was 
 where it failed (TestResult, SuiteResult and CaseResult of its junit plugin). So each host has an
 id and a class of its own. Its junit-10.xsd knows no ``disabled`` attribute.
 
-The junit-xml library makes each suite; the file is put together suite by suite, so that a fleet
-of 10,000 hosts is never in memory as one tree.
+The junit-xml library makes each suite and each case; the file is put together suite by suite, so
+that a fleet of 10,000 hosts is never in memory as one tree. Hosts have much alike: what a control
+says is made once, with gaps for the host's own class and evidence, and kept for the next host.
 """
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
 
 from junit_xml import TestCase, TestSuite
 
@@ -23,7 +27,7 @@ from ipvs_audit.model.verdict import Evidence, Result, Verdict
 from ipvs_audit.report import latency_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ipvs_audit.model.results import HostResult, Run
@@ -35,6 +39,9 @@ LOUD_LIMIT = 32_000
 _TEXT_LIMIT = 8_000
 _MESSAGE_LIMIT = 1_000
 _NAME_LIMIT = 200
+#: Stand for the class and the evidence of a host in what many hosts have alike: of Unicode's
+#: noncharacters, which ``visible`` leaves in no text.
+_CLASS, _PRINTED = "\ufdd0", "\ufdd1"
 
 
 def write(run: Run, path: Path) -> None:
@@ -77,42 +84,44 @@ def _parts(run: Run, hosts: Sequence[HostResult], classes: Sequence[str]) -> Ite
     head = ET.Element("testsuites", {"name": "ipvs-audit", **totals})
     yield '<?xml version="1.0" encoding="utf-8"?>\n'
     yield ET.tostring(head, encoding="unicode").replace(" />", ">\n")
-    for host, classname in zip(hosts, classes, strict=True):
-        yield ET.tostring(_suite(run, host, classname), encoding="unicode") + "\n"
+    for host, classname, counts in zip(hosts, classes, suites, strict=True):
+        yield from _suite(run, host, classname, counts)
     yield "</testsuites>\n"
 
 
 def _counted(host: HostResult) -> dict[str, int]:
     raw = [result.verdict for result in host.controls if not result.waived]
+    failures = raw.count(Verdict.FAIL)
+    errors = raw.count(Verdict.ERROR) or int(not host.controls and host.state == "unreachable")
     return {
         "tests": len(host.controls) or 1,
-        "failures": raw.count(Verdict.FAIL),
-        "errors": raw.count(Verdict.ERROR)
-        or int(not host.controls and host.state == "unreachable"),
+        "failures": failures,
+        "errors": errors,
+        "skipped": max(len(host.controls), 1) - failures - errors - raw.count(Verdict.PASS),
     }
 
 
-def _suite(run: Run, host: HostResult, classname: str) -> ET.Element:
-    cases = [_case(host, classname, result) for result in host.controls] or [
-        _lone_case(host, classname)
-    ]
+def _suite(run: Run, host: HostResult, classname: str, counts: Mapping[str, int]) -> Iterator[str]:
     suite = TestSuite(
         _name(host.name),
-        [case for case, _ in cases],
         id=classname.rpartition(".")[2],
         hostname=_name(host.name),
         timestamp=_timestamp(host.started or run.started),
-        properties=dict(_properties(host)),
     )
     element: ET.Element = suite.build_xml_doc(encoding="utf-8")
     del element.attrib["disabled"]
+    for name, count in counts.items():
+        element.set(name, str(count))
     element.set("time", _seconds(host))
-    # The library writes every skipped case with the type "skipped"; ours say why.
-    kinds = [kind for _, kind in cases]
-    for case, kind in zip(element.iter("testcase"), kinds, strict=True):
-        for skipped in case.iter("skipped"):
-            skipped.set("type", kind)
-    return element
+    yield ET.tostring(element, encoding="unicode").removesuffix(" />")
+    yield "><properties>"
+    yield from (_property(*each) for each in dict(_properties(host)).items())
+    yield "</properties>"
+    for result in host.controls:
+        yield _case(host, classname, result)
+    if not host.controls:
+        yield _filled(_drawn(*_lone_case(host)), classname, "")
+    yield "</testsuite>\n"
 
 
 def _properties(host: HostResult) -> Iterator[tuple[str, str]]:
@@ -133,36 +142,63 @@ def _properties(host: HostResult) -> Iterator[tuple[str, str]]:
             yield "before remediation", _message(", ".join(changed))
 
 
-def _case(host: HostResult, classname: str, result: Result) -> tuple[TestCase, str]:
+@lru_cache(maxsize=512)
+def _property(name: str, value: str) -> str:
+    suite: ET.Element = TestSuite("", properties={name: value}).build_xml_doc(encoding="utf-8")
+    return ET.tostring(suite[0][0], encoding="unicode")
+
+
+def _case(host: HostResult, classname: str, result: Result) -> str:
     loud = result.verdict.bad and not result.waived
+    printed = _printed(result.evidence, LOUD_LIMIT if loud else QUIET_LIMIT)
+    unreachable = host.state == "unreachable"
+    drawn = _case_form(replace(result, evidence=()), bool(printed), unreachable)
+    return _filled(drawn, classname, printed)
+
+
+def _filled(drawn: str, classname: str, printed: str) -> str:
+    named = drawn.replace(_CLASS, escape(classname, {'"': "&quot;"}))
+    return named.replace(_PRINTED, escape(printed))
+
+
+# Bounded: a fleet in which nothing is alike gains nothing, and costs little.
+@lru_cache(maxsize=512)
+def _case_form(result: Result, proven: bool, unreachable: bool) -> str:
     case = TestCase(
         _name(f"{result.control} {result.name}"),
-        classname=classname,
-        stdout=_printed(result.evidence, LOUD_LIMIT if loud else QUIET_LIMIT) or None,
+        classname=_CLASS,
+        stdout=_PRINTED if proven else None,
     )
     # A failure or error without message and text would be read as a pass: both always have one.
     message = _message(result.message) or f"{result.verdict.word}, and no reason was given"
-    text = _text(result)
+    text, kind = _text(result), result.verdict.word
     match result.verdict:
         case Verdict.FAIL if result.waived:
-            case.add_skipped_info(f"waived fail: {message}", text)
-            return case, "waived fail"
+            kind = "waived fail"
+            case.add_skipped_info(f"{kind}: {message}", text)
         case Verdict.FAIL:
             case.add_failure_info(message, text, "fail")
         case Verdict.ERROR:
-            case.add_error_info(
-                message, text, "unreachable" if host.state == "unreachable" else "error"
-            )
+            case.add_error_info(message, text, "unreachable" if unreachable else "error")
         case Verdict.INCONCLUSIVE | Verdict.NOT_APPLICABLE:
-            case.add_skipped_info(f"{result.verdict.word}: {message}", text)
+            case.add_skipped_info(f"{kind}: {message}", text)
         case Verdict.PASS:
             pass
-    return case, result.verdict.word
+    return _drawn(case, kind)
 
 
-def _lone_case(host: HostResult, classname: str) -> tuple[TestCase, str]:
-    """The one case of a host that has no results: Jenkins would drop its suite without one."""
-    case = TestCase("audit", classname=classname)
+def _drawn(case: TestCase, kind: str) -> str:
+    """A case as the library writes it in its suite, but for the type of what it skips."""
+    element: ET.Element = TestSuite("", [case]).build_xml_doc(encoding="utf-8")[0]
+    # The library writes every skipped case with the type "skipped"; ours say why.
+    for skipped in element.iter("skipped"):
+        skipped.set("type", kind)
+    return ET.tostring(element, encoding="unicode")
+
+
+def _lone_case(host: HostResult) -> tuple[TestCase, str]:
+    """The one case of a host that has no results; Jenkins would drop a suite without one."""
+    case = TestCase("audit", classname=_CLASS)
     if host.state == "unreachable":
         reason = _message(host.reason) or "the host could not be collected"
         case.add_error_info(reason, reason, "unreachable")
@@ -200,10 +236,15 @@ def _one(shown: Evidence, limit: int) -> str:
     status = "" if shown.status is None else f", exit {shown.status}"
     head = clipped(one_line(f"[{shown.section}] {shown.user}{status}, {shown.at}"), limit)
     room = max(limit - len(head) - 64, 0)  # 64 holds the mark of the cut
-    output, cut = visible_head(shown.output.rstrip("\n"), room)
-    cut += shown.cut
+    return f"{head}\n{_output(shown.output, shown.cut, room)}\n"
+
+
+@lru_cache(maxsize=256)
+def _output(whole: str, unshown: int, room: int) -> str:
+    output, cut = visible_head(whole.rstrip("\n"), room)
+    cut += unshown
     mark = f"\n[… {cut:,} characters cut; see snapshots.jsonl.gz]" if cut else ""
-    return f"{head}\n{output}{mark}\n"
+    return f"{output}{mark}"
 
 
 def _classnames(hosts: Sequence[HostResult]) -> list[str]:

@@ -101,14 +101,18 @@ class Drawn:
     def _figure(self, shown: Evidence) -> str:
         about = (shown.section, shown.user, shown.status, shown.output, shown.cut)
         start, between, end = self._figure_form(*about)
-        return f"{start}{_text(shown.at)}{between}{_text(utc(shown.at))}{end}"
+        machine, people = _moment(shown.at)
+        return f"{start}{machine}{between}{people}{end}"
 
     def _draw_figure(self, *about: str | int | None) -> list[str]:
         return str(self._parts.evidence(*about, _GAP, _GAP, _PAGE)).split(_GAP)
 
 
-def _text(text: str) -> Markup:
-    return escape(visible(text))
+# A host's evidence is of a few moments.
+@lru_cache(maxsize=256)
+def _moment(at: str) -> tuple[str, str]:
+    """A moment as programs and as people read it, for a page."""
+    return str(escape(visible(at))), str(escape(visible(utc(at))))
 
 
 def _drawn(html: str) -> Markup:

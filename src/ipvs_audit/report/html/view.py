@@ -58,13 +58,44 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One host, with a cell for each control of the run."""
+    """One host.
+
+    Attributes:
+        host: what was found.
+        status: the worst of its controls.
+        anchor: id of its details.
+        page: where its details are: empty for the page itself, None where none has them.
+        controls: those of the run.
+    """
 
     host: HostResult
     status: Status
     anchor: str
-    href: str
-    cells: tuple[Cell, ...]
+    page: str | None
+    controls: tuple[Control, ...]
+
+    @property
+    def href(self) -> str:
+        """Link to its details; empty where they are not to be had from this page."""
+        return _href(self.page, self.anchor)
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """A cell for each control of the run: made when asked for, for a fleet has many."""
+        found = {result.control: result for result in self.host.controls}
+        cells = []
+        for number, control in enumerate(self.controls, 1):
+            result = found.get(control.id)
+            place = f"{self.anchor}:{control.id if _SAFE.fullmatch(control.id) else number}"
+            href = _href(self.page, place)
+            cells.append(Cell(control, result, status_of(result), place, href))
+        return tuple(cells)
+
+    @property
+    def statuses(self) -> tuple[Status, ...]:
+        """The statuses of its cells."""
+        found = {result.control: result for result in self.host.controls}
+        return tuple(status_of(found.get(control.id)) for control in self.controls)
 
     @property
     def label(self) -> str:
@@ -125,7 +156,7 @@ class Group:
         """Those that share rows by the statuses of their controls, in the order of the rows."""
         found: dict[tuple[Status, ...], list[Row]] = {}
         for row in self.shared:
-            whole = (row.status, *(cell.status for cell in row.cells))
+            whole = (row.status, *row.statuses)
             key = whole if whole in found or len(found) < PATTERNS_A_GROUP else (row.status,)
             found.setdefault(key, []).append(row)
         return tuple(Pattern(tuple(rows), len(key) == 1) for key, rows in found.items())
@@ -192,14 +223,15 @@ class Fleet:
                     page = "" if host.name in held else None
                 elif large:
                     page = _page_name(placed // HOSTS_A_PAGE + 1)
-                rows.append(_row(run, host, anchors[host.name], page))
+                anchor = anchors[host.name]
+                rows.append(Row(host, host_status(host), anchor, page, run.controls))
                 placed += 1
             groups.append(Group(name, tuple(rows), large))
         every = tuple(row for group in groups for row in group.rows)
         return cls(
             groups=tuple(groups),
             pages=tuple(_pages(every)) if large and held is None else (),
-            detailed=tuple(row for row in every if row.href.startswith("#")),
+            detailed=tuple(row for row in every if row.page == ""),
             large=large,
         )
 
@@ -228,16 +260,6 @@ def _anchors(run: Run) -> dict[str, str]:
         used.add(host.id)
         anchors[host.name] = f"h-{host.id}" if usable else f"h:{number}"
     return anchors
-
-
-def _row(run: Run, host: HostResult, anchor: str, page: str | None) -> Row:
-    found = {result.control: result for result in host.controls}
-    cells = []
-    for number, control in enumerate(run.controls, 1):
-        result = found.get(control.id)
-        place = f"{anchor}:{control.id if _SAFE.fullmatch(control.id) else number}"
-        cells.append(Cell(control, result, status_of(result), place, _href(page, place)))
-    return Row(host, host_status(host), anchor, _href(page, anchor), tuple(cells))
 
 
 def _href(page: str | None, anchor: str) -> str:
