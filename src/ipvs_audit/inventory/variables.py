@@ -226,9 +226,9 @@ class _Host:
         """
         if plugin.unsupported:
             self.refuse((self.last(CONNECTION) or CONNECTION)[0], plugin.unsupported)
-        for name, way_out in plugin.refused.items():
-            if self.last((name,)) is not None:
-                self.refuse(name, f"is not followed: {way_out}")
+        for name in self.variables:
+            if name in plugin.refused and self.last((name,)) is not None:
+                self.refuse(name, f"is not followed: {plugin.refused[name]}")
         if (found := self.last(plugin.verify)) is not None and not self.flag(found[0]):
             self.refuse(
                 found[0], "is false; an audit verifies whom it asks: name the CA in a kubeconfig"
