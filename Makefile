@@ -93,18 +93,16 @@ latency-study: dev
 	@$(BIN)/python bench/latency_concurrency.py
 	@$(BIN)/python -m lab.latency_study --minutes $(or $(MINUTES),45)
 
-BENCHES := $(addprefix bench-,collect sampling judge inventory probe resolve)
-OTHER_BENCHES := bench-forks bench-reports
-.PHONY: bench bench-scale bench-start $(BENCHES) $(OTHER_BENCHES)
-bench: $(BENCHES) bench-start
+# The parts of make bench; none of them is right beside other work.
+BENCHES := $(addprefix bench-,start judge scale inventory probe resolve client collect wall-clock sampling)
+OTHER_BENCHES := bench-forks bench-reports bench-tests
+.PHONY: bench $(BENCHES) $(OTHER_BENCHES)
+bench: $(BENCHES)
+	@$(BIN)/python bench/summary.py
 $(BENCHES) $(OTHER_BENCHES): bench-%: dev
 	@./tools/test-packages.sh
-	@$(BIN)/python bench/$*.py $(HOSTS)
-bench-collect bench-sampling: .venv-bench/.done
-bench-start: dev
-	@$(BIN)/python bench/start.py $(PAIRS)
-bench-scale: dev
-	@$(BIN)/python bench/scale.py $(or $(HOSTS),100000) $(or $(SHARDS),10)
+	@$(BIN)/python bench/$(subst -,_,$*).py
+bench-collect bench-sampling bench-wall-clock: .venv-bench/.done
 .venv-bench/.done: bench/requirements.lock
 	@[ -x .venv-bench/bin/python ] || $(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \

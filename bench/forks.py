@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loopback_fleet import delayed, fleet, quiet_environment
-from timing import note, run, table
+from timing import given, note, run, table
 
 if TYPE_CHECKING:
     from loopback_fleet import Fleet
@@ -60,4 +60,4 @@ def main(hosts: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 400))
+    sys.exit(main(given("HOSTS", 400)))

@@ -1,6 +1,6 @@
 """How long reading a big YAML inventory takes, beside ``ansible-inventory --list``.
 
-    make bench-inventory [HOSTS=10000]
+    make bench-inventory [HOSTS=10000] [PAIRS=5]
 
 Both read the same file. What the audit uses of each host is compared, and then, outside of what is
 timed, every variable of every host.
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from loopback_fleet import quiet_environment
-from timing import goal, note, run, say_started, table
+from timing import Goal, cpu, given, goals, in_turn, run, say_started, table
 
 LEAST_TIMES = 4.0
 _GROUPS = 40
@@ -97,44 +97,42 @@ def theirs(whole: dict[str, Any]) -> dict[str, list[object]]:
     }  # fmt: skip
 
 
-def main(hosts: int) -> int:
+def main(hosts: int, pairs: int) -> int:
     """Measure and compare; 1 where the two do not say the same."""
     with tempfile.TemporaryDirectory(prefix="ipvs-audit-bench-") as name:
         room = Path(name)
         source, told = write(room / "hosts.yml", hosts), room / "told.json"
         (room / "none.cfg").touch()
         environment = quiet_environment()
-        command = [sys.executable, Path(__file__), "read", source, told]
-        took = run(command, cwd=room, env=environment)
-        note(f"ipvs-audit: {took.seconds:.1f} s")
-        listed = run(
-            [Path(sys.executable).with_name("ansible-inventory"), "--list", "-i", source],
-            cwd=room,
-            env={**environment, "ANSIBLE_CONFIG": str(room / "none.cfg")},
+        took = in_turn(
+            pairs,
+            lambda: run(
+                [sys.executable, Path(__file__), "read", source, told], cwd=room, env=environment
+            ),
+            lambda: run(
+                [Path(sys.executable).with_name("ansible-inventory"), "--list", "-i", source],
+                cwd=room,
+                env={**environment, "ANSIBLE_CONFIG": str(room / "none.cfg")},
+            ),
+            f"{hosts:,} hosts",
         )
-        note(f"ansible-inventory: {listed.seconds:.1f} s")
+        listed = took.theirs[-1]
         whole = json.loads(listed.output[listed.output.index("{") :])
         same = json.loads(told.read_text()) == theirs(whole)
         every = [sys.executable, Path(__file__), "variables", source, told]
         run(every, cwd=room, env=environment)
         all_same = json.loads(told.read_text()) == whole["_meta"]["hostvars"]
-    times = listed.cpu / took.cpu  # other work on the machine weighs less on it
     table(
-        f"Reading a YAML inventory of {hosts:,} hosts",
-        ["program", "s", "CPU s", "peak, MiB"],
-        [
-            ["ipvs-audit", f"{took.seconds:.1f}", f"{took.cpu:.1f}", f"{took.peak:.0f}"],
-            ["ansible-inventory --list", f"{listed.seconds:.1f}", f"{listed.cpu:.1f}",
-             f"{listed.peak:.0f}"],
-        ],
-    )  # fmt: skip
-    table(
+        f"Reading a YAML inventory of {hosts:,} hosts, medians of {pairs} pairs",
+        ["", "CPU s", "`ansible-inventory --list`, CPU s", "times", "pairs", "peak, MiB"],
+        [["ipvs-audit", *took.cells(cpu), f"{max(one.peak for one in took.ours):.0f}"]],
+    )
+    goals(
+        "inventory",
         "Inventory: goals",
-        ["", "found", "goal", ""],
         [
-            ["times less CPU", f"{times:.2f}", f">= {LEAST_TIMES}", goal(times >= LEAST_TIMES)],
-            ["same hosts, groups and settings", str(same), "True", goal(same)],
-            ["same variables, all of them", str(all_same), "True", goal(all_same)],
+            Goal("times less CPU than ansible-inventory", 1 / took.times(cpu), ">=", LEAST_TIMES),
+            Goal("the same hosts, groups, settings and variables", same and all_same, ">=", 1),
         ],
     )
     return int(not (same and all_same))
@@ -145,4 +143,4 @@ if __name__ == "__main__":
         sys.exit(ours(*sys.argv[2:4]))
     if sys.argv[1:2] == ["variables"]:
         sys.exit(variables(*sys.argv[2:4]))
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000))
+    sys.exit(main(given("HOSTS", 10_000), given("PAIRS", 5)))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from ipvs_audit.probe import framing, script
 from ipvs_audit.transport.connect import open_connection
 from loopback_fleet import Server, keygen, serve
-from timing import goal, note, table
+from timing import Goal, given, goals, note, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,13 +119,13 @@ def main(count: int) -> int:
         ["this machine", "sh -c true", "the probe", "namespaces found"],
         [[what, f"{true:.2f}", f"{probe:.2f}", str(found)] for what, true, probe, found in rows],
     )
-    shown = [
-        [f"CPU s, {what}", f"{probe:.2f}", f"< {MOST_SECONDS:g}", goal(probe < MOST_SECONDS)]
-        for what, _, probe, _ in rows
-    ]
-    table("Probe: goals", ["", "found", "goal", ""], shown)
+    goals(
+        "probe",
+        "Probe: goals",
+        [Goal(f"CPU s, {what}", probe, "<=", MOST_SECONDS) for what, _, probe, _ in rows],
+    )
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 500))
+    sys.exit(main(given("NAMESPACES", 500)))

@@ -9,13 +9,13 @@ what it imports, as it has for whoever installed it or ran it before.
 
 from __future__ import annotations
 
-import statistics
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from loopback_fleet import quiet_environment
-from timing import goal, note, run, table
+from timing import Goal, cpu, given, goals, in_turn, run, table
 
 _BIN = Path(sys.executable).parent
 #: What is typed -> its arguments, its exit codes, at most how many times an empty pytest run.
@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[list[str], tuple[int, ...], float]] = {
 
 def main(pairs: int) -> int:
     """Measure; 0 whatever the figures are, unless a program fails."""
-    rows = []
+    rows, found = [], []
     with tempfile.TemporaryDirectory(prefix="ipvs-audit-bench-") as name:
         room = Path(name)
         (room / "test_empty.py").write_text("def test_nothing():\n    pass\n")
@@ -38,26 +38,24 @@ def main(pairs: int) -> int:
         quiet.pop("PYTHONDONTWRITEBYTECODE", None)
         plain = quiet | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         empty = [_BIN / "pytest", "-q", "-c", "/dev/null", "--rootdir", room, room]
+
+        nothing = partial(run, empty, cwd=room, env=plain)
         for typed, (words, codes, most) in COMMANDS.items():
-            ours, theirs = [], []
-            for _ in range(pairs + 1):
-                theirs.append(run(empty, cwd=room, env=plain).cpu)
-                command = [_BIN / "ipvs-audit", *words]
-                ours.append(run(command, cwd=room, env=quiet, expect=codes).cpu)
-            ours, theirs = ours[1:], theirs[1:]
-            times = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
-            note(f"{typed}: {times:.2f} times")
-            rows.append(
-                [typed, f"{statistics.median(ours):.2f}", f"{statistics.median(theirs):.2f}",
-                 f"{times:.2f}", f"<= {most}", goal(times <= most)]
-            )  # fmt: skip
+            command = [_BIN / "ipvs-audit", *words]
+
+            ours = partial(run, command, cwd=room, env=quiet, expect=codes)
+            nothing(), ours()
+            took = in_turn(pairs, ours, nothing, typed)
+            rows.append([typed, *took.cells(cpu)])
+            found.append(Goal(typed, took.times(cpu), "<=", most))
     table(
         f"Start-up, medians of {pairs} pairs",
-        ["", "CPU s", "an empty pytest, CPU s", "times", "goal", ""],
+        ["", "CPU s", "an empty pytest, CPU s", "times", "pairs"],
         rows,
     )
+    goals("start", "Start-up: times an empty pytest", found)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 5))
+    sys.exit(main(given("PAIRS", 5)))

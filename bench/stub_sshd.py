@@ -2,8 +2,9 @@
 
     stub_sshd.py PORT HOST_KEY RECORDING SECONDS
 
-It stands for hosts whose counters are sampled: the connection stays open and idle meanwhile. Ends
-by SIGTERM. Runs in the environment of bench/requirements.lock.
+It stands for hosts whose counters are sampled: the connection stays open and idle meanwhile. Other
+commands succeed and say nothing. Ends by SIGTERM. Runs in the environment of
+bench/requirements.lock.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import asyncssh
 
+_KEX = ["curve25519-sha256", "curve25519-sha256@libssh.org"]  # one, as OpenSSH and paramiko name it
 _TOKEN = re.compile(r"start-([0-9a-f]{24})")
 _NONCE = re.compile(rb"nonce='([0-9a-f]{32})'")
 
@@ -48,8 +50,8 @@ async def main(port: int, host_key: str, sections: list[dict[str, Any]], wait: f
 
     async def answer(process: asyncssh.SSHServerProcess[bytes]) -> None:
         found = _TOKEN.search(process.command or "")
-        if found is None:
-            process.exit(127)
+        if found is None:  # of another program
+            process.exit(0)
             return
         mark = f"ipvs-audit-start-{found[1]}".encode()
         process.stdout.write(mark)
@@ -65,7 +67,7 @@ async def main(port: int, host_key: str, sections: list[dict[str, Any]], wait: f
 
     server = await asyncssh.listen(
         "127.0.0.1", port, server_factory=_Anybody, server_host_keys=[host_key],
-        process_factory=answer, encoding=None, kex_algs=["curve25519-sha256"],
+        process_factory=answer, encoding=None, kex_algs=_KEX,
         encryption_algs=["aes128-gcm@openssh.com"], compression_algs=None, backlog=1024,
         login_timeout=120,
     )  # fmt: skip

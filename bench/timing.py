@@ -1,19 +1,23 @@
-"""A program timed from outside, and tables of such figures."""
+"""A program timed from outside, tables of such figures, and the goals that they are held to."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
+#: Where each part of the bench leaves its goals for ``summary.py``.
+FOUND = Path(__file__).parents[1] / ".cache" / "bench"
 #: No program here takes longer, unless it hangs.
 LONGEST = 1200.0
 #: What a program may print to say where its start-up ends: the monotonic clock, which all processes
@@ -50,6 +54,7 @@ def run(
     cwd: Path,
     env: Mapping[str, str] | None = None,
     expect: tuple[int, ...] = (0,),
+    longest: float = LONGEST,
 ) -> Measured:
     """Run a program to its end.
 
@@ -60,7 +65,7 @@ def run(
     start = time.perf_counter()
     with said.open("wb") as out:
         process = subprocess.Popen(
-            ["timeout", "-k", "5", str(LONGEST), *map(str, command)],
+            ["timeout", "-k", "5", str(longest), *map(str, command)],
             cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
         )  # fmt: skip
         try:
@@ -104,9 +109,95 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
     sys.stdout.flush()
 
 
-def goal(met: bool) -> str:
-    """As the tables say it."""
-    return "met" if met else "**missed**"
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A figure, and what it is held to.
+
+    Attributes:
+        what: what was measured, with its unit, e.g. ``peak memory, MB``.
+        found: the figure.
+        sign: ``<=`` or ``>=``.
+        want: the goal.
+    """
+
+    what: str
+    found: float
+    sign: str
+    want: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the figure is as it shall be."""
+        return self.found <= self.want if self.sign == "<=" else self.found >= self.want
+
+    @property
+    def cells(self) -> list[str]:
+        """For a row of a table."""
+        digits = 0 if self.found >= 100 else 2
+        return [
+            self.what,
+            f"{self.found:,.{digits}f}",
+            f"{self.sign} {self.want:,g}",
+            "met" if self.met else "**missed**",
+        ]
+
+
+def goals(part: str, title: str, found: Sequence[Goal]) -> None:
+    """Print goals, and keep them for the table of all parts."""
+    table(title, ["", "found", "goal", ""], [each.cells for each in found])
+    FOUND.mkdir(parents=True, exist_ok=True)
+    (FOUND / f"{part}.json").write_text(json.dumps([asdict(each) for each in found]))
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Two programs that took turns, so that other work on the machine weighs on both."""
+
+    ours: list[Measured]
+    theirs: list[Measured]
+
+    def times(self, of: Callable[[Measured], float]) -> float:
+        """The median of what ours took as often as theirs, pair by pair."""
+        both = zip(self.ours, self.theirs, strict=True)
+        return statistics.median(of(one) / of(other) for one, other in both)
+
+    def median(self, of: Callable[[Measured], float]) -> float:
+        """What ours took."""
+        return statistics.median(map(of, self.ours))
+
+    def cells(self, of: Callable[[Measured], float]) -> list[str]:
+        """The medians of both, for a table; each pair's ratio, lowest and highest."""
+        both = zip(self.ours, self.theirs, strict=True)
+        ratios = [of(one) / of(other) for one, other in both]
+        return [
+            f"{self.median(of):.2f}",
+            f"{statistics.median(map(of, self.theirs)):.2f}",
+            f"{self.times(of):.2f}",
+            f"{min(ratios):.2f} to {max(ratios):.2f}",
+        ]
+
+
+def cpu(took: Measured) -> float:
+    """CPU seconds: other work on the machine weighs less on them than on the clock."""
+    return took.cpu
+
+
+def in_turn(
+    pairs: int, ours: Callable[[], Measured], theirs: Callable[[], Measured], what: str
+) -> Pairs:
+    """Run two programs one after the other, that many times."""
+    found = Pairs([], [])
+    for number in range(1, pairs + 1):
+        found.theirs.append(theirs())
+        found.ours.append(ours())
+        times = found.ours[-1].cpu / found.theirs[-1].cpu
+        note(f"{what}, pair {number} of {pairs}: {times:.2f} times the CPU")
+    return found
+
+
+def given(name: str, default: int) -> int:
+    """What was typed, as in ``make bench-judge HOSTS=1000``: make hands it on."""
+    return int(os.environ.get(name) or default)
 
 
 def note(text: str) -> None:
