@@ -6,8 +6,9 @@ import pickle
 import re
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -150,6 +151,53 @@ def test_host_that_hangs_in_a_library_is_given_up_on_and_takes_no_place(
     assert all(isinstance(evidence[f"host{n}"], Snapshot) for n in range(1, 10))
     assert hung.closed
     free.set()
+
+
+def test_hosts_that_were_done_in_time_are_not_late_because_nobody_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, under_way = SimpleNamespace(monotonic=lambda: 1000.0), []
+    monkeypatch.setattr("ipvs_audit.transport.deadline.time", clock)
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            under_way.append(super().submit(fn, *args, **kwargs))
+            return under_way[-1]
+
+    with Pool(8) as pool:
+        results = collect(
+            targets(8),
+            open_connection=lambda *_: Stub(),
+            settings=SETTINGS,
+            executor=pool,
+            forks=8,
+        )
+        evidence = [next(results)]
+        assert not wait(under_way, 20).not_done
+        clock.monotonic = lambda: 2000.0  # so long did it take to save the first
+        evidence += results
+    assert [each.message for each in evidence if isinstance(each, Failure)] == []
+    assert len(evidence) == 8
+
+
+def test_a_request_to_stop_interrupts_it_in_its_own_time() -> None:
+    asked = threading.Event()
+    waiting = Stub()
+    waiting.behave = lambda _script: waiting.ended.wait(20) and Output(0, b"", b"")
+    results = collect(
+        targets(5),
+        open_connection=lambda target, _: Stub() if target.name == "host0" else waiting,
+        settings=SLOW,
+        forks=2,
+        stop=asked.is_set,
+    )
+    evidence = [next(results)]
+    asked.set()
+    with pytest.raises(KeyboardInterrupt):
+        drain(results, evidence)
+    assert isinstance(evidence[0], Snapshot)
+    assert [each.kind for each in evidence[1:]] == ["interrupted"] * 4
+    assert waiting.ended.wait(20)
 
 
 @pytest.mark.parametrize(("retry", "tries"), [("never", 1), ("once", 2), ("backoff", 11)])

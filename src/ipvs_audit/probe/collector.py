@@ -17,7 +17,7 @@ from ipvs_audit.probe.thread_per_call import ThreadPerCallExecutor
 from ipvs_audit.transport.deadline import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from ipvs_audit.model.target import Target
     from ipvs_audit.snapshot import Failure, Snapshot
@@ -45,7 +45,8 @@ def collect(
     keep: Callable[[Target, Connection], bool] | None = None,
     executor: Executor | None = None,
     overrun: float | None = None,
-) -> Iterator[Snapshot | Failure]:
+    stop: Callable[[], bool] = lambda: False,
+) -> Generator[Snapshot | Failure, None, None]:
     """Collect every target; exactly one snapshot or failure for each, as they come in.
 
     At most ``forks`` hosts are being connected to at a time. A host that is connected makes room
@@ -70,6 +71,7 @@ def collect(
         overrun: seconds beyond its deadline after which a host is given up; None for
             :data:`~ipvs_audit.model.limits.DEADLINE_OVERRUN`. An executor that restarts the hosts
             of a lost worker needs more.
+        stop: asked all the time; true interrupts it, as Ctrl-C does.
     """
     usual = Policy()
 
@@ -91,6 +93,7 @@ def collect(
         forks=max(1, forks),
         under_way=max(1, forks, under_way or 0),
         overrun=limits.DEADLINE_OVERRUN if overrun is None else overrun,
+        stop=stop,
     )
     return run.evidence()
 
@@ -106,8 +109,10 @@ class _Run:
         forks: int,
         under_way: int,
         overrun: float,
+        stop: Callable[[], bool],
     ) -> None:
         self._jobs = jobs
+        self._stop = stop
         self._own = executor is None
         self._executor = executor or ThreadPerCallExecutor()
         self._most = under_way
@@ -120,11 +125,13 @@ class _Run:
         self._news: queue.SimpleQueue[Future[Snapshot | Failure] | None] = queue.SimpleQueue()
         self._slots = ConnectionSlots(forks, lambda: self._news.put(None))
 
-    def evidence(self) -> Iterator[Snapshot | Failure]:
+    def evidence(self) -> Generator[Snapshot | Failure, None, None]:
         """What each host gave, as it comes."""
         try:
             while self._fill():
                 yield from self._next()
+                if self._stop():
+                    raise KeyboardInterrupt  # noqa: TRY301  # as Ctrl-C does, in this very place
         except KeyboardInterrupt:
             yield from self._interrupted()
             raise
@@ -185,7 +192,7 @@ class _Run:
             yield result
         while self._running:
             future, running = next(iter(self._running.items()))
-            if not running.deadline.over():
+            if future.done() or not running.deadline.over():
                 break
             future.cancel()
             running.handle.abandon()
