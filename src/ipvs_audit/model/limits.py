@@ -18,6 +18,16 @@ FORKS = 64
 #: Hosts under way for each fork. Most of them wait for their second sample, which costs this
 #: machine a socket, two idle threads and some memory, and the network nothing.
 HOSTS_PER_FORK = 8
+#: Hosts from which several processes collect unless told otherwise (``--processes``), how many
+#: where there are as many cores, and the most. One process that saves and evaluates what they
+#: collect keeps up with eight.
+SEVERAL_PROCESSES_FROM = 201
+USUAL_PROCESSES = 8
+MOST_PROCESSES = 64
+#: Seconds for collecting processes to end once they are asked to, before they are killed.
+PROCESSES_END = 15.0
+#: Seconds beyond a host's deadline, and its overrun, in which some process must tell of a host.
+PROCESSES_SILENT = 60.0
 #: Seconds between two looks for Ctrl-C, which no platform lets a longer wait notice.
 INTERRUPT_CHECK = 0.5
 #: Seconds before a host is tried again: doubled from the first to the longest, for a busy host.
