@@ -133,8 +133,9 @@ def test_a_third_signal_ends_at_once_and_names_the_way_back(tmp_path: Path) -> N
     [
         (signal.SIGTERM, False, ()),
         (signal.SIGTERM, True, ("-n", "2")),
+        (signal.SIGINT, True, ("--processes", "2")),
     ],
-    ids=["term", "term to all processes under xdist"],
+    ids=["term", "term to all processes under xdist", "Ctrl-C with processes that collect"],
 )
 def test_an_audit_reports_what_it_has_collected(
     audit: Audit, tmp_path: Path, mute: int, number: int, *, whole_group: bool, arguments: Any

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -62,9 +63,13 @@ def collected(count: int, hosts: int, connect: Any, **changes: Any) -> list[Snap
         return list(there.evidence())
 
 
-def started(count: int, hosts: int, connect: Any, **changes: Any) -> CollectingProcesses:
+def started(
+    count: int, hosts: int, connect: Any, **changes: Any
+) -> contextlib.closing[CollectingProcesses]:
     changes.setdefault("settings", SLOW)
-    return CollectingProcesses(count, targets(hosts), open_connection=connect, **changes)
+    return contextlib.closing(
+        CollectingProcesses(count, targets(hosts), open_connection=connect, **changes)
+    )
 
 
 def nonce_of(script: bytes) -> str:
@@ -323,7 +328,7 @@ def test_a_process_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -
 
 
 ALONE = """\
-import os, sys
+import sys
 from pathlib import Path
 sys.path[:0] = {path!r}
 from test_processes import held, started

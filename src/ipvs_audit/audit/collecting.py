@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 from ipvs_audit.audit.engine import engine
 from ipvs_audit.audit.open_files import raise_open_file_limit
+from ipvs_audit.audit.process_count import how_many, obstacle, usable_cores
 from ipvs_audit.model import limits
 from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.model.text import counted
 from ipvs_audit.probe.collector import collect
+from ipvs_audit.probe.processes import CollectingProcesses
 from ipvs_audit.snapshot import Failure, Snapshot, store
 from ipvs_audit.transport.connect import import_clients, open_connection
 
@@ -67,32 +70,54 @@ def collect_evidence(
             targets = _reuse_evidence(audit, targets, saved, progress)
         most = options.forks if options.engine else limits.HOSTS_PER_FORK * options.forks
         forks, under_way, told = raise_open_file_limit(options.forks, most, kept)
-        if told:
-            audit.notes.append(told)
-            progress.say(f"ipvs-audit: {told}")
+        _tell(audit, progress, told)
         import_clients(targets)
-        with (
-            engine(options.engine, forks, options.deadline) as where,
-            progress.track(len(targets)) as tell,
-        ):
+        with engine(options.engine, forks, options.deadline) as where:
             if where.note:
                 audit.notes.append(where.note)
-            for evidence in collect(
-                targets,
-                settings=options.connection,
-                open_connection=open_connection,
-                policies=audit.policies,
-                forks=where.forks,
-                under_way=under_way,
-                editable_files=bool(options.remedy.mode),
-                keep=keep,
-                executor=where.executor,
-                overrun=where.overrun,
-            ):
-                saved.write(evidence)
-                audit.add_evidence([evidence])
-                tell(evidence)
-    if told := _turned_to_openssh(audit.collected.values()):
+            how: dict[str, Any] = {
+                "settings": options.connection,
+                "open_connection": open_connection,
+                "policies": audit.policies,
+                "forks": where.forks,
+                "under_way": under_way,
+                "editable_files": bool(options.remedy.mode),
+            }
+            processes = None
+            if where.executor is None:
+                processes = _processes(audit, targets, progress, how, obstacle(kept))
+            here = collect(
+                targets, **how, keep=keep, executor=where.executor, overrun=where.overrun
+            )
+            # The processes are there before the thread that draws the progress.
+            with closing(processes or here), progress.track(len(targets)) as tell:
+                for evidence in processes.evidence() if processes else here:
+                    saved.write(evidence)
+                    audit.add_evidence([evidence])
+                    tell(evidence)
+            for told in processes.notes if processes else ():
+                _tell(audit, progress, told)
+    _tell(audit, progress, _turned_to_openssh(audit.collected.values()))
+
+
+def _processes(
+    audit: AuditSession, targets: list[Target], progress: Progress, how: dict[str, Any], why: str
+) -> CollectingProcesses | None:
+    """Processes that collect; None where this one does, for a reason ``why`` or others."""
+    asked = audit.options.processes
+    count, told = how_many(asked, len(targets), cores=usable_cores(), obstacle=why)
+    _tell(audit, progress, told)
+    if count > 1:
+        try:
+            return CollectingProcesses(count, targets, **how)
+        except OSError as wrong:
+            _tell(audit, progress, f"One process collects, not {count}: {wrong.strerror}.")
+    return None
+
+
+def _tell(audit: AuditSession, progress: Progress, told: str) -> None:
+    """Say something in the terminal and in the reports; nothing where it is empty."""
+    if told:
         audit.notes.append(told)
         progress.say(f"ipvs-audit: {told}")
 
@@ -143,6 +168,5 @@ def _reuse_evidence(
         f"Resumed from {audit.earlier.identity.id}: the evidence of {len(targets) - len(missing):,}"
         f" hosts was taken over, {len(missing):,} were still to be collected."
     )
-    audit.notes.append(told)
-    progress.say(f"ipvs-audit: {told}")
+    _tell(audit, progress, told)
     return list(missing.values())

@@ -26,7 +26,8 @@ class Options:
     """The audit's options, read once.
 
     An empty ``inventory`` means this machine, as the inventory ``localhost`` describes it or, with
-    ``snapshots``, the hosts that those hold. ``max_age`` is in hours.
+    ``snapshots``, the hosts that those hold. ``max_age`` is in hours. ``processes`` is None where
+    the run chooses.
     """
 
     localhost: Path
@@ -42,6 +43,7 @@ class Options:
     reports: Path
     strict: bool
     forks: int
+    processes: int | None
     engine: str | None
     engine_plain_secrets: bool
     connect_timeout: float

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from ipvs_audit import __version__
-from ipvs_audit.audit.engine import dask_address, refuse_plain_secrets
+from ipvs_audit.audit.engine import EngineError, dask_address, refuse_plain_secrets
 from ipvs_audit.audit.evidence_age import recent_enough
 from ipvs_audit.audit.host_result import collected_host, uncollected_host
 from ipvs_audit.audit.options import Options, redact
@@ -153,10 +153,16 @@ class AuditSession:
         """Look at the engine that is asked for, contacting nobody.
 
         Raises:
-            EngineError: it is none, or passwords would travel to it in the clear.
+            EngineError: it is none, passwords would travel to it in the clear, or several
+                processes were asked for here.
         """
         if (asked := self.options.engine) is not None:
             dask_address(asked)
+            if (self.options.processes or 1) > 1:
+                raise EngineError(
+                    "--processes is for collecting here, --engine for collecting elsewhere: remove"
+                    " one of them"
+                )
             if not self.options.engine_plain_secrets:
                 refuse_plain_secrets(asked, self.audited)
 

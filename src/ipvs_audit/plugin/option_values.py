@@ -48,6 +48,7 @@ def read_options(config: pytest.Config) -> Options:
         reports=path("reports") or (checkout or config.invocation_params.dir) / "reports",
         strict=bool(config.getini("strict")),
         forks=get("forks"),
+        processes=get("processes"),
         engine=get("engine"),
         engine_plain_secrets=get("engine_plain_secrets"),
         connect_timeout=get("connect_timeout"),

@@ -95,6 +95,13 @@ def _add_connection_options(add: Callable[..., None]) -> None:
         f" {limits.HOSTS_PER_FORK} times as many may be under way",
     )
     add(
+        "--processes",
+        type=_processes,
+        metavar="N",
+        help="processes that collect, which share --forks (default: as many as there are cores,"
+        f" up to {limits.USUAL_PROCESSES}, from {limits.SEVERAL_PROCESSES_FROM} hosts on, else 1)",
+    )
+    add(
         "--engine",
         metavar="dask://HOST:PORT",
         help="collect on the workers of a Dask cluster (dask+tls:// by TLS) instead of here",
@@ -154,6 +161,13 @@ def _shard(text: str) -> Shard:
         return Shard.parse(text)
     except ValueError as wrong:
         raise argparse.ArgumentTypeError(str(wrong)) from None
+
+
+def _processes(text: str) -> int:
+    count = _at_least(1)(text)
+    if count > limits.MOST_PROCESSES:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {limits.MOST_PROCESSES}")
+    return count
 
 
 def _seconds(text: str) -> float:

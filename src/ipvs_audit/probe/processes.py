@@ -11,7 +11,7 @@ import os
 import selectors
 import signal
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from ipvs_audit.model import limits
 from ipvs_audit.model.clock import utc_timestamp
@@ -28,7 +28,6 @@ from ipvs_audit.transport.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-    from types import TracebackType
 
     from ipvs_audit.model.policy import Policy
     from ipvs_audit.model.target import Target
@@ -41,7 +40,7 @@ _LOOK_AGAIN = 0.02
 
 
 class CollectingProcesses:
-    """Processes that collect hosts; a context manager, after which none of them is left.
+    """Processes that collect hosts, to be closed in the end.
 
     It forks when it is made: no other thread may run then, and no connection be open.
 
@@ -109,7 +108,7 @@ class CollectingProcesses:
                 self._fork(number, results)
         except OSError as wrong:
             if not self._processes:
-                self._close()
+                self.close()
                 raise
             self.notes.append(
                 f"{len(self._processes)} of {count} processes collect: {wrong.strerror}"
@@ -159,18 +158,6 @@ class CollectingProcesses:
             status = 0
         finally:
             os._exit(status)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        raised: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
-        """End what is left of them."""
-        self._close()
 
     def evidence(self) -> Iterator[Snapshot | Failure]:
         """Exactly one snapshot or failure for each host, as they come in.
@@ -260,8 +247,8 @@ class CollectingProcesses:
         for process in self._processes:
             process.kill(how)
 
-    def _close(self) -> None:
-        """End what is left of the processes, and wait for them."""
+    def close(self) -> None:
+        """End what is left of the processes, and wait for them: none outlives this."""
         try:
             self._ask_to_end()
             for process in self._processes:
