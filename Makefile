@@ -95,14 +95,14 @@ latency-study: dev
 
 # The parts of make bench; none of them is right beside other work.
 BENCHES := $(addprefix bench-,start judge scale inventory probe resolve client collect wall-clock sampling)
-OTHER_BENCHES := bench-forks bench-reports bench-tests
+OTHER_BENCHES := bench-forks bench-processes bench-reports bench-tests
 .PHONY: bench $(BENCHES) $(OTHER_BENCHES)
 bench: $(BENCHES)
 	@$(BIN)/python bench/summary.py
 $(BENCHES) $(OTHER_BENCHES): bench-%: dev
 	@./tools/test-packages.sh
 	@$(BIN)/python bench/$(subst -,_,$*).py
-bench-collect bench-sampling bench-wall-clock: .venv-bench/.done
+bench-collect bench-processes bench-sampling bench-wall-clock: .venv-bench/.done
 .venv-bench/.done: bench/requirements.lock
 	@[ -x .venv-bench/bin/python ] || $(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \

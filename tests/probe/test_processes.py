@@ -232,6 +232,23 @@ def test_what_is_no_evidence_is_no_evidence(monkeypatch: pytest.MonkeyPatch) -> 
     assert [one.kind for one in evidence] == ["protocol"] * 4
 
 
+def test_the_most_that_a_host_may_send_gets_through() -> None:
+    size = limits.SECTION_OUTPUT - 100
+    count = limits.SCRIPT_OUTPUT // size
+
+    def behave(script: bytes) -> Output:
+        nonce = nonce_of(script).encode()
+        frames = [
+            b"%s part%d - 1.00 4 %d\necho%s\n" % (nonce, number, size, b"\x01" * size)
+            for number in range(count)
+        ]
+        return Output(0, b"".join(frames) + b"%s end %d\n" % (nonce, count), b"")
+
+    (evidence,) = collected(1, 1, lambda *_: Stub(behave))
+    assert isinstance(evidence, Snapshot)
+    assert sum(len(one.output) for one in evidence.sections.values()) == size * count
+
+
 @pytest.mark.parametrize("data", [b"\x09\0\0\0\0", framed(Kind.LOG, b"")[:1] + b"\xff" * 4])
 def test_what_is_no_frame_is_refused(data: bytes) -> None:
     received = Received()

@@ -19,10 +19,10 @@ FORKS = 64
 #: machine a socket, two idle threads and some memory, and the network nothing.
 HOSTS_PER_FORK = 8
 #: Hosts from which several processes collect unless told otherwise (``--processes``), how many
-#: where there are as many cores, and the most. One process that saves and evaluates what they
-#: collect keeps up with eight.
+#: where there are as many cores, and the most. The one that saves and evaluates what they collect
+#: keeps up with three or four (docs/performance.md).
 SEVERAL_PROCESSES_FROM = 201
-USUAL_PROCESSES = 8
+USUAL_PROCESSES = 4
 MOST_PROCESSES = 64
 #: Seconds for collecting processes to end once they are asked to, before they are killed.
 PROCESSES_END = 15.0
