@@ -403,6 +403,28 @@ def test_ctrl_c_in_a_terminal_reaches_all_of_them_and_is_taken_by_one(
     assert len(list(tmp_path.glob("closed-*"))) == 4
 
 
+def test_programs_that_they_start_take_signals_as_those_of_this_one_do() -> None:
+    def signals(*_: Any) -> str:
+        told = ["grep", "-E", "SigBlk|SigIgn", "/proc/self/status"]
+        return subprocess.run(told, capture_output=True, text=True, check=True).stdout
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        assert words(collected(2, 2, saying(signals))) == [signals()] * 2
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_a_run_ends_no_process_by_itself(number: int) -> None:
+    def connect(target: Target, _settings: Any) -> Any:
+        if target.name == "host3":
+            os.kill(os.getpid(), number)
+        return Stub()
+
+    assert all(isinstance(one, Snapshot) for one in collected(2, 10, connect, forks=2))
+
+
 def test_log_lines_and_warnings_come_out_as_without_processes(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

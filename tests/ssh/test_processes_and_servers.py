@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from openssh import ME, Server, Start, public, wait_until
 
 from ipvs_audit.probe.processes import CollectingProcesses
 from ipvs_audit.snapshot import Failure, Snapshot
+from ipvs_audit.transport import Limits
 from ipvs_audit.transport.connect import open_connection
 
 ROOT = Path(__file__).parents[2]
@@ -137,4 +141,38 @@ def test_openssh_clients_of_several_processes_do_not_meet_and_none_is_left(
         assert wrong == []
         assert wait_until(lambda: server.sessions() <= sessions, 30)
     assert {one.collection.via.rpartition(" ")[2] for one in evidence if isinstance(one, Snapshot)}
+    assert wait_until(lambda: not set(Path("/tmp").glob("ipvs-audit-*")) - before, 30)  # noqa: S108
+
+
+def drain(results: Any, into: list[Any]) -> None:
+    for one in results:
+        into.append(one)  # noqa: PERF402  # what came before an exception must stay
+
+
+@pytest.mark.parametrize("transport", ["paramiko", "openssh"])
+def test_no_session_outlives_a_process_that_is_killed_or_a_run_that_is_interrupted(
+    start: Start, room: Path, transport: str
+) -> None:
+    before = set(Path("/tmp").glob("ipvs-audit-*"))  # noqa: S108
+    limits = Limits(connect=60, deadline=120)
+    begun = room / f"begun-{transport}"
+    begun.mkdir()
+    with start(f"ForceCommand touch {begun}/$$; exec sleep 40") as server:
+        targets = [server.target(f"host{number}") for number in range(6)]
+        settings = server.with_known(server.known(), transport=transport, limits=limits)
+        sessions = server.sessions()
+        with contextlib.closing(
+            CollectingProcesses(
+                2, targets, settings=settings, open_connection=open_connection, forks=4, under_way=4
+            )
+        ) as there:
+            assert wait_until(lambda: len(list(begun.iterdir())) == 4, 60)
+            os.kill(there._processes[0].pid, signal.SIGKILL)
+            results: Any = there.evidence()
+            evidence = [next(results), next(results), results.throw(KeyboardInterrupt)]
+            with pytest.raises(KeyboardInterrupt):
+                drain(results, evidence)
+        assert wait_until(lambda: server.sessions() <= sessions, 60)
+    assert sorted(one.kind for one in evidence) == ["interrupted"] * 4 + ["protocol"] * 2
+    assert sorted(one.target for one in evidence) == [target.name for target in targets]
     assert wait_until(lambda: not set(Path("/tmp").glob("ipvs-audit-*")) - before, 30)  # noqa: S108
