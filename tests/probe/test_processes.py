@@ -348,7 +348,8 @@ ALONE = """\
 import sys
 from pathlib import Path
 sys.path[:0] = {path!r}
-from test_processes import held, started
+from time import sleep
+from test_processes import held, large, started
 folder = Path({folder!r})
 with started(2, 30, held(folder), forks=4) as there:
     print(*(one.pid for one in there._processes), flush=True)
@@ -360,23 +361,30 @@ with started(2, 30, held(folder), forks=4) as there:
 """
 
 
-@pytest.fixture
-def alone(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A program of its own that collects four hosts at a time, which wait."""
+@contextlib.contextmanager
+def program(code: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
     path = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "support")]
     process = subprocess.Popen(
-        [sys.executable, "-c", ALONE.format(path=path, folder=str(tmp_path))],
+        [sys.executable, "-c", code.format(path=path, folder=str(folder))],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
     try:
-        assert wait_until(lambda: len(list(tmp_path.glob("opened-*"))) == 4)
         yield process
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A program of its own that collects four hosts at a time, which wait."""
+    with program(ALONE, tmp_path) as process:
+        assert wait_until(lambda: len(list(tmp_path.glob("opened-*"))) == 4)
+        yield process
 
 
 def test_no_process_outlives_one_that_is_killed(
@@ -388,6 +396,30 @@ def test_no_process_outlives_one_that_is_killed(
     alone.kill()
     assert wait_until(lambda: not any(Path(f"/proc/{pid}/fd").exists() for pid in pids))
     assert len(list(tmp_path.glob("closed-*"))) == 4
+
+
+def test_no_process_outlives_one_that_is_killed_and_has_not_read_what_came(tmp_path: Path) -> None:
+    code = ALONE.replace("held(folder)", "large(folder)").replace(
+        "print(one.", "sleep(600); print(one."
+    )
+    with program(code, tmp_path) as alone:
+        assert alone.stdout is not None
+        pids = alone.stdout.readline().split()
+        assert len(pids) == 2
+        # More than the pipes hold, so that somebody waits or is about to.
+        assert wait_until(lambda: len(list(tmp_path.iterdir())) >= 4)
+        alone.kill()
+        assert wait_until(lambda: not any(Path(f"/proc/{pid}/fd").exists() for pid in pids))
+
+
+def large(folder: Path) -> Any:
+    """Connects to hosts that send more than a pipe holds."""
+
+    def word(script: bytes) -> str:
+        (folder / nonce_of(script)).touch()
+        return "y" * 200_000
+
+    return saying(word)
 
 
 def test_ctrl_c_in_a_terminal_reaches_all_of_them_and_is_taken_by_one(

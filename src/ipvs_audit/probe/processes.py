@@ -133,7 +133,7 @@ class CollectingProcesses:
         try:
             pid = os.fork()
             if pid == 0:
-                self._become(number, results, theirs)
+                self._become(number, results, pipe, theirs)
             self._processes.append(ChildProcess(number, pid, pipe))
         except OSError:
             os.close(pipe)
@@ -146,15 +146,16 @@ class CollectingProcesses:
         self,
         number: int,
         results: Callable[[int, Callable[[], bool]], Generator[Snapshot | Failure, None, None]],
-        pipe: int,
+        reading: int,
+        writing: int,
     ) -> None:
         """Be that process, to its end. Nothing of the one that forked it may run on here."""
         status = 1
         try:
-            os.close(self._control_end)
-            for other in self._processes:
-                os.close(other.pipe)
-            work(lambda stop: results(number, stop), pipe, self._control)
+            # Or this process would not be told, by the end of its pipes, that the other is gone.
+            for each in (self._control_end, reading, *(other.pipe for other in self._processes)):
+                os.close(each)
+            work(lambda stop: results(number, stop), writing, self._control)
             status = 0
         finally:
             os._exit(status)
