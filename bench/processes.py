@@ -19,7 +19,7 @@ from typing import Any
 
 from loopback_fleet import quiet_environment
 from sampling import stub
-from timing import goal, note, run, table
+from timing import Goal, given, goals, note, run, table
 
 HERE = Path(__file__).parent
 COUNTS = (1, 2)
@@ -86,17 +86,11 @@ def main(hosts: int, pairs: int) -> int:
     )  # fmt: skip
     one = per_host(1, "together")
     free, two_cores = one / per_host(2, "busiest"), one / (per_host(2, "together") / 2)
-    table(
-        "Two processes beside one",
-        ["", "times as fast", "goal", ""],
-        [
-            ["cores free: by the busiest process", f"{free:.2f}", f"{GOAL}", goal(free >= GOAL)],
-            ["two cores: by all together", f"{min(free, two_cores):.2f}", "", ""],
-        ],
-    )
+    note(f"on two cores alone, by all together: {min(free, two_cores):.2f} times as fast")
+    title = "Two processes beside one, cores free: by the busiest process"
+    goals("processes", title, [Goal("times as fast", free, ">=", GOAL)])
     return 0
 
 
 if __name__ == "__main__":
-    given = [int(word) for word in sys.argv[1:3]]
-    sys.exit(main(*(given + [400, 3][len(given) :])))
+    sys.exit(main(given("HOSTS", 400), given("PAIRS", 3)))
