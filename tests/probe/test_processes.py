@@ -337,6 +337,9 @@ def test_a_process_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -
         return Stub() if target.name == "host0" else Stuck(lambda _script: time.sleep(LONG))
 
     with started(2, 6, connect, forks=2) as there:
+        next(iter(there.evidence()))  # and walks away
+
+    with started(2, 6, connect, forks=2) as there:
         results: Any = there.evidence()
         evidence = [next(results), results.throw(KeyboardInterrupt)]
         with pytest.raises(KeyboardInterrupt):
