@@ -34,6 +34,25 @@ def pytest_terminal_summary(terminalreporter):
     kept = sum(map(len, terminalreporter.stats.values()))
     print(f"kept {kept} reports")
 """
+#: One that looks for a report's keywords when all is over.
+NAMED = """\
+def pytest_terminal_summary(terminalreporter):
+    kept = [one for reports in terminalreporter.stats.values() for one in reports]
+    named = all(dict(one.keywords)[one.nodeid.partition("::")[2]] == 1 for one in kept)
+    print(f"named {named}, est1 {sum('est1' in one.keywords for one in kept)}")
+"""
+#: One that keeps as many objects as a fleet has, and counts how often all of them are looked at.
+HOARDER = """\
+import gc
+
+kept, passes = [], []
+gc.callbacks.append(lambda phase, about: passes.append(about["generation"]))
+
+def pytest_runtestloop():
+    passes.clear()
+    kept.extend([] for _ in range(500_000))
+    print("of the young:", 0 in passes, "of all:", passes.count(2))
+"""
 #: One with a loop of its own, that runs the tests backwards.
 BACKWARDS = """\
 import pytest
@@ -160,6 +179,21 @@ def test_what_passed_in_setup_is_not_reported_where_nobody_listens(
     ran = audit("--from-snapshots", saved, *plugin(COUNTED))
     verdicts = [one for host in ran.verdicts().values() for one in host.values()]
     assert f"kept {len(verdicts)} reports" in ran.output
+
+
+def test_reports_that_the_terminal_keeps_have_the_keywords_of_their_tests(
+    audit: Audit, saved: Path, plugin: Any
+) -> None:
+    ran = audit("--from-snapshots", saved, *plugin(NAMED))
+    judged = sum("EST-1" in one for one in ran.verdicts().values())
+    assert f"named True, est1 {judged}" in ran.output
+
+
+def test_no_garbage_is_looked_for_among_all_that_a_fleet_leaves(
+    audit: Audit, saved: Path, plugin: Any
+) -> None:
+    ran = audit("--from-snapshots", saved, *plugin(HOARDER))
+    assert "of the young: True of all: 0" in ran.output
 
 
 def test_who_listens_to_reports_hears_every_phase_of_every_test(

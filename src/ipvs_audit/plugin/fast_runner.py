@@ -16,80 +16,38 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from ipvs_audit.controls.control import control_of
-from ipvs_audit.controls.discovery import FROM_EVIDENCE
 from ipvs_audit.model.target import Target
 from ipvs_audit.model.verdict import Result, Verdict
+from ipvs_audit.plugin.onlookers import every_phase_is_heard, marks_to_have, nobody_looks
 from ipvs_audit.plugin.outcomes import describe, failed_because, properties, skipped_because
 from ipvs_audit.plugin.pytest_internals import (
     ReportText,
     failure_text,
     fixture_info,
     forget_fixtures,
+    node_id,
     tear_down_for,
 )
-from ipvs_audit.plugin.selection import markers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterator
+
+    import pluggy
 
     from ipvs_audit.controls.control import Check
     from ipvs_audit.model.control import Control
 
-#: What a control may ask for, and is given without a fixture.
-_OWN = frozenset({"target", "snapshot", "policy", "assessment", "request"})
-_OURS = "ipvs_audit.plugin.fixtures"
-#: Whose hooks around a test do nothing that a control would need.
-_KNOWN = (
-    "_pytest.",
-    "ipvs_audit.",
-    "xdist.",
-    "testinfra.",
-    "pytest_html.",
-    "pytest_metadata.",
-    "_hypothesis_pytestplugin",
-)
 #: Whose loop over the tests is taken over.
 _LOOPS = ("_pytest.", "ipvs_audit.")
-_AROUND_A_TEST = (
-    "pytest_runtest_protocol",
-    "pytest_runtest_setup",
-    "pytest_runtest_call",
-    "pytest_runtest_teardown",
-    "pytest_runtest_makereport",
-    "pytest_pyfunc_call",
-    "pytest_fixture_setup",
-    "pytest_fixture_post_finalizer",
-    "pytest_exception_interact",
-)
-#: Who listens to reports, and does nothing with a set-up or tear-down that passed.
-_HEAR_RESULTS_ONLY = frozenset(
-    [
-        ("_pytest.cacheprovider", "LFPlugin.pytest_runtest_logreport"),
-        ("_pytest.logging", "LoggingPlugin.pytest_runtest_logreport"),
-        ("_pytest.main", "Session.pytest_runtest_logreport"),
-        ("_pytest.terminal", "TerminalProgressPlugin.pytest_runtest_logreport"),
-        ("_pytest.terminal", "TerminalReporter.pytest_runtest_logreport"),
-        ("ipvs_audit.plugin.run", "AuditRun.pytest_runtest_logreport"),
-    ]
-)
-#: Options that show or do something between the phases of a test.
-_BETWEEN = (
-    "usepdb",
-    "trace",
-    "setuponly",
-    "setupshow",
-    "setupplan",
-    "fulltrace",
-    "htmlpath",
-    "runxfail",
-    "log_cli_level",
-)
 Phase = tuple[
     Literal["setup", "call", "teardown"], Literal["passed", "failed", "skipped"], ReportText
 ]
@@ -121,28 +79,23 @@ class FastRunner:
         self._strict = strict
         self._unseen: bool | None = None
         self._every_phase = True
-        self._fit: dict[int, bool] = {}
-        self._places: dict[int, tuple[str, str, int | None]] = {}
+        self._marks: dict[int, frozenset[str] | None] = {}
+        self._places: dict[int, _Place] = {}
+        self._phases = lru_cache(maxsize=256)(self._made_phases)
 
     def can_run(self, item: pytest.Item) -> bool:
         """Whether a test can be run here."""
         if self._unseen is None:
-            self._unseen = _unseen(self._config)
-            self._every_phase = _every_phase_is_heard(self._config)
+            self._unseen = nobody_looks(self._config)
+            self._every_phase = every_phase_is_heard(self._config)
         if not self._unseen or type(item) is not pytest.Function:
             return False
-        info, control = fixture_info(item), control_of(item.obj)
-        ours = {"parametrize", *(markers_of(control) if control else ())}
+        info = fixture_info(item)
         # The same for all tests that one function was made into.
-        if id(info) not in self._fit:
-            self._fit[id(info)] = (
-                control is not None
-                and FROM_EVIDENCE.issuperset(info.argnames)
-                and _OWN.issuperset(info.names_closure)
-                and all(_is_ours(found) for found in info.name2fixturedefs.values())
-                and all(mark.name in ours for mark in item.iter_markers())
-            )
-        return self._fit[id(info)] and all(mark.name in ours for mark in item.own_markers)
+        if id(info) not in self._marks:
+            self._marks[id(info)] = marks_to_have(item, info)
+        ours = self._marks[id(info)]
+        return ours is not None and all(mark.name in ours for mark in item.own_markers)
 
     def run_all(self, session: pytest.Session) -> bool | None:
         """The loop of pytest, but that a control does not pass through the hooks around a test.
@@ -177,14 +130,17 @@ class FastRunner:
         if result is None or control is None or result.waived:
             return False
         took = time.perf_counter() - clock
-        ihook = item.ihook
-        path, line = self._place(item)
+        place = self._place(item)
+        ihook = place.ihook
         ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        phases = self._phases(result, path, line)
+        about = (result.control, result.name, result.verdict, result.message)
+        phases = self._phases(about, place)
         told = phases[-1][0]
         if self._record is not None:
             self._record(host, control, result)
-        keywords: Mapping[str, Literal[1]] = dict.fromkeys(item.keywords, 1)
+        keywords: Mapping[str, Literal[1]] = (
+            dict.fromkeys(item.keywords, 1) if self._every_phase else _Keywords(item.keywords)
+        )
         item.user_properties += properties(result)
         for when, outcome, why in (*phases, _TORN_DOWN):
             if when == "teardown":
@@ -194,7 +150,7 @@ class FastRunner:
             if when != told and not self._every_phase:
                 continue
             report = pytest.TestReport(
-                item.nodeid,
+                node_id(item),
                 item.location,
                 keywords,
                 outcome,
@@ -212,10 +168,13 @@ class FastRunner:
         ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
-    def _phases(self, result: Result, path: str, line: int) -> list[Phase]:
+    def _made_phases(self, about: tuple[str, str, Verdict, str], place: _Place) -> list[Phase]:
         """What pytest reports of the set-up, and of the test where it got so far."""
-        if result.verdict is Verdict.ERROR:
-            return [("setup", "failed", failure_text(path, line, result.message))]
+        control, name, verdict, message = about
+        path, line = place.path, place.line
+        result = Result(control, name, verdict, "", message, "", "")
+        if verdict is Verdict.ERROR:
+            return [("setup", "failed", failure_text(path, line, message))]
         if (because := skipped_because(result, strict=self._strict)) is not None:
             called: Phase = ("call", "skipped", (path, line, f"Skipped: {because}"))
         elif (because := failed_because(result)) is not None:
@@ -224,14 +183,57 @@ class FastRunner:
             called = ("call", "passed", None)
         return [("setup", "passed", None), called]
 
-    def _place(self, item: pytest.Function) -> tuple[str, int]:
-        """File and line of a test; pytest looks for them again for each one of a function."""
+    def _place(self, item: pytest.Function) -> _Place:
+        """Where a test stands; pytest looks for it again for each one of a function."""
         key = id(fixture_info(item))
         if key not in self._places:
-            self._places[key] = (os.fspath(item.reportinfo()[0]), *item.location[:2])
-        path, relative, line = self._places[key]
-        vars(item)["location"] = relative, line, item.getmodpath()
-        return path, (line or 0) + 1
+            relative, line, _ = item.location
+            path = os.fspath(item.reportinfo()[0])
+            self._places[key] = _Place(path, relative, (line or 0) + 1, line, item.ihook)
+        place = self._places[key]
+        name = item.getmodpath()
+        name = item.name if name == item.name else name  # one text instead of two
+        vars(item)["location"] = place.relative, place.found, name
+        return place
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a function stands.
+
+    Attributes:
+        path: the file.
+        relative: the same, as pytest's locations have it.
+        line: where it begins, from 1 on.
+        found: the same, as pytest's locations have it: from 0 on; None where it is not known.
+        ihook: the hooks that hold there.
+    """
+
+    path: str
+    relative: str
+    line: int
+    found: int | None
+    ihook: pluggy.HookRelay
+
+
+class _Keywords(Mapping[str, Literal[1]]):
+    """The keywords of a test, as its report has them, without a copy of their names."""
+
+    __slots__ = ("_names",)
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+
+    def __getitem__(self, name: str) -> Literal[1]:
+        if name in self._names:
+            return 1
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def target_of(item: pytest.Item) -> Target | None:
@@ -240,33 +242,3 @@ def target_of(item: pytest.Item) -> Target | None:
     found = callspec.params.get("target") if callspec is not None else None
     # Where no host is to be audited, pytest puts a mark of its own in its place.
     return found if isinstance(found, Target) else None
-
-
-def _unseen(config: pytest.Config) -> bool:
-    """Whether nobody looks at what happens between the reports of a test."""
-    if any(config.getoption(name, None) for name in _BETWEEN):
-        return False
-    if config.getini("log_cli") or float(config.getini("faulthandler_timeout") or 0):
-        return False
-    return all(
-        impl.function.__module__.startswith(_KNOWN)
-        for name in _AROUND_A_TEST
-        for impl in getattr(config.hook, name).get_hookimpls()
-    )
-
-
-def _every_phase_is_heard(config: pytest.Config) -> bool:
-    """Whether somebody may do something with a set-up or tear-down that passed."""
-    if config.getoption("durations", None) is not None:
-        return True
-    heard = config.hook.pytest_runtest_logreport.get_hookimpls()
-    return not _HEAR_RESULTS_ONLY.issuperset(
-        (impl.function.__module__, impl.function.__qualname__) for impl in heard
-    )
-
-
-def _is_ours(definitions: object) -> bool:
-    """Whether a fixture has one definition, and that is the audit's own."""
-    one = definitions[-1] if isinstance(definitions, list | tuple) and definitions else None
-    function = getattr(one, "func", None)
-    return len(definitions) == 1 and getattr(function, "__module__", "") == _OURS  # type: ignore[arg-type]

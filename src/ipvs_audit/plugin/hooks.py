@@ -23,6 +23,7 @@ from ipvs_audit.plugin.fixtures import (  # noqa: F401  # pytest finds the fixtu
     snapshot,
     target,
 )
+from ipvs_audit.plugin.garbage import expect_none_among_the_old
 from ipvs_audit.plugin.option_values import read_options
 from ipvs_audit.plugin.options import add_options
 from ipvs_audit.plugin.stop_signals import StopSignals
@@ -84,6 +85,8 @@ def _begin(config: pytest.Config) -> None:
     options = read_options(config)
     if options.inventory:
         checked_sources(options.inventory)
+    if options.snapshots is not None:
+        expect_none_among_the_old(config)
     from ipvs_audit.audit.session import AuditSession  # noqa: PLC0415  # after a mistyped inventory
 
     stop = StopRequest(options.remedy.grace)

@@ -15,6 +15,7 @@ waived fail     xfailed
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 import pytest
@@ -50,9 +51,15 @@ def failed_because(result: Result) -> str | None:
     return f"{result.control} {result.name}: {result.verdict.word}: {result.message}"
 
 
-def properties(result: Result) -> list[tuple[str, object]]:
+def properties(result: Result) -> tuple[tuple[str, object], ...]:
     """What pytest's own reports say of a verdict besides the outcome."""
-    return [("control", result.control), ("verdict", result.verdict.word)]
+    return _properties(result.control, result.verdict)
+
+
+@lru_cache(maxsize=256)
+def _properties(control: str, verdict: Verdict) -> tuple[tuple[str, object], ...]:
+    """The same for all hosts: each report keeps it to the end."""
+    return ("control", control), ("verdict", verdict.word)
 
 
 def recorded(control: Control, fault: Exception) -> Result:

@@ -52,6 +52,14 @@ def fixture_info(item: pytest.Item) -> FixtureInfo:
     return cast("FixtureInfo", item._fixtureinfo)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
+def node_id(item: pytest.Item) -> str:
+    """The id of a test, which a report takes as it takes the text of it.
+
+    Needed: a report takes the text apart, and keeps the parts, for each of 60,000 tests.
+    """
+    return cast("str", item.id)
+
+
 def fixture_values(item: pytest.Item) -> dict[str, object]:
     """The values of a test's fixtures, once they are set up.
 
@@ -65,7 +73,9 @@ def tear_down_for(item: pytest.Item, nextitem: pytest.Item | None) -> None:
 
     Needed: the fast runner runs between tests that pytest runs.
     """
-    item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001
+    state = item.session._setupstate  # noqa: SLF001
+    if state.stack:
+        state.teardown_exact(nextitem)
 
 
 def forget_fixtures(item: pytest.Function) -> None:

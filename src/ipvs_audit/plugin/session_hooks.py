@@ -11,6 +11,7 @@ from ipvs_audit.controls.control import Check, control_of, judge, on_request
 from ipvs_audit.model.verdict import Result, Verdict
 from ipvs_audit.plugin.fast_runner import target_of
 from ipvs_audit.plugin.fixtures import RUN
+from ipvs_audit.plugin.garbage import expect_none_among_the_old
 from ipvs_audit.plugin.outcomes import describe, properties, raise_outcome, recorded
 from ipvs_audit.plugin.pytest_internals import fixture_info, fixture_values
 from ipvs_audit.plugin.selection import mark_check, refuse_unknown_markers
@@ -91,6 +92,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         run.collect()
         run.measure_latency()
         run.remediate()
+        expect_none_among_the_old(config)  # not before: connections leave some behind
 
 
 @pytest.hookimpl(optionalhook=True)
