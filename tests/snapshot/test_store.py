@@ -69,6 +69,23 @@ def test_hosts_are_read_one_at_a_time(tmp_path: Path) -> None:
         next(reading)
 
 
+def test_hosts_that_say_the_same_share_one_text(tmp_path: Path) -> None:
+    path = tmp_path / "plain.jsonl"
+    one, other = (
+        Snapshot(
+            name,
+            CollectionInfo("2026-11-23T02:00:00Z", "2026-11-23T02:00:01Z", "local", "", "0"),
+            {"sysctl": Section("sysctl", "cat /etc/sysctl.d/*", f"as {9} others\n", 0, at)},
+        )
+        for name, at in (("one", 1.0), ("other", 2.0))
+    )
+    path.write_bytes(store.to_line(one) + store.to_line(other))
+    first, second = (found.sections["sysctl"] for found in store.read(path))  # type: ignore[union-attr]
+    assert (first.at, second.at) == (1.0, 2.0)
+    for field in ("name", "command", "output"):
+        assert getattr(first, field) is getattr(second, field)
+
+
 def line(**change: object) -> bytes:
     record = json.loads(store.to_line(SNAPSHOT))
     body = record["snapshot"]

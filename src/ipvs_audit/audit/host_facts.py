@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ def facts_of(evidence: Snapshot | Failure) -> dict[str, str]:
         except GarbledEvidenceError as garbled:
             text = f"unreadable: {garbled.reason}"
         if text:
-            facts[label] = text
+            facts[label] = sys.intern(text)  # as many hosts say
     return facts
 
 

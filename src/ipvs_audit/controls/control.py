@@ -22,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import io
 import shlex
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -207,14 +208,16 @@ def judge(check: Check, evidence: Snapshot | Failure, policy: Policy, **fixtures
         if type(outcome).__name__ not in _PYTEST_OUTCOMES:
             raise
         verdict, message = _PYTEST_OUTCOMES[type(outcome).__name__], str(outcome)
+    # Many hosts have them alike, and they stay to the end of a run.
+    observed = sys.intern(assessment.observed)
     return Result(
         about.id,
         about.name,
         verdict,
         severity,
-        message=message or assessment.observed,
-        expected=assessment.expected,
-        observed=assessment.observed,
+        message=sys.intern(message) or observed,
+        expected=sys.intern(assessment.expected),
+        observed=observed,
         fix=_fix(assessment) if verdict is Verdict.FAIL else "",
         evidence=tuple(assessment.evidence),
     )

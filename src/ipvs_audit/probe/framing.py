@@ -15,6 +15,7 @@ over.
 from __future__ import annotations
 
 import re
+import sys
 
 from ipvs_audit.model.limits import SECTION_OUTPUT
 from ipvs_audit.snapshot import estimator_runs, round_trips
@@ -76,9 +77,10 @@ def parse_within(
         if name in sections:
             raise _broken(f"duplicate section {name!r}")
         sections[name] = Section(
-            name=name,
-            command=_text(stdout[found.end() : middle]),
-            output=_text(stdout[middle:stop]),
+            # Hosts of one image say much alike, and it is held to the end of a run.
+            name=sys.intern(name),
+            command=sys.intern(_text(stdout[found.end() : middle])),
+            output=sys.intern(_text(stdout[middle:stop])),
             status=None if status == "-" else int(status),
             at=float(uptime),
         )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.clock import stamp
@@ -281,10 +281,17 @@ class Snapshot:
 
     def _time_of(self, section: Section) -> str:
         """When it was taken: as long before the end as the host's uptime says."""
-        try:
-            started = datetime.fromisoformat(self.collection.started)
-            finished = datetime.fromisoformat(self.collection.finished)
-            at = max(started, finished - timedelta(seconds=self._last - section.at))
-        except (ValueError, TypeError, OverflowError):
-            return self.collection.started
-        return stamp(at)
+        info = self.collection
+        return _moment(info.started, info.finished, self._last - section.at)
+
+
+# A host's sections are of a few moments.
+@lru_cache(maxsize=256)
+def _moment(started: str, finished: str, before: float) -> str:
+    """When something was taken, that long before the end and not before the start."""
+    try:
+        begun, ended = datetime.fromisoformat(started), datetime.fromisoformat(finished)
+        at = max(begun, ended - timedelta(seconds=before))
+    except (ValueError, TypeError, OverflowError):
+        return started
+    return stamp(at)

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from ipvs_audit.model.package_version import PackageVersion, parse_package_version
-from ipvs_audit.snapshot.section import Facts, Section, decimal, number, read_facts
+from ipvs_audit.snapshot.section import Facts, Section, decimal, number, read_facts, read_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,6 +153,7 @@ _LOADERS_LINE = re.compile(
 )
 
 
+@read_once
 def parse_loaders(section: Section) -> Loaders:
     """The programs that apply settings and load modules.
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ipvs_audit.snapshot.config_files import ConfigFile, Line
-from ipvs_audit.snapshot.section import Section, number
+from ipvs_audit.snapshot.section import Section, number, read_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,6 +88,7 @@ class _Answer:
     status: int | None
 
 
+@read_once
 def parse_host_answers(section: Section) -> HostAnswers:
     """The answers, from the probe's section ``asked``.
 

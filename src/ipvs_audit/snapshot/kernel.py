@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ipvs_audit.snapshot.section import read_once
+
 if TYPE_CHECKING:
     from ipvs_audit.snapshot.host import Host
     from ipvs_audit.snapshot.section import Section
@@ -114,6 +116,7 @@ _MODULE_LINE = re.compile(
 _REPEATED = frozenset(("exists", "livepatch", "kthread", "symbol"))
 
 
+@read_once
 def parse_module(section: Section) -> Module:
     """The state of ip_vs.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ipvs_audit.model.text import counted, some_of
 from ipvs_audit.snapshot.errors import GarbledEvidenceError
-from ipvs_audit.snapshot.section import Section, number
+from ipvs_audit.snapshot.section import Section, number, read_once
 
 #: The name comes last, and begins at the first ``name=``: it may hold anything, for whoever made
 #: the namespace chose it (a cgroup's name, a mount point, a process's name).
@@ -131,6 +131,7 @@ def open_places(census: Census, *, estimating_only: bool) -> tuple[str, ...]:
     return (*census.gaps, *census.hidden)
 
 
+@read_once
 def parse_census(netns: Section, kthreads: tuple[str, ...] = ()) -> Census:
     """The namespaces.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ipvs_audit.snapshot.boot_choice import BootLoader, Choice, choices
 from ipvs_audit.snapshot.boot_menu import Entry, UnknownChoiceError, told_words
+from ipvs_audit.snapshot.section import read_once
 
 if TYPE_CHECKING:
     from ipvs_audit.snapshot.section import Section
@@ -140,6 +141,7 @@ def _described(kernel: BootKernel) -> str:
     return f"{kernel}: {kernel.file} {holds} the key's name"
 
 
+@read_once
 def parse_next_boot(section: Section, running: str) -> NextBoot:
     """What the next boot will find.
 

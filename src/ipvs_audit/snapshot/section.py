@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from ipvs_audit.snapshot.errors import GarbledEvidenceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,28 @@ def read_facts(section: Section, keys: frozenset[str]) -> Facts:
         else:
             values[key] = value
     return Facts(section, values, frozenset(twice), odd)
+
+
+def read_once(
+    parse: Callable[Concatenate[Section, P], T],
+) -> Callable[Concatenate[Section, P], T]:
+    """Let hosts whose section says the same, word for word, share what is read of it.
+
+    Args:
+        parse: a pure function of the section's output and of hashable arguments. What it gives is
+            not to be changed, and says nothing of when the section was taken.
+    """
+
+    @lru_cache(maxsize=256)
+    def read(name: str, output: str, *more: Any, **named: Any) -> T:  # noqa: ANN401  # any
+        return parse(Section(name, "", output, None, 0.0), *more, **named)
+
+    @wraps(parse)
+    def once(section: Section, /, *more: P.args, **named: P.kwargs) -> T:
+        arguments = cast("dict[str, Any]", named)
+        return read(section.name, section.output, *more, **arguments)
+
+    return once
 
 
 _ESCAPE = re.compile(r"\\\\|\\n")

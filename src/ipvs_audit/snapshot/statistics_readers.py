@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
 from ipvs_audit.model.text import some_of
-from ipvs_audit.snapshot.section import number
+from ipvs_audit.snapshot.section import number, read_once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,6 +124,7 @@ class StatisticsReaders:
         return ", ".join(clauses)
 
 
+@read_once
 def parse_readers(section: Section) -> StatisticsReaders:
     """Read the section that ``processes.sh`` prints.
 

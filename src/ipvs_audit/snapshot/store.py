@@ -14,6 +14,7 @@ import json
 import math
 import os
 import re
+import sys
 import zlib
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
@@ -37,6 +38,8 @@ NAME = "snapshots.jsonl.gz"
 _FAILURE = TypeAdapter(Failure)
 _COLLECTION = TypeAdapter(CollectionInfo)
 _SECTIONS = TypeAdapter(list[Section])
+#: Fields of a section that many hosts have alike.
+_SHARED = ("name", "command", "output")
 
 
 class StoreError(Exception):
@@ -139,11 +142,23 @@ def from_line(line: bytes) -> Snapshot | Failure:
     body = record.get("snapshot")
     if not isinstance(body, dict) or not isinstance(body.get("target"), str):
         raise ValueError("it holds neither a snapshot nor a failure")  # noqa: TRY004
-    sections = _SECTIONS.validate_python(body.get("sections"))
+    sections = _SECTIONS.validate_python(_sharing(body.get("sections")))
     named = {section.name: section for section in sections}
     if len(named) != len(sections):
         raise ValueError("a section is a duplicate")
     return Snapshot(body["target"], _COLLECTION.validate_python(body.get("collection")), named)
+
+
+def _sharing(sections: object) -> object:
+    """The same, with one text for all hosts of this process that say the same.
+
+    Most that hosts of one image say is alike, and all of it is held to the end of a run.
+    """
+    for section in sections if isinstance(sections, list) else ():
+        for key in _SHARED if isinstance(section, dict) else ():
+            if type(text := section.get(key)) is str:
+                section[key] = sys.intern(text)
+    return sections
 
 
 def read(path: Path) -> Iterator[Snapshot | Failure]:
