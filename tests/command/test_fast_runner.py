@@ -53,6 +53,38 @@ def pytest_runtestloop():
     kept.extend([] for _ in range(500_000))
     print("of the young:", 0 in passes, "of all:", passes.count(2))
 """
+#: One that tells with how many different parameters there are how many tests.
+PARAMETERS = """\
+def pytest_collection_finish(session):
+    of = {}
+    for item in session.items:
+        of.setdefault(item.originalname, []).append(item.callspec)
+    every = [one for each in of.values() for one in each]
+    print("functions", len(of), "tests", len(every), "different", len({id(one) for one in every}))
+    print("named", all(item.name.endswith(f"[{item.callspec.id}]") for item in session.items))
+"""
+#: Checks with parameters, or a target, of their own.
+OF_THEIR_OWN = """\
+import pytest
+from ipvs_audit.controls.control import control
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_numbered(snapshot, number):
+    assert snapshot.target
+
+@pytest.mark.parametrize("snapshot", ["mine"])
+def test_of_mine(target, snapshot):
+    assert target.name
+    assert snapshot == "mine"
+
+@control("OPS-1", "first", severity="low", source="x", fix="x")
+def test_first(snapshot, policy, assessment):
+    assessment.observe(snapshot.target)
+
+@control("OPS-2", "second", severity="low", source="x", fix="x")
+def test_second(snapshot, policy, assessment):
+    assessment.observe(snapshot.target)
+"""
 #: One with a loop of its own, that runs the tests backwards.
 BACKWARDS = """\
 import pytest
@@ -194,6 +226,22 @@ def test_no_garbage_is_looked_for_among_all_that_a_fleet_leaves(
 ) -> None:
     ran = audit("--from-snapshots", saved, *plugin(HOARDER))
     assert "of the young: True of all: 0" in ran.output
+
+
+def test_the_controls_of_a_host_share_its_parameters_and_other_tests_have_their_own(
+    audit: Audit, saved: Path, tmp_path: Path, plugin: Any
+) -> None:
+    checks = tmp_path / "test_own.py"
+    checks.write_text(OF_THEIR_OWN)
+    arguments = ("-c", "pyproject.toml", checks, *plugin(PARAMETERS))
+    ran = audit("--from-snapshots", saved, *arguments)
+    hosts = len(ran.verdicts())
+    assert hosts > 1
+    # Two numbers, one of mine, and one for both controls.
+    assert f"functions 4 tests {5 * hosts} different {4 * hosts}" in ran.output
+    assert "named True" in ran.output
+    told = {name: set(found) for name, found in ran.verdicts().items()}
+    assert set(map(frozenset, told.values())) == {frozenset(("OPS-1", "OPS-2"))}
 
 
 def test_who_listens_to_reports_hears_every_phase_of_every_test(

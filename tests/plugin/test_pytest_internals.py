@@ -18,6 +18,12 @@ PARTS = [
     ("_pytest._code.code", "ReprTraceback", "a failure's text in a report"),
     ("_pytest.outcomes", "Skipped", "where a skipped control is reported"),
 ]
+#: What pytest's parametrization of a function of this module has.
+OF_METAFUNC: set[str] = set()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    OF_METAFUNC.update(vars(metafunc))
 
 
 @pytest.mark.parametrize(("module", "path", "need"), PARTS)
@@ -35,6 +41,11 @@ def test_an_item_still_knows_its_fixtures(request: pytest.FixtureRequest) -> Non
     assert hasattr(item.session, "_setupstate"), "Session._setupstate is gone: needed for teardown"
     assert "_request" in vars(item), "Function._request is gone: needed to let go of fixtures"
     assert "funcargs" in vars(item), "Function.funcargs is gone: needed for checks that use host"
+
+
+def test_a_parametrization_still_shows_what_it_makes() -> None:
+    parts = {"_calls", "_arg2fixturedefs", "_params_directness"}
+    assert parts <= OF_METAFUNC, "a part of Metafunc is gone: needed to share parameters"
 
 
 def test_the_parser_still_tells_its_options(request: pytest.FixtureRequest) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ipvs_audit.controls.control import Check, control_of
@@ -42,6 +43,7 @@ def find_checks(folder: Path) -> dict[str, Check]:
     return found
 
 
+@lru_cache(maxsize=256)
 def needs_host(check: Check) -> bool:
     """Whether a check asks for more than saved evidence can give."""
     return not set(inspect.signature(check).parameters) <= FROM_EVIDENCE

@@ -52,6 +52,43 @@ def fixture_info(item: pytest.Item) -> FixtureInfo:
     return cast("FixtureInfo", item._fixtureinfo)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
+#: What pytest knows of the parameters of each test of a function.
+Parameters = list[object]
+
+
+def parametrize_alike(
+    metafunc: pytest.Metafunc,
+    name: str,
+    values: Sequence[object],
+    ids: Sequence[str],
+    made: Parameters,
+) -> None:
+    """Make a test for each value of a fixture, with the parameters of an earlier function's tests.
+
+    Needed: pytest makes five objects for the parameters of each of 60,000 tests, which are alike
+    for all the controls of a host.
+
+    Args:
+        metafunc: the function.
+        name: of the fixture.
+        values: the same at each call, as are ``ids``.
+        ids: of the values.
+        made: what an earlier call has made; the first one fills it.
+    """
+    # Another parametrization or another fixture of that name makes other parameters, and where
+    # there are no values pytest names the function in their place.
+    definitions = metafunc._arg2fixturedefs.get(name, ())  # noqa: SLF001
+    alone = bool(values) and not metafunc._calls  # noqa: SLF001
+    alike = alone and [one.scope for one in definitions] == ["function"]
+    if alike and made:
+        metafunc._calls = made.copy()  # type: ignore[assignment]  # noqa: SLF001
+        metafunc._params_directness[name] = "indirect"  # noqa: SLF001
+        return
+    metafunc.parametrize(name, values, ids=ids, indirect=True)
+    if alike:
+        made.extend(metafunc._calls)  # noqa: SLF001
+
+
 def node_id(item: pytest.Item) -> str:
     """The id of a test, which a report takes as it takes the text of it.
 

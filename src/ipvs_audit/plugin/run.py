@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ipvs_audit.model.results import Run
     from ipvs_audit.model.stop_request import StopRequest
     from ipvs_audit.model.verdict import Result
+    from ipvs_audit.plugin.pytest_internals import Parameters
     from ipvs_audit.remedy.remediation import Remediation
     from ipvs_audit.snapshot import Snapshot
 
@@ -52,6 +53,8 @@ class AuditRun:
         self.audit = audit
         self.stop = stop
         self.collected = False
+        #: What the tests of each host were made with.
+        self.parameters: Parameters = []
         self._needed: dict[str, set[str]] = {}
         self.early_verdicts = EarlyVerdicts(audit, self._needed)
         self.connections = CheckConnections(audit.options.connection)

@@ -13,7 +13,7 @@ from ipvs_audit.plugin.fast_runner import target_of
 from ipvs_audit.plugin.fixtures import RUN
 from ipvs_audit.plugin.garbage import expect_none_among_the_old
 from ipvs_audit.plugin.outcomes import describe, properties, raise_outcome, recorded
-from ipvs_audit.plugin.pytest_internals import fixture_info, fixture_values
+from ipvs_audit.plugin.pytest_internals import fixture_info, fixture_values, parametrize_alike
 from ipvs_audit.plugin.selection import mark_check, refuse_unknown_markers
 from ipvs_audit.plugin.terminal import header
 from ipvs_audit.plugin.xdist_roles import is_controller, is_worker
@@ -35,12 +35,10 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test per check and host."""
     if "target" in metafunc.fixturenames:
-        audit = metafunc.config.stash[RUN].audit
-        metafunc.parametrize(
-            "target",
-            audit.audited,
-            ids=[audit.ids[target.name] for target in audit.audited],
-            indirect=True,
+        run = metafunc.config.stash[RUN]
+        audited, ids = run.audit.audited, run.audit.ids
+        parametrize_alike(
+            metafunc, "target", audited, [ids[target.name] for target in audited], run.parameters
         )
 
 
@@ -81,13 +79,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     _refuse_duplicates(session.items)
     for item in session.items:
         if (target := target_of(item)) is not None:
-            control = control_of(getattr(item, "obj", None))
+            check: Check | None = getattr(item, "obj", None)
+            control = control_of(check)
             run.add_needed(
                 target.name, control, connection="host" in getattr(item, "fixturenames", ())
             )
-            run.early_verdicts.add_check(getattr(item, "obj", None))
-            if run.remediation is not None and control is not None:
-                run.remediation.add_check(target.name, item.obj)  # type: ignore[attr-defined]
+            run.early_verdicts.add_check(check)
+            if run.remediation is not None and check is not None and control is not None:
+                run.remediation.add_check(target.name, check)
     if not is_worker(config):
         run.collect()
         run.measure_latency()
