@@ -62,9 +62,18 @@ class EarlyVerdicts:
 
     def judge(self, host: str, check: Check, evidence: Snapshot | Failure) -> Result | None:
         """The same of one check alone."""
+        return self._judge(host, [check], evidence)[check]
+
+    def _judge(
+        self, host: str, checks: list[Check], evidence: Snapshot | Failure
+    ) -> dict[Check, Result | None]:
         recent = self._audit.recent_enough(host, evidence)
-        result = judge_quietly(check, recent, self._audit.policies[host])
-        return result and self._audit.waivers.apply(host, result)
+        results = judge_quietly(checks, recent, self._audit.policies[host])
+        waivers = self._audit.waivers
+        return {
+            check: result and waivers.apply(host, result)
+            for check, result in zip(checks, results, strict=True)
+        }
 
     def _of(self, host: str, evidence: Snapshot | Failure) -> dict[Check, Result | None]:
         """All verdicts on a host; evaluated again where its evidence has changed."""
@@ -72,11 +81,9 @@ class EarlyVerdicts:
         if judged is None or judged.evidence is not evidence:
             # Taken apart in a copy, so that the evidence is kept only as it came.
             apart = replace(evidence)
-            found = {
-                check: self.judge(host, check, apart)
-                for check, control in self._checks.items()
-                if control in self._needed[host]
-            }
+            needed = self._needed[host]
+            checks = [check for check, control in self._checks.items() if control in needed]
+            found = self._judge(host, checks, apart)
             judged = self._hosts[host] = _Judged(evidence, found)
             self._audit.facts[host] = evidence, facts_of(apart)
         return judged.results

@@ -34,6 +34,8 @@ from ipvs_audit.model.verdict import PLAN, Evidence, Result, Verdict
 from ipvs_audit.snapshot import ON_REQUEST, Failure, GarbledEvidenceError, Snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ipvs_audit.model.policy import Policy
 
 
@@ -230,8 +232,21 @@ def _fix(assessment: Assessment) -> str:
     return f"{fix}\n{PLAN} {host}" if about.remediable else fix
 
 
-def judge_quietly(check: Check, evidence: Snapshot | Failure, policy: Policy) -> Result | None:
-    """The verdict of a check that says nothing else; None where it breaks or has a message."""
+def judge_quietly(
+    checks: Sequence[Check], evidence: Snapshot | Failure, policy: Policy
+) -> list[Result | None]:
+    """The verdict of each check that says nothing else; None where it breaks or has a message."""
+    together = _judged_quietly(checks, evidence, policy)
+    if together is None and len(checks) > 1:
+        # By one of them, and Python shows the same warning of two of them once.
+        return [each for one in checks for each in judge_quietly([one], evidence, policy)]
+    return [None] if together is None else [*together]
+
+
+def _judged_quietly(
+    checks: Sequence[Check], evidence: Snapshot | Failure, policy: Policy
+) -> list[Result] | None:
+    """Their verdicts; None where one of them breaks or says something else."""
     said = io.StringIO()
     with (
         warnings.catch_warnings(record=True) as warned,
@@ -239,7 +254,7 @@ def judge_quietly(check: Check, evidence: Snapshot | Failure, policy: Policy) ->
         contextlib.redirect_stderr(said),
     ):
         try:
-            result = judge(check, evidence, policy)
+            results = [judge(check, evidence, policy) for check in checks]
         except Exception:  # noqa: BLE001  # reported in the ordinary way, with its traceback
             return None
-    return None if warned or said.tell() else result
+    return None if warned or said.tell() else results

@@ -38,12 +38,19 @@ def bounded(value: _T) -> _T:
 
     One that is so already comes back equal, which is what makes results.json round-trip.
     """
+    kind: type = type(value)
     changed: dict[str, Any] = {}
-    for name, cut in _cutters(cast("type", type(value))):
+    for name, most in _texts(kind):
+        text = getattr(value, name)
+        if len(text) > most or not text.isascii():
+            fitting = clipped(encodable(text), most)
+            if fitting is not text:
+                changed[name] = fitting
+    for name, cut in _cutters(kind):
         before = getattr(value, name)
         if (after := cut(before)) is not before:
             changed[name] = after
-    for name, limit in _counted(cast("type", type(value))):
+    for name, limit in _counted(kind):
         text = encodable(before := getattr(value, name))
         head, lost = clip(text, limit.characters)
         if head is not before:
@@ -58,9 +65,16 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 @cache
+def _texts(kind: type) -> tuple[tuple[str, int], ...]:
+    """The fields of a dataclass that are one text, and how long each may be: most fields are."""
+    limits = ((name, _limit(hint)) for name, hint in _hints(kind).items())
+    return tuple((name, one.characters) for name, one in limits if one and not one.counted_in)
+
+
+@cache
 def _cutters(kind: type) -> tuple[tuple[str, Cutter], ...]:
-    """The fields of a dataclass that can be too long, and how each is cut."""
-    cutters = ((name, _cutter(hint)) for name, hint in _hints(kind).items())
+    """The other fields of a dataclass that can be too long, and how each is cut."""
+    cutters = ((name, _cutter(hint)) for name, hint in _hints(kind).items() if not _limit(hint))
     return tuple((name, cut) for name, cut in cutters if cut is not None)
 
 

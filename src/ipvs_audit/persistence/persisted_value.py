@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ipvs_audit.persistence.hook.interpreter import run_hook
@@ -95,8 +96,12 @@ def active_loaders(config: HostConfig) -> tuple[Loader, ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=256)
 def persisted_value(config: HostConfig, accepts: Accepts) -> PersistedValue:
-    """Resolve the key for every active loader, and sort the results by policy."""
+    """Resolve the key for every active loader, and sort the results by policy.
+
+    Once for all hosts that share a configuration.
+    """
     where, steps = _hook_steps(config)
     resolutions = tuple(config.resolve(loader) for loader in active_loaders(config))
     valued = [found for found in resolutions if found.value is not None]

@@ -38,6 +38,8 @@ NAME = "snapshots.jsonl.gz"
 _FAILURE = TypeAdapter(Failure)
 _COLLECTION = TypeAdapter(CollectionInfo)
 _SECTIONS = TypeAdapter(list[Section])
+#: zlib's own: 9, which is gzip's, takes a third more CPU for 3 % less of a file.
+_LEVEL = 6
 #: Fields of a section that many hosts have alike.
 _SHARED = ("name", "command", "output")
 
@@ -67,7 +69,7 @@ class Writer:
         self._raw: IO[bytes] = new_file(self._part)
         fcntl.flock(self._raw, fcntl.LOCK_EX)
         # No name and no time in it: the same evidence gives the same file.
-        self._file = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0)
+        self._file = gzip.GzipFile("", "wb", _LEVEL, fileobj=self._raw, mtime=0)
         return self
 
     def write(self, evidence: Snapshot | Failure) -> None:
