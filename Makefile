@@ -94,8 +94,8 @@ latency-study: dev
 	@$(BIN)/python -m lab.latency_study --minutes $(or $(MINUTES),45)
 
 # The parts of make bench; none of them is right beside other work.
-BENCHES := $(addprefix bench-,start judge scale inventory probe resolve client collect wall-clock sampling)
-OTHER_BENCHES := bench-forks bench-processes bench-reports bench-tests
+BENCHES := $(addprefix bench-,start judge scale inventory probe resolve client collect wall-clock sampling processes)
+OTHER_BENCHES := bench-forks bench-reports bench-tests
 .PHONY: bench $(BENCHES) $(OTHER_BENCHES)
 bench: $(BENCHES)
 	@$(BIN)/python bench/summary.py

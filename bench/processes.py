@@ -1,6 +1,6 @@
 """What several processes save: one, and two that share the same hosts, in alternating pairs.
 
-    make bench-processes [HOSTS=400] [PAIRS=3]
+    make bench-processes [HOSTS=400] [PAIRS=5]
 
 The hosts are a stub (bench/stub_sshd.py), which shares the cores with what is measured and costs
 more than it: so what counts is the CPU of each process. Where cores are free, a run takes as long
@@ -93,4 +93,4 @@ def main(hosts: int, pairs: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(given("HOSTS", 400), given("PAIRS", 3)))
+    sys.exit(main(given("HOSTS", 400), given("PAIRS", 5)))
