@@ -22,9 +22,10 @@ WITHOUT_PYTEST = HEAVY | {"_pytest", "jinja2", "rich"}
 #: What an audit of this machine, without latency, waivers or an earlier run, has no use for.
 NOT_FOR_AN_AUDIT = {
     "ansible", "distributed", "icmplib", "paramiko", "rich.progress", "ipvs_audit.audit.baseline",
-    "ipvs_audit.model.waiver_file", "ipvs_audit.remedy.journal", "ipvs_audit.remedy.plan",
+    "ipvs_audit.model.waiver_file", "ipvs_audit.probe.processes", "ipvs_audit.remedy.journal",
+    "ipvs_audit.remedy.plan",
     "ipvs_audit.remedy.plan_steps", "ipvs_audit.report.html.latency_plot",
-    "ipvs_audit.report.results_stream",
+    "ipvs_audit.report.results_stream", "urllib.request",
 }  # fmt: skip
 
 RUN = """\

@@ -12,7 +12,6 @@ from ipvs_audit.model import limits
 from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.model.text import counted
 from ipvs_audit.probe.collector import collect
-from ipvs_audit.probe.processes import CollectingProcesses
 from ipvs_audit.snapshot import Failure, Snapshot, store
 from ipvs_audit.transport.connect import import_clients, open_connection
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from ipvs_audit.audit.progress import Progress
     from ipvs_audit.audit.session import AuditSession
     from ipvs_audit.model.target import Target
+    from ipvs_audit.probe.processes import CollectingProcesses
     from ipvs_audit.transport import Connection
 
 _REASONS_SHOWN = 3
@@ -108,8 +108,10 @@ def _processes(
     count, told = how_many(asked, len(targets), cores=usable_cores(), obstacle=why)
     _tell(audit, progress, told)
     if count > 1:
+        from ipvs_audit.probe import processes  # noqa: PLC0415  # most runs have few hosts
+
         try:
-            return CollectingProcesses(count, targets, **how)
+            return processes.CollectingProcesses(count, targets, **how)
         except OSError as wrong:
             _tell(audit, progress, f"One process collects, not {count}: {wrong.strerror}.")
     return None

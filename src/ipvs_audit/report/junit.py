@@ -13,12 +13,12 @@ says is made once, with gaps for the host's own class and evidence, and kept for
 
 from __future__ import annotations
 
+import html
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
 from junit_xml import TestCase, TestSuite
 
@@ -157,8 +157,8 @@ def _case(host: HostResult, classname: str, result: Result) -> str:
 
 
 def _filled(drawn: str, classname: str, printed: str) -> str:
-    named = drawn.replace(_CLASS, escape(classname, {'"': "&quot;"}))
-    return named.replace(_PRINTED, escape(printed))
+    named = drawn.replace(_CLASS, html.escape(classname))
+    return named.replace(_PRINTED, html.escape(printed, quote=False))
 
 
 # Bounded: a fleet in which nothing is alike gains nothing, and costs little.
