@@ -11,6 +11,7 @@ import pytest
 
 from ipvs_audit.audit import collecting
 from ipvs_audit.model.target import Target
+from ipvs_audit.probe import processes
 from ipvs_audit.snapshot import store
 from ipvs_audit.transport.settings import Settings
 
@@ -40,13 +41,13 @@ class Started:
         self.counts: list[int] = []
         self._folder = folder
         self.progress: Any = Progress()
-        really = collecting.CollectingProcesses
+        really = processes.CollectingProcesses
 
         def start(count: int, *arguments: Any, **more: Any) -> Any:
             self.counts.append(count)
             return really(count, *arguments, **more)
 
-        monkeypatch.setattr(collecting, "CollectingProcesses", start)
+        monkeypatch.setattr(processes, "CollectingProcesses", start)
         monkeypatch.setattr(collecting, "usable_cores", lambda: 2)
 
     def collect(self, hosts: int, asked: int | None, kept: int = 0) -> dict[str, Any]:
