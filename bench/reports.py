@@ -1,7 +1,7 @@
 """How long all reports of a big fleet take, and how large they become.
 
     make bench-reports [HOSTS=10000]
-    python bench/reports.py 10000 DIRECTORY     # and leaves them there
+    python bench/reports.py DIRECTORY     # and leaves them there
 
 Prints seconds, peak memory and sizes; the fleet is made up (tests/support/sample_run.py).
 """
@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 import sample_run
 
 from ipvs_audit.report.write import write_reports
+from timing import given
 
 
 def main(hosts: int, into: Path | None) -> None:
@@ -38,8 +39,4 @@ def main(hosts: int, into: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    main(
-        int(arguments[0]) if arguments else 10_000,
-        Path(arguments[1]) if len(arguments) > 1 else None,
-    )
+    main(given("HOSTS", 10_000), Path(sys.argv[1]) if sys.argv[1:] else None)
