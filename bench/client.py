@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ipvs_audit.model.text import counted
 from ipvs_audit.probe import script
 from loopback_fleet import ME, delayed, fleet, quiet_environment
 from timing import Goal, given, goals, in_turn, run, table
@@ -39,6 +40,7 @@ def measure(there: Fleet, hosts: int, pairs: int, where: str) -> Pairs:
         partial(ask, [*python, *ours]),
         partial(ask, [*python, *bare, str(hosts)]),
         f"{hosts} hosts {where}",
+        _working,
     )
 
 
@@ -53,7 +55,7 @@ def main(hosts: int, pairs: int) -> int:
         with delayed(near, DELAY_MS) as far:
             took[f"with {DELAY_MS} ms"] = measure(far, hosts, pairs, f"with {DELAY_MS} ms")
     table(
-        f"Client CPU of {hosts} hosts, medians of {pairs} pairs",
+        f"Client CPU of {hosts} hosts, medians of {counted(pairs, 'pair')}",
         ["", "CPU s", "bare paramiko, CPU s", "times", "pairs"],
         [[where, *one.cells(_working)] for where, one in took.items()],
     )

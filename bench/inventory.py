@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from ipvs_audit.model.text import counted
 from loopback_fleet import quiet_environment
 from timing import Goal, cpu, given, goals, in_turn, run, say_started, table
 
@@ -123,7 +124,7 @@ def main(hosts: int, pairs: int) -> int:
         run(every, cwd=room, env=environment)
         all_same = json.loads(told.read_text()) == whole["_meta"]["hostvars"]
     table(
-        f"Reading a YAML inventory of {hosts:,} hosts, medians of {pairs} pairs",
+        f"Reading a YAML inventory of {hosts:,} hosts, medians of {counted(pairs, 'pair')}",
         ["", "CPU s", "`ansible-inventory --list`, CPU s", "times", "pairs", "peak, MiB"],
         [["ipvs-audit", *took.cells(cpu), f"{max(one.peak for one in took.ours):.0f}"]],
     )

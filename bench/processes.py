@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from ipvs_audit.model.text import counted
 from loopback_fleet import quiet_environment
 from sampling import stub
 from timing import Goal, given, goals, note, run, table
@@ -53,7 +54,10 @@ def measured(there: Any, hosts: int, count: int) -> dict[str, Any]:  # noqa: ANN
     told["hosts"] = cpu_of_children() - before
     told["busiest"] = max(told["parent"], *told["workers"], 0)
     told["together"] = told["parent"] + sum(told["workers"])
-    note(f"{count}: {told}")
+    note(
+        f"{'2 processes' if count > 1 else '1 process'}: {told['together']:.2f} CPU s"
+        f" together, {told['busiest']:.2f} of the busiest"
+    )
     return told
 
 
@@ -69,9 +73,9 @@ def main(hosts: int, pairs: int) -> int:
         return 1000 * median(one[what] for one in found[count]) / hosts
 
     table(
-        f"{hosts:,} hosts, {pairs} pairs, medians, ms of CPU a host",
-        ["processes", "parent", "each worker", "together", "busiest", "the stub", "s by the clock",
-         "peak of each, MiB"],
+        f"{counted(hosts, 'host')}, medians of {counted(pairs, 'pair')}, ms of CPU a host",
+        ["processes", "parent", "each other one, last pair", "together", "busiest", "the stub",
+         "s by the clock", "peak of each, last pair, MiB"],
         [
             [
                 str(count), f"{per_host(count, 'parent'):.1f}",

@@ -14,6 +14,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from ipvs_audit.model.text import counted
 from loopback_fleet import quiet_environment
 from timing import Goal, cpu, given, goals, in_turn, run, table
 
@@ -49,7 +50,7 @@ def main(pairs: int) -> int:
             rows.append([typed, *took.cells(cpu)])
             found.append(Goal(typed, took.times(cpu), "<=", most))
     table(
-        f"Start-up, medians of {pairs} pairs",
+        f"Start-up, medians of {counted(pairs, 'pair')}",
         ["", "CPU s", "an empty pytest, CPU s", "times", "pairs"],
         rows,
     )

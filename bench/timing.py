@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,8 @@ LONGEST = 1200.0
 #: What a program may print to say where its start-up ends: the monotonic clock, which all processes
 #: share, and the CPU seconds that it has used by then.
 _STARTED = re.compile(r"^started ([\d.]+) ([\d.]+)$", re.MULTILINE)
+#: Sizes that were typed and are not the usual ones, as ``HOSTS=60``: see :func:`given`.
+_TYPED: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +145,12 @@ class Goal:
 
 
 def goals(part: str, title: str, found: Sequence[Goal]) -> None:
-    """Print goals, and keep them for the table of all parts."""
-    table(title, ["", "found", "goal", ""], [each.cells for each in found])
+    """Print goals, and keep them for the table of all parts; of which size, where it was typed."""
+    of = f" ({' '.join(_TYPED)})" if _TYPED else ""
+    shown = [replace(each, what=each.what + of) for each in found]
+    table(title, ["", "found", "goal", ""], [each.cells for each in shown])
     FOUND.mkdir(parents=True, exist_ok=True)
-    (FOUND / f"{part}.json").write_text(json.dumps([asdict(each) for each in found]))
+    (FOUND / f"{part}.json").write_text(json.dumps([asdict(each) for each in shown]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,21 +187,33 @@ def cpu(took: Measured) -> float:
 
 
 def in_turn(
-    pairs: int, ours: Callable[[], Measured], theirs: Callable[[], Measured], what: str
+    pairs: int,
+    ours: Callable[[], Measured],
+    theirs: Callable[[], Measured],
+    what: str,
+    of: Callable[[Measured], float] = cpu,
 ) -> Pairs:
-    """Run two programs one after the other, that many times."""
+    """Run two programs one after the other, that many times; tell after each what ``of`` says."""
     found = Pairs([], [])
     for number in range(1, pairs + 1):
         found.theirs.append(theirs())
         found.ours.append(ours())
-        times = found.ours[-1].cpu / found.theirs[-1].cpu
+        times = of(found.ours[-1]) / of(found.theirs[-1])
         note(f"{what}, pair {number} of {pairs}: {times:.2f} times the CPU")
     return found
 
 
 def given(name: str, default: int) -> int:
-    """What was typed, as in ``make bench-judge HOSTS=1000``: make hands it on."""
-    return int(os.environ.get(name) or default)
+    """What was typed, as in ``make bench-judge HOSTS=1000``: make hands it on.
+
+    What is no whole number, 1 or more, ends the program with exit status 1, and says so.
+    """
+    typed = os.environ.get(name) or str(default)
+    if not (typed.isdecimal() and int(typed) > 0):
+        sys.exit(f"{name}={typed}: must be a whole number, 1 or more (default {default})")
+    if int(typed) != default:
+        _TYPED.append(f"{name}={typed}")
+    return int(typed)
 
 
 def note(text: str) -> None:
