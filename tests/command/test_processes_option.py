@@ -31,10 +31,11 @@ def test_true(snapshot, policy, assessment, host):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--processes", "0"), "--processes: '0' is not a whole number, 1 or more"),
-        (("--processes", "-1"), "--processes: '-1' is not a whole number, 1 or more"),
-        (("--processes", "two"), "--processes: 'two' is not a whole number, 1 or more"),
-        (("--processes", "10000"), "--processes: '10000' is more than 64"),
+        (("--processes", "0"), "--processes: '0' is not a whole number, 1 to 64"),
+        (("--processes", "-1"), "--processes: '-1' is not a whole number, 1 to 64"),
+        (("--processes", "two"), "--processes: 'two' is not a whole number, 1 to 64"),
+        (("--processes", "65"), "--processes: '65' is not a whole number, 1 to 64"),
+        (("--forks=--5",), "--forks: '--5' is not a whole number, 1 or more"),
         (("--processes", "2", "--engine", "dask://127.0.0.1:1"), "remove one of them"),
     ],
 )

@@ -96,10 +96,11 @@ def _add_connection_options(add: Callable[..., None]) -> None:
     )
     add(
         "--processes",
-        type=_processes,
+        type=_at_least(1, limits.MOST_PROCESSES),
         metavar="N",
-        help="processes that collect, which share --forks (default: as many as there are cores,"
-        f" up to {limits.USUAL_PROCESSES}, from {limits.SEVERAL_PROCESSES_FROM} hosts on, else 1)",
+        help=f"processes that collect, 1 to {limits.MOST_PROCESSES}, which share --forks (default:"
+        f" as many as there are cores, up to {limits.USUAL_PROCESSES}, from"
+        f" {limits.SEVERAL_PROCESSES_FROM} hosts on, else 1)",
     )
     add(
         "--engine",
@@ -163,13 +164,6 @@ def _shard(text: str) -> Shard:
         raise argparse.ArgumentTypeError(str(wrong)) from None
 
 
-def _processes(text: str) -> int:
-    count = _at_least(1)(text)
-    if count > limits.MOST_PROCESSES:
-        raise argparse.ArgumentTypeError(f"{text!r} is more than {limits.MOST_PROCESSES}")
-    return count
-
-
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -180,12 +174,17 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _at_least(least: int) -> Callable[[str], int]:
-    """A type for options that take a whole number, so many or more."""
+def _at_least(least: int, most: int | None = None) -> Callable[[str], int]:
+    """A type for options that take a whole number, so many or more, and no more than ``most``."""
+    wanted = f"{least} or more" if most is None else f"{least} to {most}"
 
     def whole(text: str) -> int:
-        if text.strip().lstrip("-").isdecimal() and int(text) >= least:
-            return int(text)
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, {least} or more")
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if least <= number <= (most or number):
+            return number
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, {wanted}")
 
     return whole
