@@ -169,6 +169,11 @@ def test_two_nights_and_the_second_is_compared_with_the_first(workspace: Workspa
     for shard in ("1/2", "2/2"):
         status, said = workspace.audit("fleet", shard)
         assert status in (0, 1), said
+        told = json.loads((workspace.folder / "shards" / shard[0] / "results.json").read_text())
+        # They share the agent's cores.
+        assert " ".join(told["run"]["argv"]).endswith(
+            f"--shard {shard} --processes 1 --baseline baseline/published/fleet"
+        )
     merged = workspace.sh(MERGE)
     assert merged.returncode == 0, merged.stdout
     second = workspace.results("fleet")
