@@ -129,6 +129,8 @@ def test_where_no_process_can_be_started_this_one_collects(
 
     monkeypatch.setattr("os.fork", fork)
     started.collect(5, 2)
-    assert started.progress.said == [
-        "ipvs-audit: One process collects, not 2: Resource temporarily unavailable."
-    ]
+    (told,) = started.progress.said
+    assert told == (
+        "ipvs-audit: One process collects, not 2: no other could be started"
+        " (Resource temporarily unavailable)."
+    )

@@ -23,8 +23,8 @@ def test_tells_hosts_unreachable_rate_and_time_left() -> None:
     tally = Tally(100, started=50.0)
     for evidence in (GOOD, BAD, GOOD, GOOD):
         tally.count(evidence)
-    assert tally.line(52.0) == (
-        "collecting: 4 of 100 hosts, 1 unreachable, 2.0 hosts/s, about 48 s left"
+    assert tally.line(60.0) == (
+        "collecting: 4 of 100 hosts, 1 unreachable, 0.4 hosts/s, about 4 min left"
     )
     assert tally.end(60.0) == "collected 4 of 100 hosts in 10 s, 1 unreachable"
 
@@ -37,9 +37,15 @@ def test_hosts_that_fail_are_told_where_that_is_known() -> None:
     assert tally.end(60.0) == "collected 4 of 100 hosts in 10 s, 2 failing, 1 unreachable"
 
 
+def test_tells_no_time_from_the_first_of_many_that_wait_for_their_second_sample() -> None:
+    assert Tally(10_000, started=0.0, done=1).line(5.1) == (
+        "collecting: 1 of 10,000 hosts, 0 unreachable, 0.2 hosts/s"
+    )
+
+
 def test_tells_no_time_where_none_or_all_are_done() -> None:
-    assert "left" not in Tally(100, started=0.0).line(5.0)
-    assert "left" not in Tally(2, started=0.0, done=2).line(5.0)
+    assert "left" not in Tally(100, started=0.0).line(15.0)
+    assert "left" not in Tally(2, started=0.0, done=2).line(15.0)
 
 
 def test_off_a_terminal_it_is_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,7 +182,11 @@ def test_where_all_are_lost_every_host_is_told_of() -> None:
     evidence = collected(2, 30, connect, forks=2)
     assert sorted(one.target for one in evidence) == sorted(one.name for one in targets(30))
     assert {one.kind for one in evidence} == {"protocol"}
-    unheard = [one for one in evidence if "no process was left to collect it" in one.message]
+    unheard = [
+        one
+        for one in evidence
+        if "no process was left to collect it; audit it again" in one.message
+    ]
     assert len(unheard) == 28
 
 
@@ -489,7 +493,9 @@ def test_fewer_processes_than_asked_for_collect_everything(monkeypatch: pytest.M
     monkeypatch.setattr(os, "fork", fork)
     with started(3, 10, lambda *_: Stub()) as there:
         assert all(isinstance(one, Snapshot) for one in there.evidence())
-    assert there.notes == ["1 of 3 processes collect: Resource temporarily unavailable"]
+    assert there.notes == [
+        "1 of 3 processes collect: no more could be started (Resource temporarily unavailable)."
+    ]
 
     with pytest.raises(OSError, match="Resource"):
         started(3, 10, lambda *_: Stub())

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two lines where there is no terminal to draw on.
 LINE_EVERY = 5.0
+#: Seconds before the time left is told: until then most hosts wait for their second sample.
+FORESEEN_AFTER = 10.0
 
 OnDone = Callable[[Snapshot | Failure], None]
 #: Whether a host fails a check; None where that is not known here.
@@ -62,7 +64,8 @@ class Tally:
         """How far it is, in words."""
         rate = self.rate(now)
         still = self.total - self.done
-        left = f", about {duration(round(still / rate))} left" if rate and still else ""
+        foreseen = rate and still and now - self.started >= FORESEEN_AFTER
+        left = f", about {duration(round(still / rate))} left" if foreseen else ""
         whole = counted(self.total, "host")
         return f"collecting: {self.done} of {whole}, {self.wrong}, {rate:.1f} hosts/s{left}"
 
