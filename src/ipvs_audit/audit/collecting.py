@@ -113,7 +113,8 @@ def _processes(
         try:
             return processes.CollectingProcesses(count, targets, **how)
         except OSError as wrong:
-            _tell(audit, progress, f"One process collects, not {count}: {wrong.strerror}.")
+            told = f"One process collects, not {count}: no other could be started"
+            _tell(audit, progress, f"{told} ({wrong.strerror}).")
     return None
 
 

@@ -111,7 +111,8 @@ class CollectingProcesses:
                 self.close()
                 raise
             self.notes.append(
-                f"{len(self._processes)} of {count} processes collect: {wrong.strerror}"
+                f"{len(self._processes)} of {count} processes collect: no more could be started"
+                f" ({wrong.strerror})."
             )
 
     def _taken_by(self, number: int) -> Iterator[Target]:
@@ -179,7 +180,9 @@ class CollectingProcesses:
                 )
             raise
         for target in list(self._left.values()):
-            yield self._failed(target, "protocol", "no process was left to collect it")
+            yield self._failed(
+                target, "protocol", "no process was left to collect it; audit it again"
+            )
 
     def _gathered(self, until: Deadline | None = None) -> Iterator[Snapshot | Failure]:
         """What the processes send, until all have ended or the time is up."""
