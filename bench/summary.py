@@ -22,7 +22,11 @@ ROWS: dict[str, tuple[tuple[str, ...], str]] = {
         ("judge",),
         "see Judging and reports",
     ),
-    "client CPU of a host": (("client", "collect-near", "collect-far"), "see Collecting"),
+    "client CPU of a host": (("client",), "see Collecting"),
+    "collecting beside other programs, near and far (20 ms)": (
+        ("collect-near", "collect-far"),
+        "see Collecting",
+    ),
     "collecting by the clock, targets on a core of their own": (
         ("wall_clock",),
         "the stub's handshakes cost as much as ours",
