@@ -323,6 +323,23 @@ def test_an_interrupt_accounts_for_every_host_and_closes_what_is_open(tmp_path: 
     assert len(list(tmp_path.glob("closed-*"))) == 4
 
 
+def test_an_interrupt_while_they_are_started_ends_those_that_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really, pids = os.fork, []
+
+    def fork() -> int:
+        pids.append(really())
+        if pids[-1] and len(pids) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return pids[-1]
+
+    monkeypatch.setattr(os, "fork", fork)
+    with pytest.raises(KeyboardInterrupt):
+        started(3, 30, held(tmp_path), forks=6)
+    assert len(pids) == 2
+
+
 def test_who_walks_away_from_the_evidence_ends_what_is_under_way(tmp_path: Path) -> None:
     with started(2, 30, held(tmp_path), forks=4) as there:
         next(iter(there.evidence()))

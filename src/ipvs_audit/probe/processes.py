@@ -114,6 +114,9 @@ class CollectingProcesses:
                 f"{len(self._processes)} of {count} processes collect: no more could be started"
                 f" ({wrong.strerror})."
             )
+        except BaseException:  # Ctrl-C: nobody has this object to close it
+            self.close()
+            raise
 
     def _taken_by(self, number: int) -> Iterator[Target]:
         while (place := self._hosts.take(number)) is not None:
