@@ -96,6 +96,22 @@ def pytest_runtestloop(session):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
     return True
 """
+#: A check that logs what few look for, and one that hears which asserts have passed.
+LOGGING = """\
+import logging
+from ipvs_audit.controls.control import control
+
+@control("OPS-1", "logs", severity="low", source="x", fix="x")
+def test_logs(snapshot, policy, assessment):
+    logging.getLogger("mine").info("told by the way")
+    assessment.observe("y")
+    assert snapshot.target
+    assert snapshot.target == "nobody", "no"
+"""
+PASSED = """\
+def pytest_assertion_pass(item, lineno, orig, expl):
+    print("has passed:", orig)
+"""
 WAIVER = """\
 waivers:
   - hosts: drifted
@@ -283,6 +299,26 @@ def test_what_a_check_prints_and_how_it_breaks_is_shown_as_pytest_shows_it(
     assert "ZeroDivisionError: broken here" in ran.output
     found = {one for host in ran.verdicts().values() for one in host.items()}
     assert found == {("OPS-1", "pass"), ("OPS-1", "fail"), ("OPS-2", "error")}
+
+
+def test_log_lines_of_a_level_that_is_asked_for_are_shown(
+    audit: Audit, saved: Path, tmp_path: Path
+) -> None:
+    checks = tmp_path / "test_logging.py"
+    checks.write_text(LOGGING)
+    arguments = ("--from-snapshots", saved, "-c", "pyproject.toml", checks, "--tb=short")
+    assert "told by the way" in audit(*arguments, "--log-level", "INFO").output
+    assert "told by the way" in audit(*arguments, "-o", "log_level=INFO").output
+
+
+def test_who_listens_to_asserts_that_pass_hears_them(
+    audit: Audit, saved: Path, tmp_path: Path, plugin: Any
+) -> None:
+    checks = tmp_path / "test_logging.py"
+    checks.write_text(LOGGING)
+    listening = ("-o", "enable_assertion_pass_hook=true", "--tb=short", *plugin(PASSED))
+    ran = audit("--from-snapshots", saved, "-c", "pyproject.toml", checks, *listening)
+    assert "has passed: snapshot.target" in ran.output
 
 
 def test_failures_come_again_with_lf_and_workers_find_the_same(audit: Audit, saved: Path) -> None:

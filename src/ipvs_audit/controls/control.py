@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import shlex
 import sys
 import warnings
@@ -34,7 +35,7 @@ from ipvs_audit.model.verdict import PLAN, Evidence, Result, Verdict
 from ipvs_audit.snapshot import ON_REQUEST, Failure, GarbledEvidenceError, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ipvs_audit.model.policy import Policy
 
@@ -169,6 +170,8 @@ def was_requested(about: Control, evidence: Snapshot | Failure) -> bool:
 
 #: ``pytest.skip`` and ``pytest.fail`` in a check.
 _PYTEST_OUTCOMES = {"Skipped": Verdict.INCONCLUSIVE, "Failed": Verdict.FAIL}
+#: Said of a check that neither says what it saw nor why that fails.
+_WORDLESS = "the check fails and does not say why: give its assert a message"
 _EXPECTED = {"too-old": "evidence that is recent enough"}
 
 
@@ -202,7 +205,7 @@ def judge(check: Check, evidence: Snapshot | Failure, policy: Policy, **fixtures
     except GarbledEvidenceError as garbled:
         verdict, message = Verdict.ERROR, str(garbled)
     except AssertionError as failed:
-        verdict, message = Verdict.FAIL, str(failed).split("\nassert ", 1)[0]
+        verdict, message = Verdict.FAIL, _own_words(failed) or assessment.observed or _WORDLESS
     except SystemExit as left:
         raise RuntimeError("the check called sys.exit()") from left
     except BaseException as outcome:
@@ -223,6 +226,11 @@ def judge(check: Check, evidence: Snapshot | Failure, policy: Policy, **fixtures
         fix=_fix(assessment) if verdict is Verdict.FAIL else "",
         evidence=tuple(assessment.evidence),
     )
+
+
+def _own_words(failed: AssertionError) -> str:
+    """What the check itself says, without what pytest adds: ``verify`` judges without pytest."""
+    return f"\n{failed}".split("\nassert ", 1)[0][1:]
 
 
 def _fix(assessment: Assessment) -> str:
@@ -252,9 +260,22 @@ def _judged_quietly(
         warnings.catch_warnings(record=True) as warned,
         contextlib.redirect_stdout(said),
         contextlib.redirect_stderr(said),
+        _logged_to(said),
     ):
         try:
             results = [judge(check, evidence, policy) for check in checks]
         except Exception:  # noqa: BLE001  # reported in the ordinary way, with its traceback
             return None
     return None if warned or said.tell() else results
+
+
+@contextlib.contextmanager
+def _logged_to(said: io.StringIO) -> Iterator[None]:
+    """Log lines go there, and nowhere else: they come again where the check is asked again."""
+    handlers = logging.getLogger().handlers
+    before = handlers[:]
+    handlers[:] = [logging.StreamHandler(said)]
+    try:
+        yield
+    finally:
+        handlers[:] = before

@@ -40,6 +40,7 @@ _AROUND_A_TEST = (
     "pytest_fixture_setup",
     "pytest_fixture_post_finalizer",
     "pytest_exception_interact",
+    "pytest_assertion_pass",
 )
 #: Who listens to reports, and does nothing with a set-up or tear-down that passed.
 _HEAR_RESULTS_ONLY = frozenset(
@@ -63,6 +64,7 @@ _BETWEEN = (
     "htmlpath",
     "runxfail",
     "log_cli_level",
+    "log_level",
 )
 
 
@@ -70,7 +72,9 @@ def nobody_looks(config: pytest.Config) -> bool:
     """Whether nobody looks at what happens between the reports of a test."""
     if any(config.getoption(name, None) for name in _BETWEEN):
         return False
-    if config.getini("log_cli") or float(config.getini("faulthandler_timeout") or 0):
+    if any(map(config.getini, ("log_cli", "log_level"))):
+        return False
+    if float(config.getini("faulthandler_timeout") or 0):
         return False
     return all(
         impl.function.__module__.startswith(_KNOWN)
