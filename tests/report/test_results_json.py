@@ -152,3 +152,10 @@ def test_a_pass_that_was_not_evaluated_is_no_pass(tmp_path: Path) -> None:
     path.write_text(text.replace('"evaluated":true', '"evaluated":false', 1))
     with pytest.raises(ReportError, match="was not evaluated, yet its verdict is"):
         results_json.load(path)
+
+
+def test_a_host_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    path = written(sample_run.run(), tmp_path)
+    path.write_text(path.read_text().replace('"name":"drifted"', '"name":"compliant"'))
+    with pytest.raises(ReportError, match=r"results\.json: has the host compliant twice"):
+        results_json.load(path)

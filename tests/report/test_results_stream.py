@@ -57,3 +57,9 @@ def test_a_line_that_is_longer_than_any_that_is_written_is_not_read_whole(
     monkeypatch.setattr(results_stream, "RESULTS_LINE", max(map(len, lines[3:])) - 1)
     with pytest.raises(ReportError, match=r"results\.json: has a line of more than 0 MiB"):
         list(Results(path).hosts())
+
+
+def test_a_host_that_is_there_twice_is_refused_with_its_line(path: Path) -> None:
+    path.write_text(path.read_text().replace('"name":"drifted"', '"name":"compliant"'))
+    with pytest.raises(ReportError, match=r"results\.json:5: has the host compliant twice"):
+        list(Results(path).hosts())

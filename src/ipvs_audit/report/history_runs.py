@@ -141,8 +141,6 @@ def _read(path: Path) -> SeenRun:
     run = results.run
     hosts: dict[str, SeenHost] = {}
     for host in results.hosts():
-        if host.name in hosts:
-            raise ReportError(f"{results.path}: has the host {host.name} twice")
         hosts[host.name] = SeenHost.of(host, run)
     started = datetime.fromisoformat(run.started)
     finished = datetime.fromisoformat(run.finished) if run.finished else started

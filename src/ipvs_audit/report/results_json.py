@@ -67,8 +67,8 @@ def load(path: Path) -> Run:
     """Read a results.json back: the exact inverse of :func:`write`.
 
     Raises:
-        ReportError: the file is missing, no JSON, of another schema, against the schema, or its
-            counts are not what its hosts add up to. Names the file and the place.
+        ReportError: the file is missing, no JSON, of another schema, against the schema, has a host
+            twice, or its counts are not what its hosts add up to. Names the file and the place.
     """
     raw = _read(path)
     try:
@@ -80,7 +80,11 @@ def load(path: Path) -> Run:
         ) from None
     run = replace(document.run, hosts=document.hosts)
     refuse_other_counts(counts, run.counts, path)
+    names: set[str] = set()
     for host, said in zip(run.hosts, raw["hosts"], strict=True):
+        if host.name in names:
+            raise ReportError(f"{path}: {twice(host)}")
+        names.add(host.name)
         if wrong := contradiction(host):
             raise ReportError(f"{path}: {wrong}: the file was changed after it was written")
         if said.get("verdict") != host.verdict:
@@ -103,6 +107,11 @@ def refuse_other_counts(said: Counts, found: Counts, path: Path) -> None:
             f"{path}: {_first_difference(said, found)}: the file was changed after it was"
             " written; take it from the run again"
         )
+
+
+def twice(host: HostResult) -> str:
+    """What to say of a host that is there already: pages would show one in the other's place."""
+    return f"has the host {host.name} twice: the file was changed after it was written"
 
 
 def contradiction(host: HostResult) -> str:

@@ -27,6 +27,7 @@ from ipvs_audit.report.results_json import (
     contradiction,
     first_error,
     refuse_other_counts,
+    twice,
 )
 
 if TYPE_CHECKING:
@@ -102,8 +103,10 @@ class Results:
         """Each host, checked against the schema; after the last one, the counts.
 
         Raises:
-            ReportError: names the line, or the count that the hosts do not add up to.
+            ReportError: names the line, a host that is there twice, or the count that the hosts do
+                not add up to.
         """
+        names: set[str] = set()
         states, verdicts = Counter[str](), Counter[str]()
         for number, line in enumerate(self.lines(), 4):
             try:
@@ -112,6 +115,9 @@ class Results:
                 raise ReportError(f"{self.path}:{number}: {first_error(invalid)}") from None
             except ReportError as wrong:
                 raise ReportError(f"{self.path}:{number}: {wrong}") from None
+            if host.name in names:
+                raise ReportError(f"{self.path}:{number}: {twice(host)}")
+            names.add(host.name)
             states[host.state] += 1
             verdicts.update(host.verdicts())
             yield host
