@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from program import RECORDINGS, ROOT, subprocess_run
 
 from ipvs_audit.model.exit_codes import ExitCode
@@ -27,6 +28,29 @@ def test_impostor(snapshot, policy, assessment):
     assessment.expect("anything")
     assessment.observe("something")
 '''
+
+SEVERAL = """
+import pytest
+from ipvs_audit.controls.control import control
+
+
+@pytest.mark.parametrize("number", {numbers})
+@control("OPS-1", "several", severity="high", source="here", fix="none")
+def test_several(snapshot, policy, assessment, number):
+    \"\"\"Fails by the first, and passes by the second.\"\"\"
+    assessment.observe(f"number {{number}}")
+    assert number == 2, "no"
+"""
+METHOD = """
+from ipvs_audit.controls.control import control
+
+
+class TestAll:
+    @control("OPS-1", "method", severity="high", source="here", fix="none")
+    def test_method(self, snapshot, policy, assessment):
+        \"\"\"Passes.\"\"\"
+        assessment.observe("something")
+"""
 
 
 def audit(folder: Path, checks: Path) -> Ran:
@@ -53,3 +77,29 @@ def test_two_checks_of_one_control_are_refused(tmp_path: Path) -> None:
     assert ran.status == ExitCode.USAGE, ran.output
     assert "both check EST-4" in ran.output
     assert not (tmp_path / "reports" / "latest").exists()
+
+
+@pytest.mark.parametrize(
+    ("check", "says"),
+    [
+        (SEVERAL.format(numbers=[1, 2]), "OPS-1 has parameters and would have several verdicts on"),
+        (METHOD, "OPS-1 is checked by a method of a class: make it a function"),
+    ],
+)
+def test_a_check_whose_verdict_could_be_hidden_is_refused(
+    tmp_path: Path, check: str, says: str
+) -> None:
+    checks = tmp_path / "checks"
+    checks.mkdir()
+    (checks / "test_own.py").write_text(check)
+    ran = audit(tmp_path, checks)
+    assert ran.status == ExitCode.USAGE, ran.output
+    assert says in ran.output
+    assert not (tmp_path / "reports" / "latest").exists()
+
+
+def test_a_check_with_one_parameter_has_one_verdict(tmp_path: Path) -> None:
+    checks = tmp_path / "checks"
+    checks.mkdir()
+    (checks / "test_own.py").write_text(SEVERAL.format(numbers=[1]))
+    assert audit(tmp_path, checks).verdicts() == {"compliant": {"OPS-1": "fail"}}

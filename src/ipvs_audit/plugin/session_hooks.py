@@ -191,18 +191,33 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:  # 
 
 
 def _refuse_duplicates(items: list[pytest.Item]) -> None:
-    """Two checks of one control: the later verdict would hide the earlier one."""
+    """Two verdicts on a host by one control: the later would hide the earlier one."""
     checks: dict[str, pytest.Item] = {}
+    asked: set[tuple[str, str]] = set()
     for item in items:
         control = control_of(check := getattr(item, "obj", None))
         if control is None:
             continue
+        if getattr(item, "cls", None) is not None:
+            raise pytest.UsageError(
+                f"{item.path}: {control.id} is checked by a method of a class: make it a function"
+            )
         first = checks.setdefault(control.id, item)
         if getattr(first, "obj", None) is not check:
             raise pytest.UsageError(
                 f"{first.path} and {item.path} both check {control.id}: remove one, or give it"
                 " another id"
             )
+        target = target_of(item)
+        if target is None or len(item.callspec.params) == 1:  # type: ignore[attr-defined]
+            continue
+        if (target.name, control.id) in asked:
+            raise pytest.UsageError(
+                f"{item.path}: {control.id} has parameters and would have several verdicts on"
+                f" {target.name}, of which the last hides the others: make it one check, or one"
+                " with an id of its own for each parameter"
+            )
+        asked.add((target.name, control.id))
 
 
 def _attach(item: pytest.Item, result: Result) -> None:
