@@ -56,13 +56,16 @@ def _host_key(evidence: Snapshot) -> str:
 
 
 def _clock(evidence: Snapshot) -> str:
+    collection, clock = evidence.collection, evidence.host.clock
+    try:
+        shown = datetime.fromtimestamp(clock, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):  # a host may tell any number
+        return f"unreadable: {clock} s after 1970 is after the year 9999"
     # The host's clock is whole seconds and was read somewhere between start and finish.
-    start = datetime.fromisoformat(evidence.collection.started).timestamp()
-    end = datetime.fromisoformat(evidence.collection.finished).timestamp()
-    clock = evidence.host.clock
+    start = datetime.fromisoformat(collection.started).timestamp()
+    end = datetime.fromisoformat(collection.finished).timestamp()
     ahead = clock - end if clock > end else min(0.0, clock + 1 - start)
-    shown = datetime.fromtimestamp(clock, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    if evidence.collection.imported:
+    if collection.imported:
         if abs(ahead) <= CLOCK_TOLERANCE:
             return f"{shown}, by its own clock; its difference from the controller's is not known"
         return f"{shown}, which is wrong: it is not between printing the probe and importing"
