@@ -20,3 +20,9 @@ def test_a_clock_that_no_calendar_has_is_told_and_stops_nothing(clock: int) -> N
     facts = facts_of(replace(made, sections={**made.sections, "host": told}))
     assert facts["clock"] == f"unreadable: {clock} s after 1970 is after the year 9999"
     assert facts["host name"] == facts_of(made)["host name"]
+
+
+def test_a_clock_is_told_where_nobody_says_when_it_was_read() -> None:
+    made = snapshot("compliant")
+    bare = replace(made, collection=replace(made.collection, started="", finished=""))
+    assert facts_of(bare)["clock"].endswith("by its own clock; when it was collected is not known")

@@ -5,6 +5,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,10 +27,11 @@ sections = st.lists(
     max_size=4,
     unique_by=lambda section: section.name,
 ).map(lambda found: {section.name: section for section in found})
+moments = st.datetimes().map(lambda moment: f"{moment.isoformat()}Z")
 snapshots = st.builds(
-    Snapshot, text, st.builds(CollectionInfo, text, text, text, text, text), sections
+    Snapshot, text, st.builds(CollectionInfo, moments, moments, text, text, text), sections
 )
-failures = st.builds(Failure, text, text, text, text, text)
+failures = st.builds(Failure, text, text, text, moments, moments)
 hosts = st.lists(
     st.one_of(snapshots, failures), min_size=1, max_size=4, unique_by=lambda one: one.target
 )
@@ -38,7 +40,7 @@ SNAPSHOT = Snapshot(
     CollectionInfo("2026-11-23T02:00:00.000Z", "2026-11-23T02:00:06.000Z", "local", "", "0" * 12),
     {"host": Section("host", "uname -r", "6.1\n", None, 1.0)},
 )
-FAILURE = Failure("web2", "timeout", "no answer", "2026", "2026")
+FAILURE = Failure("web2", "timeout", "no answer", "2026-11-23T02:00:00Z", "2026-11-23T02:00:10Z")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -202,3 +204,34 @@ def test_a_full_disk_leaves_nothing_under_the_final_name(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OSError, match="No such file"), store.Writer(tmp_path / "no" / "folder"):
         pass
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "\ufdd0",
+        "2026-11-23",
+        "2026-11-23T02:00:00",
+        "2026-13-23T02:00:00Z",
+        "2026-11-23T02:00-14:00",
+    ],
+)
+@pytest.mark.parametrize("kind", ["snapshot", "failure"])
+def test_evidence_without_a_time_that_can_be_reckoned_with_is_refused(
+    moment: str, kind: str, tmp_path: Path
+) -> None:
+    record: dict[str, Any] = {
+        "snapshot": {"target": "web1", "sections": []},
+        "failure": {"target": "web1", "kind": "timeout", "message": "no answer"},
+    }[kind]
+    times = {"started": "2026-11-23T02:00:00Z", "finished": moment}
+    if kind == "snapshot":
+        record["collection"] = times | {"via": "local", "fingerprint": "", "probe": ""}
+    else:
+        record |= times
+    path = tmp_path / "saved.jsonl"
+    path.write_text(json.dumps({"schema": store.SCHEMA, kind: record}) + "\n")
+    with pytest.raises(store.StoreError, match=r"saved\.jsonl:1: "):
+        list(store.read(path))
+    path.write_text(path.read_text().replace(json.dumps(moment), '"2026-11-23T02:00:00.5Z"'))
+    assert len(list(store.read(path))) == 1

@@ -61,6 +61,8 @@ def _clock(evidence: Snapshot) -> str:
         shown = datetime.fromtimestamp(clock, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):  # a host may tell any number
         return f"unreadable: {clock} s after 1970 is after the year 9999"
+    if not (collection.started and collection.finished):
+        return f"{shown}, by its own clock; when it was collected is not known"
     # The host's clock is whole seconds and was read somewhere between start and finish.
     start = datetime.fromisoformat(collection.started).timestamp()
     end = datetime.fromisoformat(collection.finished).timestamp()

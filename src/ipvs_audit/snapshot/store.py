@@ -16,7 +16,8 @@ import os
 import re
 import sys
 import zlib
-from typing import IO, TYPE_CHECKING, Any, Self, cast
+from datetime import datetime
+from typing import IO, TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -38,6 +39,8 @@ NAME = "snapshots.jsonl.gz"
 _FAILURE = TypeAdapter(Failure)
 _COLLECTION = TypeAdapter(CollectionInfo)
 _SECTIONS = TypeAdapter(list[Section])
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", re.ASCII)
+T = TypeVar("T", Failure, CollectionInfo)
 #: zlib's own: 9, which is gzip's, takes a third more CPU for 3 % less of a file.
 _LEVEL = 6
 #: Fields of a section that many hosts have alike.
@@ -140,7 +143,7 @@ def from_line(line: bytes) -> Snapshot | Failure:
     if schema != SCHEMA:
         raise ValueError(f"its schema is {schema!r}, this version reads {SCHEMA!r}")
     if "failure" in record:
-        return _FAILURE.validate_python(record["failure"])
+        return _dated(_FAILURE.validate_python(record["failure"]))
     body = record.get("snapshot")
     if not isinstance(body, dict) or not isinstance(body.get("target"), str):
         raise ValueError("it holds neither a snapshot nor a failure")  # noqa: TRY004
@@ -148,7 +151,17 @@ def from_line(line: bytes) -> Snapshot | Failure:
     named = {section.name: section for section in sections}
     if len(named) != len(sections):
         raise ValueError("a section is a duplicate")
-    return Snapshot(body["target"], _COLLECTION.validate_python(body.get("collection")), named)
+    collection = _dated(_COLLECTION.validate_python(body.get("collection")))
+    return Snapshot(body["target"], collection, named)
+
+
+def _dated(told: T) -> T:
+    """The same, where it says when it began and ended as results.json does, or not at all."""
+    for moment in filter(None, (told.started, told.finished)):
+        if not _MOMENT.fullmatch(moment):
+            raise ValueError(f"{moment[:40]!r} is no time like 2026-11-23T02:00:00.000Z")
+        datetime.fromisoformat(moment)
+    return told
 
 
 def _sharing(sections: object) -> object:
