@@ -289,7 +289,7 @@ def test_runs_of_the_other_direction_than_the_newest_are_named_and_left_out(tmp_
         (lambda text: text[:-4], "cut short"),
         (lambda text: text.replace('"fail":1', '"fail":0'), "add up to"),
         (lambda _: "{}", "not laid out"),
-        (lambda text: text.replace("web2", "web1"), "has the host web1 twice"),
+        (lambda text: text.replace("web2", "web1"), "the host web1 is a duplicate"),
         (lambda text: text.replace("2026-11-02T02", "2026-19-02T02"), "month must be in"),
     ],
     ids=["cut", "counts", "another", "twice", "no date"],

@@ -154,8 +154,8 @@ def test_a_pass_that_was_not_evaluated_is_no_pass(tmp_path: Path) -> None:
         results_json.load(path)
 
 
-def test_a_host_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+def test_a_duplicate_host_is_refused(tmp_path: Path) -> None:
     path = written(sample_run.run(), tmp_path)
     path.write_text(path.read_text().replace('"name":"drifted"', '"name":"compliant"'))
-    with pytest.raises(ReportError, match=r"results\.json: has the host compliant twice"):
+    with pytest.raises(ReportError, match=r"results\.json: the host compliant is a duplicate"):
         results_json.load(path)

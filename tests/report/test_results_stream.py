@@ -59,7 +59,7 @@ def test_a_line_that_is_longer_than_any_that_is_written_is_not_read_whole(
         list(Results(path).hosts())
 
 
-def test_a_host_that_is_there_twice_is_refused_with_its_line(path: Path) -> None:
+def test_a_duplicate_host_is_refused_with_its_line(path: Path) -> None:
     path.write_text(path.read_text().replace('"name":"drifted"', '"name":"compliant"'))
-    with pytest.raises(ReportError, match=r"results\.json:5: has the host compliant twice"):
+    with pytest.raises(ReportError, match=r"results\.json:5: the host compliant is a duplicate"):
         list(Results(path).hosts())

@@ -110,8 +110,8 @@ def refuse_other_counts(said: Counts, found: Counts, path: Path) -> None:
 
 
 def twice(host: HostResult) -> str:
-    """What to say of a host that is there already: pages would show one in the other's place."""
-    return f"has the host {host.name} twice: the file was changed after it was written"
+    """What to say of a duplicate: pages would show one in the place of the other."""
+    return f"the host {host.name} is a duplicate: the file was changed after it was written"
 
 
 def contradiction(host: HostResult) -> str:

@@ -103,7 +103,7 @@ class Results:
         """Each host, checked against the schema; after the last one, the counts.
 
         Raises:
-            ReportError: names the line, a host that is there twice, or the count that the hosts do
+            ReportError: names the line, a duplicate host, or the count that the hosts do
                 not add up to.
         """
         names: set[str] = set()
