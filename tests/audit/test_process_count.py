@@ -49,6 +49,10 @@ class Started:
 
         monkeypatch.setattr(processes, "CollectingProcesses", start)
         monkeypatch.setattr(collecting, "usable_cores", lambda: 2)
+        # Those that pytest-xdist and earlier tests have started are not the run's.
+        really_here = collecting.threads_here
+        before = really_here()
+        monkeypatch.setattr(collecting, "threads_here", lambda: 1 + max(really_here() - before, 0))
 
     def collect(self, hosts: int, asked: int | None, kept: int = 0) -> dict[str, Any]:
         targets = {

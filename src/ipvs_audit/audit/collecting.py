@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipvs_audit.audit.engine import engine
 from ipvs_audit.audit.open_files import raise_open_file_limit
-from ipvs_audit.audit.process_count import how_many, obstacle, usable_cores
+from ipvs_audit.audit.process_count import how_many, obstacle, threads_here, usable_cores
 from ipvs_audit.model import limits
 from ipvs_audit.model.clock import utc_timestamp
 from ipvs_audit.model.text import counted
@@ -85,7 +85,8 @@ def collect_evidence(
             }
             processes = None
             if where.executor is None:
-                processes = _processes(audit, targets, progress, how, obstacle(kept))
+                why_not = obstacle(kept, threads_here())
+                processes = _processes(audit, targets, progress, how, why_not)
             here = collect(
                 targets, **how, keep=keep, executor=where.executor, overrun=where.overrun
             )

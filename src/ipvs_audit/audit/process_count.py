@@ -42,16 +42,20 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def obstacle(kept: int) -> str:
+def threads_here() -> int:
+    """How many threads this process has; Python does not know of them all, as of pytest-xdist's."""
+    return sum(1 for _ in Path("/proc/self/task").iterdir())
+
+
+def obstacle(kept: int, threads: int) -> str:
     """Why only this process can collect; empty where others can, too.
 
     Args:
         kept: connections that are kept open for the checks.
+        threads: of this process: a fork has only one of them, and maybe a lock that another held.
     """
     if kept:
         return "checks that use `host` go on with the connections that collected"
-    # A fork has none of them, and maybe a lock that one held. Python does not know of them all:
-    # pytest-xdist's are none of threading's.
-    if sum(1 for _ in Path("/proc/self/task").iterdir()) > 1:
+    if threads > 1:
         return "other threads run in this one (pytest -n, or a plugin)"
     return ""
