@@ -23,9 +23,11 @@ ROWS: dict[str, tuple[tuple[str, ...], str]] = {
         "pytest's items and loop, and reports, are half of it",
     ),
     "client CPU of a host": (
-        ("client", "collect-near", "collect-far"),
+        ("client",),
         "bare paramiko is nearly all of it",
     ),
+    "collecting, near": (("collect-near",), "see Collecting"),
+    "collecting, with 20 ms": (("collect-far",), "see Collecting"),
     "collecting by the clock, targets on a core of their own": (
         ("wall_clock",),
         "the stub's handshakes cost as much as ours, so it is waited for",
