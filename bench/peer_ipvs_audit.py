@@ -22,18 +22,22 @@ from ipvs_audit.transport.connect import Settings, import_clients, open_connecti
 from timing import say_started
 
 
-def main(
-    inventory: str, known_hosts: str, out: str, forks: str = "64", ssh_config: str = ""
-) -> int:
-    """Collect and save; 0 where every host came."""
-    targets = read_inventory([inventory]).targets
-    # Loaded machines measure, too: a time limit would end what is only slow.
-    settings = Settings(
+def patient(known_hosts: str, ssh_config: str = "") -> Settings:
+    """Loaded machines measure, too: a time limit would end what is only slow."""
+    return Settings(
         limits=Limits(connect=120, deadline=300),
         known_hosts=(Path(known_hosts),),
         ssh_config=Path(ssh_config or os.devnull),
         transport="openssh" if ssh_config else "paramiko",
     )
+
+
+def main(
+    inventory: str, known_hosts: str, out: str, forks: str = "64", ssh_config: str = ""
+) -> int:
+    """Collect and save; 0 where every host came."""
+    targets = read_inventory([inventory]).targets
+    settings = patient(known_hosts, ssh_config)
     import_clients(targets)  # as an audit does, and as its peers do, before hosts are collected
     say_started()
     failed = 0

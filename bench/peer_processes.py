@@ -21,8 +21,8 @@ from ipvs_audit.model import limits
 from ipvs_audit.probe.collector import collect
 from ipvs_audit.probe.processes import CollectingProcesses
 from ipvs_audit.snapshot import Failure, store
-from ipvs_audit.transport import Limits
-from ipvs_audit.transport.connect import Settings, import_clients, open_connection
+from ipvs_audit.transport.connect import import_clients, open_connection
+from peer_ipvs_audit import patient
 
 #: By process, what it used.
 used: dict[int, resource.struct_rusage] = {}
@@ -41,13 +41,7 @@ def main(inventory: str, known_hosts: str, out: str, count: str) -> int:
     os.waitpid = _noting_waitpid
     targets = read_inventory([inventory]).targets
     how = {
-        # Loaded machines measure, too: a time limit would end what is only slow.
-        "settings": Settings(
-            limits=Limits(connect=120, deadline=300),
-            known_hosts=(Path(known_hosts),),
-            ssh_config=Path(os.devnull),
-            transport="paramiko",
-        ),
+        "settings": patient(known_hosts),
         "open_connection": open_connection,
         "forks": limits.FORKS,
         "under_way": limits.HOSTS_PER_FORK * limits.FORKS,

@@ -180,8 +180,8 @@ def test_hosts_that_were_done_in_time_are_not_late_because_nobody_asked(
     assert len(evidence) == 8
 
 
-def test_a_request_to_stop_interrupts_it_in_its_own_time() -> None:
-    asked = threading.Event()
+def four_that_wait(**more: Any) -> tuple[Stub, Any]:
+    """What they wait on, and the results of five hosts, of which the first answers at once."""
     waiting = Stub()
     waiting.behave = lambda _script: waiting.ended.wait(20) and Output(0, b"", b"")
     results = collect(
@@ -189,8 +189,14 @@ def test_a_request_to_stop_interrupts_it_in_its_own_time() -> None:
         open_connection=lambda target, _: Stub() if target.name == "host0" else waiting,
         settings=SLOW,
         forks=2,
-        stop=asked.is_set,
+        **more,
     )
+    return waiting, results
+
+
+def test_a_request_to_stop_interrupts_it_in_its_own_time() -> None:
+    asked = threading.Event()
+    waiting, results = four_that_wait(stop=asked.is_set)
     evidence = [next(results)]
     asked.set()
     with pytest.raises(KeyboardInterrupt):
@@ -253,14 +259,7 @@ def drain(results: Any, into: list[Any]) -> None:
 
 
 def test_interrupt_gives_what_is_known_and_accounts_for_the_rest() -> None:
-    waiting = Stub()
-    waiting.behave = lambda _script: waiting.ended.wait(20) and Output(0, b"", b"")
-    results = collect(
-        targets(5),
-        open_connection=lambda target, _: Stub() if target.name == "host0" else waiting,
-        settings=SLOW,
-        forks=2,
-    )
+    waiting, results = four_that_wait()
     evidence = [next(results), results.throw(KeyboardInterrupt)]  # type: ignore[attr-defined]
     with pytest.raises(KeyboardInterrupt):
         drain(results, evidence)

@@ -189,7 +189,7 @@ class FastRunner:
         if key not in self._places:
             relative, line, _ = item.location
             path = os.fspath(item.reportinfo()[0])
-            self._places[key] = _Place(path, relative, (line or 0) + 1, line, item.ihook)
+            self._places[key] = _Place(path, relative, line, item.ihook)
         place = self._places[key]
         name = item.getmodpath()
         name = item.name if name == item.name else name  # one text instead of two
@@ -204,16 +204,19 @@ class _Place:
     Attributes:
         path: the file.
         relative: the same, as pytest's locations have it.
-        line: where it begins, from 1 on.
-        found: the same, as pytest's locations have it: from 0 on; None where it is not known.
+        found: its first line, as pytest's locations have it: from 0 on; None if it is not known.
         ihook: the hooks that hold there.
     """
 
     path: str
     relative: str
-    line: int
     found: int | None
     ihook: pluggy.HookRelay
+
+    @property
+    def line(self) -> int:
+        """Where it begins, from 1 on."""
+        return (self.found or 0) + 1
 
 
 class _Keywords(Mapping[str, Literal[1]]):

@@ -82,10 +82,8 @@ class Row:
     @property
     def cells(self) -> tuple[Cell, ...]:
         """A cell for each control of the run: made when asked for, for a fleet has many."""
-        found = {result.control: result for result in self.host.controls}
         cells = []
-        for number, control in enumerate(self.controls, 1):
-            result = found.get(control.id)
+        for number, (control, result) in enumerate(self._results(), 1):
             place = f"{self.anchor}:{control.id if _SAFE.fullmatch(control.id) else number}"
             href = _href(self.page, place)
             cells.append(Cell(control, result, status_of(result), place, href))
@@ -94,8 +92,12 @@ class Row:
     @property
     def statuses(self) -> tuple[Status, ...]:
         """The statuses of its cells."""
+        return tuple(status_of(result) for _, result in self._results())
+
+    def _results(self) -> Iterator[tuple[Control, Result | None]]:
+        """Each control of the run with what it gave here; None where it was not evaluated."""
         found = {result.control: result for result in self.host.controls}
-        return tuple(status_of(found.get(control.id)) for control in self.controls)
+        return ((control, found.get(control.id)) for control in self.controls)
 
     @property
     def label(self) -> str:
