@@ -323,6 +323,20 @@ def test_an_interrupt_accounts_for_every_host_and_closes_what_is_open(tmp_path: 
     assert len(list(tmp_path.glob("closed-*"))) == 4
 
 
+@pytest.fixture(params=["one thread", "two threads"])
+def threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    """As a test runner has it: the kernel gives a signal to the thread that does not block it."""
+    end = threading.Event()
+    others = [threading.Thread(target=end.wait)] if request.param == "two threads" else []
+    for each in others:
+        each.start()
+    yield
+    end.set()
+    for each in others:
+        each.join()
+
+
+@pytest.mark.usefixtures("threads")
 def test_an_interrupt_while_they_are_started_ends_those_that_were(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -332,12 +346,39 @@ def test_an_interrupt_while_they_are_started_ends_those_that_were(
         pids.append(really())
         if pids[-1] and len(pids) == 2:
             os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)  # for whoever takes it
         return pids[-1]
 
     monkeypatch.setattr(os, "fork", fork)
     with pytest.raises(KeyboardInterrupt):
         started(3, 30, held(tmp_path), forks=6)
     assert len(pids) == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_they_are_started_is_taken_as_ever(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really, taken, early = os.fork, [], []
+
+    def fork() -> int:
+        pid, before = really(), len(taken)
+        if pid:
+            os.kill(os.getpid(), number)
+            early.append(len(taken) - before)
+        return pid
+
+    def take(*_: object) -> None:
+        taken.append(number)
+
+    before = signal.signal(number, take)
+    try:
+        monkeypatch.setattr(os, "fork", fork)
+        assert len(collected(2, 4, lambda *_: Stub())) == 4
+        assert (taken, early) == ([number] * 2, [0] * 2)
+        assert signal.getsignal(number) is take
+    finally:
+        signal.signal(number, before)
 
 
 def test_who_walks_away_from_the_evidence_ends_what_is_under_way(tmp_path: Path) -> None:

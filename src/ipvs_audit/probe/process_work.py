@@ -8,6 +8,7 @@ import json
 import logging
 import select
 import signal
+import threading
 import warnings
 from typing import TYPE_CHECKING, TextIO
 
@@ -15,12 +16,36 @@ from ipvs_audit.probe.process_pipe import Kind, Sender
 from ipvs_audit.snapshot import store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
     from ipvs_audit.snapshot import Failure, Snapshot
 
 #: The signals that end a run: the process that started this one takes them, and tells it.
-SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+
+
+@contextlib.contextmanager
+def signals_wait() -> Iterator[None]:
+    """Let signals that end a run do so when this is over: no process shall start unnoticed.
+
+    To block them would not do where other threads run: Python runs a handler in the main thread,
+    whichever of them the kernel gave the signal to.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # handlers run elsewhere, and interrupt nothing here
+        return
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    taken = [number for number in _SIGNALS if before[number] not in {signal.SIG_IGN, None}]
+    try:
+        for number in reversed(taken):
+            signal.signal(number, lambda which, _: came.append(which))
+        yield
+    finally:
+        for number in taken:  # that of Ctrl-C last, which could cut this short
+            signal.signal(number, before[number])
+        for each in came:
+            signal.raise_signal(each)
 
 
 def work(
@@ -53,10 +78,9 @@ def work(
 
 def _leave_signals() -> None:
     """Do nothing on Ctrl-C, which reaches every process. Programs started here do not ignore it."""
-    for number in SIGNALS:
+    for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def _report_elsewhere(sender: Sender) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import selectors
-import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from ipvs_audit.probe.child_process import ChildProcess
 from ipvs_audit.probe.collect_host import failure
 from ipvs_audit.probe.collector import collect
 from ipvs_audit.probe.process_pipe import BrokenFrameError, Kind
-from ipvs_audit.probe.process_work import SIGNALS, tell, work
+from ipvs_audit.probe.process_work import signals_wait, tell, work
 from ipvs_audit.probe.shared_hosts import SharedHosts
 from ipvs_audit.snapshot import store
 from ipvs_audit.transport.deadline import Deadline
@@ -132,19 +131,18 @@ class CollectingProcesses:
         Raises:
             OSError: this machine cannot start more, or open more files.
         """
-        pipe, theirs = os.pipe()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        try:
-            pid = os.fork()
-            if pid == 0:
-                self._become(number, results, pipe, theirs)
-            self._processes.append(ChildProcess(number, pid, pipe))
-        except OSError:
-            os.close(pipe)
-            raise
-        finally:
-            os.close(theirs)
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with signals_wait():
+            pipe, theirs = os.pipe()
+            try:
+                pid = os.fork()
+                if pid == 0:
+                    self._become(number, results, pipe, theirs)
+                self._processes.append(ChildProcess(number, pid, pipe))
+            except OSError:
+                os.close(pipe)
+                raise
+            finally:
+                os.close(theirs)
 
     def _become(
         self,
