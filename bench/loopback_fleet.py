@@ -80,10 +80,17 @@ def _fleet(room: Path, server: Server, port: int) -> Fleet:
 
 
 @contextlib.contextmanager
-def delayed(near: Fleet, milliseconds: float) -> Iterator[Fleet]:
-    """The same fleet behind a proxy on loopback that adds this much to each round trip."""
+def delayed(near: Fleet, milliseconds: float, core: int | None = None) -> Iterator[Fleet]:
+    """The same fleet behind a proxy on loopback that adds this much to each round trip.
+
+    Args:
+        near: the fleet.
+        milliseconds: half of them on the way there.
+        core: the one that the proxy is kept on; all, where None.
+    """
     port = free_port()
-    command = [sys.executable, str(Path(__file__).with_name("delay_proxy.py"))]
+    pinned = [] if core is None else ["taskset", "-c", str(core)]
+    command = [*pinned, sys.executable, str(Path(__file__).with_name("delay_proxy.py"))]
     proxy = subprocess.Popen([*command, str(port), str(near.port), str(milliseconds / 2)])
     try:
         if not wait_until(lambda: answers(port) or proxy.poll() is not None):

@@ -21,7 +21,7 @@ BENCH = ROOT / "bench"
 def timing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """The module of that name, as a part of the bench begins with it."""
     monkeypatch.syspath_prepend(BENCH)
-    for name in ("timing", "summary", "judge", "collect"):
+    for name in ("timing", "summary", "judge", "collect", "sampling", "wall_clock"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     import timing  # noqa: PLC0415
 
@@ -75,24 +75,30 @@ def test_judging_is_measured_once_for_each_size_and_of_no_more_hosts_than_asked_
     assert judge.sizes(hosts) == sizes
 
 
-def test_goals_of_near_and_far_hosts_are_told_apart(
+def test_goals_of_near_and_far_hosts_are_told_apart_and_are_of_one_host(
     timing: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import collect  # noqa: PLC0415  # found by the fixture
     import summary  # noqa: PLC0415
+    import wall_clock  # noqa: PLC0415
 
     took = timing.Measured(2.0, 1.0, 1.5, 0.5, 90.0, 0, "")
-    programs = (
-        *(collect.OURS, collect.OPENSSH, collect.BARE, collect.PARALLEL, collect.XARGS),
-        *(collect.ANSIBLE, collect.STOCK, collect.STOCK8),
-    )
+    programs = (collect.OURS, collect.OPENSSH, collect.BARE, collect.PARALLEL, collect.XARGS)
     for part in ("near", "far"):
-        collect.show(part, "", dict.fromkeys(programs, (10, took)))
+        collect.show(part, "", 10, dict.fromkeys(programs, took))
+    others = {
+        wall_clock.OURS: (10, took),
+        wall_clock.STOCK: (1, took),
+        wall_clock.ANSIBLE: (5, took),
+    }
+    wall_clock.show({"near": others, "with 20 ms": others})
     capsys.readouterr()
     summary.main()
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| coll")]
     told = [tuple(row.split(" | ")[:2]) for row in rows if "not measured" not in row]
-    assert len(told) == len(set(told)) == 10
+    assert len(told) == len(set(told)) == 3 + 3 + 8
+    less = [row.split(" | ")[2] for row in rows if "less CPU than" in row]
+    assert less == ["10.00", "2.00"] * 2
 
 
 def test_make_help_names_each_part() -> None:
