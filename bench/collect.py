@@ -10,14 +10,15 @@ fleet; it is their ratios that count. What runs something else is in wall_clock.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ipvs_audit.probe import script
-from loopback_fleet import ME, ROOT, Fleet, delayed, fleet, quiet_environment
+from loopback_fleet import HERE, ME, PEERS, Fleet, delayed, fleet, quiet_environment
 from timing import Goal, Measured, given, goals, note, run, table
 
-HERE = Path(__file__).parent
-PEERS = ROOT / ".venv-bench" / "bin" / "python"
+if TYPE_CHECKING:
+    from pathlib import Path
+
 DELAY_MS = 20
 FORKS = 64
 OURS, BARE = "ipvs-audit, collecting", "bare paramiko, same script, 32 threads"

@@ -10,16 +10,14 @@ many are needed to keep them busy.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loopback_fleet import delayed, fleet, quiet_environment
+from loopback_fleet import HERE, delayed, fleet, quiet_environment
 from timing import given, note, run, table
 
 if TYPE_CHECKING:
     from loopback_fleet import Fleet
 
-HERE = Path(__file__).parent
 FORKS = (16, 32, 64, 128)
 DELAY_MS = 20
 

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).parents[1]
+from fleet_evidence import RECORDINGS
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+PEERS = ROOT / ".venv-bench" / "bin" / "python"
 sys.path.insert(0, str(ROOT / "tests" / "ssh"))
 
 from openssh import ME, Server, free_port, keygen, public, serve, wait_until  # noqa: E402
@@ -80,6 +84,25 @@ def _fleet(room: Path, server: Server, port: int) -> Fleet:
 
 
 @contextlib.contextmanager
+def stub(room: Path, wait: float, core: int | None = None) -> Iterator[Fleet]:
+    """A fleet that stub_sshd.py plays.
+
+    Args:
+        room: for its keys and files.
+        wait: seconds until it answers.
+        core: the one that it is kept on; all, where None.
+    """
+    port, host_key, key = free_port(), room / f"host-{wait}", room / f"user-{wait}"
+    keygen(host_key)
+    keygen(key)
+    stands_for = RECORDINGS / "drifted.jsonl"
+    with _server(port, core, PEERS, HERE / "stub_sshd.py", port, host_key, stands_for, wait):
+        known = room / f"known_hosts-{port}"
+        known.write_text(f"[127.0.0.1]:{port} {public(host_key)}\n")
+        yield Fleet(room, port, key, known)
+
+
+@contextlib.contextmanager
 def delayed(near: Fleet, milliseconds: float, core: int | None = None) -> Iterator[Fleet]:
     """The same fleet behind a proxy on loopback that adds this much to each round trip.
 
@@ -88,19 +111,25 @@ def delayed(near: Fleet, milliseconds: float, core: int | None = None) -> Iterat
         milliseconds: half of them on the way there.
         core: the one that the proxy is kept on; all, where None.
     """
-    port = free_port()
-    pinned = [] if core is None else ["taskset", "-c", str(core)]
-    command = [*pinned, sys.executable, str(Path(__file__).with_name("delay_proxy.py"))]
-    proxy = subprocess.Popen([*command, str(port), str(near.port), str(milliseconds / 2)])
-    try:
-        if not wait_until(lambda: answers(port) or proxy.poll() is not None):
-            raise RuntimeError("the delaying proxy does not answer")
+    port, proxy = free_port(), HERE / "delay_proxy.py"
+    with _server(port, core, sys.executable, proxy, port, near.port, milliseconds / 2):
         known = near.folder / f"known_hosts-{port}"
         known.write_text(near.known_hosts.read_text().replace(f":{near.port} ", f":{port} "))
         yield Fleet(near.folder, port, near.key, known)
+
+
+@contextlib.contextmanager
+def _server(port: int, core: int | None, *command: str | Path | float) -> Iterator[None]:
+    """Run a server until the block ends; it listens when the block begins."""
+    pinned = [] if core is None else ["taskset", "-c", str(core)]
+    process = subprocess.Popen([*pinned, *map(str, command)])
+    try:
+        if not wait_until(lambda: answers(port) or process.poll() is not None, 20):
+            raise RuntimeError(f"{command[1]} does not answer")
+        yield
     finally:
-        proxy.terminate()
-        proxy.wait(10)
+        process.terminate()
+        process.wait(10)
 
 
 def quiet_environment() -> dict[str, str]:

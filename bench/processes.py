@@ -18,11 +18,9 @@ from statistics import median
 from typing import Any
 
 from ipvs_audit.model.text import counted
-from loopback_fleet import quiet_environment
-from sampling import stub
+from loopback_fleet import HERE, quiet_environment, stub
 from timing import Goal, given, goals, note, run, table
 
-HERE = Path(__file__).parent
 COUNTS = (1, 2)
 GOAL = 1.8
 TICK = os.sysconf("SC_CLK_TCK")

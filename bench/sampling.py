@@ -8,44 +8,14 @@ and once after the wait. The first run's time is what the handshakes cost.
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from fleet_evidence import RECORDINGS
-from loopback_fleet import Fleet, answers, free_port, keygen, public, quiet_environment, wait_until
+from loopback_fleet import HERE, Fleet, quiet_environment, stub
 from timing import Goal, Measured, given, goals, note, run, table
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-HERE = Path(__file__).parent
-PEERS = HERE.parent / ".venv-bench" / "bin" / "python"
 WAIT, MOST_TIMES, ENOUGH = 5.0, 1.5, 30.0
-
-
-@contextlib.contextmanager
-def stub(room: Path, wait: float, core: int | None = None) -> Iterator[Fleet]:
-    """The fleet that the stub plays; on one core alone, where it is named."""
-    import subprocess  # noqa: PLC0415
-
-    port, host_key, key = free_port(), room / f"host-{wait}", room / f"user-{wait}"
-    keygen(host_key)
-    keygen(key)
-    command = [PEERS, HERE / "stub_sshd.py", port, host_key, RECORDINGS / "drifted.jsonl", wait]
-    pinned = [] if core is None else ["taskset", "-c", str(core)]
-    process = subprocess.Popen([*pinned, *map(str, command)])
-    try:
-        if not wait_until(lambda: answers(port) or process.poll() is not None, 20):
-            raise RuntimeError("the stub does not answer")
-        known = room / f"known_hosts-{port}"
-        known.write_text(f"[127.0.0.1]:{port} {public(host_key)}\n")
-        yield Fleet(room, port, key, known)
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def collect(there: Fleet, hosts: int) -> Measured:

@@ -15,8 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from loopback_fleet import Fleet, delayed, quiet_environment
-from sampling import HERE, stub
+from loopback_fleet import HERE, Fleet, delayed, quiet_environment, stub
 from timing import Goal, Measured, given, goals, note, run, table
 
 BIN = Path(sys.executable).parent
