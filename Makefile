@@ -100,10 +100,12 @@ latency-study: dev
 BENCHES := $(addprefix bench-,start judge scale inventory probe resolve client collect wall-clock sampling processes)
 OTHER_BENCHES := bench-forks bench-reports bench-tests
 .PHONY: bench $(BENCHES) $(OTHER_BENCHES)
+.NOTPARALLEL:
 bench: $(BENCHES)
 	@$(BIN)/python bench/summary.py
 $(BENCHES) $(OTHER_BENCHES): bench-%: dev
 	@./tools/test-packages.sh
+	@rm -f .cache/bench/$(subst -,_,$*).json .cache/bench/$*-*.json
 	@$(BIN)/python bench/$(subst -,_,$*).py
 bench-collect bench-processes bench-sampling bench-wall-clock: .venv-bench/.done
 .venv-bench/.done: bench/requirements.lock

@@ -16,6 +16,8 @@ from fleet_evidence import RECORDINGS
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 PEERS = ROOT / ".venv-bench" / "bin" / "python"
+#: As in pyproject.toml: its plugin imports all of it at the end of each run.
+WITHOUT_HYPOTHESIS = ("-p", "no:hypothesispytest")
 sys.path.insert(0, str(ROOT / "tests" / "ssh"))
 
 from openssh import ME, Server, free_port, keygen, public, serve, wait_until  # noqa: E402
@@ -44,8 +46,9 @@ class Fleet:
     def inventory(self, hosts: int) -> Path:
         """An Ansible inventory of that many names of the server."""
         path = self.folder / f"hosts-{hosts}-{self.port}.ini"
+        digits = max(4, len(str(hosts)))  # as many at both ends, as Ansible wants them
         path.write_text(
-            f"host[0001:{hosts:04d}] ansible_host=127.0.0.1 ansible_port={self.port}"
+            f"host[{1:0{digits}}:{hosts:0{digits}}] ansible_host=127.0.0.1 ansible_port={self.port}"
             f" ansible_user={ME} ansible_ssh_private_key_file={self.key}\n"
         )
         return path

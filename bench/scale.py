@@ -83,6 +83,8 @@ def _megabytes(folder: Path) -> str:
 
 def main(hosts: int, shards: int) -> int:
     """Measure; 0 whatever the figures are, unless a program fails."""
+    if hosts < 100 * shards:
+        sys.exit(f"HOSTS={hosts}: must be 100 or more for each shard, of which there are {shards}")
     with tempfile.TemporaryDirectory(prefix="ipvs-audit-bench-") as name:
         room = Path(name)
         inventory = prepare(room, hosts, shards)
@@ -93,11 +95,11 @@ def main(hosts: int, shards: int) -> int:
             note(f"shard {number}/{shards}: {_told(parts[-1])}")
         together = merge(room, hosts)
         note(f"merge: {_told(together)}")
-        largest = max(parts, key=lambda part: part.cpu)
+        number, largest = max(enumerate(parts, 1), key=lambda part: part[1].peak)
         rows = [
             [label, f"{took.seconds:.1f}", f"{took.cpu:.1f}", f"{took.peak:.0f}", size]
             for label, took, size in (
-                ("the largest shard", largest, _megabytes(room / "shard-001")),
+                ("the largest shard", largest, _megabytes(room / f"shard-{number:03d}")),
                 ("merge", together, _megabytes(room / "merged")),
             )
         ]
