@@ -20,7 +20,7 @@ FORKS = 64
 HOSTS_PER_FORK = 8
 #: Hosts from which several processes collect unless told otherwise (``--processes``), how many
 #: where there are as many cores, and the most. The one that saves and evaluates what they collect
-#: keeps up with three or four (docs/performance.md).
+#: keeps up with two or three (docs/performance.md).
 SEVERAL_PROCESSES_FROM = 201
 USUAL_PROCESSES = 4
 MOST_PROCESSES = 64
