@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 
 from ipvs_audit.model.text import counted
 from ipvs_audit.probe import script
-from loopback_fleet import HERE, ME, delayed, fleet, quiet_environment
+from loopback_fleet import DELAY_MS, HERE, ME, delayed, fleet, quiet_environment
 from timing import Goal, given, goals, in_turn, run, table
 
 if TYPE_CHECKING:
     from loopback_fleet import Fleet
     from timing import Measured, Pairs
 
-DELAY_MS = 20
 MOST_TIMES = 1.1
 
 

@@ -13,13 +13,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from ipvs_audit.probe import script
-from loopback_fleet import HERE, ME, PEERS, Fleet, delayed, fleet, quiet_environment
+from loopback_fleet import DELAY_MS, HERE, ME, PEERS, Fleet, delayed, fleet, quiet_environment
 from timing import Goal, Measured, given, goals, note, run, table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-DELAY_MS = 20
 FORKS = 64
 OURS, BARE = "ipvs-audit, collecting", "bare paramiko, same script, 32 threads"
 OPENSSH = "ipvs-audit --transport openssh, collecting"

@@ -12,14 +12,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from loopback_fleet import HERE, delayed, fleet, quiet_environment
+from loopback_fleet import DELAY_MS, HERE, delayed, fleet, quiet_environment
 from timing import given, note, run, table
 
 if TYPE_CHECKING:
     from loopback_fleet import Fleet
 
 FORKS = (16, 32, 64, 128)
-DELAY_MS = 20
 
 
 def rows(where: str, there: Fleet, hosts: int) -> list[list[str]]:

@@ -16,6 +16,8 @@ from fleet_evidence import RECORDINGS
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 PEERS = ROOT / ".venv-bench" / "bin" / "python"
+#: What a far host takes longer for each round trip.
+DELAY_MS = 20
 #: As in pyproject.toml: its plugin imports all of it at the end of each run.
 WITHOUT_HYPOTHESIS = ("-p", "no:hypothesispytest")
 sys.path.insert(0, str(ROOT / "tests" / "ssh"))

@@ -17,13 +17,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ipvs_audit.model.text import counted
-from loopback_fleet import HERE, WITHOUT_HYPOTHESIS, Fleet, delayed, quiet_environment, stub
+from loopback_fleet import (
+    DELAY_MS,
+    HERE,
+    WITHOUT_HYPOTHESIS,
+    Fleet,
+    delayed,
+    quiet_environment,
+    stub,
+)
 from timing import Goal, Measured, given, goals, note, run, table
 
 BIN = Path(sys.executable).parent
 #: Stock testinfra is slow: no more hosts than these.
 STOCK_HOSTS = 100
-DELAY_MS = 20
 #: Times less than stock testinfra and than Ansible: by the clock, and CPU.
 CLOCK, CPU = (25, 4), (12, 8)
 OURS, ANSIBLE = "ipvs-audit, collecting and saving", "`ansible -m raw -a true`"
@@ -57,13 +64,13 @@ class Took:
 
 def measure(there: Fleet, hosts: int, core: int) -> dict[str, Took]:
     """What each program takes, all on one core."""
-    config, settings = there.ssh_config(), there.folder / "none.cfg"
+    settings = there.folder / "none.cfg"
     settings.touch()
     shutil.copyfile(HERE / "peer_testinfra.py", there.folder / "test_stock.py")
     environment = {
         **quiet_environment(),
         "ANSIBLE_CONFIG": str(settings),
-        "ANSIBLE_SSH_ARGS": f"-o KexAlgorithms=curve25519-sha256 -o ControlMaster=no -F {config}",
+        "ANSIBLE_SSH_ARGS": f"-F {there.ssh_config()}",
         "ANSIBLE_TIMEOUT": "120",
         "ANSIBLE_HOME": str(there.folder / "ansible"),
     }

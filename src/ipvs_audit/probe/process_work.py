@@ -8,7 +8,6 @@ import json
 import logging
 import select
 import signal
-import threading
 import warnings
 from typing import TYPE_CHECKING, TextIO
 
@@ -29,11 +28,8 @@ def signals_wait() -> Iterator[None]:
     """Let signals that end a run do so when this is over: no process shall start unnoticed.
 
     To block them would not do where other threads run: Python runs a handler in the main thread,
-    whichever of them the kernel gave the signal to.
+    whichever of them the kernel gave the signal to. To be called there.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # handlers run elsewhere, and interrupt nothing here
-        return
     came: list[int] = []
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     taken = [number for number in _SIGNALS if before[number] not in {signal.SIG_IGN, None}]
