@@ -29,6 +29,8 @@ from loopback_fleet import (
 from timing import Goal, Measured, given, goals, note, run, table
 
 BIN = Path(sys.executable).parent
+#: What fewer hosts take is less than one start-up differs from the next.
+FEWEST = 50
 #: Stock testinfra is slow: no more hosts than these.
 STOCK_HOSTS = 100
 #: Times less than stock testinfra and than Ansible: by the clock, and CPU.
@@ -144,8 +146,8 @@ def main(hosts: int) -> int:
     if not others:
         note("one core: the stub would have to share it, so nothing is measured")
         return 0
-    if hosts < 2:
-        sys.exit(f"HOSTS={hosts}: must be 2 or more")
+    if hosts < FEWEST:
+        sys.exit(f"HOSTS={hosts}: must be {FEWEST} or more, or start-up hides what a host takes")
     with (
         tempfile.TemporaryDirectory(prefix="ipvs-audit-bench-") as name,
         stub(Path(name), 0, core=first) as near,
